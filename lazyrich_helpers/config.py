@@ -1,0 +1,164 @@
+"""What determines a run's numbers, and nothing else.
+
+A `RunConfig` has seven slots. Each slot holds a *part*: a small frozen dataclass that
+lives beside the code that reads it (`models.ReluNet`, `optimizers.Adam`, ...) and names
+its slot and kind. A new kind is a new class; no existing run is renamed by it.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, get_type_hints
+
+_KINDS: dict[tuple[str, str], type["Part"]] = {}
+
+
+class Part:
+    """Base of every config part: typed fields, one slot, one kind.
+
+    Subclass as a frozen, keyword-only dataclass without optional fields:
+    `class ReluNet(Part, slot="model", kind="relu_net")`. Field values are checked
+    against their annotation; override `check` for ranges.
+    """
+
+    slot: ClassVar[str]
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, slot: str, kind: str) -> None:
+        cls.slot, cls.kind = slot, kind
+        _KINDS[slot, kind] = cls
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = typed(field.name, getattr(self, field.name), hints[field.name])
+            object.__setattr__(self, field.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ValueError, naming field, value and remedy, if a value is wrong."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the kind and every field, ready for JSON."""
+        return {"kind": self.kind} | dataclasses.asdict(self)  # type: ignore[call-overload]
+
+
+def typed(name: str, value: Any, kind: type) -> Any:
+    """Return `value` as `kind`; an int may stand for a float, nothing else for another.
+
+    Raises:
+        ValueError: If the type is another, or a float is not finite.
+    """
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind:
+        raise ValueError(
+            f"{name} must be of type {kind.__name__}; got {value!r}, "
+            f"of type {type(value).__name__}."
+        )
+    if kind is float and not abs(value) < float("inf"):
+        raise ValueError(f"{name} must be a finite number; got {value!r}.")
+    return value
+
+
+def require(holds: bool, name: str, remedy: str, value: Any) -> None:
+    """Raise "`name` must be `remedy`; got `value`." unless it holds."""
+    if not holds:
+        raise ValueError(f"{name} must be {remedy}; got {value!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Part, slot="training", kind="epochs"):
+    """A fixed number of epochs, in minibatches, at one arithmetic precision."""
+
+    num_epochs: int
+    """Passes over the training set."""
+    batch_size: int = 128
+    """Examples per step; the last batch of an epoch may be smaller."""
+    seed: int = 0
+    """Draws the initial parameters, the order of the data and the update schedule."""
+    precision: str = "highest"
+    """`highest` (fp32), `medium` (bf16 products, fp32 sums) or `bf16` (autocast)."""
+    eval_every: int = 1
+    """Epochs between test evaluations; the last epoch is always evaluated."""
+
+    def check(self) -> None:
+        for name in ("num_epochs", "batch_size", "eval_every"):
+            value = getattr(self, name)
+            require(value >= 1, name, "at least 1", value)
+        require(self.seed >= 0, "seed", "0 or more", self.seed)
+        known = ("highest", "medium", "bf16")
+        require(
+            self.precision in known,
+            "precision",
+            f"one of {', '.join(known)}",
+            self.precision,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """Everything that determines a run's numbers. Equal settings, equal `run_id`."""
+
+    data: Part
+    model: Part
+    init: Part
+    objective: Part
+    optimizer: Part
+    updates: Part
+    training: Training
+
+    def __post_init__(self) -> None:
+        for slot, part in self._parts():
+            if not isinstance(part, Part) or part.slot != slot:
+                raise ValueError(f"{slot} must hold a {slot} part; got {part!r}.")
+
+    def _parts(self) -> list[tuple[str, Part]]:
+        return [(f.name, getattr(self, f.name)) for f in dataclasses.fields(self)]
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Return slot → kind and fields, ready for JSON."""
+        return {slot: part.to_dict() for slot, part in self._parts()}
+
+    @classmethod
+    def from_dict(cls, slots: dict[str, dict[str, Any]]) -> Self:
+        """Rebuild a config from `to_dict`.
+
+        Raises:
+            ValueError: If a slot, kind or field is missing or unknown.
+        """
+        expected = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(slots, dict) or set(slots) != expected:
+            raise ValueError(f"a config has the slots {sorted(expected)}; got {slots}.")
+        return cls(**{slot: _part(slot, fields) for slot, fields in slots.items()})
+
+    @property
+    def run_id(self) -> str:
+        """Twelve hex digits: the same for equal configs, different otherwise."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def columns(self) -> dict[str, Any]:
+        """Return the flat columns of a table: one per slot's kind and per field."""
+        flat: dict[str, Any] = {}
+        for slot, part in self._parts():
+            fields = part.to_dict()
+            flat[slot] = fields.pop("kind")
+            flat |= fields
+        return flat
+
+
+def _part(slot: str, fields: dict[str, Any]) -> Part:
+    fields = dict(fields)
+    kind = fields.pop("kind", None)
+    if (slot, kind) not in _KINDS:
+        known = sorted(name for where, name in _KINDS if where == slot)
+        raise ValueError(f"{slot} must be one of the kinds {known}; got {kind!r}.")
+    part = _KINDS[slot, kind]
+    names = {field.name for field in dataclasses.fields(part)}  # type: ignore[arg-type]
+    if set(fields) != names:
+        raise ValueError(
+            f"{slot} {kind!r} has the fields {sorted(names)}; got {sorted(fields)}."
+        )
+    return part(**fields)

@@ -1,0 +1,69 @@
+"""Initial parameters. Every draw comes from the run's seed, on the CPU."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.randomness import generator
+
+NUMERICS_VERSION = 1
+
+
+@runtime_checkable
+class InitPart(Protocol):
+    """A config part that draws a network's initial parameters, in place."""
+
+    def initialize_(self, network: Network, seed: int) -> None:
+        """Overwrite every parameter of `network`, which lies on the CPU."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class XavierNormal(Part, slot="init", kind="xavier_normal"):
+    r"""Gaussian weights of variance $2 g^2 / (n_{in} + n_{out})$, biases zero.
+
+    The paper prints $\sigma^2 \sim 1/(|l_i| + |l_{i+1}|)$, a proportionality. With
+    `gain` $g = 1$ this is Xavier's variance as every library has it; with
+    $g = 1/\sqrt 2$ it is the printed formula read literally.
+
+    Source: Li & Banerjee (2021), Section 3; Glorot & Bengio (2010), Eq. 12.
+    """
+
+    gain: float = 1.0
+    """Scale of the standard deviation, dimensionless."""
+
+    def check(self) -> None:
+        require(self.gain > 0, "gain", "positive", self.gain)
+
+    def initialize_(self, network: Network, seed: int) -> None:
+        for index, layer in enumerate(network.layers):
+            stream = generator("init", seed, index)
+            for name, parameter in layer.named_parameters():
+                if name.endswith("bias"):
+                    nn.init.zeros_(parameter)
+                else:
+                    std = xavier_std(parameter, gain=self.gain)
+                    nn.init.normal_(parameter, std=std, generator=stream)
+
+
+def xavier_std(weight: Tensor, *, gain: float = 1.0) -> float:
+    """Return the standard deviation Xavier's rule gives `weight`.
+
+    Args:
+        weight: Shape (fan_out, fan_in) or (channels_out, channels_in, h, w); a kernel's
+            area multiplies both fans.
+        gain: As in `XavierNormal`.
+    """
+    fan_out, fan_in = weight.shape[:2]
+    area = math.prod(weight.shape[2:])
+    return gain * math.sqrt(2.0 / (area * (fan_in + fan_out)))
+
+
+def flat_parameters(network: Network) -> Tensor:
+    """Return a copy of all parameters as one vector (num_parameters,), bottom first."""
+    return torch.cat([p.detach().reshape(-1) for p in network.parameters()])

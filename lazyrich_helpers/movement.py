@@ -1,0 +1,62 @@
+"""How far training moved the parameters, in units of their initial spread."""
+
+from typing import Any, ClassVar
+
+import torch
+
+from lazyrich_helpers.data import Dataset
+from lazyrich_helpers.initialization import xavier_std
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.train import Epoch, Trained
+
+BINS_PER_DECADE = 4
+DECADES = (-6, 4)
+"""Histogram range: 10^-6 to 10^4 initial standard deviations."""
+QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
+
+
+class Movement:
+    r"""Per weight matrix: distribution of $|\theta^T - \theta^0| / \sigma_0$.
+
+    $\sigma_0$ is the weight's own initial standard deviation (Xavier's, gain 1).
+    Biases start at zero and have no such unit; they are left out here.
+    """
+
+    name: ClassVar[str] = "movement"
+    version: ClassVar[int] = 1
+    watches: ClassVar[bool] = False
+    test_passes: ClassVar[int] = 0
+
+    def after_epoch(self, network: Network, data: Dataset, epoch: Epoch) -> None:
+        """Nothing to see before the end."""
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        low, high = DECADES
+        num_bins = (high - low) * BINS_PER_DECADE
+        layers = []
+        offset = 0
+        for name, parameter in trained.network.named_parameters():
+            span = slice(offset, offset + parameter.numel())
+            offset = span.stop
+            if name.endswith("bias"):
+                continue
+            moved = (trained.final[span] - trained.initial[span]).abs().cpu()
+            moved = moved / xavier_std(parameter)
+            logs = moved[moved > 0].log10().clamp(low, high - 1e-6)
+            ranked = moved.sort().values
+            places = [round(q * (len(ranked) - 1)) for q in QUANTILES]
+            layers.append(
+                {
+                    "layer": int(name.split(".")[1]),
+                    "num_weights": len(moved),
+                    "num_unmoved": int((moved == 0).sum()),
+                    "sigma_0": xavier_std(parameter),
+                    "quantiles": [float(f"{ranked[i]:.5g}") for i in places],
+                    "histogram": torch.histc(logs, num_bins, low, high).int().tolist(),
+                }
+            )
+        return {
+            "quantile_levels": list(QUANTILES),
+            "histogram_decades": list(DECADES),
+            "layers": layers,
+        }

@@ -1,0 +1,26 @@
+"""What training minimizes."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from lazyrich_helpers.config import Part
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """A config part that turns logits and labels into a scalar to minimize."""
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the batch mean, shape (), of logits (batch, classes)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
+    """Mean cross-entropy in nats. Source: Li & Banerjee (2021), Section 3."""
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels)

@@ -1,0 +1,93 @@
+"""The paper's two optimizers, with their learning-rate schedules."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import nn
+
+from lazyrich_helpers.config import Part, require
+
+
+@runtime_checkable
+class OptimizerPart(Protocol):
+    """A config part that builds a torch optimizer and knows its learning rate."""
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimizer; parameters without a gradient are left alone."""
+        ...
+
+    def lr_at(self, epoch: int) -> float:
+        """Return the learning rate of `epoch`, counted from 0."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(Part, slot="optimizer", kind="adam"):
+    """Adam at a constant learning rate. Source: Kingma & Ba (2015), Algorithm 1."""
+
+    lr: float
+    """Learning rate; the paper's is 0.1."""
+    beta1: float = 0.9
+    """Decay of the running mean of gradients, per step."""
+    beta2: float = 0.999
+    """Decay of the running mean of squared gradients, per step."""
+    eps: float = 1e-8
+    """Added to the root of the second moment."""
+
+    def check(self) -> None:
+        require(self.lr > 0, "lr", "positive", self.lr)
+        for name in ("beta1", "beta2"):
+            value = getattr(self, name)
+            require(0 <= value < 1, name, "in [0, 1)", value)
+        require(self.eps > 0, "eps", "positive", self.eps)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        betas = (self.beta1, self.beta2)
+        return torch.optim.Adam(
+            parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True
+        )
+
+    def lr_at(self, epoch: int) -> float:
+        del epoch  # constant
+        return self.lr
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD(Part, slot="optimizer", kind="sgd"):
+    """SGD with Nesterov momentum, weight decay and step decay.
+
+    The defaults are the paper's for CIFAR-10: Li & Banerjee (2021), Section 3.
+    """
+
+    lr: float = 0.01
+    """Learning rate of the first epochs."""
+    momentum: float = 0.9
+    """Nesterov momentum; 0 is plain SGD."""
+    weight_decay: float = 5e-4
+    """L2 coefficient, added to the gradient."""
+    lr_decay: float = 0.5
+    """Factor on the learning rate every `decay_every` epochs; 1 keeps it constant."""
+    decay_every: int = 30
+    """Epochs between two decays."""
+
+    def check(self) -> None:
+        require(self.lr > 0, "lr", "positive", self.lr)
+        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
+        require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        require(0 < self.lr_decay <= 1, "lr_decay", "in (0, 1]", self.lr_decay)
+        require(self.decay_every >= 1, "decay_every", "at least 1", self.decay_every)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.momentum > 0,
+            weight_decay=self.weight_decay,
+            fused=True,
+        )
+
+    def lr_at(self, epoch: int) -> float:
+        return self.lr * self.lr_decay ** (epoch // self.decay_every)

@@ -1,0 +1,57 @@
+"""How much work a run is, and how long it takes here."""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Sequence
+
+import torch
+
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.data import Dataset, Split, load
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.train import EVAL_BATCH, count_correct, new_network, train
+
+TRIAL_STEPS = 10
+OVERHEAD = 50_000
+"""Parameters whose arithmetic takes about as long as a step's fixed cost on a CPU."""
+
+
+@functools.lru_cache
+def work(config: RunConfig) -> float:
+    """Return a run's effort in arbitrary, additive units; for progress, not for time."""
+    data = load(config.data)
+    with torch.device("meta"):
+        network = config.model.build(data.image_shape, data.num_classes)
+    num_parameters = sum(p.numel() for p in network.parameters())
+    return config.training.num_epochs * (num_parameters + OVERHEAD)
+
+
+def estimate_seconds(
+    config: RunConfig, measures: Sequence[type[Measure]], device: str
+) -> float:
+    """Return the expected seconds of a run on `device`, from a trial of ten steps."""
+    trial = dataclasses.replace(config.training, seed=0, num_epochs=2, eval_every=2)
+    per_step, per_pass = _trial(dataclasses.replace(config, training=trial), device)
+    data, settings = load(config.data, device), config.training
+    steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
+    passes = settings.num_epochs // settings.eval_every + 1
+    passes += sum(measure.test_passes for measure in measures)
+    return steps * per_step + passes * per_pass
+
+
+@functools.lru_cache
+def _trial(config: RunConfig, device: str) -> tuple[float, float]:
+    """Return seconds per training step and per pass over the test images."""
+    data = load(config.data, device)
+    few = TRIAL_STEPS * config.training.batch_size
+    train_few = Split(data.train.images[:few], data.train.labels[:few])
+    test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
+    small = Dataset(train_few, data.held_out, test_few, data.digest)
+    network = new_network(config, small)
+    *_, warm = train(network, small, config)
+    num_steps = -(-len(small.train) // config.training.batch_size)
+    start = time.perf_counter()
+    count_correct(network, small.test, config.training.precision)
+    per_image = (time.perf_counter() - start) / len(small.test)
+    return warm.seconds / num_steps, per_image * len(data.test)

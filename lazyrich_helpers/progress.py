@@ -1,0 +1,104 @@
+"""Telling a waiting person how far a batch of runs is: a bar, or plain lines."""
+
+import sys
+import time
+from typing import Protocol
+
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.records import Record
+
+LINE_EVERY = 30.0
+"""Seconds between two plain lines about the same run."""
+
+
+class Progress(Protocol):
+    """Watches a batch. `work` is any additive unit of effort."""
+
+    def begin(self, num_runs: int, work: float) -> None:
+        """Start the batch."""
+        ...
+
+    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
+        """Count an epoch of a run as done."""
+        ...
+
+    def finish(self, record: Record) -> None:
+        """Say that a run ended."""
+        ...
+
+    def end(self) -> None:
+        """Leave nothing half printed."""
+        ...
+
+
+def label(config: RunConfig) -> str:
+    """Return what tells a run from its neighbours: "mnist relu_net w=10 d=1 ..."."""
+    columns = config.columns()
+    short = {"width": "w", "depth": "d", "lr": "lr", "seed": "seed"}
+    settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
+    return " ".join([columns["dataset"], columns["model"], *settings])
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people: 8 s, 3 min, 2.5 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+class Lines:
+    """One plain line per run, and one every half minute, for logs."""
+
+    def begin(self, num_runs: int, work: float) -> None:
+        self.num_runs, self.total = num_runs, work
+        self.num_done, self.done = 0, 0.0
+        self.start = self.last = time.monotonic()
+
+    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
+        self.done += work
+        if time.monotonic() - self.last > LINE_EVERY:
+            self._say(f"{label(config)}: epoch {epoch}")
+
+    def finish(self, record: Record) -> None:
+        self.num_done += 1
+        result = record.status
+        correct = [n for n in record.curves.get("num_correct", []) if n is not None]
+        if record.status == "ok" and correct:
+            result = f"{correct[-1] / record.origin['num_test']:.1%} test accuracy"
+        seconds = record.times.get("total", 0.0)
+        self._say(f"{label(record.config)}: {result}, {duration(seconds)}")
+
+    def _say(self, text: str) -> None:
+        self.last = time.monotonic()
+        elapsed = self.last - self.start
+        left = elapsed * (self.total - self.done) / self.done if self.done else 0.0
+        print(
+            f"[{self.num_done}/{self.num_runs}] {text}; about {duration(left)} left",
+            flush=True,
+        )
+
+    def end(self) -> None:
+        """Lines are whole already."""
+
+
+class Bar:
+    """A progress bar with the time left, for notebooks and terminals."""
+
+    def begin(self, num_runs: int, work: float) -> None:
+        from tqdm import tqdm
+
+        # Text on stderr, not a widget: a built page must not keep it.
+        form = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
+        self.bar = tqdm(total=work, bar_format=form, leave=False, file=sys.stderr)
+
+    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
+        self.bar.set_description_str(label(config), refresh=False)
+        self.bar.update(work)
+
+    def finish(self, record: Record) -> None:
+        """The bar says it."""
+
+    def end(self) -> None:
+        self.bar.close()

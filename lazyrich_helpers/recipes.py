@@ -1,0 +1,217 @@
+"""One named function per exhibit of the paper: its runs and what they measure.
+
+A recipe is the same code at three budgets: `smoke` (seconds), `laptop` (a chapter in
+20 s) and `paper` (the paper's own scale).
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lazyrich_helpers.config import RunConfig, Training, require
+from lazyrich_helpers.data import images
+from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.measures import Accuracy, Measure
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.objectives import CrossEntropy
+from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.schedules import Full
+
+BUDGETS = ("smoke", "laptop", "paper")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An exhibit's runs, in the order they are best trained, and its measurements."""
+
+    name: str
+    budget: str
+    configs: tuple[RunConfig, ...]
+    measures: tuple[type[Measure], ...]
+
+
+RecipeFunction = Callable[..., Recipe]
+RECIPES: dict[str, RecipeFunction] = {}
+
+
+def recipe(name: str) -> Callable[[RecipeFunction], RecipeFunction]:
+    """Register the decorated function as the recipe `name`."""
+
+    def register(function: RecipeFunction) -> RecipeFunction:
+        RECIPES[name] = function
+        return function
+
+    return register
+
+
+def make_recipe(name: str, budget: str, **choices: object) -> Recipe:
+    """Return the recipe `name` at `budget`; choices that are None take its defaults.
+
+    Raises:
+        ValueError: If the name, the budget or a choice is not one there is.
+    """
+    require(name in RECIPES, "recipe", f"one of {', '.join(RECIPES)}", name)
+    require(budget in BUDGETS, "budget", f"one of {', '.join(BUDGETS)}", budget)
+    given = {key: value for key, value in choices.items() if value is not None}
+    return RECIPES[name](budget, **given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """What a recipe varies, and how long it trains: every choice a caller has."""
+
+    dataset: str
+    widths: Sequence[int]
+    seeds: Sequence[int]
+    lrs: Sequence[float]
+    """Learning rates."""
+    num_epochs: int
+    precision: str = "highest"
+
+    def __post_init__(self) -> None:
+        for name in ("widths", "seeds", "lrs"):
+            values = getattr(self, name)
+            is_list = isinstance(values, list | tuple)
+            distinct = is_list and len(values) == len(set(values)) > 0
+            require(distinct, name, "a list of different values, at least one", values)
+
+    def choose(self, choices: dict[str, Any]) -> "Scale":
+        """Return this scale with some fields chosen otherwise."""
+        names = [field.name for field in dataclasses.fields(self)]
+        for name in choices:
+            require(name in names, "a choice", f"one of {', '.join(names)}", name)
+        return dataclasses.replace(self, **choices)
+
+
+TRAIN_SIZES = {"digits": 1000}
+"""Training images of each data set; the paper's 10,000 where not listed."""
+
+
+def relu_net_configs(depth: int, scale: Scale) -> tuple[RunConfig, ...]:
+    """Return a ReLU-Net per width, learning rate and seed, in that order.
+
+    Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
+    """
+    data = images(scale.dataset, train_size=TRAIN_SIZES.get(scale.dataset, 10_000))
+    return tuple(
+        RunConfig(
+            data=data,
+            model=ReluNet(width=width, depth=depth),
+            init=XavierNormal(),
+            objective=CrossEntropy(),
+            optimizer=Adam(lr=lr),
+            updates=Full(),
+            training=Training(
+                num_epochs=scale.num_epochs,
+                seed=seed,
+                precision=scale.precision,
+                eval_every=5,
+            ),
+        )
+        for width, lr, seed in itertools.product(scale.widths, scale.lrs, scale.seeds)
+    )
+
+
+FIGURE_2 = {
+    "smoke": Scale(
+        dataset="digits", widths=(8, 64), seeds=(0, 1), lrs=(0.1,), num_epochs=5
+    ),
+    "laptop": Scale(
+        dataset="digits",
+        widths=(10, 100, 1000),
+        seeds=(0, 1, 2),
+        lrs=(0.1,),
+        num_epochs=30,
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(10, 100, 1000, 10_000, 100_000),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.1, 0.01, 0.001),
+        num_epochs=100,
+        precision="medium",
+    ),
+}
+
+
+@recipe("figure-2")
+def figure_2(budget: str, **choices: Any) -> Recipe:
+    """Re-initialization of ReLU-Nets with one hidden layer (d = 1)."""
+    scale = FIGURE_2[budget].choose(choices)
+    return Recipe(
+        name="figure-2",
+        budget=budget,
+        configs=relu_net_configs(1, scale),
+        measures=(Accuracy, Movement, Reinit),
+    )
+
+
+FIGURE_3 = {
+    "smoke": Scale(
+        dataset="digits", widths=(8, 32), seeds=(0,), lrs=(0.01,), num_epochs=5
+    ),
+    "laptop": Scale(
+        dataset="digits",
+        widths=(10, 100, 500),
+        seeds=(0, 1),
+        lrs=(0.01,),
+        num_epochs=20,
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(10, 100, 1000, 5000),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.1, 0.01, 0.001),
+        num_epochs=100,
+        precision="medium",
+    ),
+}
+
+
+@recipe("figure-3")
+def figure_3(budget: str, **choices: Any) -> Recipe:
+    """Re-initialization of ReLU-Nets with four hidden layers (d = 4)."""
+    scale = FIGURE_3[budget].choose(choices)
+    return Recipe(
+        name="figure-3",
+        budget=budget,
+        configs=relu_net_configs(4, scale),
+        measures=(Accuracy, Movement, Reinit),
+    )
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a store holds of a recipe."""
+
+    recipe: Recipe
+    records: tuple[Record, ...]
+    """Runs that came to a result, in the recipe's order."""
+    missing: tuple[RunConfig, ...]
+    """Runs that are not there, or that failed."""
+
+
+def collect(recipe: Recipe, store: Store) -> Results:
+    """Read what `store` holds of `recipe`, without training anything."""
+    records, missing = [], []
+    for config in recipe.configs:
+        record = store.read(config.run_id)
+        if record is not None and record.done:
+            records.append(record)
+        else:
+            missing.append(config)
+    return Results(recipe, tuple(records), tuple(missing))
+
+
+def is_complete(record: Record | None, measures: Sequence[type[Measure]]) -> bool:
+    """Return whether there is nothing left to do for a run."""
+    if record is None or not record.done or record.stale:
+        return False
+    if record.status == "diverged":
+        return True
+    return all(record.has(measure.name, measure.version) for measure in measures)

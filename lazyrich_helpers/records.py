@@ -1,0 +1,221 @@
+"""One record per trained network: written at once or not at all.
+
+A record is keyed by its training config alone; measurements of the same network share
+it. Records are one JSON file each, `<run_id>.json`; weights lie in a store that git
+ignores.
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lazyrich_helpers import data, initialization, train
+from lazyrich_helpers.config import RunConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+NUMERICS = {
+    "data": data.NUMERICS_VERSION,
+    "init": initialization.NUMERICS_VERSION,
+    "train": train.NUMERICS_VERSION,
+}
+"""What a record's numbers rest on; a record with another version is stale."""
+KEYS = ("run_id", "config", "status", "curves", "measures", "times", "origin")
+
+
+class RecordError(ValueError):
+    """A record file cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A trained network's numbers and where they came from."""
+
+    config: RunConfig
+    status: str
+    """`ok`, `diverged` (the loss stopped being finite) or `failed: why`."""
+    curves: dict[str, list[Any]] = field(default_factory=dict)
+    """`epoch`, `train_loss` (nats) and `num_correct`, by epoch; None: not evaluated."""
+    measures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Measurement name → `version` and its numbers."""
+    times: dict[str, float] = field(default_factory=dict)
+    """Seconds: `train` (all steps), `total` (with evaluation and measures)."""
+    origin: dict[str, Any] = field(default_factory=dict)
+    """Commit, digests, versions, device, threads, start: see `origin.describe`."""
+
+    @property
+    def run_id(self) -> str:
+        """The config's."""
+        return self.config.run_id
+
+    @property
+    def done(self) -> bool:
+        """Whether training came to a result; divergence is one."""
+        return self.status in ("ok", "diverged")
+
+    @property
+    def stale(self) -> bool:
+        """Whether the numerics of data, init or training have changed since."""
+        return self.origin.get("numerics") != NUMERICS
+
+    def has(self, name: str, version: int) -> bool:
+        """Return whether the measurement is there, at that version."""
+        return self.measures.get(name, {}).get("version") == version
+
+    def columns(self) -> dict[str, Any]:
+        """Return the flat columns: the config's, `run_id`, `status` and `stale`."""
+        own = {"run_id": self.run_id, "status": self.status, "stale": self.stale}
+        return own | self.config.columns()
+
+    def to_json(self) -> str:
+        """Return the record as JSON text, one line per key; NaN becomes null."""
+        values = [self.run_id, self.config.to_dict(), self.status, self.curves]
+        values += [self.measures, self.times, self.origin]
+        lines = (
+            f' "{key}": {json.dumps(_finite(value), allow_nan=False)}'
+            for key, value in zip(KEYS, values, strict=True)
+        )
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Record":
+        """Read `to_json`'s text.
+
+        Raises:
+            ValueError: If it is not a record, or its id is not its config's.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict) or set(values) != set(KEYS):
+            raise ValueError(f"a record has the keys {', '.join(KEYS)}")
+        for key in KEYS[3:]:
+            if not isinstance(values[key], dict):
+                raise ValueError(f"{key} must be an object, got {values[key]!r}")
+        config = RunConfig.from_dict(values["config"])
+        if values["run_id"] != config.run_id:
+            raise ValueError(
+                f"its run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
+            )
+        return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_finite(entry) for entry in value]
+    return value
+
+
+class Store:
+    """A folder of records, shared by any number of processes, and its weights."""
+
+    def __init__(self, folder: Path, weights: Path) -> None:
+        self.folder = folder
+        self.weights = weights
+
+    def read(self, run_id: str) -> Record | None:
+        """Return the record, or None where there is none.
+
+        Raises:
+            RecordError: If its file is not a record.
+        """
+        path = self.folder / f"{run_id}.json"
+        try:
+            return Record.from_json(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError) as error:
+            raise RecordError(
+                f"{path} is not a readable record ({error}); delete it or restore it "
+                "from version control, then run again."
+            ) from error
+
+    def write(self, record: Record) -> None:
+        """Put the record there, whole. Measurements already there are kept."""
+        with self.lock(f"{record.run_id}.write"):
+            with contextlib.suppress(RecordError):  # an unreadable one is replaced
+                there = self.read(record.run_id)
+                if there is not None and there.done and not there.stale:
+                    record.measures.update(there.measures | record.measures)
+            _replace(self.folder / f"{record.run_id}.json", record.to_json().encode())
+
+    def ids(self) -> list[str]:
+        """Return the ids of all records here, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.json"))
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold a lock that dies with this process; yield whether it was got."""
+        folder = self.folder / ".locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / name).open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
+        """Keep the parameters before and after training, for later measurements."""
+        self.weights.mkdir(parents=True, exist_ok=True)
+        path = self.weights / f"{run_id}.pt"
+        state = {"initial": initial.cpu(), "final": final.cpu()}
+        partial = path.with_suffix(f".{os.getpid()}.tmp")
+        torch.save(state, partial)
+        partial.replace(path)
+
+    def read_weights(self, run_id: str) -> tuple[Tensor, Tensor] | None:
+        """Return parameters before and after training, or None where not kept."""
+        path = self.weights / f"{run_id}.pt"
+        try:
+            state = torch.load(path, weights_only=True)
+            return state["initial"], state["final"]
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # torch.load raises many kinds
+            raise RecordError(
+                f"{path} is not a readable weights file ({error}); delete it, then run "
+                "again."
+            ) from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # the name must never point at half a file
+        os.chmod(partial, 0o644)
+        Path(partial).replace(path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def recorded_store() -> Store:
+    """Return the committed records, `book/records` unless `LAZYRICH_RECORDS` is set."""
+    folder = os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records"
+    return Store(Path(folder), _scratch() / "weights")
+
+
+def computed_store() -> Store:
+    """Return the reader's own records, `.lazyrich` unless `LAZYRICH_STORE` is set."""
+    return Store(_scratch() / "records", _scratch() / "weights")
+
+
+def _scratch() -> Path:
+    return Path(os.environ.get("LAZYRICH_STORE") or ROOT / ".lazyrich")

@@ -1,0 +1,366 @@
+"""Recipes → records: train what is missing, measure it, keep one record per network.
+
+`python -m lazyrich_helpers.run --help` says how to use it from a shell.
+"""
+
+import argparse
+import dataclasses
+import math
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import torch
+
+from lazyrich_helpers import origin
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.data import Images, load
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.planning import estimate_seconds, work
+from lazyrich_helpers.progress import Bar, Lines, Progress, duration, label
+from lazyrich_helpers.recipes import (
+    BUDGETS,
+    RECIPES,
+    Recipe,
+    collect,
+    is_complete,
+    make_recipe,
+)
+from lazyrich_helpers.reinit import bind_
+from lazyrich_helpers.records import (
+    Record,
+    Store,
+    computed_store,
+    recorded_store,
+)
+from lazyrich_helpers.train import Trained, new_network, train
+
+
+@dataclass
+class Summary:
+    """How a batch ended. Counts of runs, and what went wrong."""
+
+    num_trained: int = 0
+    num_there: int = 0
+    """Complete before it was their turn."""
+    num_diverged: int = 0
+    postponed: list[RunConfig] = field(default_factory=list)
+    """Not started: they would not have fitted the time budget."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Run → why."""
+
+    def __str__(self) -> str:
+        parts = [f"{self.num_trained} done now", f"{self.num_there} done before"]
+        if self.num_diverged:
+            parts.append(f"{self.num_diverged} diverged")
+        if self.postponed:
+            parts.append(f"{len(self.postponed)} left for lack of time")
+        if self.failed:
+            parts.append(f"{len(self.failed)} FAILED")
+        lines = [", ".join(parts) + "."]
+        return "\n  ".join(
+            lines + [f"{run}: {why}" for run, why in self.failed.items()]
+        )
+
+
+def complete(
+    recipe: Recipe,
+    store: Store,
+    *,
+    device: str,
+    progress: Progress,
+    seconds: float = math.inf,
+) -> Summary:
+    """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
+
+    A run that fails is reported and the others go on. A run that is being trained by
+    another process is left to it. No run is started that is not expected to end within
+    `seconds` from now.
+    """
+    start = time.monotonic()
+    summary = Summary()
+    todo = [c for c in recipe.configs if not _is_there(c, recipe, store)]
+    summary.num_there = len(recipe.configs) - len(todo)
+    for part in {config.data for config in todo}:
+        load(part, device)  # missing data stops the batch, before any work
+    progress.begin(len(todo), sum(work(config) for config in todo))
+    try:
+        for config in _locked(todo, store):
+            left = seconds - (time.monotonic() - start)
+            if _is_there(config, recipe, store):  # another process was faster
+                summary.num_there += 1
+            elif estimated(config, recipe.measures, device, left) > left:
+                summary.postponed.append(config)
+            else:
+                _complete_one(config, recipe, store, device, progress, summary)
+    finally:
+        progress.end()
+    return summary
+
+
+def estimated(
+    config: RunConfig, measures: Sequence[type[Measure]], device: str, left: float
+) -> float:
+    """Return the run's expected seconds; 0, without a trial, if time is unlimited."""
+    return 0.0 if math.isinf(left) else estimate_seconds(config, measures, device)
+
+
+def _is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
+    try:
+        return is_complete(store.read(config.run_id), recipe.measures)
+    except ValueError:  # unreadable: reported when it is its turn
+        return False
+
+
+def _locked(configs: Sequence[RunConfig], store: Store) -> Iterator[RunConfig]:
+    """Yield each config while holding its lock; those held elsewhere come last."""
+    queue = deque(configs)
+    busy = 0
+    while queue:
+        config = queue.popleft()
+        with store.lock(config.run_id, wait=busy >= len(queue) + 1) as got:
+            if got:
+                busy = 0
+                yield config
+            else:
+                busy += 1
+                queue.append(config)
+
+
+def _complete_one(
+    config: RunConfig,
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    progress: Progress,
+    summary: Summary,
+) -> None:
+    before = None
+    try:
+        before = store.read(config.run_id)
+        record = _measured_again(before, recipe, store, device)
+        if record is None:
+            record = execute(config, recipe.measures, store, device, progress)
+        store.write(record)
+    except Exception as error:  # one run's failure must not end the batch
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        summary.failed[label(config)] = why
+        record = Record(config, status=f"failed: {why}")
+        if before is None and not isinstance(error, OSError | ValueError):
+            store.write(record)
+    else:
+        summary.num_trained += 1
+        summary.num_diverged += record.status == "diverged"
+    progress.finish(record)
+
+
+def execute(
+    config: RunConfig,
+    measures: Sequence[type[Measure]],
+    store: Store,
+    device: str,
+    progress: Progress,
+) -> Record:
+    """Train one network, measure it, keep its weights, and return its record."""
+    began = time.perf_counter()
+    data = load(_images(config), device)
+    where = origin.describe(data)
+    network = new_network(config, data)
+    initial = flat_parameters(network)
+    running = [measure() for measure in measures]
+    watching = [measure for measure in running if measure.watches]
+    epochs = []
+    for epoch in train(network, data, config):
+        epochs.append(epoch)
+        for measure in watching:
+            measure.after_epoch(network, data, epoch)
+        progress.advance(
+            config, epoch.number, work(config) / config.training.num_epochs
+        )
+    trained = Trained(config, data, network, initial, flat_parameters(network))
+    status = "ok" if math.isfinite(epochs[-1].train_loss) else "diverged"
+    measured: dict[str, dict[str, Any]] = {}
+    if status == "ok":
+        store.write_weights(config.run_id, trained.initial, trained.final)
+        measured = {m.name: _result(m, trained) for m in running}
+    curves = {
+        "epoch": [epoch.number for epoch in epochs],
+        "train_loss": [float(f"{epoch.train_loss:.6g}") for epoch in epochs],
+        "num_correct": [epoch.num_correct for epoch in epochs],
+    }
+    times = {
+        "train": round(sum(epoch.seconds for epoch in epochs), 3),
+        "total": round(time.perf_counter() - began, 3),
+    }
+    return Record(config, status, curves, measured, times, where)
+
+
+def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
+    return {"version": measure.version} | measure.result(trained)
+
+
+def _images(config: RunConfig) -> Images:
+    assert isinstance(config.data, Images)
+    return config.data
+
+
+def _measured_again(
+    record: Record | None, recipe: Recipe, store: Store, device: str
+) -> Record | None:
+    """Return a trained run's record with what was missing, from its kept weights.
+
+    None where it must be trained: not done, stale, weights gone, or a measurement that
+    has to watch the epochs.
+    """
+    if record is None or record.status != "ok" or record.stale:
+        return None
+    lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
+    weights = store.read_weights(record.run_id)
+    if weights is None or any(measure.watches for measure in lacking):
+        return None
+    data = load(_images(record.config), device)
+    network = new_network(record.config, data)
+    initial, final = (vector.to(device) for vector in weights)
+    trained = Trained(record.config, data, network, initial, final)
+    bind_(network, trained.final.clone())
+    added = {m.name: _result(m(), trained) for m in lacking}
+    return dataclasses.replace(record, measures=record.measures | added)
+
+
+def store_for(budget: str) -> Store:
+    """Return where runs of `budget` are kept: `paper` in the book, others aside."""
+    return recorded_store() if budget == "paper" else computed_store()
+
+
+def pick_device(name: str) -> str:
+    """Return the device `name` stands for; `auto` is the GPU where there is one.
+
+    Raises:
+        ValueError: If there is no such device here.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"device must be auto, cpu, or a GPU that is here, such as cuda; got "
+            f"{name!r}."
+        ) from error
+    return str(device)
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds in `90s`, `30m` or `1.5h`."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
+    if match is None:
+        raise ValueError(
+            f"time-budget must be a number with s, m or h, such as 30m; got {text!r}."
+        )
+    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        # One sentence, not a page of usage.
+        self.exit(2, f"error: {message}; --help explains.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m lazyrich_helpers.run",
+        description="Train what is missing of the named recipes; `list` shows them.",
+    )
+    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="or: list")
+    parser.add_argument("--budget", default="paper", help="smoke, laptop or paper")
+    parser.add_argument("--dataset", help="digits, mnist, fashion_mnist or cifar10")
+    parser.add_argument("--widths", type=int, nargs="+", help="units per layer")
+    parser.add_argument("--seeds", type=int, nargs="+", help="one run each")
+    parser.add_argument("--lrs", type=float, nargs="+", help="learning rates")
+    parser.add_argument("--num-epochs", type=int, help="passes over the data")
+    parser.add_argument("--precision", help="highest, medium or bf16")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    parser.add_argument("--threads", type=int, help="CPU threads; default: all cores")
+    parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
+    parser.add_argument("--dry-run", action="store_true", help="say what it would do")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status: 0, 1 (a run failed) or 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return _main(options)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Stopped. Finished runs are kept; the same command goes on.")
+        return 130
+
+
+def _main(options: argparse.Namespace) -> int:
+    if options.recipes == ["list"]:
+        _list_recipes()
+        return 0
+    names = ("dataset", "widths", "seeds", "lrs", "num_epochs", "precision")
+    choices = {name: getattr(options, name) for name in names}
+    recipes = [make_recipe(name, options.budget, **choices) for name in options.recipes]
+    device = pick_device(options.device)
+    seconds = parse_duration(options.time_budget) if options.time_budget else math.inf
+    if options.threads is not None:
+        if options.threads < 1:
+            raise ValueError(f"threads must be at least 1; got {options.threads}.")
+        torch.set_num_threads(options.threads)
+    start = time.monotonic()
+    failed = False
+    for recipe in recipes:
+        store = store_for(recipe.budget)
+        if options.dry_run:
+            _dry_run(recipe, store, device)
+            continue
+        left = seconds - (time.monotonic() - start)
+        progress = Bar() if sys.stderr.isatty() else Lines()
+        summary = complete(
+            recipe, store, device=device, progress=progress, seconds=left
+        )
+        print(f"{recipe.name} at {recipe.budget}: {summary}")
+        failed = failed or bool(summary.failed)
+    return 1 if failed else 0
+
+
+def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
+    """Print the runs that are missing, and how long they would take here."""
+    todo = [c for c in recipe.configs if not _is_there(c, recipe, store)]
+    there = len(recipe.configs) - len(todo)
+    print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
+    total = 0.0
+    for config in todo:
+        expected = estimate_seconds(config, recipe.measures, device)
+        total += expected
+        print(f"  {config.run_id} {label(config)}: about {duration(expected)}")
+    print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")
+
+
+def _list_recipes() -> None:
+    for name, function in RECIPES.items():
+        summary = (function.__doc__ or "").strip().splitlines()[0]
+        print(f"{name}: {summary}")
+        for budget in BUDGETS:
+            recipe = make_recipe(name, budget)
+            results = collect(recipe, store_for(budget))
+            stale = sum(record.stale for record in results.records)
+            print(
+                f"  {budget}: {len(recipe.configs)} runs, {len(results.records)} "
+                f"recorded, {stale} of them stale"
+            )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

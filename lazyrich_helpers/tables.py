@@ -1,0 +1,39 @@
+"""Records as tidy tables: one row per observation, config fields as columns."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.reinit import SCENARIOS, Reinit
+
+
+def runs_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run: config, final `train_loss` and `test_accuracy`."""
+    rows = []
+    for record in records:
+        row = record.columns()
+        row["train_loss"] = record.curves.get("train_loss", [None])[-1]
+        correct = record.curves.get("num_correct", [None])[-1]
+        known = correct is not None
+        row["test_accuracy"] = correct / record.origin["num_test"] if known else None
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, scenario and fraction, with `accuracy` in 0 to 1."""
+    frames = []
+    for record in records:
+        measured = record.measures.get(Reinit.name)
+        if measured is None:
+            continue
+        for scenario in SCENARIOS:
+            rows = pd.DataFrame({"fraction": measured["fractions"]})
+            rows["accuracy"] = [n / measured["num_test"] for n in measured[scenario]]
+            columns = record.columns() | {"scenario": scenario}
+            frames.append(rows.assign(**columns))
+    if not frames:
+        names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
+        return pd.DataFrame(columns=names)
+    return pd.concat(frames, ignore_index=True)
