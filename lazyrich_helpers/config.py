@@ -9,7 +9,15 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
+
+if TYPE_CHECKING:  # parts live beside the code that reads them, and import this module
+    from lazyrich_helpers.data import DataPart
+    from lazyrich_helpers.initialization import InitPart
+    from lazyrich_helpers.models import ModelPart
+    from lazyrich_helpers.objectives import Objective
+    from lazyrich_helpers.optimizers import OptimizerPart
+    from lazyrich_helpers.schedules import UpdateSchedule
 
 _KINDS: dict[tuple[str, str], type["Part"]] = {}
 
@@ -101,12 +109,12 @@ class Training(Part, slot="training", kind="epochs"):
 class RunConfig:
     """Everything that determines a run's numbers. Equal settings, equal `run_id`."""
 
-    data: Part
-    model: Part
-    init: Part
-    objective: Part
-    optimizer: Part
-    updates: Part
+    data: "DataPart"
+    model: "ModelPart"
+    init: "InitPart"
+    objective: "Objective"
+    optimizer: "OptimizerPart"
+    updates: "UpdateSchedule"
     training: Training
 
     def __post_init__(self) -> None:
@@ -131,7 +139,10 @@ class RunConfig:
         expected = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(slots, dict) or set(slots) != expected:
             raise ValueError(f"a config has the slots {sorted(expected)}; got {slots}.")
-        return cls(**{slot: _part(slot, fields) for slot, fields in slots.items()})
+        parts: dict[str, Any] = {}
+        for slot, fields in slots.items():
+            parts[slot] = _part(slot, fields)
+        return cls(**parts)
 
     @property
     def run_id(self) -> str:

@@ -14,6 +14,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ NUMERICS_VERSION = 1
 
 Bytes = NDArray[np.uint8]
 Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
-"""Training images (n, channels, h, w), training labels (n,), test images, test labels."""
+"""Images (n, channels, height, width) and labels (n,) to train on, then to test on."""
 
 
 class DataError(ValueError):
@@ -49,61 +50,6 @@ class Source:
     def digest(self) -> str:
         """Twelve hex digits that stand for the content of all files."""
         return hashlib.sha256("".join(self.files.values()).encode()).hexdigest()[:12]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Images(Part, slot="data", kind="images"):
-    """A class-balanced training subset, pixels scaled to [0, 1]. Use `images`."""
-
-    dataset: str
-    """`digits`, `mnist`, `fashion_mnist` or `cifar10`."""
-    train_size: int
-    """Training images, the same number of each class."""
-    subset_seed: int
-    """Draws the subset, and nothing else."""
-    image_size: int
-    """Pixels per side; larger than the data's own means bilinear enlargement."""
-    digest: str
-    """Digest of the data set's files: other data is another config."""
-
-    def check(self) -> None:
-        source = _source(self.dataset)
-        per_class = self.train_size % 10 == 0 and self.train_size >= 10
-        require(
-            per_class,
-            "train_size",
-            "a positive multiple of 10 classes",
-            self.train_size,
-        )
-        require(self.subset_seed >= 0, "subset_seed", "0 or more", self.subset_seed)
-        least = source.image_size
-        require(
-            self.image_size >= least,
-            "image_size",
-            f"at least the {least} pixels of {self.dataset}",
-            self.image_size,
-        )
-
-
-def images(
-    dataset: str,
-    *,
-    train_size: int,
-    subset_seed: int = 0,
-    image_size: int | None = None,
-) -> Images:
-    """Return the `Images` part, its digest and default image size filled in.
-
-    The paper's MNIST is `images("mnist", train_size=10_000)`: 1,000 of each class.
-    """
-    source = _source(dataset)
-    return Images(
-        dataset=dataset,
-        train_size=train_size,
-        subset_seed=subset_seed,
-        image_size=source.image_size if image_size is None else image_size,
-        digest=source.digest,
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +90,76 @@ class Dataset:
         return self.train.labels.device
 
 
-def load(part: Images, device: str | torch.device = "cpu") -> Dataset:
-    """Return the data `part` describes, on `device`; repeated calls share tensors.
+@runtime_checkable
+class DataPart(Protocol):
+    """A config part that loads its images and labels."""
 
-    Raises:
-        DataError: If a file is missing, truncated or altered. Nothing is substituted.
+    def load(self, device: str = "cpu") -> Dataset:
+        """Return the data on `device`; repeated calls may share tensors.
+
+        Raises:
+            DataError: If a file is missing, truncated or altered. Nothing is ever
+                substituted.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images(Part, slot="data", kind="images"):
+    """A class-balanced training subset, pixels scaled to [0, 1]. Use `images`."""
+
+    dataset: str
+    """`digits`, `mnist`, `fashion_mnist` or `cifar10`."""
+    train_size: int
+    """Training images, the same number of each class."""
+    subset_seed: int
+    """Draws the subset, and nothing else."""
+    image_size: int
+    """Pixels per side; larger than the data's own means bilinear enlargement."""
+    digest: str
+    """Digest of the data set's files: other data is another config."""
+
+    def check(self) -> None:
+        source = _source(self.dataset)
+        per_class = self.train_size % 10 == 0 and self.train_size >= 10
+        require(
+            per_class,
+            "train_size",
+            "a positive multiple of 10 classes",
+            self.train_size,
+        )
+        require(self.subset_seed >= 0, "subset_seed", "0 or more", self.subset_seed)
+        least = source.image_size
+        require(
+            self.image_size >= least,
+            "image_size",
+            f"at least the {least} pixels of {self.dataset}",
+            self.image_size,
+        )
+
+    def load(self, device: str = "cpu") -> Dataset:
+        return _load(self, device, data_folder())
+
+
+def images(
+    dataset: str,
+    *,
+    train_size: int,
+    subset_seed: int = 0,
+    image_size: int | None = None,
+) -> Images:
+    """Return the `Images` part, its digest and default image size filled in.
+
+    The paper's MNIST is `images("mnist", train_size=10_000)`: 1,000 of each class.
     """
-    return _load(part, str(device), data_folder())
+    source = _source(dataset)
+    return Images(
+        dataset=dataset,
+        train_size=train_size,
+        subset_seed=subset_seed,
+        image_size=source.image_size if image_size is None else image_size,
+        digest=source.digest,
+    )
 
 
 @functools.lru_cache(maxsize=4)
@@ -195,8 +204,8 @@ def balanced_subsets(
     rarest = int(np.bincount(labels, minlength=10).min())
     if per_class > rarest:
         raise ValueError(
-            f"train_size must be at most {10 * rarest} here, ten times the rarest class; "
-            f"got {size}."
+            f"train_size must be at most {10 * rarest} here, ten times the rarest "
+            f"class; got {size}."
         )
     rng = np.random.Generator(np.random.PCG64(seed))
     shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in range(10)]
@@ -243,7 +252,8 @@ def _checked(dataset: str, path: Path, md5: str) -> bytes:
             content = gzip.decompress(content)
     except (OSError, EOFError) as error:
         raise DataError(
-            f"{found} of {dataset} cannot be read ({error}); delete it and fetch it anew."
+            f"{found} of {dataset} cannot be read ({error}); delete it and fetch it "
+            "anew."
         ) from error
     # Checked before it is parsed: CIFAR-10's files are pickles, which can run code.
     actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
@@ -270,7 +280,8 @@ def _download(dataset: str, source: Source, folder: Path) -> None:
 def _missing(dataset: str, folder: Path, name: str) -> str:
     return (
         f"{dataset} needs {name} (plain or .gz) under {folder}, and downloading it did "
-        "not work; put the files there, or set LAZYRICH_DATA to the folder that has them."
+        "not work; put the files there, or set LAZYRICH_DATA to the folder that has "
+        "them."
     )
 
 
@@ -296,7 +307,7 @@ def _parse_idx(contents: list[bytes]) -> Arrays:
 
 
 def _parse_cifar(contents: list[bytes]) -> Arrays:
-    batches = [pickle.loads(content, encoding="latin1") for content in contents]  # noqa: S301
+    batches = [pickle.loads(content, encoding="latin1") for content in contents]
     pixels = [np.asarray(b["data"], np.uint8).reshape(-1, 3, 32, 32) for b in batches]
     labels = [np.asarray(b["labels"], np.uint8) for b in batches]
     train, train_labels = np.concatenate(pixels[:-1]), np.concatenate(labels[:-1])

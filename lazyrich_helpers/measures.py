@@ -24,7 +24,7 @@ class Measure(Protocol):
         ...
 
     def result(self, trained: Trained) -> dict[str, Any]:
-        """Return the numbers, ready for JSON; may overwrite the network's parameters."""
+        """Return the numbers, ready for JSON; must leave the network as it found it."""
         ...
 
 

@@ -1,5 +1,6 @@
 """Networks that expose `layers`, input to output."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ def relu_net(width: int, depth: int, num_inputs: int, num_classes: int) -> Netwo
     sizes = [num_inputs] + [width] * depth
     layers: list[nn.Module] = [
         nn.Sequential(nn.Linear(fan_in, fan_out), nn.ReLU())
-        for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for fan_in, fan_out in itertools.pairwise(sizes)
     ]
     layers[0] = nn.Sequential(nn.Flatten(), *layers[0])  # type: ignore[misc]
     layers.append(nn.Linear(width, num_classes))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import Dataset, Split, load
+from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.train import EVAL_BATCH, count_correct, new_network, train
 
@@ -19,8 +19,8 @@ OVERHEAD = 50_000
 
 @functools.lru_cache
 def work(config: RunConfig) -> float:
-    """Return a run's effort in arbitrary, additive units; for progress, not for time."""
-    data = load(config.data)
+    """Return a run's effort in additive units, for progress rather than for time."""
+    data = config.data.load()
     with torch.device("meta"):
         network = config.model.build(data.image_shape, data.num_classes)
     num_parameters = sum(p.numel() for p in network.parameters())
@@ -33,7 +33,7 @@ def estimate_seconds(
     """Return the expected seconds of a run on `device`, from a trial of ten steps."""
     trial = dataclasses.replace(config.training, seed=0, num_epochs=2, eval_every=2)
     per_step, per_pass = _trial(dataclasses.replace(config, training=trial), device)
-    data, settings = load(config.data, device), config.training
+    data, settings = config.data.load(device), config.training
     steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
     passes = settings.num_epochs // settings.eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
@@ -43,7 +43,7 @@ def estimate_seconds(
 @functools.lru_cache
 def _trial(config: RunConfig, device: str) -> tuple[float, float]:
     """Return seconds per training step and per pass over the test images."""
-    data = load(config.data, device)
+    data = config.data.load(device)
     few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])
     test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])

@@ -102,7 +102,7 @@ class Record:
         config = RunConfig.from_dict(values["config"])
         if values["run_id"] != config.run_id:
             raise ValueError(
-                f"its run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
+                f"run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
             )
         return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
 

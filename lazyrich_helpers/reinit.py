@@ -72,7 +72,7 @@ def reinit_counts(
     """Return the number of correct test images at each of the ascending `fractions`.
 
     Only the parameters between one fraction and the next are written, so that a whole
-    curve costs little more than its forward passes. Overwrites the network.
+    curve costs little more than its forward passes.
     """
     require(scenario in SCENARIOS, "scenario", "active or lazy", scenario)
     ascending = list(fractions) == sorted(fractions)
@@ -90,18 +90,20 @@ def _counts(
     parameters = start.clone()
     bind_(trained.network, parameters)
     precision = trained.config.training.precision
-    counts, done = [], 0
+    counts: list[int] = []
+    done = 0
     for fraction in fractions:
         end = num_active(fraction, len(order))
         changed = order[done:end]
         parameters[changed] = other[changed]
         done = end
         counts.append(count_correct(trained.network, trained.data.test, precision))
+    bind_(trained.network, trained.final.clone())
     return counts
 
 
 def bind_(network: Network, parameters: Tensor) -> None:
-    """Let the network's parameters be views of `parameters` (p,): writing moves both."""
+    """Make the network's parameters views of `parameters` (p,): writing moves both."""
     sizes = [p.numel() for p in network.parameters()]
     for p, values in zip(network.parameters(), parameters.split(sizes), strict=True):
         p.data = values.view_as(p)

@@ -18,7 +18,6 @@ import torch
 
 from lazyrich_helpers import origin
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import Images, load
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.planning import estimate_seconds, work
@@ -31,13 +30,13 @@ from lazyrich_helpers.recipes import (
     is_complete,
     make_recipe,
 )
-from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.records import (
     Record,
     Store,
     computed_store,
     recorded_store,
 )
+from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.train import Trained, new_network, train
 
 
@@ -87,7 +86,7 @@ def complete(
     todo = [c for c in recipe.configs if not _is_there(c, recipe, store)]
     summary.num_there = len(recipe.configs) - len(todo)
     for part in {config.data for config in todo}:
-        load(part, device)  # missing data stops the batch, before any work
+        part.load(device)  # missing data stops the batch, before any work
     progress.begin(len(todo), sum(work(config) for config in todo))
     try:
         for config in _locked(todo, store):
@@ -168,7 +167,7 @@ def execute(
 ) -> Record:
     """Train one network, measure it, keep its weights, and return its record."""
     began = time.perf_counter()
-    data = load(_images(config), device)
+    data = config.data.load(device)
     where = origin.describe(data)
     network = new_network(config, data)
     initial = flat_parameters(network)
@@ -204,11 +203,6 @@ def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
     return {"version": measure.version} | measure.result(trained)
 
 
-def _images(config: RunConfig) -> Images:
-    assert isinstance(config.data, Images)
-    return config.data
-
-
 def _measured_again(
     record: Record | None, recipe: Recipe, store: Store, device: str
 ) -> Record | None:
@@ -223,7 +217,7 @@ def _measured_again(
     weights = store.read_weights(record.run_id)
     if weights is None or any(measure.watches for measure in lacking):
         return None
-    data = load(_images(record.config), device)
+    data = record.config.data.load(device)
     network = new_network(record.config, data)
     initial, final = (vector.to(device) for vector in weights)
     trained = Trained(record.config, data, network, initial, final)
