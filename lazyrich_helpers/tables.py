@@ -37,3 +37,16 @@ def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
         names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
         return pd.DataFrame(columns=names)
     return pd.concat(frames, ignore_index=True)
+
+
+def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:
+    """Return mean accuracy in whole per cent: a row per width, a column per γ.
+
+    Args:
+        table: From `reinit_table`.
+        fractions: Values of γ, 0 to 1, that the records hold.
+    """
+    active = table.loc[(table.scenario == "active") & table.fraction.isin(fractions)]
+    means = active.pivot_table("accuracy", index="width", columns="fraction")
+    means.columns = [f"γ = {100 * fraction:g} %" for fraction in means.columns]
+    return (100 * means).round().astype(int)

@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -51,9 +52,10 @@ def _picture(frame: Frame) -> str:
     plt.close(frame.figure)
     Image.open(png).convert("RGB").save(webp, "WEBP", lossless=True)
     data = base64.b64encode(webp.getvalue()).decode()
+    alt = escape(frame.alt)
     style = "max-width:100%;height:auto"
     source = f"data:image/webp;base64,{data}"
-    return f'<img class="frame" alt="{frame.alt}" style="{style}" src="{source}">'
+    return f'<img class="frame" alt="{alt}" style="{style}" src="{source}">'
 
 
 def reinit_slider(table: pd.DataFrame) -> ipywidgets.VBox:

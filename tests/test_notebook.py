@@ -1,0 +1,92 @@
+import nbformat
+import papermill
+import pytest
+
+from lazyrich_helpers import notebook
+from lazyrich_helpers.recipes import make_recipe
+from tests.refresh_outputs import ROOT
+
+CHOICES = {"dataset": None, "widths": None, "seeds": None, "lrs": None}
+
+
+def test_environment_budget_outranks_the_cell(monkeypatch):
+    monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    assert notebook.settings(budget="laptop", device="cpu").budget == "laptop"
+    monkeypatch.setenv("LAZYRICH_BUDGET", "smoke")
+    assert notebook.settings(budget="laptop", device="cpu").budget == "smoke"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"budget": "huge"}, "'huge'"),
+        ({"device": "tpu9"}, "'tpu9'"),
+        ({"widths": 10}, "10"),
+        ({"widths": []}, "[]"),
+        ({"widths": [10, 10]}, "[10, 10]"),
+        ({"widths": ["wide"]}, "'wide'"),
+        ({"widths": [0]}, "0"),
+        ({"seeds": [1.5]}, "1.5"),
+        ({"lrs": [-1]}, "-1"),
+        ({"dataset": "svhn"}, "'svhn'"),
+        ({"colour": "red"}, "'colour'"),
+    ],
+)
+def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, told):
+    monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    values = {"budget": "smoke", "device": "cpu"} | values
+    with pytest.raises(notebook.ChapterError) as stopped:
+        notebook.settings(**values).recipe("figure-2")
+    (line,) = stopped.value._render_traceback_()
+    assert told in line and "\n" not in line and line.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [({"width": [10]}, "no parameter 'width'"), ({"widths": [0]}, "width must be")],
+)
+def test_papermill_stops_with_the_sentence(tmp_path, parameters, told):
+    source = ROOT / "book" / "04_active_parameters.ipynb"
+    with pytest.raises(papermill.PapermillExecutionError, match=told):
+        papermill.execute_notebook(
+            source, tmp_path / "out.ipynb", parameters, kernel_name="python3",
+            progress_bar=False,
+        )  # fmt: skip
+    # what papermill keeps for the reader shows one line, no traceback
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    (error,) = [o for c in cells for o in c.get("outputs", []) if "traceback" in o]
+    assert len(error.traceback) == 1
+
+
+def test_computed_trains_once_and_recorded_never(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path))
+    monkeypatch.setenv("LAZYRICH_RECORDS", str(tmp_path / "book"))
+    tiny = make_recipe("figure-2", "smoke", widths=[4], seeds=[0], num_epochs=1)
+    first = notebook.computed(tiny, device="cpu")
+    again = notebook.computed(tiny, device="cpu")
+    assert first.records[0].origin == again.records[0].origin
+    assert not first.missing
+    nothing = notebook.recorded("figure-2", dataset="digits", widths=[4])
+    assert not nothing.records and nothing.missing
+
+
+def test_description_says_scale_n_and_what_is_missing():
+    found = notebook.recorded("figure-2", widths=[10, 7], seeds=[0, 1], lrs=[0.1])
+    text = notebook.describe(found)
+    assert "mnist, 10,000 training and 10,000 test images" in text
+    assert "2 seeds" in text and "precision medium" in text
+    assert "not run yet: width 7" in text
+
+
+def test_stale_records_are_marked(monkeypatch):
+    from lazyrich_helpers import records
+
+    found = notebook.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
+    assert "STALE" not in notebook.describe(found)
+    monkeypatch.setattr(records, "NUMERICS", records.NUMERICS | {"train": 999})
+    assert "2 of 2 records are STALE" in notebook.describe(found)
+
+
+def test_environment_names_versions():
+    text = notebook.environment()
+    assert "Python 3" in text and "torch" in text

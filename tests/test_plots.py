@@ -1,0 +1,82 @@
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from lazyrich_helpers import plots
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    """Two widths, two seeds, three fractions: accuracies chosen by hand."""
+    values = {
+        (10, 0): (0.9, 0.5, 0.1),
+        (10, 1): (0.7, 0.5, 0.1),
+        (100, 0): (0.95, 0.2, 0.1),
+        (100, 1): (0.95, 0.4, 0.1),
+    }
+    rows = [
+        (width, seed, fraction, scenario, accuracy)
+        for (width, seed), curve in values.items()
+        for scenario in ("active", "lazy")
+        for fraction, accuracy in zip((0.0, 0.1, 1.0), curve, strict=True)
+    ]
+    return pd.DataFrame(
+        rows, columns=["width", "seed", "fraction", "scenario", "accuracy"]
+    )
+
+
+def test_over_seeds_gives_mean_standard_error_and_n(table):
+    chosen = table[(table.width == 10) & (table.scenario == "active")]
+    summary = plots.over_seeds(chosen, "fraction").loc[0.0]
+    assert summary["mean"] == pytest.approx(80)
+    assert summary.error == pytest.approx(10)  # sd of (90, 70) over sqrt(2)
+    assert summary.n == 2
+
+
+def test_one_seed_has_no_spread(table):
+    chosen = table[(table.width == 10) & (table.seed == 0)]
+    assert (
+        plots.over_seeds(chosen[chosen.scenario == "lazy"], "fraction").error == 0
+    ).all()
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_curves_are_the_means_in_percent(table, scale):
+    fig, ax = plt.subplots()
+    plots.reinit_curves(table, ax, scenario="active", scale=scale)
+    narrow, wide, chance = ax.lines
+    assert list(narrow.get_xdata()) == [0, 10, 100]
+    assert list(narrow.get_ydata()) == pytest.approx([80, 50, 10])
+    assert list(wide.get_ydata()) == pytest.approx([95, 30, 10])
+    assert set(chance.get_ydata()) == {10}
+    assert [line.get_label() for line in (narrow, wide)] == ["w = 10", "w = 100"]
+    plt.close(fig)
+
+
+def test_figure_has_both_scenarios_and_labelled_axes(table):
+    fig = plots.reinit_figure(table, scale="log")
+    assert len(fig.axes) == 2
+    assert [ax.get_xlabel()[0] for ax in fig.axes] == ["γ", "ε"]
+    plt.close(fig)
+
+
+def test_frame_names_its_fraction_and_every_width(table):
+    fig = plots.reinit_frame(table, 0.1)
+    strip, ax = fig.axes
+    assert strip.get_title() == "γ = 10 % of the parameters reset"
+    legend = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert legend == ["w = 10: 50 %", "w = 100: 30 %"]
+    plt.close(fig)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "label"),
+    [(0, "0 %"), (1e-5, "0.001 %"), (0.0316228, "3.2 %"), (0.1, "10 %"), (1, "100 %")],
+)
+def test_percent_label(fraction, label):
+    assert plots.percent_label(fraction) == label
+
+
+def test_colors_differ_between_widths():
+    widths = [10, 100, 1000]
+    assert len({plots.width_color(width, widths) for width in widths}) == 3
