@@ -1,7 +1,8 @@
-"""Run every chapter at budget `smoke` and keep the outputs that tests compare.
+"""Refresh what is committed but made by a program: compared outputs, the README's picture.
 
-`python -m tests.refresh_outputs` rewrites `book/**/*.ipynb`: cells tagged
-`nbval-check-output` keep their text output, all others are stripped.
+`python -m tests.refresh_outputs` runs every chapter at budget `smoke` and rewrites
+`book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
+are stripped. It then draws `book/static/figure-2.png` from the records.
 """
 
 import os
@@ -12,6 +13,7 @@ import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "book" / "static" / "figure-2.png"
 CHECKED = "nbval-check-output"
 
 
@@ -50,7 +52,30 @@ def refresh(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
+def draw_picture() -> None:
+    """Draw Figure 2 at two learning rates, one above the other, from the records."""
+    from matplotlib import pyplot as plt
+
+    from lazyrich_helpers import plots
+    from lazyrich_helpers.notebook import recorded
+    from lazyrich_helpers.tables import reinit_table
+
+    fig, rows = plt.subplots(
+        2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained"
+    )
+    for axes, lr in zip(rows, (0.1, 0.001), strict=True):
+        found = recorded("figure-2", widths=[10, 100, 1000], lrs=[lr])
+        table = reinit_table(found.records)
+        for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
+            plots.reinit_curves(table, ax, scenario=scenario, scale="log")
+        axes[0].set_ylabel(f"test accuracy (%)\nlearning rate {lr:g}")
+    rows[0, 1].legend(frameon=False)
+    fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
+
+
 if __name__ == "__main__":
     for chapter in chapters():
         refresh(chapter)
         print(f"refreshed {chapter.relative_to(ROOT)}")
+    draw_picture()
+    print(f"drew {PICTURE.relative_to(ROOT)}")

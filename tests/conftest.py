@@ -1,0 +1,51 @@
+"""Every test: one thread, offline, smoke or what it asks for, its own store."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lazyrich_helpers import vision
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.records import Store
+from lazyrich_helpers.train import Trained, new_network, train
+from tests import tiny
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a test from the reader's store and settings, and from other tests."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """The store that `LAZYRICH_STORE` names in this test."""
+    return Store(tmp_path / "store" / "records", tmp_path / "store" / "weights")
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data folder, and no network; returns the folder."""
+
+    def no_network():
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr(vision, "datasets", no_network)
+    monkeypatch.setenv("LAZYRICH_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def trained() -> Trained:
+    """The tiny network, trained; leave it as you find it."""
+    torch.set_num_threads(1)
+    data = tiny.CONFIG.data.load()
+    network = new_network(tiny.CONFIG, data)
+    initial = flat_parameters(network)
+    for _ in train(network, data, tiny.CONFIG):
+        pass
+    return Trained(tiny.CONFIG, data, network, initial, flat_parameters(network))

@@ -1,0 +1,24 @@
+"""An objective is its equation."""
+
+import math
+
+import pytest
+import torch
+
+from lazyrich_helpers.objectives import CrossEntropy, Objective
+
+
+def test_cross_entropy_is_the_mean_negative_log_probability():
+    logits, labels = torch.randn(6, 4), torch.tensor([0, 1, 2, 3, 0, 0])
+    expected = 0.0
+    for row, label in zip(logits.tolist(), labels.tolist(), strict=True):
+        total = sum(math.exp(x) for x in row)
+        expected -= math.log(math.exp(row[label]) / total) / 6
+    assert CrossEntropy().loss(logits, labels).item() == pytest.approx(expected)
+    assert isinstance(CrossEntropy(), Objective)
+
+
+def test_cross_entropy_of_ignorance_is_log_10():
+    zero = torch.zeros(3, 10)
+    loss = CrossEntropy().loss(zero, torch.tensor([1, 5, 9]))
+    assert loss.item() == pytest.approx(math.log(10))

@@ -1,0 +1,146 @@
+"""γ-active and ε-lazy re-initialization are what their definitions say, bit for bit."""
+
+import numpy as np
+import pytest
+import torch
+
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.reinit import (
+    FRACTIONS,
+    LOG_FRACTIONS,
+    SCENARIOS,
+    Reinit,
+    bind_,
+    movement_order,
+    num_active,
+    reinit_counts,
+    reinitialized,
+)
+from lazyrich_helpers.train import count_correct
+
+FEW = (0.0, 1e-4, 1 / 3, 0.5, 0.9999, 1.0)
+
+
+@pytest.fixture(params=["trained", "ties"])
+def ends(request, trained):
+    """Initial and final parameters, of a network and with many equal movements."""
+    if request.param == "trained":
+        return trained.initial, trained.final
+    whole = torch.randint(-2, 3, (2, 501)).float()
+    return whole[0], whole[1]
+
+
+def reset(initial, final, fraction, scenario):
+    order = movement_order(initial, final)
+    return reinitialized(initial, final, order, fraction=fraction, scenario=scenario)
+
+
+def test_the_ends_are_the_trained_and_the_initial_network(ends):
+    initial, final = ends
+    assert torch.equal(reset(*ends, 0.0, "active"), final)
+    assert torch.equal(reset(*ends, 1.0, "active"), initial)
+    assert torch.equal(reset(*ends, 0.0, "lazy"), initial)
+    assert torch.equal(reset(*ends, 1.0, "lazy"), final)
+
+
+@pytest.mark.parametrize("fraction", FEW)
+def test_active_and_lazy_together_use_every_parameter_once(ends, fraction):
+    initial, final = ends
+    active, lazy = (reset(*ends, fraction, scenario) for scenario in SCENARIOS)
+    reset_only_by_active = (active == initial) & (lazy == final)
+    reset_only_by_lazy = (active == final) & (lazy == initial)
+    assert (reset_only_by_active | reset_only_by_lazy).all()
+    assert torch.equal(active != lazy, initial != final)
+    # Those that moved and were reset are the first k, and no others.
+    k = num_active(fraction, len(initial))
+    moved = movement_order(*ends)[:k]
+    moved = moved[(initial != final)[moved]]
+    assert set(moved.tolist()) == set((active != final).nonzero()[:, 0].tolist())
+
+
+def test_the_order_is_a_plain_stable_sort(ends):
+    initial, final = (vector.numpy() for vector in ends)
+    movement = [abs(a - b) for a, b in zip(final, initial, strict=True)]
+    expected = sorted(range(len(movement)), key=lambda i: -movement[i])
+    assert movement_order(*ends).tolist() == expected
+    assert isinstance(movement[0], np.float32)
+
+
+def test_the_unmoved_come_last_as_they_lie():
+    initial = torch.zeros(6)
+    final = torch.tensor([0.0, 1.0, 0.0, -2.0, 1.0, 0.0])
+    assert movement_order(initial, final).tolist() == [3, 1, 4, 0, 2, 5]
+
+
+@pytest.mark.parametrize(
+    ("fraction", "count", "expected"),
+    [(0, 9, 0), (1, 9, 9), (0.5, 9, 5), (0.5, 8, 4), (0.0499, 10, 0), (0.05, 10, 1)],
+)
+def test_halves_are_rounded_up(fraction, count, expected):
+    assert num_active(fraction, count) == expected
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_the_streamed_curve_is_the_plain_one(trained, scenario):
+    plain = []
+    for fraction in FRACTIONS:
+        vector = reset(trained.initial, trained.final, fraction, scenario)
+        bind_(trained.network, vector)
+        plain.append(count_correct(trained.network, trained.data.test, "highest"))
+    bind_(trained.network, trained.final.clone())
+    assert reinit_counts(trained, FRACTIONS, scenario) == plain
+    assert len(set(plain)) > 10  # a curve, not a constant
+
+
+def test_the_network_is_left_as_found(trained):
+    initial, final = trained.initial.clone(), trained.final.clone()
+    result = Reinit().result(trained)
+    assert torch.equal(flat_parameters(trained.network), final)
+    assert torch.equal(trained.initial, initial) and torch.equal(trained.final, final)
+    with torch.no_grad():
+        next(trained.network.parameters())[0, 0] += 1  # not a view of `final`
+    assert torch.equal(trained.final, final)
+    bind_(trained.network, final.clone())
+    assert Reinit().result(trained) == result
+
+
+def test_the_measure_is_both_curves_at_all_fractions(trained):
+    result = Reinit().result(trained)
+    assert result["fractions"] == pytest.approx(FRACTIONS, rel=1e-5)
+    assert result["num_test"] == len(trained.data.test)
+    correct = count_correct(trained.network, trained.data.test, "highest")
+    for scenario in SCENARIOS:
+        assert result[scenario] == reinit_counts(trained, FRACTIONS, scenario)
+    assert result["active"][0] == result["lazy"][-1] == correct
+    assert result["active"][-1] == result["lazy"][0]
+    assert result["num_unmoved"] == (trained.initial == trained.final).sum()
+
+
+def test_fractions_suit_both_axes():
+    assert FRACTIONS[0] == 0 and FRACTIONS[-1] == 1
+    assert list(FRACTIONS) == sorted(set(FRACTIONS))
+    steps = np.diff(np.log10(LOG_FRACTIONS))
+    assert steps == pytest.approx(0.25) and LOG_FRACTIONS[0] == 1e-5
+    assert {0.05, 0.5, 0.95} <= set(FRACTIONS)
+
+
+def test_binding_makes_views_in_order(trained):
+    vector = torch.arange(len(trained.final), dtype=torch.float32)
+    bind_(trained.network, vector)
+    assert torch.equal(flat_parameters(trained.network), vector)
+    vector.zero_()
+    assert not any(p.any() for p in trained.network.parameters())
+    bind_(trained.network, trained.final.clone())
+
+
+@pytest.mark.parametrize("fraction", [-0.1, 1.1, float("nan")])
+def test_a_fraction_lies_between_0_and_1(fraction, ends):
+    with pytest.raises(ValueError, match=f"between 0 and 1; got {fraction}"):
+        reset(*ends, fraction, "active")
+
+
+def test_scenario_and_order_are_checked(ends, trained):
+    with pytest.raises(ValueError, match="got 'rich'"):
+        reset(*ends, 0.5, "rich")
+    with pytest.raises(ValueError, match="ascending"):
+        reinit_counts(trained, (0.5, 0.1), "lazy")

@@ -1,0 +1,88 @@
+"""The smallest things that still are what they stand for; made once, used everywhere."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lazyrich_helpers.config import Part, RunConfig, Training
+from lazyrich_helpers.data import images
+from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.objectives import CrossEntropy
+from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.schedules import Full, Plan
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
+"""Arguments of a command line that trains in a blink."""
+
+CONFIG = RunConfig(
+    data=images("digits", train_size=200),
+    model=ReluNet(width=12, depth=2),
+    init=XavierNormal(),
+    objective=CrossEntropy(),
+    optimizer=Adam(lr=0.01),
+    updates=Full(),
+    training=Training(num_epochs=3, batch_size=32),
+)
+
+
+def config(**parts: Part) -> RunConfig:
+    """Return the tiny config with some slots held by other parts."""
+    return dataclasses.replace(CONFIG, **parts)
+
+
+def training(**fields: Any) -> RunConfig:
+    """Return the tiny config with some fields of its training changed."""
+    return config(training=dataclasses.replace(CONFIG.training, **fields))
+
+
+def recipe(*configs: RunConfig, measures: Any = (Accuracy, Movement, Reinit)) -> Recipe:
+    """Return a recipe of these runs, or of the tiny one."""
+    return Recipe(
+        name="tiny", budget="smoke", configs=configs or (CONFIG,), measures=measures
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mask(Part, slot="updates", kind="test_mask"):
+    """Updates layer i where character i is 1; a schedule none but the tests know."""
+
+    mask: str
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        return Plan(frozenset(i for i in range(num_layers) if self.mask[i] == "1"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Part, slot="updates", kind="test_cyclic"):
+    """One layer a step, from the bottom upwards, then around again."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        return Plan(frozenset({step % num_layers}))
+
+
+def python(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.Popen[str]:
+    """Start `python *words` on one thread, in the checkout, its output piped."""
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every record and weights file below `folder`, with its bytes."""
+    found = sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".pt"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
