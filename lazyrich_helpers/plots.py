@@ -64,11 +64,11 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
 
 
 def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
-    """Return both scenarios side by side; see `reinit_curves`."""
-    fig, axes = plt.subplots(1, 2, figsize=(8, 3.4), sharey=True, layout="constrained")
+    """Return both scenarios, one above the other; see `reinit_curves`."""
+    fig, axes = plt.subplots(2, 1, figsize=(6, 6.4), layout="constrained")
     for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
         reinit_curves(table, ax, scenario=scenario, scale=scale)
-    axes[0].set_ylabel("test accuracy (%)")
+        ax.set_ylabel("test accuracy (%)")
     axes[1].legend(frameon=False, loc="lower right" if scale == "linear" else "best")
     return fig
 

@@ -185,6 +185,40 @@ def figure_3(budget: str, **choices: Any) -> Recipe:
     )
 
 
+LEARNING_RATES = {
+    "smoke": Scale(
+        dataset="digits", widths=(16,), seeds=(0,), lrs=(0.1, 0.001), num_epochs=5
+    ),
+    "laptop": Scale(
+        dataset="digits",
+        widths=(10, 100),
+        seeds=(0,),
+        lrs=(0.1, 0.01, 0.001, 0.0001),
+        num_epochs=20,
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(10, 100, 1000),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.1, 0.01, 0.001, 0.0001),
+        num_epochs=100,
+        precision="medium",
+    ),
+}
+
+
+@recipe("learning-rates")
+def learning_rates(budget: str, **choices: Any) -> Recipe:
+    """Adam's learning rate by width and depth (d = 1 and 4); the paper's is 0.1."""
+    scale = LEARNING_RATES[budget].choose(choices)
+    return Recipe(
+        name="learning-rates",
+        budget=budget,
+        configs=(*relu_net_configs(1, scale), *relu_net_configs(4, scale)),
+        measures=(Accuracy,),
+    )
+
+
 @dataclass(frozen=True)
 class Results:
     """What a store holds of a recipe."""

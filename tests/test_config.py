@@ -69,9 +69,9 @@ def test_a_new_kind_renames_no_run():
         lr: float = 0.5
 
     pinned = {
-        "50fbae8d1c9c": tiny.CONFIG,
+        "e39cd945f070": tiny.CONFIG,
         "0b810e3def17": tiny.config(optimizer=SGD()),
-        "89284278af91": tiny.config(data=images("mnist", train_size=10_000)),
+        "d69b1e53fc81": tiny.config(data=images("mnist", train_size=10_000)),
     }
     assert list(pinned) == [config.run_id for config in pinned.values()]
     assert tiny.config(optimizer=Other()).run_id not in pinned

@@ -1,4 +1,4 @@
-"""The smallest things that still are what they stand for; made once, used everywhere."""
+"""The smallest things that still are what they stand for."""
 
 import dataclasses
 import os
@@ -29,7 +29,7 @@ CONFIG = RunConfig(
     model=ReluNet(width=12, depth=2),
     init=XavierNormal(),
     objective=CrossEntropy(),
-    optimizer=Adam(lr=0.01),
+    optimizer=Adam(lr=0.03),
     updates=Full(),
     training=Training(num_epochs=3, batch_size=32),
 )
@@ -70,12 +70,15 @@ class Cyclic(Part, slot="updates", kind="test_cyclic"):
         return Plan(frozenset({step % num_layers}))
 
 
-def python(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.Popen[str]:
+def python(
+    *words: str, folder: Path = ROOT, pipe: bool = False
+) -> subprocess.Popen[str]:
     """Start `python *words` on one thread, in the checkout, its output piped."""
     return subprocess.Popen(
         [sys.executable, *words],
         cwd=folder,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,36 @@
+# `make` alone lists what there is. Everything runs in .venv, made on first use.
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lint outputs clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+book: $(INSTALLED)  ## build the pages; LAZYRICH_BUDGET is smoke, laptop (default) or paper
+	LAZYRICH_BUDGET=$${LAZYRICH_BUDGET:-laptop} $(BIN)/jupyter-book build . -n -W --keep-going
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED)  ## style, formatting and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+outputs: $(INSTALLED)  ## renew the committed outputs that tests compare with
+	$(BIN)/python -m tests.refresh_outputs
+
+clean:  ## remove built pages and caches; records, trained nets and .venv stay
+	rm -rf _build book/static/lib .pytest_cache .ruff_cache
+
+$(INSTALLED): requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@

@@ -1,0 +1,161 @@
+"""Bad input is one sentence with the value and the remedy, and costs no record."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from lazyrich_helpers.run import main
+from tests import tiny
+
+REMEDIES = ("must be", "--help explains", "put the files there")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A store with two finished runs, to be copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAZYRICH_STORE", str(folder))
+        assert main(tiny.TINY) == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def there(finished, store, offline, monkeypatch, tmp_path):
+    """Put the finished runs where this test looks; they must be there afterwards."""
+    shutil.copytree(finished, store.folder.parent)
+    monkeypatch.setenv("LAZYRICH_RECORDS", str(tmp_path / "recorded"))
+    before = tiny.contents(finished)
+    yield before
+    after = tiny.contents(store.folder.parent)
+    assert before.items() <= after.items()
+    assert not (tmp_path / "recorded").exists()
+
+
+def status(words) -> int:
+    """Return the exit status of the command line `words`."""
+    try:
+        return main(words)
+    except SystemExit as exit:
+        return exit.code
+
+
+SLIPS = {
+    "unknown recipe": (["figure-99"], "'figure-99'"),
+    "no recipe": ([], "RECIPE"),
+    "list and a recipe": (["list", "figure-2"], "'list'"),
+    "unknown budget": (["figure-2", "--budget", "huge"], "'huge'"),
+    "unknown option": ([*tiny.TINY, "--frobnicate"], "--frobnicate"),
+    "option without value": ([*tiny.TINY, "--widths"], "--widths"),
+    "width 0": ([*tiny.TINY, "--widths", "0"], "got 0"),
+    "negative width": ([*tiny.TINY, "--widths", "-3"], "got -3"),
+    "duplicate widths": ([*tiny.TINY, "--widths", "4", "4"], "[4, 4]"),
+    "half a width": ([*tiny.TINY, "--widths", "1.5"], "'1.5'"),
+    "width in words": ([*tiny.TINY, "--widths", "ten"], "'ten'"),
+    "one good width": ([*tiny.TINY, "--widths", "4", "0"], "got 0"),
+    "negative seed": ([*tiny.TINY, "--seeds", "-1"], "got -1"),
+    "duplicate seeds": ([*tiny.TINY, "--seeds", "1", "1"], "[1, 1]"),
+    "lr 0": ([*tiny.TINY, "--lrs", "0"], "got 0.0"),
+    "lr negative": ([*tiny.TINY, "--lrs", "-0.1"], "got -0.1"),
+    "lr nan": ([*tiny.TINY, "--lrs", "nan"], "got nan"),
+    "lr inf": ([*tiny.TINY, "--lrs", "inf"], "got inf"),
+    "lr in words": ([*tiny.TINY, "--lrs", "small"], "'small'"),
+    "no epochs": ([*tiny.TINY, "--num-epochs", "0"], "got 0"),
+    "half an epoch": ([*tiny.TINY, "--num-epochs", "0.5"], "'0.5'"),
+    "unknown data set": ([*tiny.TINY, "--dataset", "imagenet"], "'imagenet'"),
+    "missing data": ([*tiny.TINY, "--dataset", "mnist"], "train-images-idx3-ubyte"),
+    "unknown device": ([*tiny.TINY, "--device", "warp9"], "'warp9'"),
+    "no such GPU": ([*tiny.TINY, "--device", "cuda:99"], "'cuda:99'"),
+    "empty device": ([*tiny.TINY, "--device", ""], "''"),
+    "no threads": ([*tiny.TINY, "--threads", "0"], "got 0"),
+    "negative threads": ([*tiny.TINY, "--threads", "-2"], "got -2"),
+    "threads in words": ([*tiny.TINY, "--threads", "two"], "'two'"),
+    "time in words": ([*tiny.TINY, "--time-budget", "soon"], "'soon'"),
+    "time without unit": ([*tiny.TINY, "--time-budget", "5"], "'5'"),
+    "time with a blank": ([*tiny.TINY, "--time-budget", "5 m"], "'5 m'"),
+    "negative time": ([*tiny.TINY, "--time-budget=-5m"], "'-5m'"),
+    "unknown precision": ([*tiny.TINY, "--precision", "fp8"], "'fp8'"),
+}
+
+
+@pytest.mark.parametrize(("words", "value"), SLIPS.values(), ids=SLIPS)
+def test_a_slip_is_one_sentence(words, value, capsys):
+    assert status(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ")
+    assert err.count("\n") == 1 and err.endswith(".\n")
+    assert value in err and any(remedy in err for remedy in REMEDIES)
+
+
+def test_a_dry_run_without_data_is_a_sentence(capsys):
+    assert status([*tiny.TINY, "--dataset", "mnist", "--dry-run"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "LAZYRICH_DATA" in err
+
+
+UNSET = [*tiny.TINY, "--time-budget", ""]
+
+
+@pytest.mark.xfail(strict=True, reason="taken for no limit at all")
+def test_an_empty_time_budget_is_not_unlimited_time(capsys):
+    assert status(UNSET) == 2
+    assert "''" in capsys.readouterr().err
+
+
+@pytest.mark.xfail(strict=True, reason="meta holds tensors, and nothing can run there")
+def test_a_device_that_cannot_compute_is_refused(capsys):
+    assert status([*tiny.TINY, "--seeds", "5", "--device", "meta"]) == 2
+    assert "'meta'" in capsys.readouterr().err
+
+
+@pytest.mark.xfail(strict=True, reason="main does not catch OSError")
+def test_a_store_that_is_a_file_is_a_sentence(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "file"))
+    assert status(tiny.TINY) in (1, 2)
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_a_process_ends_with_the_sentence_alone(there):
+    words = ("-m", "lazyrich_helpers.run", *tiny.TINY, "--widths", "0")
+    process = tiny.python(*words)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and out == ""
+    assert err == "error: width must be at least 1; got 0.\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"run_id": "a"}'])
+def test_a_corrupt_record_is_reported_and_kept(content, store, there, capsys):
+    name, _ = store.ids()
+    path = store.folder / f"{name}.json"
+    good = path.read_bytes()
+    path.write_bytes(content)
+    assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 1
+    out = capsys.readouterr().out
+    assert "1 done now, 1 done before, 1 FAILED" in out
+    assert f"RecordError: {path} is not a readable record" in out
+    assert "delete it or restore it" in out and "Traceback" not in out
+    assert path.read_bytes() == content
+    assert len(store.ids()) == 3
+    path.unlink()
+    assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 0
+    assert path.read_bytes() != content
+    path.write_bytes(good)
+
+
+def test_a_record_with_another_id_is_reported_and_kept(store, there, capsys):
+    one, two = (store.folder / f"{name}.json" for name in store.ids())
+    good = one.read_bytes()
+    swapped = good.replace(one.stem.encode(), two.stem.encode())
+    one.write_bytes(swapped)
+    assert status(tiny.TINY) == 1
+    assert f"{two.stem!r} is not its config's" in capsys.readouterr().out
+    assert one.read_bytes() == swapped
+    one.write_bytes(good)
+
+
+def test_a_thread_count_holds_for_the_run():
+    assert status([*tiny.TINY, "--threads", "2"]) == 0
+    assert torch.get_num_threads() == 2

@@ -1,0 +1,141 @@
+"""The book's build extension: what it digests, and what it does without npm."""
+
+import importlib.util
+import io
+import tarfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def build(monkeypatch, tmp_path):
+    """The extension, with a small package and a few records of its own."""
+    path = ROOT / "book" / "extensions" / "book_build.py"
+    spec = importlib.util.spec_from_file_location("book_build", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name in ("PACKAGE", "RECORDS", "STATIC"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setattr(module, name, tmp_path / name)
+    monkeypatch.setattr(module, "LIB", tmp_path / "STATIC" / "lib")
+    (tmp_path / "PACKAGE" / "train.py").write_text("rate = 1")
+    (tmp_path / "RECORDS" / "a.json").write_text("{}")
+    return module
+
+
+def test_digest_changes_with_package_records_and_budget(build, monkeypatch):
+    digests = [build.outputs_digest()]
+    assert build.outputs_digest() == digests[0]
+
+    (build.PACKAGE / "train.py").write_text("rate = 2")
+    digests.append(build.outputs_digest())
+    (build.PACKAGE / "neighbours").mkdir()
+    (build.PACKAGE / "neighbours" / "lazy.py").touch()
+    digests.append(build.outputs_digest())
+    (build.RECORDS / "a.json").write_text('{"loss": 1}')
+    digests.append(build.outputs_digest())
+    (build.RECORDS / "deep").mkdir()
+    (build.RECORDS / "deep" / "b.npz").touch()
+    digests.append(build.outputs_digest())
+    monkeypatch.setenv("LAZYRICH_BUDGET", "smoke")
+    digests.append(build.outputs_digest())
+    monkeypatch.setattr(build, "version_of", lambda package: "0.0")
+    digests.append(build.outputs_digest())
+
+    assert len(set(digests)) == len(digests)
+
+
+def test_digest_ignores_locks_and_compiled_files(build):
+    before = build.outputs_digest()
+    for folder in (build.RECORDS / ".locks", build.PACKAGE / "__pycache__"):
+        folder.mkdir()
+        (folder / "x.json").touch()
+        (folder / "x.py").touch()
+    assert build.outputs_digest() == before
+
+
+def test_ten_thousand_records_are_digested_in_two_seconds(build):
+    for i in range(10_000):
+        (build.RECORDS / f"{i}.json").touch()
+    start = time.perf_counter()
+    build.outputs_digest()
+    assert time.perf_counter() - start < 2
+
+
+def test_only_the_last_few_caches_are_kept(build, tmp_path, monkeypatch):
+    app = SimpleNamespace(outdir=tmp_path / "_build" / "html")
+    config = SimpleNamespace()
+    for budget in "abcdefg":
+        monkeypatch.setenv("LAZYRICH_BUDGET", budget)
+        build.choose_cache(app, config)
+    kept = list((tmp_path / "_build" / ".jupyter_cache").iterdir())
+    assert len(kept) == build.CACHES_KEPT
+    assert Path(config.nb_execution_cache_path) in kept
+
+
+# --- Scripts from npm -----------------------------------------------------------------
+
+
+def sphinx_config() -> SimpleNamespace:
+    """The settings that the extension adds to."""
+    return SimpleNamespace(html_static_path=[], html_css_files=[], html_js_files=[])
+
+
+def test_without_npm_pages_fall_back_to_the_network(build, monkeypatch):
+    monkeypatch.delenv("LAZYRICH_REQUIRE_OFFLINE", raising=False)
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(build, "find_spec", lambda name: None)
+    config = sphinx_config()
+    build.serve_own_scripts(None, config)
+    assert not hasattr(config, "mathjax_path")
+    assert config.html_css_files == ["book.css"]
+
+
+def test_without_npm_the_strict_build_stops(build, monkeypatch):
+    monkeypatch.setenv("LAZYRICH_REQUIRE_OFFLINE", "1")
+    monkeypatch.setattr(build.shutil, "which", lambda name: None)
+    monkeypatch.setattr(build, "find_spec", lambda name: None)
+    with pytest.raises(ExtensionError, match="npm is not on PATH"):
+        build.serve_own_scripts(None, sphinx_config())
+
+
+def test_a_package_that_is_not_the_pinned_one_is_refused(build, monkeypatch):
+    def forge(command, cwd, **_):
+        (Path(cwd) / "requirejs-2.3.8.tgz").write_bytes(b"something else")
+
+    monkeypatch.setattr(build.subprocess, "run", forge)
+    with pytest.raises(build.AssetsUnavailable, match="not the file we pinned"):
+        build.install_assets()
+    assert not build.LIB.exists()
+
+
+def test_files_are_taken_to_where_the_patterns_say(build, tmp_path):
+    packed = tmp_path / "package.tgz"
+    with tarfile.open(packed, "w:gz") as archive:
+        for name in ("dist/a.js", "dist/deep/b.woff", "dist/c.map", "../evil.js"):
+            member = tarfile.TarInfo(f"package/{name}")
+            member.size = len(name)
+            archive.addfile(member, io.BytesIO(name.encode()))
+    package = build.NpmPackage(
+        name="package",
+        version="1",
+        sha512="",
+        files={"dist/a.js": ("", "twice"), "dist/deep/*": ("fonts",)},
+    )
+    build.unpack(package, packed, tmp_path / "lib")
+    found = {
+        path.relative_to(tmp_path / "lib").as_posix(): path.read_text()
+        for path in (tmp_path / "lib").rglob("*.*")
+    }
+    assert found == {
+        "a.js": "dist/a.js",
+        "twice/a.js": "dist/a.js",
+        "fonts/b.woff": "dist/deep/b.woff",
+    }

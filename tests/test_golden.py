@@ -1,0 +1,229 @@
+"""Numbers change only where a numerics version was raised.
+
+Each component has a tiny run whose numbers lie in `golden/<component>.json`, with the
+version they belong to. No component's run rests on another's code, so that a drift
+points at its cause. After raising a version: `python -m tests.test_golden`.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from lazyrich_helpers import data, initialization, train
+from lazyrich_helpers.config import Part
+from lazyrich_helpers.data import Dataset, Split, balanced_subsets, images
+from lazyrich_helpers.initialization import XavierNormal, flat_parameters
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.models import ReluNet, relu_net
+from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.recipes import BUDGETS, RECIPES, make_recipe
+from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.train import Trained
+from tests import tiny
+
+FOLDER = Path(__file__).parent / "golden"
+REFRESH = "then refresh with `python -m tests.test_golden`"
+INITS = {"gain_1": XavierNormal(), "gain_3": XavierNormal(gain=3.0)}
+TRAININGS = {  # fp32 only: bf16 sums differ between processors
+    "adam": tiny.training(batch_size=64),
+    "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
+}
+KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images}
+"""Kinds whose numbers are traced below."""
+
+
+def made_data() -> Dataset:
+    """Return ten blurred points in 16 dimensions as images, from torch's own stream."""
+    stream = torch.Generator().manual_seed(0)
+    centres = torch.randn(10, 16, generator=stream)
+    labels = torch.arange(300) % 10
+    noise = 1.2 * torch.randn(300, 16, generator=stream)
+    pixels = (centres[labels] + noise).reshape(300, 1, 4, 4)
+    splits = (Split(pixels[i : i + 100], labels[i : i + 100]) for i in (0, 100, 200))
+    return Dataset(*splits, digest="made")
+
+
+def made_network():
+    """Return a small network whose parameters come from torch's own stream."""
+    network = relu_net(width=8, depth=2, num_inputs=16, num_classes=10)
+    stream = torch.Generator().manual_seed(1)
+    for p in network.parameters():
+        p.data = 0.3 * torch.randn(p.shape, generator=stream)
+    return network
+
+
+def made_trained() -> Trained:
+    """Return a network that plain gradient descent trained."""
+    network, made = made_network(), made_data()
+    initial = flat_parameters(network)
+    for _ in range(100):
+        logits = network(made.train.images)
+        torch.nn.functional.cross_entropy(logits, made.train.labels).backward()
+        for p in network.parameters():
+            p.data -= 0.3 * p.grad
+            p.grad = None
+    return Trained(tiny.CONFIG, made, network, initial, flat_parameters(network))
+
+
+def digest(array) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()[:12]
+
+
+def data_numbers():
+    digits = images("digits", train_size=1000).load()
+    large = images("digits", train_size=10, image_size=28).load().train.images
+    labels = (torch.arange(1000) // 3 % 10).byte().numpy()
+    chosen, rest = balanced_subsets(labels, 100, seed=3)
+    return {
+        "digits": digits.digest,
+        "labels": digest(digits.train.labels.numpy()),
+        "pixels": digest((digits.train.images * 16).round().byte().numpy()),
+        "subset": digest(chosen),
+        "held_out": digest(rest),
+        "enlarged": [
+            large.mean().item(),
+            large.std().item(),
+            large[3, 0, 9, 11].item(),
+        ],
+    }
+
+
+def init_numbers():
+    numbers = {}
+    for name, init in INITS.items():
+        network = ReluNet(width=5, depth=2).build((1, 2, 2), 10)
+        init.initialize_(network, seed=7)
+        vectors = [flat_parameters(layer)[[0, 1, -1]] for layer in network.layers]
+        numbers[name] = torch.cat(vectors).tolist()
+    return numbers
+
+
+def train_numbers():
+    numbers = {}
+    for name, config in TRAININGS.items():
+        epochs = list(train.train(made_network(), made_data(), config))
+        numbers[f"{name}_loss"] = [epoch.train_loss for epoch in epochs]
+        numbers[f"{name}_num_correct"] = [epoch.num_correct for epoch in epochs]
+    return numbers
+
+
+def measured(measure):
+    return lambda: measure().result(made_trained())
+
+
+COMPONENTS = {
+    "data": (data_numbers, data, "NUMERICS_VERSION in data.py"),
+    "init": (init_numbers, initialization, "NUMERICS_VERSION in initialization.py"),
+    "train": (train_numbers, train, "NUMERICS_VERSION in train.py"),
+    "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measures.py"),
+    "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
+    "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
+}
+"""Component → its numbers, what holds its version, and where that is."""
+
+
+def version(component: str) -> int:
+    holder = COMPONENTS[component][1]
+    name = "version" if isinstance(holder, type) else "NUMERICS_VERSION"
+    return getattr(holder, name)
+
+
+def close(now, then) -> bool:
+    """Return whether numbers agree: counts within 2, others to 1 in 1000."""
+    if isinstance(then, dict):
+        return set(now) == set(then) and all(close(now[key], then[key]) for key in then)
+    if isinstance(then, list):
+        return len(now) == len(then) and all(map(close, now, then))
+    if isinstance(then, int) and isinstance(now, int):
+        return abs(now - then) <= 2
+    if isinstance(then, float):
+        return now == pytest.approx(then, rel=1e-3, abs=1e-9)
+    return now == then
+
+
+def verdict(component: str) -> str:
+    """Return what is wrong with a component's trace, or nothing."""
+    numbers, _, place = COMPONENTS[component]
+    golden = json.loads((FOLDER / f"{component}.json").read_text())
+    if golden["version"] != version(component):
+        return (
+            f"the {place} is {version(component)}, the golden trace is of "
+            f"{golden['version']}; refresh with `python -m tests.test_golden`."
+        )
+    now = json.loads(json.dumps(numbers()))
+    for name, value in golden["numbers"].items():
+        if name not in now or not close(now[name], value):
+            return (
+                f"{component}: {name} was {value}, is {now.get(name)}. If it was meant "
+                f"to change: raise {place}, {REFRESH}."
+            )
+    return "" if set(now) == set(golden["numbers"]) else f"{component}: {REFRESH}"
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_numbers_are_those_of_their_version(component):
+    assert verdict(component) == ""
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_raised_version_asks_for_a_refresh(component, monkeypatch):
+    _, holder, _ = COMPONENTS[component]
+    name = "version" if isinstance(holder, type) else "NUMERICS_VERSION"
+    monkeypatch.setattr(holder, name, version(component) + 1)
+    assert "refresh with `python -m tests.test_golden`" in verdict(component)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_drift_asks_for_a_version(component, monkeypatch):
+    numbers, holder, place = COMPONENTS[component]
+    drifted = json.loads(json.dumps(numbers()), parse_int=lambda text: int(text) + 3)
+    if drifted == json.loads(json.dumps(numbers())):  # no counts among them
+        drifted = json.loads(
+            json.dumps(numbers()), parse_float=lambda x: 1.01 * float(x)
+        )
+    monkeypatch.setitem(COMPONENTS, component, (lambda: drifted, holder, place))
+    assert f"raise {place}, {REFRESH}" in verdict(component)
+
+
+def test_every_component_has_a_trace():
+    recipes = [make_recipe(name, budget) for name in RECIPES for budget in BUDGETS]
+    measures = {measure for recipe in recipes for measure in recipe.measures}
+    assert measures <= {holder for _, holder, _ in COMPONENTS.values()}
+    used = {
+        type(getattr(config, slot))
+        for recipe in recipes
+        for config in recipe.configs
+        for slot in ("data", "model", "init", "optimizer", "updates")
+    }
+    assert used <= KINDS, "a recipe uses a kind that no golden trace has"
+    assert all(issubclass(kind, Part) for kind in KINDS)
+    assert {path.stem for path in FOLDER.iterdir()} == set(COMPONENTS)
+
+
+def refresh() -> int:
+    """Write the traces of raised versions; return how many drifted without one."""
+    torch.set_num_threads(1)
+    FOLDER.mkdir(exist_ok=True)
+    num_refused = 0
+    for component, (numbers, _, _) in COMPONENTS.items():
+        path = FOLDER / f"{component}.json"
+        there = json.loads(path.read_text())["version"] if path.exists() else None
+        if there == version(component):
+            wrong = verdict(component)
+            num_refused += bool(wrong)
+            print(f"{component}: {wrong or 'unchanged'}")
+            continue
+        content = {"version": version(component), "numbers": numbers()}
+        path.write_text(json.dumps(content) + "\n")
+        print(f"{component}: now of version {version(component)}")
+    return num_refused
+
+
+if __name__ == "__main__":
+    sys.exit(1 if refresh() else 0)

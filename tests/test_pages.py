@@ -1,0 +1,242 @@
+"""The built book, as a reader without kernel or network meets it."""
+
+import functools
+import http.server
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser, Locator
+
+from tests import browser as chromium
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def names_in_toc() -> list[str]:
+    """Every page that `_toc.yml` lists, in any of its nested forms."""
+
+    def walk(node) -> Iterator[str]:
+        if isinstance(node, list):
+            for item in node:
+                yield from walk(item)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("root", "file"):
+                    yield value
+                else:
+                    yield from walk(value)
+
+    return list(walk(yaml.safe_load((ROOT / "_toc.yml").read_text())))
+
+
+PAGES = names_in_toc()
+
+
+@pytest.fixture(scope="session")
+def book(tmp_path_factory) -> Path:
+    """The book, built once at the smallest budget; its `html` folder."""
+    folder = tmp_path_factory.mktemp("book")
+    environment = os.environ | {
+        "LAZYRICH_BUDGET": "smoke",
+        "LAZYRICH_STORE": str(folder / "store"),
+    }
+    program = Path(sys.executable).with_name("jupyter-book")
+    command = [str(program), "build", str(ROOT)]
+    options = ["-n", "-W", "--keep-going", "--path-output", str(folder)]
+    done = subprocess.run(
+        command + options,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="session")
+def server(book) -> Iterator[str]:
+    """Address of a web server over the book, so that both ways to read are tried."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    handler = functools.partial(Quiet, directory=str(book))
+    with http.server.ThreadingHTTPServer(("localhost", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://localhost:{served.server_port}"
+        served.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser(book) -> Iterator[Browser]:
+    """Chromium without network; pointless where the book itself needs one."""
+    if not (book / "_static" / "lib" / "require.js").exists():
+        pytest.skip("Page tests need the scripts that npm fetches over a network.")
+    with chromium.start() as started:
+        yield started
+
+
+@pytest.fixture
+def address(request) -> str:
+    """Where the book begins: on disk or, by indirect parameter, on the server."""
+    if getattr(request, "param", "file") == "http":
+        return request.getfixturevalue("server")
+    return request.getfixturevalue("book").as_uri()
+
+
+BOTH_WAYS = pytest.mark.parametrize("address", ["file", "http"], indirect=True)
+EVERY_PAGE = pytest.mark.parametrize("name", PAGES)
+
+
+# --- What needs no browser ------------------------------------------------------------
+
+
+class Images(HTMLParser):
+    """Collects the attributes of every `<img>`, those inside widgets included."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[dict[str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        if tag == "img":
+            self.found.append(dict(attrs))
+
+    def handle_data(self, data) -> None:
+        # A widget's HTML waits in a script, as JSON: quotes are escaped, so is "<".
+        for piece in re.findall(r"(?:<|\\u003c)img\s[^>]*", data):
+            text = piece.replace("\\u003c", "<").replace('\\"', '"') + ">"
+            self.found += Images(text).found
+
+
+@EVERY_PAGE
+def test_page_is_there_and_its_images_say_what_they_show(book, name):
+    page = (book / name).with_suffix(".html")
+    assert page.exists()
+    silent = [
+        (image.get("src") or "")[:60]
+        for image in Images(page.read_text()).found
+        if not (image.get("alt") or "").strip()
+    ]
+    assert not silent
+
+
+def test_images_inside_widgets_are_looked_at():
+    """The test above would be hollow if the parser did not see into widgets."""
+    state = r'{"value": "<img src=\"data:,\"> <img alt=\"a curve\">"}'
+    images = Images(f"<script>{state}</script>").found
+    assert [image.get("alt") for image in images] == [None, "a curve"]
+
+
+def test_some_page_has_a_slider(book):
+    """Keeps the tests below from passing over a book without widgets."""
+    texts = [(book / name).with_suffix(".html").read_text() for name in PAGES]
+    assert any("widget-view+json" in text for text in texts)
+
+
+# --- What a reader meets --------------------------------------------------------------
+
+
+@EVERY_PAGE
+@BOTH_WAYS
+def test_page_needs_no_network_and_raises_no_error(browser, address, name):
+    with chromium.visit(browser, f"{address}/{name}.html") as seen:
+        assert seen.outside == []
+        assert seen.errors == []
+        # `visit` has waited for every formula; none may be a red error text.
+        assert seen.page.locator("mjx-merror").count() == 0
+
+
+@EVERY_PAGE
+def test_phone_does_not_scroll_sideways(browser, address, name):
+    place = f"{address}/{name}.html"
+    with chromium.visit(browser, place, size=chromium.PHONE) as seen:
+        width, window = seen.page.evaluate(
+            "[document.documentElement.scrollWidth, window.innerWidth]"
+        )
+        assert width <= window
+        too_wide = seen.page.evaluate(
+            """() => [...document.querySelectorAll(".bd-article img")]
+                .filter(image => image.getBoundingClientRect().right > innerWidth)
+                .map(image => image.alt)"""
+        )
+        assert too_wide == []
+
+
+@EVERY_PAGE
+def test_theme_button_turns_the_page_dark_and_light(browser, address, name):
+    with chromium.visit(browser, f"{address}/{name}.html") as seen:
+        met = set()
+        for _ in range(3):  # the button goes round: system, light, dark
+            seen.page.locator("button.theme-switch-button:visible").first.click()
+            met.add(seen.page.evaluate("document.documentElement.dataset.theme"))
+        assert met == {"light", "dark"}
+
+
+# --- Sliders --------------------------------------------------------------------------
+
+
+def visible_images(handle: Locator) -> list[str]:
+    """Sources of the images that are shown in the slider's cell now."""
+    return handle.evaluate(
+        """handle => [...handle.closest(".cell_output").querySelectorAll("img")]
+            .filter(image => image.checkVisibility()).map(image => image.src)"""
+    )
+
+
+def press(handle: Locator, key: str) -> str | None:
+    """Press a key as a reader on the keyboard does; return what is then spoken."""
+    handle.focus()
+    handle.press(key)
+    handle.page.wait_for_timeout(100)  # the linked frame is drawn in a later turn
+    return handle.get_attribute("aria-valuetext")
+
+
+@EVERY_PAGE
+@pytest.mark.parametrize(
+    ("address", "size", "theme"),
+    [("file", chromium.DESKTOP, "light"), ("http", chromium.PHONE, "dark")],
+    indirect=["address"],
+)
+def test_sliders_have_names_and_move_by_keyboard(browser, address, name, size, theme):
+    place = f"{address}/{name}.html"
+    with chromium.visit(browser, place, size=size, theme=theme) as seen:
+        assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
+        for handle in seen.page.locator(".cell_output .noUi-handle").all():
+            assert (handle.get_attribute("aria-label") or "").strip()
+            # From the right end, ArrowRight would rightly do nothing.
+            first = press(handle, "Home")
+            assert press(handle, "ArrowRight") != first
+            assert press(handle, "ArrowLeft") == first
+        assert seen.errors == []
+
+
+@BOTH_WAYS
+def test_gamma_slider_shows_another_figure(browser, address):
+    """The figure moves, not only the number beside it; and after a change of theme."""
+    place = f"{address}/book/04_active_parameters.html"
+    with chromium.visit(browser, place) as seen:
+        label = "\N{GREEK SMALL LETTER GAMMA}"
+        handle = seen.page.locator(f'.noUi-handle[aria-label="{label}"]').first
+        press(handle, "Home")
+        first = visible_images(handle)
+        press(handle, "ArrowRight")
+        second = visible_images(handle)
+        seen.page.locator("button.theme-switch-button:visible").first.click()
+        press(handle, "ArrowRight")
+        third = visible_images(handle)
+    assert len(first) == len(second) == len(third) == 1
+    assert len({*first, *second, *third}) == 3

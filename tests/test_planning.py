@@ -1,0 +1,54 @@
+"""Effort adds up; an estimate is a short trial, and trains nothing of the run."""
+
+import dataclasses
+
+import pytest
+
+from lazyrich_helpers import planning
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, work
+from lazyrich_helpers.reinit import FRACTIONS, Reinit
+from tests import tiny
+
+
+def test_effort_is_proportional_to_epochs_and_grows_with_width():
+    assert work(tiny.training(num_epochs=6)) == 2 * work(tiny.training(num_epochs=3))
+    wide = tiny.config(model=ReluNet(width=500, depth=2))
+    assert work(wide) > work(tiny.CONFIG) > 0
+
+
+def test_an_estimate_is_steps_and_passes(monkeypatch):
+    monkeypatch.setattr(planning, "_trial", lambda config, device: (0.5, 7.0))
+    config = tiny.training(num_epochs=10, eval_every=5)  # 7 steps an epoch, 200 / 32
+    assert estimate_seconds(config, (), "cpu") == 70 * 0.5 + 3 * 7
+    both = estimate_seconds(config, (Accuracy, Reinit), "cpu")
+    assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
+
+
+def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
+    trials = []
+    plain = planning.train
+
+    def spy(network, data, config):
+        trials.append((len(data.train), config.training))
+        return plain(network, data, config)
+
+    monkeypatch.setattr(planning, "train", spy)
+    planning._trial.cache_clear()
+    for seed in (3, 4):
+        config = tiny.training(num_epochs=10_000, seed=seed, batch_size=16)
+        assert 0 < estimate_seconds(config, (), "cpu") < 10_000
+    ((num_train, settings),) = trials  # one trial serves all seeds
+    assert num_train == TRIAL_STEPS * 16
+    assert settings == dataclasses.replace(
+        config.training, seed=0, num_epochs=2, eval_every=2
+    )
+
+
+def test_an_estimate_is_of_the_right_size():
+    # Nothing sharper: the machine may be busy.
+    small = estimate_seconds(tiny.CONFIG, (), "cpu")
+    wide = tiny.config(model=ReluNet(width=1000, depth=3))
+    assert small < estimate_seconds(wide, (), "cpu") < 600
+    assert estimate_seconds(tiny.CONFIG, (), "cpu") == pytest.approx(small)

@@ -1,0 +1,76 @@
+"""What a waiting person reads."""
+
+import pytest
+
+from lazyrich_helpers import progress
+from lazyrich_helpers.optimizers import SGD
+from lazyrich_helpers.progress import Bar, Lines, duration, label
+from lazyrich_helpers.records import Record
+from tests import tiny
+
+DONE = Record(
+    tiny.CONFIG,
+    status="ok",
+    curves={"num_correct": [None, 250]},
+    times={"total": 3.0},
+    origin={"num_test": 500},
+)
+FAILED = Record(tiny.training(seed=1), status="failed: RuntimeError: why")
+
+
+def test_a_label_tells_a_run_from_its_neighbours():
+    assert label(tiny.CONFIG) == "digits relu_net w=12 d=2 lr=0.03 seed=0"
+    neighbours = [tiny.CONFIG, tiny.training(seed=1), tiny.config(optimizer=SGD())]
+    assert len(set(map(label, neighbours))) == 3
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (8.4, "8 s"), (99, "99 s"), (100, "2 min"), (6000, "1.7 h")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_lines_count_runs_and_say_how_each_ended(capsys):
+    lines = Lines()
+    lines.begin(2, work=20.0)
+    lines.advance(tiny.CONFIG, 1, 10.0)
+    lines.finish(DONE)
+    lines.finish(FAILED)
+    lines.end()
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("[1/2] digits relu_net") and "50.0% test accuracy" in first
+    assert second.startswith("[2/2]") and "failed: RuntimeError: why" in second
+
+
+def test_a_long_run_is_heard_of(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    lines = Lines()
+    lines.begin(1, work=100.0)
+    for epoch in range(1, 51):
+        now += 1.0
+        lines.advance(tiny.CONFIG, epoch, 1.0)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "epoch 31; about 69 s left" in line
+
+
+def test_nothing_to_do_is_no_division_by_zero(capsys):
+    for watcher in (Lines(), Bar()):
+        if isinstance(watcher, Bar):
+            pytest.importorskip("tqdm")
+        watcher.begin(0, 0.0)
+        watcher.end()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_bar_writes_to_stderr_only(capsys):
+    pytest.importorskip("tqdm")
+    bar = Bar()
+    bar.begin(1, work=2.0)
+    bar.advance(tiny.CONFIG, 1, 1.0)
+    bar.advance(tiny.CONFIG, 2, 1.0)
+    bar.finish(DONE)
+    bar.end()
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,116 @@
+"""A recipe is the same runs at three scales, each run once, all of them named."""
+
+import dataclasses
+
+import pytest
+
+from lazyrich_helpers import train
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.recipes import (
+    BUDGETS,
+    RECIPES,
+    Scale,
+    collect,
+    is_complete,
+    make_recipe,
+)
+from lazyrich_helpers.records import NUMERICS, Record
+from tests import tiny
+
+ALL = [(name, budget) for name in RECIPES for budget in BUDGETS]
+DONE = Record(tiny.CONFIG, status="ok", origin={"numerics": dict(NUMERICS)})
+
+
+@pytest.mark.parametrize(("name", "budget"), ALL)
+def test_a_recipe_names_its_runs_once(name, budget):
+    recipe = make_recipe(name, budget)
+    assert (recipe.name, recipe.budget) == (name, budget)
+    ids = [config.run_id for config in recipe.configs]
+    assert len(ids) == len(set(ids)) > 0
+    assert ids == [config.run_id for config in make_recipe(name, budget).configs]
+    names = [measure.name for measure in recipe.measures]
+    assert len(names) == len(set(names)) > 0
+    assert RECIPES[name].__doc__
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_small_budgets_need_no_download(name):
+    for budget in ("smoke", "laptop"):
+        columns = [config.columns() for config in make_recipe(name, budget).configs]
+        assert {column["dataset"] for column in columns} == {"digits"}
+
+
+@pytest.mark.parametrize(("name", "depth"), [("figure-2", 1), ("figure-3", 4)])
+def test_the_papers_scale_is_the_papers(name, depth):
+    # Li & Banerjee (2021), Section 3: 10,000 images, Adam, 100 epochs, batches of 128.
+    for config in make_recipe(name, "paper", widths=[10], seeds=[0], lrs=[0.1]).configs:
+        columns = config.columns()
+        expected = {"dataset": "mnist", "train_size": 10_000, "depth": depth}
+        expected |= {"optimizer": "adam", "lr": 0.1, "num_epochs": 100}
+        expected |= {"batch_size": 128, "width": 10, "updates": "full"}
+        assert expected.items() <= columns.items()
+
+
+def test_choices_replace_defaults_and_none_keeps_them():
+    choices = {"widths": [3, 5], "seeds": [7], "lrs": [0.5, 1], "num_epochs": 2}
+    recipe = make_recipe("figure-2", "smoke", dataset=None, precision=None, **choices)
+    columns = [config.columns() for config in recipe.configs]
+    seen = [(c["width"], c["lr"], c["seed"], c["num_epochs"]) for c in columns]
+    assert seen == [(3, 0.5, 7, 2), (3, 1, 7, 2), (5, 0.5, 7, 2), (5, 1, 7, 2)]
+    assert recipe.configs[0].training.precision == "highest"
+
+
+@pytest.mark.parametrize(
+    ("name", "budget", "choices", "words"),
+    [
+        ("figure-99", "smoke", {}, "recipe must be one of .*; got 'figure-99'"),
+        ("figure-2", "huge", {}, "budget must be one of .*; got 'huge'"),
+        ("figure-2", "smoke", {"depth": 3}, "one of dataset, widths.* got 'depth'"),
+        ("figure-2", "smoke", {"widths": 3}, "widths must be a list .*; got 3"),
+        ("figure-2", "smoke", {"widths": []}, r"at least one; got \[\]"),
+        ("figure-2", "smoke", {"seeds": [1, 1]}, r"different .*; got \[1, 1\]"),
+        ("figure-2", "smoke", {"widths": ["8"]}, "width must be .*; got '8'"),
+        ("figure-2", "smoke", {"widths": [8.0]}, "width must be .*; got 8.0"),
+        ("figure-2", "smoke", {"lrs": ["a"]}, "lr must be .*; got 'a'"),
+        ("figure-2", "smoke", {"dataset": "cats"}, "dataset must be .*; got 'cats'"),
+        ("figure-2", "smoke", {"num_epochs": "3"}, "num_epochs must be .*; got '3'"),
+    ],
+)
+def test_a_wrong_choice_is_named_with_its_remedy(name, budget, choices, words):
+    with pytest.raises(ValueError, match=words):
+        make_recipe(name, budget, **choices)
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="a list cannot be hashed")
+@pytest.mark.parametrize("choices", [{"widths": [[8]]}, {"dataset": ["digits"]}])
+def test_a_list_in_the_wrong_place_is_named(choices):
+    with pytest.raises(ValueError, match="must be"):
+        make_recipe("figure-2", "smoke", **choices)
+
+
+def test_a_scale_chooses_only_its_fields():
+    scale = Scale(dataset="digits", widths=(1,), seeds=(0,), lrs=(1.0,), num_epochs=1)
+    assert scale.choose({"num_epochs": 9}) == dataclasses.replace(scale, num_epochs=9)
+
+
+def test_collecting_reads_and_never_trains(store, monkeypatch):
+    monkeypatch.setattr(train, "train", None)
+    configs = [tiny.training(seed=seed) for seed in range(4)]
+    for config, status in zip(configs, ("ok", "failed: why", "diverged"), strict=False):
+        store.write(dataclasses.replace(DONE, config=config, status=status))
+    results = collect(tiny.recipe(*configs), store)
+    assert [record.config for record in results.records] == [configs[0], configs[2]]
+    assert list(results.missing) == [configs[1], configs[3]]
+
+
+def test_what_is_complete():
+    measures = (Accuracy,)
+    measured = dataclasses.replace(DONE, measures={"accuracy": {"version": 1}})
+    stale = {"numerics": NUMERICS | {"data": 0}}
+    assert is_complete(measured, measures) and is_complete(DONE, ())
+    assert is_complete(dataclasses.replace(DONE, status="diverged"), measures)
+    incomplete = [None, DONE, dataclasses.replace(measured, origin=stale)]
+    incomplete += [dataclasses.replace(measured, status="failed: why")]
+    incomplete += [dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})]
+    incomplete += [dataclasses.replace(DONE, status="diverged", origin=stale)]
+    assert not any(is_complete(record, measures) for record in incomplete)

@@ -1,0 +1,64 @@
+"""A table has one row per observation; every number is the record's."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.progress import Lines
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
+from lazyrich_helpers.run import execute
+from lazyrich_helpers.tables import reinit_table, runs_table
+from tests import tiny
+
+
+@pytest.fixture
+def records(store):
+    progress = Lines()
+    progress.begin(2, 1.0)
+    measures = tiny.recipe().measures
+    configs = [tiny.training(seed=seed) for seed in (0, 1)]
+    return [execute(c, measures, store, "cpu", progress) for c in configs]
+
+
+def test_one_row_per_run_scenario_and_fraction(records):
+    table = reinit_table(records)
+    assert len(table) == 2 * 2 * len(FRACTIONS)
+    keys = ["run_id", "scenario", "fraction"]
+    assert not table.duplicated(keys).any()
+    for row in table.itertuples():
+        record = next(r for r in records if r.run_id == row.run_id)
+        measured = record.measures["reinit"]
+        place = measured["fractions"].index(row.fraction)
+        assert row.accuracy == measured[row.scenario][place] / 500
+        assert (row.seed, row.width) == (record.config.training.seed, 12)
+    assert set(table.scenario) == set(SCENARIOS)
+
+
+def test_one_row_per_run(records):
+    table = runs_table(records)
+    assert list(table.seed) == [0, 1] and list(table.status) == ["ok", "ok"]
+    untouched = reinit_table(records).query("scenario == 'active' and fraction == 0")
+    assert list(table.test_accuracy) == list(untouched.accuracy)
+    assert list(table.train_loss) == [r.curves["train_loss"][-1] for r in records]
+    assert not table.stale.any()
+
+
+def test_a_run_without_a_result_has_a_row_without_numbers(records):
+    failed = Record(tiny.CONFIG, status="failed: why")
+    curves = {"epoch": [1], "train_loss": [None], "num_correct": [None]}
+    diverged = dataclasses.replace(
+        records[0], status="diverged", curves=curves, measures={}
+    )
+    table = runs_table([failed, diverged])
+    assert list(table.status) == ["failed: why", "diverged"]
+    assert table[["train_loss", "test_accuracy"]].isna().all(axis=None)
+    assert reinit_table([failed, diverged]).empty
+
+
+def test_empty_tables_are_tables(records):
+    empty = reinit_table([])
+    assert isinstance(empty, pd.DataFrame) and len(empty) == 0
+    assert set(empty.columns) <= set(reinit_table(records).columns)
+    assert len(runs_table([])) == 0

@@ -1,0 +1,250 @@
+"""The loop is plain minibatch training; what a plan leaves out does not move."""
+
+import copy
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from lazyrich_helpers.config import Part
+from lazyrich_helpers.data import Dataset, Split
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.schedules import Plan
+from lazyrich_helpers.train import arithmetic, count_correct, new_network, train
+from tests import tiny
+
+HEAVY = SGD(lr=0.1, momentum=0.9, weight_decay=0.1)
+
+
+def run(config, network=None):
+    """Return the trained network and its epochs, without their seconds."""
+    data = config.data.load()
+    network = network or new_network(config, data)
+    epochs = list(train(network, data, config))
+    return network, [(e.number, e.train_loss, e.num_correct) for e in epochs]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_full_training_is_a_plain_torch_loop_bit_for_bit(momentum):
+    part = SGD(lr=0.1, momentum=momentum, lr_decay=0.5, decay_every=2)
+    config = tiny.config(optimizer=part)
+    data, seed = config.data.load(), config.training.seed
+    plain = nn.Sequential(*copy.deepcopy(new_network(config, data)).layers)
+    options = {"momentum": momentum, "nesterov": momentum > 0, "weight_decay": 5e-4}
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.1, fused=True, **options)
+    decay = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    losses = []
+    for epoch in range(3):
+        order = torch.randperm(200, generator=generator("order", seed, epoch))
+        examples = TensorDataset(data.train.images, data.train.labels)
+        total = 0.0
+        for inputs, labels in DataLoader(examples, 32, sampler=order.tolist()):
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(plain(inputs), labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        decay.step()
+        losses.append(total / 200)
+    network, epochs = run(config)
+    for one, two in zip(network.parameters(), plain.parameters(), strict=True):
+        assert torch.equal(one, two)
+    assert [loss for _, loss, _ in epochs] == pytest.approx(losses, rel=1e-6)
+    right = (plain(data.test.images).argmax(1) == data.test.labels).sum()
+    assert epochs[-1][2] == right
+
+
+def test_the_same_seed_trains_the_same_network_and_another_does_not():
+    one, first = run(tiny.CONFIG)
+    torch.manual_seed(9)
+    before = torch.get_rng_state()
+    two, second = run(tiny.CONFIG)
+    assert torch.equal(before, torch.get_rng_state())
+    assert first == second
+    assert torch.equal(flat_parameters(one), flat_parameters(two))
+    assert run(tiny.training(seed=1))[1] != first
+
+
+def test_every_epoch_is_a_permutation():
+    seen = []
+
+    class Spy(nn.Module):
+        def forward(self, inputs):
+            if self.training:
+                seen.append(inputs[:, 0, 0, 0].int().tolist())
+            return inputs.flatten(1)
+
+    images = torch.arange(70.0)[:, None, None, None].expand(70, 1, 2, 2)
+    split = Split(images, torch.zeros(70, dtype=torch.int64))
+    data = Dataset(split, split, split, digest="")
+    network = Network([nn.Sequential(Spy(), nn.Linear(4, 10))])
+    small = dataclasses.replace(HEAVY, lr=1e-9)
+    for seed in (0, 1):
+        config = tiny.training(seed=seed, num_epochs=2)
+        for _ in train(network, data, dataclasses.replace(config, optimizer=small)):
+            pass
+    assert [len(batch) for batch in seen] == [32, 32, 6] * 4
+    orders = [[*seen[k], *seen[k + 1], *seen[k + 2]] for k in (0, 3, 6, 9)]
+    assert all(sorted(order) == list(range(70)) for order in orders)
+    assert len(set(map(tuple, orders))) == 4  # by epoch and by seed
+
+
+@pytest.mark.parametrize("optimizer", [HEAVY, Adam(lr=0.1)], ids=["sgd", "adam"])
+@pytest.mark.parametrize("mask", ["100", "010", "001", "101", "011", "110", "111"])
+def test_a_resting_layer_does_not_move_and_has_no_gradient(optimizer, mask):
+    config = tiny.config(optimizer=optimizer, updates=tiny.Mask(mask=mask))
+    network = new_network(config, config.data.load())
+    before = copy.deepcopy(network.layers)
+    run(config, network)
+    for rests, old, new in zip(mask, before, network.layers, strict=True):
+        for p, q in zip(old.parameters(), new.parameters(), strict=True):
+            assert torch.equal(p, q) == (rests == "0")
+            assert (q.grad is None) == (rests == "0")
+
+
+@pytest.mark.parametrize("optimizer", [HEAVY, Adam(lr=0.1)], ids=["sgd", "adam"])
+def test_a_layer_that_was_awake_rests_at_once(optimizer):
+    # Momentum and moments from its waking steps must not move it in its sleep.
+    config = tiny.config(optimizer=optimizer, updates=tiny.Cyclic())
+    states, awake = [], []
+
+    @dataclass(frozen=True, kw_only=True)
+    class Watch(Part, slot="updates", kind="test_watch"):
+        def plan(self, epoch, step, num_layers, seed):
+            states.append(copy.deepcopy(network.layers))
+            plan = tiny.Cyclic().plan(epoch, step, num_layers, seed)
+            awake.append(plan.layers)
+            return plan
+
+    config = dataclasses.replace(config, updates=Watch())
+    network = new_network(config, config.data.load())
+    run(config, network)
+    states.append(network.layers)
+    assert len(awake) == 3 * 7
+    for step, layers in enumerate(awake):
+        pairs = zip(states[step], states[step + 1], strict=True)
+        moved = {
+            index
+            for index, (old, new) in enumerate(pairs)
+            if not all(map(torch.equal, old.parameters(), new.parameters()))
+        }
+        assert moved == layers
+
+
+def test_backward_ends_at_the_lowest_updated_layer():
+    reached = []
+
+    class Trace(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, values, index):
+            ctx.index = index
+            return values.clone()
+
+        @staticmethod
+        def backward(ctx, gradient):
+            reached.append(ctx.index)
+            return gradient, None
+
+    config = tiny.config(updates=tiny.Mask(mask="010"))
+    network = new_network(config, config.data.load())
+    for index, layer in enumerate(network.layers):
+        layer.register_forward_hook(
+            lambda module, inputs, output, i=index: Trace.apply(output, i)
+        )
+    run(config, network)
+    assert set(reached) == {1, 2}
+
+
+def test_a_step_plans_for_its_epoch_and_seed():
+    asked = []
+
+    @dataclass(frozen=True, kw_only=True)
+    class Ask(Part, slot="updates", kind="test_ask"):
+        def plan(self, epoch, step, num_layers, seed):
+            asked.append((epoch, step, num_layers, seed))
+            return Plan(frozenset(range(num_layers)))
+
+    config = dataclasses.replace(tiny.training(seed=7, num_epochs=2), updates=Ask())
+    run(config)
+    assert asked == [(epoch, step, 3, 7) for epoch in range(2) for step in range(7)]
+
+
+@pytest.mark.xfail(strict=True, reason="a resting layer's statistics still move")
+def test_a_resting_layers_batch_norm_does_not_move():
+    layers = [nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8))]
+    network = Network([*layers, nn.Linear(8, 10)])
+    before = copy.deepcopy(network.layers[0].state_dict())
+    run(tiny.config(updates=tiny.Mask(mask="01")), network)
+    after = network.layers[0].state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize("eval_every", [1, 2, 3, 5])
+def test_evaluation_happens_when_asked_and_at_the_end(eval_every):
+    _, epochs = run(tiny.training(num_epochs=5, eval_every=eval_every))
+    evaluated = [number for number, _, correct in epochs if correct is not None]
+    expected = {n for n in range(1, 6) if n % eval_every == 0} | {5}
+    assert evaluated == sorted(expected)
+    every = run(tiny.training(num_epochs=5))[1]
+    assert [loss for _, loss, _ in every] == [loss for _, loss, _ in epochs]
+
+
+def test_a_loss_that_is_not_finite_ends_training():
+    _, epochs = run(tiny.config(optimizer=Adam(lr=1e30)))
+    assert not math.isfinite(epochs[-1][1]) and len(epochs) < 3
+    assert all(math.isfinite(loss) for _, loss, _ in epochs[:-1])
+    json.dumps(epochs)
+
+
+@pytest.mark.parametrize("precision", ["highest", "medium", "bf16"])
+@pytest.mark.parametrize("outside", ["highest", "high", "medium"])
+def test_precision_holds_inside_and_is_restored_outside(precision, outside):
+    torch.set_float32_matmul_precision(outside)
+    cpu = torch.device("cpu")
+    try:
+        with pytest.raises(KeyError), arithmetic(precision, cpu):
+            expected = "medium" if precision == "medium" else "highest"
+            assert torch.get_float32_matmul_precision() == expected
+            assert torch.is_autocast_enabled("cpu") == (precision == "bf16")
+            kind = (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+            assert kind == (torch.bfloat16 if precision == "bf16" else torch.float32)
+            raise KeyError
+        assert torch.get_float32_matmul_precision() == outside
+        assert not torch.is_autocast_enabled("cpu")
+        config = tiny.training(precision=precision)
+        data = config.data.load()
+        for epoch in train(new_network(config, data), data, config):
+            assert torch.get_float32_matmul_precision() == outside  # also while paused
+            assert math.isfinite(epoch.train_loss)
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+def test_bf16_trains_other_numbers_and_keeps_fp32_weights():
+    network, epochs = run(tiny.training(precision="bf16"))
+    assert epochs != run(tiny.CONFIG)[1]
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+
+
+def test_counting_is_the_same_in_batches(monkeypatch, trained):
+    test = trained.data.test
+    whole = count_correct(trained.network, test, "highest")
+    monkeypatch.setattr("lazyrich_helpers.train.EVAL_BATCH", 33)
+    assert count_correct(trained.network, test, "highest") == whole
+
+
+def test_a_new_network_is_the_seeds():
+    data = tiny.CONFIG.data.load()
+    zero, again, one = (
+        flat_parameters(new_network(tiny.training(seed=seed), data))
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(zero, again) and not torch.equal(zero, one)
