@@ -65,11 +65,11 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
 
 def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
     """Return both scenarios, one above the other; see `reinit_curves`."""
-    fig, axes = plt.subplots(2, 1, figsize=(6, 6.4), layout="constrained")
+    fig, axes = plt.subplots(2, 1, figsize=(5.2, 6), layout="constrained")
     for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
         reinit_curves(table, ax, scenario=scenario, scale=scale)
         ax.set_ylabel("test accuracy (%)")
-    axes[1].legend(frameon=False, loc="lower right" if scale == "linear" else "best")
+    axes[0].legend(frameon=False, loc="lower left" if scale == "log" else "best")
     return fig
 
 
@@ -82,7 +82,7 @@ def reinit_frame(table: pd.DataFrame, fraction: float) -> Figure:
     chosen = table.loc[table.scenario == "active"]
     widths = sorted(chosen.width.unique())
     fig, (strip, ax) = plt.subplots(
-        2, 1, figsize=(6, 4), height_ratios=(1, 14), layout="constrained"
+        2, 1, figsize=(5.2, 3.9), height_ratios=(1, 14), layout="constrained"
     )
     strip.barh(0, 100, color="0.85")
     strip.barh(0, 100 * fraction, color="tab:orange")

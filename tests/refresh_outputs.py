@@ -1,4 +1,4 @@
-"""Refresh what is committed but made by a program: compared outputs, the README's picture.
+"""Refresh what is committed but made by a program: compared outputs, the picture.
 
 `python -m tests.refresh_outputs` runs every chapter at budget `smoke` and rewrites
 `book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
@@ -34,13 +34,13 @@ def refresh(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.execution_count = None
-            if CHECKED not in cell.metadata.get("tags", []):
-                cell.outputs = []
+            keep = CHECKED in cell.metadata.get("tags", [])
+            cell.outputs = cell.outputs if keep else []
+            # nbval takes a cell without a number for one that never ran
+            cell.execution_count = 1 if keep else None
             for output in cell.outputs:
-                output.pop("execution_count", None)
                 if output.output_type == "execute_result":
-                    output.execution_count = None
+                    output.execution_count = 1
     notebook.metadata = {
         "kernelspec": {
             "display_name": "Python 3",

@@ -1,12 +1,13 @@
 """A config's id stands for every field of every part, and for nothing else."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import pytest
 
 import lazyrich_helpers.run  # noqa: F401  (registers every kind)
-from lazyrich_helpers.config import Part, RunConfig, Training
+from lazyrich_helpers.config import Part, RunConfig, Training, typed
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
@@ -147,6 +148,12 @@ def test_a_wrong_value_is_named_with_its_remedy(kind, name, value):
         dataclasses.replace(example(kind), **{name: value})
     shown = repr(float(value) if isinstance(value, int) else value)
     assert repr(value) in str(raised.value) or shown in str(raised.value)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "1", True, None])
+def test_a_float_is_a_finite_number(value):
+    with pytest.raises(ValueError, match=r"x must be .+; got"):
+        typed("x", value, float)
 
 
 def test_a_slot_holds_only_its_own_kind():

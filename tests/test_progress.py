@@ -39,8 +39,12 @@ def test_lines_count_runs_and_say_how_each_ended(capsys):
     lines.finish(DONE)
     lines.finish(FAILED)
     lines.end()
-    first, second = capsys.readouterr().out.splitlines()
+    another = Lines()
+    another.begin(1, work=10.0)
+    another.finish(DONE)  # measured again: without an epoch
+    first, second, again = capsys.readouterr().out.splitlines()
     assert first.startswith("[1/2] digits relu_net") and "50.0% test accuracy" in first
+    assert again.startswith("[1/1]") and again.endswith("about 0 s left")
     assert second.startswith("[2/2]") and "failed: RuntimeError: why" in second
 
 

@@ -220,6 +220,7 @@ def test_concurrent_writers_lose_nothing(store, tmp_path):
     while any(writer.poll() is None for writer in writers):
         found = store.read(RECORD.run_id)  # raises where it is half a record
         num_reads += found is not None
+        assert store.ids() in ([], [RECORD.run_id])  # no half-written one among them
         time.sleep(0.001)
     assert [writer.returncode for writer in writers] == [0, 0]
     expected = {f"{name}{i}" for name in "ab" for i in range(25)}

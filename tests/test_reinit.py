@@ -92,6 +92,13 @@ def test_the_streamed_curve_is_the_plain_one(trained, scenario):
     assert len(set(plain)) > 10  # a curve, not a constant
 
 
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_curve_leaves_the_network_as_found(trained, scenario):
+    for fractions in ((), (0.0,), (0.3, 0.6)):
+        reinit_counts(trained, fractions, scenario)
+        assert torch.equal(flat_parameters(trained.network), trained.final)
+
+
 def test_the_network_is_left_as_found(trained):
     initial, final = trained.initial.clone(), trained.final.clone()
     result = Reinit().result(trained)

@@ -88,11 +88,12 @@ def test_measuring_does_not_disturb_training(store, tmp_path):
     assert one.curves == two.curves and two.measures == {}
 
 
-def test_a_later_measurement_uses_the_kept_weights(store, tmp_path, no_training):
+@pytest.mark.parametrize("first", [Accuracy, Reinit])
+def test_a_later_measurement_uses_the_kept_weights(store, tmp_path, no_training, first):
     finish(store, tiny.CONFIG)
     at_once = store.read(tiny.CONFIG.run_id)
     later = records.Store(tmp_path / "later", tmp_path / "later-weights")
-    finish(later, tiny.CONFIG, measures=(Accuracy,))
+    finish(later, tiny.CONFIG, measures=(first,))
     no_training()
     assert finish(later, tiny.CONFIG).num_trained == 1
     assert later.read(tiny.CONFIG.run_id).measures == at_once.measures
