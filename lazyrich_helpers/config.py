@@ -67,7 +67,7 @@ def typed(name: str, value: Any, kind: type) -> Any:
         )
     if kind is float and not abs(value) < float("inf"):
         raise ValueError(f"{name} must be a finite number; got {value!r}.")
-    return value
+    return value + 0.0 if kind is float else value  # -0.0, equal to 0.0, becomes it
 
 
 def require(holds: bool, name: str, remedy: str, value: Any) -> None:

@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import pickle
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -250,7 +251,7 @@ def _checked(dataset: str, path: Path, md5: str) -> bytes:
         content = found.read_bytes()
         if found.suffix == ".gz":
             content = gzip.decompress(content)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{found} of {dataset} cannot be read ({error}); delete it and fetch it "
             "anew."
@@ -273,7 +274,8 @@ def _download(dataset: str, source: Source, folder: Path) -> None:
             fetch = getattr(datasets(), source.downloader)
             fetch(str(folder), train=train, download=True)
     except (ImportError, OSError, RuntimeError) as error:
-        first = next(name for name in source.files if not _found(folder / name))
+        lacking = [name for name in source.files if not _found(folder / name)]
+        first = lacking[0] if lacking else next(iter(source.files))
         raise DataError(_missing(dataset, folder, first)) from error
 
 

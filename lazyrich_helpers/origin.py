@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.records import NUMERICS, ROOT
@@ -58,6 +59,11 @@ def source_digest() -> str:
     for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def vector_digest(vector: Tensor) -> str:
+    """Return twelve hex digits that stand for a vector's very bits."""
+    return hashlib.sha256(vector.cpu().numpy().tobytes()).hexdigest()[:12]
 
 
 def device_name(device: torch.device) -> str:

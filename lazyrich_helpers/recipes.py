@@ -77,7 +77,8 @@ class Scale:
         for name in ("widths", "seeds", "lrs"):
             values = getattr(self, name)
             is_list = isinstance(values, list | tuple)
-            distinct = is_list and len(values) == len(set(values)) > 0
+            plain = is_list and not any(isinstance(v, list | dict) for v in values)
+            distinct = plain and len(values) == len(set(values)) > 0
             require(distinct, name, "a list of different values, at least one", values)
 
     def choose(self, choices: dict[str, Any]) -> "Scale":
@@ -97,6 +98,7 @@ def relu_net_configs(depth: int, scale: Scale) -> tuple[RunConfig, ...]:
 
     Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
     """
+    require(isinstance(scale.dataset, str), "dataset", "a name", scale.dataset)
     data = images(scale.dataset, train_size=TRAIN_SIZES.get(scale.dataset, 10_000))
     return tuple(
         RunConfig(

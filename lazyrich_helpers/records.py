@@ -19,7 +19,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lazyrich_helpers import data, initialization, train
+from lazyrich_helpers import (  # every kind that a record may name
+    data,
+    initialization,
+    objectives,  # noqa: F401
+    optimizers,  # noqa: F401
+    schedules,  # noqa: F401
+    train,
+)
 from lazyrich_helpers.config import RunConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -132,7 +139,10 @@ class Store:
         """
         path = self.folder / f"{run_id}.json"
         try:
-            return Record.from_json(path.read_text(encoding="utf-8"))
+            record = Record.from_json(path.read_text(encoding="utf-8"))
+            if record.run_id != run_id:
+                raise ValueError(f"it is of run {record.run_id!r}")
+            return record
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError) as error:
@@ -186,8 +196,8 @@ class Store:
             return None
         except Exception as error:  # torch.load raises many kinds
             raise RecordError(
-                f"{path} is not a readable weights file ({error}); delete it, then run "
-                "again."
+                f"{path} is not a readable weights file ({type(error).__name__}); "
+                "delete it, then run again."
             ) from error
 
 

@@ -5,6 +5,7 @@
 
 import argparse
 import dataclasses
+import importlib.util
 import math
 import re
 import sys
@@ -186,6 +187,7 @@ def execute(
     measured: dict[str, dict[str, Any]] = {}
     if status == "ok":
         store.write_weights(config.run_id, trained.initial, trained.final)
+        where["weights"] = origin.vector_digest(trained.final)
         measured = {m.name: _result(m, trained) for m in running}
     curves = {
         "epoch": [epoch.number for epoch in epochs],
@@ -208,14 +210,17 @@ def _measured_again(
 ) -> Record | None:
     """Return a trained run's record with what was missing, from its kept weights.
 
-    None where it must be trained: not done, stale, weights gone, or a measurement that
-    has to watch the epochs.
+    None where it must be trained: not done, stale, weights gone or another's, or a
+    measurement that has to watch the epochs.
     """
     if record is None or record.status != "ok" or record.stale:
         return None
     lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
     weights = store.read_weights(record.run_id)
     if weights is None or any(measure.watches for measure in lacking):
+        return None
+    # Weights left by another training of this config (elsewhere, earlier) are not its.
+    if origin.vector_digest(weights[1]) != record.origin.get("weights"):
         return None
     data = record.config.data.load(device)
     network = new_network(record.config, data)
@@ -241,7 +246,7 @@ def pick_device(name: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.empty(1, device=device).item()
     except (RuntimeError, AssertionError) as error:
         raise ValueError(
             f"device must be auto, cpu, or a GPU that is here, such as cuda; got "
@@ -291,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _main(options)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -307,7 +312,11 @@ def _main(options: argparse.Namespace) -> int:
     choices = {name: getattr(options, name) for name in names}
     recipes = [make_recipe(name, options.budget, **choices) for name in options.recipes]
     device = pick_device(options.device)
-    seconds = parse_duration(options.time_budget) if options.time_budget else math.inf
+    seconds = (
+        parse_duration(options.time_budget)
+        if options.time_budget is not None
+        else math.inf
+    )
     if options.threads is not None:
         if options.threads < 1:
             raise ValueError(f"threads must be at least 1; got {options.threads}.")
@@ -320,13 +329,18 @@ def _main(options: argparse.Namespace) -> int:
             _dry_run(recipe, store, device)
             continue
         left = seconds - (time.monotonic() - start)
-        progress = Bar() if sys.stderr.isatty() else Lines()
+        progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
         summary = complete(
             recipe, store, device=device, progress=progress, seconds=left
         )
         print(f"{recipe.name} at {recipe.budget}: {summary}")
         failed = failed or bool(summary.failed)
     return 1 if failed else 0
+
+
+def has_tqdm() -> bool:
+    """Return whether a bar can be drawn; a bare GPU machine may lack tqdm."""
+    return importlib.util.find_spec("tqdm") is not None
 
 
 def _dry_run(recipe: Recipe, store: Store, device: str) -> None:

@@ -90,11 +90,11 @@ def _train_epoch(
     stream = generator("order", settings.seed, epoch)
     order = torch.randperm(len(data.train), generator=stream).to(data.device)
     total = torch.zeros((), device=data.device)  # summed there: one wait per epoch
-    network.train()
     for step, batch in enumerate(order.split(settings.batch_size)):
         plan = config.updates.plan(epoch, step, len(network.layers), settings.seed)
         for index, layer in enumerate(network.layers):
             layer.requires_grad_(index in plan.layers)
+            layer.train(index in plan.layers)  # a resting layer's statistics rest too
         logits = network(data.train.images[batch])
         loss = config.objective.loss(logits.float(), data.train.labels[batch])
         optimizer.zero_grad(set_to_none=True)

@@ -98,19 +98,16 @@ def test_a_dry_run_without_data_is_a_sentence(capsys):
 UNSET = [*tiny.TINY, "--time-budget", ""]
 
 
-@pytest.mark.xfail(strict=True, reason="taken for no limit at all")
 def test_an_empty_time_budget_is_not_unlimited_time(capsys):
     assert status(UNSET) == 2
     assert "''" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="meta holds tensors, and nothing can run there")
 def test_a_device_that_cannot_compute_is_refused(capsys):
     assert status([*tiny.TINY, "--seeds", "5", "--device", "meta"]) == 2
     assert "'meta'" in capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="main does not catch OSError")
 def test_a_store_that_is_a_file_is_a_sentence(capsys, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "file"))

@@ -86,7 +86,6 @@ def test_an_int_may_stand_for_a_float():
     assert whole == point and whole.run_id == point.run_id
 
 
-@pytest.mark.xfail(strict=True, reason="-0.0 == 0.0, but their JSON differs")
 def test_equal_configs_have_equal_ids():
     plus, minus = (tiny.config(optimizer=SGD(weight_decay=w)) for w in (0.0, -0.0))
     assert plus == minus and plus.run_id == minus.run_id

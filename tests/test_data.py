@@ -128,17 +128,8 @@ DAMAGES = {
 }
 
 
-UNCAUGHT = pytest.mark.xfail(strict=True, reason="zlib.error is not caught")
-
-
 @pytest.mark.parametrize("which", [0, 3])
-@pytest.mark.parametrize(
-    "damage",
-    [
-        pytest.param(name, marks=UNCAUGHT if name == "packed, bad block" else ())
-        for name in DAMAGES
-    ],
-)
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_one_sentence_with_a_remedy(mnist, damage, which):
     DAMAGES[damage](mnist[which])
     with pytest.raises(DataError) as raised:
@@ -170,7 +161,6 @@ def test_a_download_that_fails_says_where_to_put_what(offline, monkeypatch, erro
     assert "LAZYRICH_DATA" in str(raised.value)
 
 
-@pytest.mark.xfail(strict=True, reason="StopIteration where no file is missing now")
 def test_a_download_that_fails_at_the_end_is_a_sentence_too(mnist, monkeypatch):
     content = mnist[3].read_bytes()
     mnist[3].unlink()

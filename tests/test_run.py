@@ -145,7 +145,6 @@ def test_a_measure_that_watches_trains_again(store):
     assert set(record.measures) == {"accuracy", "movement", "reinit", "watcher"}
 
 
-@pytest.mark.xfail(strict=True, reason="weights do not say which training they are of")
 @pytest.mark.parametrize("other", ["stale weights", "another training"])
 def test_weights_of_another_training_are_not_measured(store, monkeypatch, other):
     """The record came from elsewhere; the kept weights are not its network's."""
@@ -323,7 +322,6 @@ def test_a_summary_says_only_what_happened():
     assert str(failed) == expected
 
 
-@pytest.mark.xfail(strict=True, raises=ImportError, reason="Bar is tqdm's")
 def test_a_terminal_without_tqdm_is_no_reason_to_stop(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
