@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
+from lazyrich_helpers.batch import complete, pick_device, store_for
 from lazyrich_helpers.config import require
 from lazyrich_helpers.progress import Bar
 from lazyrich_helpers.recipes import BUDGETS, Recipe, Results, collect, make_recipe
 from lazyrich_helpers.records import recorded_store
-from lazyrich_helpers.run import complete, pick_device, store_for
 
 T = TypeVar("T")
 

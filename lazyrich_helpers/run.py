@@ -1,258 +1,22 @@
-"""Recipes → records: train what is missing, measure it, keep one record per network.
-
-`python -m lazyrich_helpers.run --help` says how to use it from a shell.
-"""
+"""Recipes → records from a shell: `python -m lazyrich_helpers.run --help`."""
 
 import argparse
-import dataclasses
 import importlib.util
 import math
 import re
 import sys
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn
 
 import torch
 
 from lazyrich_helpers import origin
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.initialization import flat_parameters
-from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.planning import estimate_seconds, work
-from lazyrich_helpers.progress import Bar, Lines, Progress, duration, label
-from lazyrich_helpers.recipes import (
-    BUDGETS,
-    RECIPES,
-    Recipe,
-    collect,
-    is_complete,
-    make_recipe,
-)
-from lazyrich_helpers.records import (
-    Record,
-    Store,
-    computed_store,
-    recorded_store,
-)
-from lazyrich_helpers.reinit import bind_
-from lazyrich_helpers.train import Trained, new_network, train
-
-
-@dataclass
-class Summary:
-    """How a batch ended. Counts of runs, and what went wrong."""
-
-    num_trained: int = 0
-    num_there: int = 0
-    """Complete before it was their turn."""
-    num_diverged: int = 0
-    postponed: list[RunConfig] = field(default_factory=list)
-    """Not started: they would not have fitted the time budget."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Run → why."""
-
-    def __str__(self) -> str:
-        parts = [f"{self.num_trained} done now", f"{self.num_there} done before"]
-        if self.num_diverged:
-            parts.append(f"{self.num_diverged} diverged")
-        if self.postponed:
-            parts.append(f"{len(self.postponed)} left for lack of time")
-        if self.failed:
-            parts.append(f"{len(self.failed)} FAILED")
-        lines = [", ".join(parts) + "."]
-        return "\n  ".join(
-            lines + [f"{run}: {why}" for run, why in self.failed.items()]
-        )
-
-
-def complete(
-    recipe: Recipe,
-    store: Store,
-    *,
-    device: str,
-    progress: Progress,
-    seconds: float = math.inf,
-) -> Summary:
-    """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
-
-    A run that fails is reported and the others go on. A run that is being trained by
-    another process is left to it. No run is started that is not expected to end within
-    `seconds` from now.
-    """
-    start = time.monotonic()
-    summary = Summary()
-    todo = [c for c in recipe.configs if not _is_there(c, recipe, store)]
-    summary.num_there = len(recipe.configs) - len(todo)
-    for part in {config.data for config in todo}:
-        part.load(device)  # missing data stops the batch, before any work
-    progress.begin(len(todo), sum(work(config) for config in todo))
-    try:
-        for config in _locked(todo, store):
-            left = seconds - (time.monotonic() - start)
-            if _is_there(config, recipe, store):  # another process was faster
-                summary.num_there += 1
-            elif estimated(config, recipe.measures, device, left) > left:
-                summary.postponed.append(config)
-            else:
-                _complete_one(config, recipe, store, device, progress, summary)
-    finally:
-        progress.end()
-    return summary
-
-
-def estimated(
-    config: RunConfig, measures: Sequence[type[Measure]], device: str, left: float
-) -> float:
-    """Return the run's expected seconds; 0, without a trial, if time is unlimited."""
-    return 0.0 if math.isinf(left) else estimate_seconds(config, measures, device)
-
-
-def _is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
-    try:
-        return is_complete(store.read(config.run_id), recipe.measures)
-    except ValueError:  # unreadable: reported when it is its turn
-        return False
-
-
-def _locked(configs: Sequence[RunConfig], store: Store) -> Iterator[RunConfig]:
-    """Yield each config while holding its lock; those held elsewhere come last."""
-    queue = deque(configs)
-    busy = 0
-    while queue:
-        config = queue.popleft()
-        with store.lock(config.run_id, wait=busy >= len(queue) + 1) as got:
-            if got:
-                busy = 0
-                yield config
-            else:
-                busy += 1
-                queue.append(config)
-
-
-def _complete_one(
-    config: RunConfig,
-    recipe: Recipe,
-    store: Store,
-    device: str,
-    progress: Progress,
-    summary: Summary,
-) -> None:
-    before = None
-    try:
-        before = store.read(config.run_id)
-        record = _measured_again(before, recipe, store, device)
-        if record is None:
-            record = execute(config, recipe.measures, store, device, progress)
-        store.write(record)
-    except Exception as error:  # one run's failure must not end the batch
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        summary.failed[label(config)] = why
-        record = Record(config, status=f"failed: {why}")
-        if before is None and not isinstance(error, OSError | ValueError):
-            store.write(record)
-    else:
-        summary.num_trained += 1
-        summary.num_diverged += record.status == "diverged"
-    progress.finish(record)
-
-
-def execute(
-    config: RunConfig,
-    measures: Sequence[type[Measure]],
-    store: Store,
-    device: str,
-    progress: Progress,
-) -> Record:
-    """Train one network, measure it, keep its weights, and return its record."""
-    began = time.perf_counter()
-    data = config.data.load(device)
-    where = origin.describe(data)
-    network = new_network(config, data)
-    initial = flat_parameters(network)
-    running = [measure() for measure in measures]
-    watching = [measure for measure in running if measure.watches]
-    epochs = []
-    for epoch in train(network, data, config):
-        epochs.append(epoch)
-        for measure in watching:
-            measure.after_epoch(network, data, epoch)
-        progress.advance(
-            config, epoch.number, work(config) / config.training.num_epochs
-        )
-    trained = Trained(config, data, network, initial, flat_parameters(network))
-    status = "ok" if math.isfinite(epochs[-1].train_loss) else "diverged"
-    measured: dict[str, dict[str, Any]] = {}
-    if status == "ok":
-        store.write_weights(config.run_id, trained.initial, trained.final)
-        where["weights"] = origin.vector_digest(trained.final)
-        measured = {m.name: _result(m, trained) for m in running}
-    curves = {
-        "epoch": [epoch.number for epoch in epochs],
-        "train_loss": [float(f"{epoch.train_loss:.6g}") for epoch in epochs],
-        "num_correct": [epoch.num_correct for epoch in epochs],
-    }
-    times = {
-        "train": round(sum(epoch.seconds for epoch in epochs), 3),
-        "total": round(time.perf_counter() - began, 3),
-    }
-    return Record(config, status, curves, measured, times, where)
-
-
-def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
-    return {"version": measure.version} | measure.result(trained)
-
-
-def _measured_again(
-    record: Record | None, recipe: Recipe, store: Store, device: str
-) -> Record | None:
-    """Return a trained run's record with what was missing, from its kept weights.
-
-    None where it must be trained: not done, stale, weights gone or another's, or a
-    measurement that has to watch the epochs.
-    """
-    if record is None or record.status != "ok" or record.stale:
-        return None
-    lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
-    weights = store.read_weights(record.run_id)
-    if weights is None or any(measure.watches for measure in lacking):
-        return None
-    # Weights left by another training of this config (elsewhere, earlier) are not its.
-    if origin.vector_digest(weights[1]) != record.origin.get("weights"):
-        return None
-    data = record.config.data.load(device)
-    network = new_network(record.config, data)
-    initial, final = (vector.to(device) for vector in weights)
-    trained = Trained(record.config, data, network, initial, final)
-    bind_(network, trained.final.clone())
-    added = {m.name: _result(m(), trained) for m in lacking}
-    return dataclasses.replace(record, measures=record.measures | added)
-
-
-def store_for(budget: str) -> Store:
-    """Return where runs of `budget` are kept: `paper` in the book, others aside."""
-    return recorded_store() if budget == "paper" else computed_store()
-
-
-def pick_device(name: str) -> str:
-    """Return the device `name` stands for; `auto` is the GPU where there is one.
-
-    Raises:
-        ValueError: If there is no such device here.
-    """
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device).item()
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(
-            f"device must be auto, cpu, or a GPU that is here, such as cuda; got "
-            f"{name!r}."
-        ) from error
-    return str(device)
+from lazyrich_helpers.batch import complete, missing, pick_device, store_for
+from lazyrich_helpers.planning import estimate_seconds
+from lazyrich_helpers.progress import Bar, Lines, duration, label
+from lazyrich_helpers.recipes import BUDGETS, RECIPES, Recipe, collect, make_recipe
+from lazyrich_helpers.records import Store
 
 
 def parse_duration(text: str) -> float:
@@ -345,7 +109,7 @@ def has_tqdm() -> bool:
 
 def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     """Print the runs that are missing, and how long they would take here."""
-    todo = [c for c in recipe.configs if not _is_there(c, recipe, store)]
+    todo = missing(recipe, store)
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0

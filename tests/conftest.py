@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import vision
+from lazyrich_helpers import batch, vision
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.train import Trained, new_network, train
@@ -49,3 +49,16 @@ def trained() -> Trained:
     for _ in train(network, data, tiny.CONFIG):
         pass
     return Trained(tiny.CONFIG, data, network, initial, flat_parameters(network))
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Make any training fail from here on."""
+
+    def forbidden():
+        def train(*args):
+            raise AssertionError("trained again")
+
+        monkeypatch.setattr(batch, "train", train)
+
+    return forbidden

@@ -11,14 +11,9 @@ import pytest
 import torch
 
 from lazyrich_helpers import vision
-from lazyrich_helpers.data import (
-    SOURCES,
-    DataError,
-    DataPart,
-    balanced_subsets,
-    data_folder,
-    images,
-)
+from lazyrich_helpers.data import DataPart, images
+from lazyrich_helpers.sources import SOURCES, DataError, data_folder
+from lazyrich_helpers.subsets import balanced_subsets
 
 
 def idx_contents():

@@ -15,7 +15,7 @@ import torch
 
 from lazyrich_helpers import data, initialization, train
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.data import Dataset, Split, balanced_subsets, images
+from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet, relu_net
@@ -24,6 +24,7 @@ from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.recipes import BUDGETS, RECIPES, make_recipe
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.subsets import balanced_subsets
 from lazyrich_helpers.train import Trained
 from tests import tiny
 

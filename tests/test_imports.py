@@ -15,14 +15,15 @@ from tests import tiny
 
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
-    {"config", "randomness", "vision"},
+    {"config", "randomness", "vision", "subsets"},
+    {"sources"},
     {"data", "models", "schedules", "objectives", "optimizers"},
     {"initialization"},
     {"train"},
     {"measures", "reinit", "movement", "records"},
     {"recipes", "tables", "origin", "progress", "planning"},
-    {"run", "claims", "plots"},
-    {"widgets"},
+    {"batch", "claims", "plots"},
+    {"run", "widgets"},
     {"notebook"},
 ]
 """Each module imports from lower levels only, or from its own without a circle."""

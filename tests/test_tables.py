@@ -5,10 +5,10 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.batch import execute
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
-from lazyrich_helpers.run import execute
 from lazyrich_helpers.tables import reinit_table, runs_table
 from tests import tiny
 

@@ -5,7 +5,7 @@ import importlib.util
 import pytest
 
 from lazyrich_helpers import vision
-from lazyrich_helpers.data import SOURCES
+from lazyrich_helpers.sources import SOURCES
 
 # Not importorskip: a plain import is just what fails beside a CPU-only torch.
 if importlib.util.find_spec("torchvision") is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazyrich_helpers.batch import Summary, complete
 from lazyrich_helpers.config import Part, RunConfig, Training
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
@@ -16,13 +17,17 @@ from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.objectives import CrossEntropy
 from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.records import Store
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full, Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
 """Arguments of a command line that trains in a blink."""
+
+MEASURES = (Accuracy, Movement, Reinit)
 
 CONFIG = RunConfig(
     data=images("digits", train_size=200),
@@ -45,11 +50,23 @@ def training(**fields: Any) -> RunConfig:
     return config(training=dataclasses.replace(CONFIG.training, **fields))
 
 
-def recipe(*configs: RunConfig, measures: Any = (Accuracy, Movement, Reinit)) -> Recipe:
+def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:
     """Return a recipe of these runs, or of the tiny one."""
     return Recipe(
         name="tiny", budget="smoke", configs=configs or (CONFIG,), measures=measures
     )
+
+
+SEEDS = [training(seed=seed) for seed in (0, 1, 2)]
+"""Three runs."""
+
+
+def finish(
+    store: Store, *configs: RunConfig, measures: Any = MEASURES, **limits: float
+) -> Summary:
+    """Complete these runs in `store`, and return the summary."""
+    runs = recipe(*configs, measures=measures)
+    return complete(runs, store, device="cpu", progress=Lines(), **limits)
 
 
 @dataclass(frozen=True, kw_only=True)
