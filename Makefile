@@ -22,7 +22,7 @@ test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
 lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 outputs: $(INSTALLED)  ## renew the committed outputs that tests compare with
 	$(BIN)/python -m tests.refresh_outputs

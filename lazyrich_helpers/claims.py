@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from lazyrich_helpers.reinit import percent_label
+
 Judge = Callable[[pd.DataFrame], tuple[bool | None, str]]
 """Table → whether it holds (None: too few seeds to tell), and the numbers."""
 
@@ -149,7 +151,7 @@ def _plunge_then_rise(table: pd.DataFrame) -> tuple[bool | None, str]:
         rise = by_seed(table, width, "active", 1.0) - at_worst
         plunged = 0.01 <= worst <= 0.3
         holds = above(rise, 2.0) if plunged else False
-        return holds, f"worst at {100 * worst:.2g} %, then {_spread(rise)}"
+        return holds, f"worst at {percent_label(worst)}, then {_spread(rise)}"
 
     return _at_each_width(table, answer, "worst γ, and points gained from it to 100 %")
 

@@ -8,6 +8,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lazyrich_helpers.reinit import percent_label
+
 TITLES = {
     "active": "γ-active: reset the most active",
     "lazy": "ε-lazy: keep only those",
@@ -113,6 +115,67 @@ def accuracy_at(chosen: pd.DataFrame, width: int, fraction: float) -> float:
     return 100 * float(rows.accuracy.mean())
 
 
-def percent_label(fraction: float) -> str:
-    """Return a fraction as a percentage of two significant digits."""
-    return f"{float(f'{100 * fraction:.2g}'):g} %"
+def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw accuracy at initialization and after training, a bar per width.
+
+    The error bars are one standard error over seeds. The dotted line is chance.
+
+    Source: Li & Banerjee (2021), Figure 4.
+    """
+    active = table.loc[table.scenario == "active"]
+    before = over_seeds(active.loc[active.fraction == 1], "width")
+    after = over_seeds(active.loc[active.fraction == 0], "width")
+    names = [f"{width:,}" for width in before.index]
+    gain = after["mean"] - before["mean"]
+    ax.bar(names, before["mean"], color="#21598b", label="at initialization")
+    ax.bar(names, gain, bottom=before["mean"], color="#a9cbe6", label="by training")
+    for summary, color in ((before, "tab:orange"), (after, "black")):
+        ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
+        for name, value in zip(names, summary["mean"], strict=True):
+            ax.annotate(
+                f"{value:.0f}",
+                (name, value),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                color="#b34700" if color == "tab:orange" else color,
+            )
+    ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")
+    ax.set_ylim(0, 108)
+    ax.set_xlabel("width w")
+    ax.set_ylabel("test accuracy (%)")
+    ax.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, 1.12))
+
+
+def movement_histograms(table: pd.DataFrame, layers: Sequence[int]) -> Figure:
+    """Return how far weights moved, in units of σ₀: a panel per layer, top layer first.
+
+    Lines are the mean over seeds of the share of the layer's weights per quarter of a
+    decade; weights that did not move at all are not drawn, the legend counts them.
+
+    Args:
+        table: From `tables.movement_table`.
+        layers: Layers to draw, counted from 0 at the bottom.
+    """
+    fig, axes = plt.subplots(
+        len(layers), 1, figsize=(5.2, 2.6 * len(layers)), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    widths = sorted(table.width.unique())
+    for ax, layer in zip(axes[:, 0], sorted(layers, reverse=True), strict=True):
+        chosen = table.loc[table.layer == layer]
+        for width in widths:
+            rows = chosen.loc[chosen.width == width]
+            share = 100 * rows.groupby("movement").share.mean()
+            unmoved = 100 * rows.unmoved.mean()
+            label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
+            color = width_color(width, widths)
+            ax.plot(share.index, share, color=color, label=label)
+        ax.axvline(1, color="0.5", linewidth=0.8, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_xlim(1e-4, 1e3)
+        ax.set_ylabel("% of weights")
+        ax.set_title(f"layer {layer}", fontsize="medium")
+        ax.legend(frameon=False, fontsize="small")
+    axes[-1, 0].set_xlabel("movement / initial standard deviation")
+    return fig

@@ -43,6 +43,11 @@ def num_active(fraction: float, num_parameters: int) -> int:
     return math.floor(fraction * num_parameters + 0.5)
 
 
+def percent_label(fraction: float) -> str:
+    """Return a fraction as a percentage of two significant digits."""
+    return f"{float(f'{100 * fraction:.2g}'):g} %"
+
+
 def reinitialized(
     initial: Tensor, final: Tensor, order: Tensor, *, fraction: float, scenario: str
 ) -> Tensor:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
+from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import SCENARIOS, Reinit
 
@@ -37,6 +39,36 @@ def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
         names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
         return pd.DataFrame(columns=names)
     return pd.concat(frames, ignore_index=True)
+
+
+def movement_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, layer and histogram bin.
+
+    Columns beside the config's: `layer`, `movement` (the bin's centre, in initial
+    standard deviations), `share` of the layer's weights in the bin, and `unmoved`, the
+    share of the layer's weights that did not move at all.
+    """
+    frames = []
+    for record in records:
+        measured = record.measures.get(Movement.name)
+        if measured is None:
+            continue
+        low, high = measured["histogram_decades"]
+        for layer in measured["layers"]:
+            counts = np.array(layer["histogram"])
+            edges = np.linspace(low, high, len(counts) + 1)
+            centres = 10 ** ((edges[:-1] + edges[1:]) / 2)
+            share = counts / layer["num_weights"]
+            rows = pd.DataFrame({"movement": centres, "share": share})
+            unmoved = layer["num_unmoved"] / layer["num_weights"]
+            own = {"layer": layer["layer"], "unmoved": unmoved}
+            frames.append(rows.assign(**record.columns(), **own))
+    names = ["movement", "share", "layer", "unmoved", "width", "lr", "seed"]
+    return (
+        pd.concat(frames, ignore_index=True)
+        if frames
+        else pd.DataFrame([], None, names)
+    )
 
 
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lazyrich_helpers import plots
+from lazyrich_helpers.reinit import percent_label
 
 FRAME_DPI = 110
 
@@ -64,7 +65,7 @@ def reinit_slider(table: pd.DataFrame) -> ipywidgets.VBox:
     widths = sorted(chosen.width.unique())
     frames = []
     for fraction in _log_fractions(chosen):
-        label = plots.percent_label(fraction)
+        label = percent_label(fraction)
         values = ", ".join(
             f"{plots.accuracy_at(chosen, w, fraction):.0f} % at width {w}"
             for w in widths

@@ -69,14 +69,35 @@ def test_frame_names_its_fraction_and_every_width(table):
     plt.close(fig)
 
 
-@pytest.mark.parametrize(
-    ("fraction", "label"),
-    [(0, "0 %"), (1e-5, "0.001 %"), (0.0316228, "3.2 %"), (0.1, "10 %"), (1, "100 %")],
-)
-def test_percent_label(fraction, label):
-    assert plots.percent_label(fraction) == label
-
-
 def test_colors_differ_between_widths():
     widths = [10, 100, 1000]
     assert len({plots.width_color(width, widths) for width in widths}) == 3
+
+
+def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
+    fig, ax = plt.subplots()
+    plots.initial_and_trained(table, ax)
+    initial, gained = ax.containers[:2]
+    assert [bar.get_height() for bar in initial] == pytest.approx([10, 10])
+    tops = [bar.get_y() + bar.get_height() for bar in gained]
+    assert tops == pytest.approx([80, 95])
+    plt.close(fig)
+
+
+def test_movement_histogram_is_the_mean_share_over_seeds():
+    rows = [
+        (width, seed, layer, movement, share, 0.5)
+        for width in (10, 100)
+        for seed in (0, 1)
+        for layer in (0, 1)
+        for movement, share in ((0.1, 0.2 + 0.1 * seed), (1.0, 0.3))
+    ]
+    names = ["width", "seed", "layer", "movement", "share", "unmoved"]
+    fig = plots.movement_histograms(pd.DataFrame(rows, columns=names), layers=[0, 1])
+    top, bottom = fig.axes
+    assert (top.get_title(), bottom.get_title()) == ("layer 1", "layer 0")
+    narrow = bottom.lines[0]
+    assert list(narrow.get_xdata()) == [0.1, 1.0]
+    assert list(narrow.get_ydata()) == pytest.approx([25, 30])
+    assert narrow.get_label() == "w = 10 (50 % unmoved)"
+    plt.close(fig)

@@ -13,6 +13,7 @@ from lazyrich_helpers.reinit import (
     bind_,
     movement_order,
     num_active,
+    percent_label,
     reinit_counts,
     reinitialized,
 )
@@ -151,3 +152,11 @@ def test_scenario_and_order_are_checked(ends, trained):
         reset(*ends, 0.5, "rich")
     with pytest.raises(ValueError, match="ascending"):
         reinit_counts(trained, (0.5, 0.1), "lazy")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "label"),
+    [(0, "0 %"), (1e-5, "0.001 %"), (0.0316228, "3.2 %"), (0.1, "10 %"), (1, "100 %")],
+)
+def test_percent_label(fraction, label):
+    assert percent_label(fraction) == label

@@ -9,7 +9,12 @@ from lazyrich_helpers.batch import execute
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
-from lazyrich_helpers.tables import reinit_table, runs_table
+from lazyrich_helpers.tables import (
+    accuracy_summary,
+    movement_table,
+    reinit_table,
+    runs_table,
+)
 from tests import tiny
 
 
@@ -62,3 +67,26 @@ def test_empty_tables_are_tables(records):
     assert isinstance(empty, pd.DataFrame) and len(empty) == 0
     assert set(empty.columns) <= set(reinit_table(records).columns)
     assert len(runs_table([])) == 0
+
+
+def test_movement_shares_and_unmoved_weights_are_all_of_a_layer(records):
+    table = movement_table(records)
+    for _, layer in table.groupby(["run_id", "layer"]):
+        assert layer.share.sum() + layer.unmoved.iloc[0] == pytest.approx(1)
+    assert set(table.layer) == {0, 1, 2}
+    # four bins a decade, named by their centres
+    ratios = table.movement.iloc[1:40].to_numpy() / table.movement.iloc[:39].to_numpy()
+    assert ratios == pytest.approx(10**0.25)
+
+
+def test_tables_of_nothing_are_empty_with_their_columns():
+    assert movement_table([]).empty and "share" in movement_table([])
+    assert reinit_table([]).empty and "accuracy" in reinit_table([])
+
+
+def test_summary_is_the_mean_in_whole_percent(records):
+    table = reinit_table(records)
+    summary = accuracy_summary(table, [0.0, 1.0])
+    assert list(summary.columns) == ["γ = 0 %", "γ = 100 %"]
+    trained = [r.measures["reinit"]["active"][0] / 5 for r in records]  # of 500, in %
+    assert summary.loc[12, "γ = 0 %"] == round(sum(trained) / 2)
