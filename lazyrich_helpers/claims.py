@@ -59,7 +59,7 @@ class Claim:
     judge: Judge
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
-        """Judge `table` (see `tables.reinit_table`): one data set, depth, lr."""
+        """Judge a table of one data set, depth and learning rate."""
         if table.empty:
             return Verdict(self.name, self.says, None, "Not run yet.")
         holds, numbers = self.judge(table)
@@ -197,6 +197,60 @@ def _tenth_suffices(table: pd.DataFrame) -> tuple[bool | None, str]:
     numbers = f"w = {width:,}: points lost by keeping only 10 %: {_spread(lost)}"
     return enough, f"{numbers} ({num_seeds(table)})."
 
+
+def _most_are_lazy(table: pd.DataFrame) -> tuple[bool | None, str]:
+    def answer(width: int) -> tuple[bool | None, str]:
+        rows = table.loc[table.width == width]
+        little = rows.loc[rows.movement < 1].assign(
+            moved_little=lambda r: 100 * r.share * r.num_weights
+        )
+        layers = rows.drop_duplicates(["seed", "layer"])
+        unmoved = 100 * layers.unmoved * layers.num_weights
+        total = layers.groupby("seed").num_weights.sum()
+        sums = little.groupby("seed").moved_little.sum()
+        share = (sums + unmoved.groupby(layers.seed).sum()) / total
+        return above(share, 50), f"{_spread(share).lstrip('+')} %"
+
+    return _at_each_width(table, answer, "weights that moved by less than σ₀")
+
+
+def _random_grows(table: pd.DataFrame) -> tuple[bool | None, str]:
+    widths = widths_of(table)
+    random = [by_seed(table, width, "active", 1.0) for width in widths]
+    mean, half = interval(pd.concat(random))
+    more = above(random[-1] - random[0], 2.0) if len(widths) > 1 else None
+    numbers = (
+        f"random networks of width {widths[-1]:,} against {widths[0]:,}: "
+        f"{_spread(random[-1] - random[0])} points; all widths together "
+        f"{mean:.1f} ± {half:.1f} %"
+    )
+    return more, f"{numbers} ({num_seeds(table)} a width)."
+
+
+def _small_trained_beats_wide_random(table: pd.DataFrame) -> tuple[bool | None, str]:
+    narrow, wide = widths_of(table)[0], widths_of(table)[-1]
+    trained = by_seed(table, narrow, "active", 0.0)
+    gap = trained - by_seed(table, wide, "active", 1.0)
+    numbers = f"trained at w = {narrow:,} against random at w = {wide:,}: "
+    return above(gap, 0.0), f"{numbers}{_spread(gap)} points ({num_seeds(table)})."
+
+
+MOST_ARE_LAZY = Claim(
+    "A11",
+    "Most parameters are lazy: they move by less than their initial spread",
+    _most_are_lazy,
+)
+"""Judges a `tables.movement_table`. The paper draws no line; σ₀ is ours."""
+
+WIDTH_CLAIMS = (
+    Claim("A5", "Random networks are better the wider they are", _random_grows),
+    Claim(
+        "A6",
+        "A trained narrow network beats a random wide one",
+        _small_trained_beats_wide_random,
+    ),
+)
+"""Claims about Figure 4. The paper's wide network has w = 100,000."""
 
 REINIT_CLAIMS = (
     Claim(

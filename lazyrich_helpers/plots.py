@@ -147,23 +147,24 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     ax.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, 1.12))
 
 
-def movement_histograms(table: pd.DataFrame, layers: Sequence[int]) -> Figure:
-    """Return how far weights moved, in units of σ₀: a panel per layer, top layer first.
+def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figure:
+    """Return histograms of how far a layer's weights moved, a panel per learning rate.
 
     Lines are the mean over seeds of the share of the layer's weights per quarter of a
     decade; weights that did not move at all are not drawn, the legend counts them.
 
     Args:
-        table: From `tables.movement_table`.
-        layers: Layers to draw, counted from 0 at the bottom.
+        tables: Learning rate in words → its `tables.movement_table`.
+        layer: Which layer, counted from 0 at the bottom.
     """
+    count = len(tables)
     fig, axes = plt.subplots(
-        len(layers), 1, figsize=(5.2, 2.6 * len(layers)), sharex=True, squeeze=False,
+        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    widths = sorted(table.width.unique())
-    for ax, layer in zip(axes[:, 0], sorted(layers, reverse=True), strict=True):
+    for ax, (lr, table) in zip(axes[:, 0], tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
+        widths = sorted(chosen.width.unique())
         for width in widths:
             rows = chosen.loc[chosen.width == width]
             share = 100 * rows.groupby("movement").share.mean()
@@ -175,7 +176,7 @@ def movement_histograms(table: pd.DataFrame, layers: Sequence[int]) -> Figure:
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)
         ax.set_ylabel("% of weights")
-        ax.set_title(f"layer {layer}", fontsize="medium")
-        ax.legend(frameon=False, fontsize="small")
+        ax.set_title(f"learning rate {lr}", fontsize="medium")
+        ax.legend(frameon=False, fontsize="small", loc="upper left")
     axes[-1, 0].set_xlabel("movement / initial standard deviation")
     return fig

@@ -45,8 +45,8 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, layer and histogram bin.
 
     Columns beside the config's: `layer`, `movement` (the bin's centre, in initial
-    standard deviations), `share` of the layer's weights in the bin, and `unmoved`, the
-    share of the layer's weights that did not move at all.
+    standard deviations), `share` of the layer's `num_weights` in the bin, and
+    `unmoved`, the share of them that did not move at all.
     """
     frames = []
     for record in records:
@@ -61,7 +61,11 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
             share = counts / layer["num_weights"]
             rows = pd.DataFrame({"movement": centres, "share": share})
             unmoved = layer["num_unmoved"] / layer["num_weights"]
-            own = {"layer": layer["layer"], "unmoved": unmoved}
+            own = {
+                "layer": layer["layer"],
+                "num_weights": layer["num_weights"],
+                "unmoved": unmoved,
+            }
             frames.append(rows.assign(**record.columns(), **own))
     names = ["movement", "share", "layer", "unmoved", "width", "lr", "seed"]
     return (

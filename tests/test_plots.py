@@ -93,9 +93,13 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
         for movement, share in ((0.1, 0.2 + 0.1 * seed), (1.0, 0.3))
     ]
     names = ["width", "seed", "layer", "movement", "share", "unmoved"]
-    fig = plots.movement_histograms(pd.DataFrame(rows, columns=names), layers=[0, 1])
+    table = pd.DataFrame(rows, columns=names)
+    fig = plots.movement_histograms({"0.1": table, "1": table}, layer=0)
     top, bottom = fig.axes
-    assert (top.get_title(), bottom.get_title()) == ("layer 1", "layer 0")
+    assert (top.get_title(), bottom.get_title()) == (
+        "learning rate 0.1",
+        "learning rate 1",
+    )
     narrow = bottom.lines[0]
     assert list(narrow.get_xdata()) == [0.1, 1.0]
     assert list(narrow.get_ydata()) == pytest.approx([25, 30])
