@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from lazyrich_helpers.reinit import percent_label
 
@@ -71,7 +71,7 @@ def interval(values: pd.Series) -> tuple[float, float]:
     values = values.dropna()  # seeds that only one of two widths has
     if len(values) < 2:
         return float(values.mean()), float("inf")
-    quantile = stats.t.ppf(0.975, len(values) - 1)
+    quantile = special.stdtrit(len(values) - 1, 0.975)  # Student's t
     return float(values.mean()), float(quantile * values.sem())
 
 

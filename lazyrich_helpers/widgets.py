@@ -51,7 +51,7 @@ def _picture(frame: Frame) -> str:
     png, webp = io.BytesIO(), io.BytesIO()
     frame.figure.savefig(png, dpi=FRAME_DPI)
     plt.close(frame.figure)
-    Image.open(png).convert("RGB").save(webp, "WEBP", lossless=True)
+    Image.open(png).convert("RGB").save(webp, "WEBP", lossless=True, method=2)
     data = base64.b64encode(webp.getvalue()).decode()
     alt = escape(frame.alt)
     style = "max-width:100%;height:auto"

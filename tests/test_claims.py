@@ -3,7 +3,14 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.claims import REINIT_CLAIMS, above, everywhere, interval
+from lazyrich_helpers.claims import (
+    MOST_ARE_LAZY,
+    REINIT_CLAIMS,
+    WIDTH_CLAIMS,
+    above,
+    everywhere,
+    interval,
+)
 from lazyrich_helpers.notebook import recorded
 from lazyrich_helpers.tables import reinit_table
 
@@ -126,3 +133,37 @@ def test_recorded_mnist_at_pinned_parameters(lr, claim, holds):
 def test_wide_recorded_network_loses_ten_points_at_a_thousandth():
     found = recorded("figure-2", widths=[1000], seeds=[0, 1, 2, 3, 4], lrs=[0.1])
     assert CLAIMS["A1"].verdict(reinit_table(found.records)).holds is True
+
+
+def moved(*shares: tuple[float, float]) -> pd.DataFrame:
+    """Return one layer's movement per width: shares below and above σ₀."""
+    rows = [
+        (10**i, seed, 0, movement, share + 0.001 * seed, 1 - below - above_, 100)
+        for i, (below, above_) in enumerate(shares)
+        for seed in range(5)
+        for movement, share in ((0.5, below), (5.0, above_))
+    ]
+    names = ["width", "seed", "layer", "movement", "share", "unmoved", "num_weights"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_unmoved_weights_are_lazy_too():
+    # 30 % moved little and 30 % not at all
+    assert MOST_ARE_LAZY.verdict(moved((0.3, 0.4), (0.5, 0.2))).holds is True
+    assert MOST_ARE_LAZY.verdict(moved((0.2, 0.7), (0.5, 0.2))).holds is False
+
+
+def test_layers_count_by_their_size():
+    small, large = moved((0.9, 0.1)), moved((0.1, 0.9))
+    both = pd.concat([small, large.assign(layer=1, num_weights=900)])
+    verdict = MOST_ARE_LAZY.verdict(both)
+    assert verdict.holds is False and "w = 1: 18" in verdict.numbers  # 0.09 + 0.09
+
+
+@pytest.mark.parametrize(("last", "holds"), [(50, False), (60, True), (40, False)])
+def test_random_networks_compared_over_width(last, holds):
+    (grows, beats) = WIDTH_CLAIMS
+    table = curves(PAPER, changed(at6=last))
+    # seeds 0.1 points apart in both widths: the difference has no spread
+    assert grows.verdict(table).holds is holds
+    assert beats.verdict(table).holds is True
