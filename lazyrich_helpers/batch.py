@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from lazyrich_helpers.progress import Progress, label
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store, computed_store, recorded_store
 from lazyrich_helpers.reinit import bind_
-from lazyrich_helpers.train import Trained, new_network, train
+from lazyrich_helpers.train import Run, Trained, new_network, train
 
 
 @dataclass
@@ -75,20 +76,18 @@ def complete(
             left = seconds - (time.monotonic() - start)
             if _is_there(config, recipe, store):  # another process was faster
                 summary.num_there += 1
-            elif estimated(config, recipe.measures, device, left) > left:
-                summary.postponed.append(config)
             else:
-                _complete_one(config, recipe, store, device, progress, summary)
+                _complete_one(config, recipe, store, device, progress, summary, left)
     finally:
         progress.end()
     return summary
 
 
-def estimated(
-    config: RunConfig, measures: Sequence[type[Measure]], device: str, left: float
-) -> float:
-    """Return the run's expected seconds; 0, without a trial, if time is unlimited."""
-    return 0.0 if math.isinf(left) else estimate_seconds(config, measures, device)
+def expected_seconds(config: RunConfig, recipe: Recipe, device: str) -> float:
+    """Return how long a run of `recipe` takes on `device`, from a short trial."""
+    return estimate_seconds(
+        config, recipe.measures, device, eval_every=recipe.eval_every
+    )
 
 
 def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
@@ -125,14 +124,19 @@ def _complete_one(
     device: str,
     progress: Progress,
     summary: Summary,
+    left: float,
 ) -> None:
     before = None
     try:
         before = store.read(config.run_id)
+        unlimited = math.isinf(left)  # then the trial would be a waste
+        if not unlimited and expected_seconds(config, recipe, device) > left:
+            summary.postponed.append(config)
+            return
         with suitable_threads(config):
             record = _measured_again(before, recipe, store, device)
             if record is None:
-                record = execute(config, recipe.measures, store, device, progress)
+                record = execute(config, recipe, store, device, progress)
         store.write(record)
     except Exception as error:  # one run's failure must not end the batch
         why = " ".join(f"{type(error).__name__}: {error}".split())
@@ -148,7 +152,7 @@ def _complete_one(
 
 def execute(
     config: RunConfig,
-    measures: Sequence[type[Measure]],
+    recipe: Recipe,
     store: Store,
     device: str,
     progress: Progress,
@@ -159,23 +163,26 @@ def execute(
     where = origin.describe(data)
     network = new_network(config, data)
     initial = flat_parameters(network)
-    running = [measure() for measure in measures]
-    watching = [measure for measure in running if measure.watches]
+    run = Run(config, data, network, initial)
+    measures = [measure() for measure in recipe.measures]
+    for measure in measures:
+        measure.start(run)
     epochs = []
-    for epoch in train(network, data, config):
+    for epoch in train(network, data, config, eval_every=recipe.eval_every):
         epochs.append(epoch)
-        for measure in watching:
-            measure.after_epoch(network, data, epoch)
+        for measure in measures:
+            measure.after_epoch(run, epoch)
         progress.advance(
             config, epoch.number, work(config) / config.training.num_epochs
         )
     trained = Trained(config, data, network, initial, flat_parameters(network))
-    status = "ok" if math.isfinite(epochs[-1].train_loss) else "diverged"
+    finite = math.isfinite(epochs[-1].train_loss) and trained.final.isfinite().all()
+    status = "ok" if finite else "diverged"
     measured: dict[str, dict[str, Any]] = {}
     if status == "ok":
-        store.write_weights(config.run_id, trained.initial, trained.final)
         where["weights"] = origin.vector_digest(trained.final)
-        measured = {m.name: _result(m, trained) for m in running}
+        measured = {m.name: _result(m, trained) for m in measures}
+        _keep_weights(trained, store)
     curves = {
         "epoch": [epoch.number for epoch in epochs],
         "train_loss": [float(f"{epoch.train_loss:.6g}") for epoch in epochs],
@@ -186,6 +193,18 @@ def execute(
         "total": round(time.perf_counter() - began, 3),
     }
     return Record(config, status, curves, measured, times, where)
+
+
+def _keep_weights(trained: Trained, store: Store) -> None:
+    try:
+        store.write_weights(trained.config.run_id, trained.initial, trained.final)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as the latter
+        # They only spare a later measurement the training: the record matters more.
+        warnings.warn(
+            f"weights of {label(trained.config)} were not kept ({error}); free some "
+            f"space under {store.weights}.",
+            stacklevel=2,
+        )
 
 
 def _result(measure: Measure, trained: Trained) -> dict[str, Any]:

@@ -9,7 +9,15 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Self,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 if TYPE_CHECKING:  # parts live beside the code that reads them, and import this module
     from lazyrich_helpers.data import DataPart
@@ -34,6 +42,8 @@ class Part:
     kind: ClassVar[str]
 
     def __init_subclass__(cls, slot: str, kind: str) -> None:
+        if (slot, kind) in _KINDS:
+            raise TypeError(f"there is a {slot} part of kind {kind!r} already.")
         cls.slot, cls.kind = slot, kind
         _KINDS[slot, kind] = cls
 
@@ -53,16 +63,21 @@ class Part:
 
 
 def typed(name: str, value: Any, kind: type) -> Any:
-    """Return `value` as `kind`; an int may stand for a float, nothing else for another.
+    """Return `value` as `kind`: a plain type, or `tuple[plain, ...]`.
+
+    An int may stand for a float and a list for a tuple, nothing else for another.
 
     Raises:
         ValueError: If the type is another, or a float is not finite.
     """
+    if get_origin(kind) is tuple and isinstance(value, list | tuple):
+        (entry, _) = get_args(kind)  # tuple[entry, ...]; a list where JSON was read
+        return tuple(typed(name, each, entry) for each in value)
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
         raise ValueError(
-            f"{name} must be of type {kind.__name__}; got {value!r}, "
+            f"{name} must be of type {getattr(kind, '__name__', kind)}; got {value!r}, "
             f"of type {type(value).__name__}."
         )
     if kind is float and not abs(value) < float("inf"):
@@ -87,12 +102,11 @@ class Training(Part, slot="training", kind="epochs"):
     seed: int = 0
     """Draws the initial parameters, the order of the data and the update schedule."""
     precision: str = "highest"
-    """`highest` (fp32), `medium` (bf16 products, fp32 sums) or `bf16` (autocast)."""
-    eval_every: int = 1
-    """Epochs between test evaluations; the last epoch is always evaluated."""
+    """`highest` (fp32), `medium` (fp32 sums of bf16 products, of TF32 ones on a GPU,
+    where the processor has them) or `bf16` (autocast)."""
 
     def check(self) -> None:
-        for name in ("num_epochs", "batch_size", "eval_every"):
+        for name in ("num_epochs", "batch_size"):
             value = getattr(self, name)
             require(value >= 1, name, "at least 1", value)
         require(self.seed >= 0, "seed", "0 or more", self.seed)
@@ -155,7 +169,9 @@ class RunConfig:
         flat: dict[str, Any] = {}
         for slot, part in self._parts():
             fields = part.to_dict()
-            flat[slot] = fields.pop("kind")
+            fields = {slot: fields.pop("kind")} | fields
+            twice = flat.keys() & fields.keys()
+            assert not twice, f"two parts have a field {twice}: rename one"
             flat |= fields
         return flat
 

@@ -41,7 +41,7 @@ class Dataset:
 
     train: Split
     held_out: Split
-    """As many training images outside the subset, balanced: for choices."""
+    """As many training images outside the subset, or what is left of them; balanced."""
     test: Split
     """The data set's own test images, all of them."""
     digest: str

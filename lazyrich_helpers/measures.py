@@ -1,43 +1,42 @@
 """What a measurement of a trained network is; and the plainest one, its accuracy."""
 
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar
 
-from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import Epoch, Trained, count_correct
+from lazyrich_helpers.train import Epoch, Run, Trained, count_correct
 
 
-@runtime_checkable
-class Measure(Protocol):
-    """A named, versioned measurement; one instance sees one training run."""
+class Measure:
+    """A named, versioned measurement; one instance sees one training run.
+
+    Subclasses set the four class variables and define `result`. Those that watch also
+    define `start` or `after_epoch`, which must leave the network as they found it.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int]
     """Raised by hand when its numbers change; older results are then stale."""
-    watches: ClassVar[bool]
+    watches: ClassVar[bool] = False
     """Whether it must see the epochs; if not, stored weights suffice later."""
-    test_passes: ClassVar[int]
+    test_passes: ClassVar[int] = 0
     """Forward passes over the test images it costs, for planning."""
 
-    def after_epoch(self, network: Network, data: Dataset, epoch: Epoch) -> None:
-        """Look at the network after an epoch, without changing it."""
-        ...
+    def start(self, run: Run) -> None:
+        """Look at the network before its first step."""
+
+    def after_epoch(self, run: Run, epoch: Epoch) -> None:
+        """Look at the network after an epoch."""
 
     def result(self, trained: Trained) -> dict[str, Any]:
-        """Return the numbers, ready for JSON; must leave the network as it found it."""
-        ...
+        """Return the numbers, ready for JSON; leave the network as it was."""
+        raise NotImplementedError
 
 
-class Accuracy:
+class Accuracy(Measure):
     """Correct images of the trained network on every split, as counts."""
 
     name: ClassVar[str] = "accuracy"
     version: ClassVar[int] = 1
-    watches: ClassVar[bool] = False
     test_passes: ClassVar[int] = 3
-
-    def after_epoch(self, network: Network, data: Dataset, epoch: Epoch) -> None:
-        """Nothing to see before the end."""
 
     def result(self, trained: Trained) -> dict[str, Any]:
         splits = {

@@ -4,10 +4,9 @@ from typing import Any, ClassVar
 
 import torch
 
-from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.initialization import xavier_std
-from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import Epoch, Trained
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.train import Trained
 
 BINS_PER_DECADE = 4
 DECADES = (-6, 4)
@@ -15,7 +14,7 @@ DECADES = (-6, 4)
 QUANTILES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
 
 
-class Movement:
+class Movement(Measure):
     r"""Per weight matrix: distribution of $|\theta^T - \theta^0| / \sigma_0$.
 
     $\sigma_0$ is the weight's own initial standard deviation (Xavier's, gain 1).
@@ -24,11 +23,6 @@ class Movement:
 
     name: ClassVar[str] = "movement"
     version: ClassVar[int] = 1
-    watches: ClassVar[bool] = False
-    test_passes: ClassVar[int] = 0
-
-    def after_epoch(self, network: Network, data: Dataset, epoch: Epoch) -> None:
-        """Nothing to see before the end."""
 
     def result(self, trained: Trained) -> dict[str, Any]:
         low, high = DECADES

@@ -5,7 +5,8 @@ import inspect
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib import metadata
@@ -15,10 +16,9 @@ from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
 from lazyrich_helpers.batch import complete, pick_device, store_for
-from lazyrich_helpers.config import require
-from lazyrich_helpers.progress import Bar
-from lazyrich_helpers.recipes import BUDGETS, Recipe, Results, collect, make_recipe
-from lazyrich_helpers.records import recorded_store
+from lazyrich_helpers.progress import Bar, label_without_seed
+from lazyrich_helpers.recipes import Recipe, Results, collect, make_recipe
+from lazyrich_helpers.records import Record, recorded_store
 
 T = TypeVar("T")
 
@@ -32,22 +32,19 @@ class ChapterError(ValueError):
 
 @dataclass(frozen=True)
 class Settings:
-    """A chapter's validated parameters."""
+    """A chapter's validated parameters: its recipes at one budget, on one device."""
 
     budget: str
     device: str
-    choices: dict[str, Any]
-
-    def recipe(self, name: str) -> Recipe:
-        """Return the recipe `name` at this budget, with this chapter's choices."""
-        return _sentence(lambda: make_recipe(name, self.budget, **self.choices))
+    recipes: dict[str, Recipe]
 
     def __repr__(self) -> str:
-        chosen = [f"{k} = {v}" for k, v in self.choices.items() if v is not None]
-        return ", ".join([f"budget {self.budget}", f"device {self.device}", *chosen])
+        return "\n".join(_runs(recipe) for recipe in self.recipes.values())
 
 
-def settings(*, budget: str, device: str = "auto", **choices: Any) -> Settings:
+def settings(
+    *recipes: str, budget: str, device: str = "auto", **choices: Any
+) -> Settings:
     """Check a chapter's parameters; None leaves a choice to the budget.
 
     The environment variable `LAZYRICH_BUDGET`, where set, outranks `budget`.
@@ -64,10 +61,20 @@ def settings(*, budget: str, device: str = "auto", **choices: Any) -> Settings:
                 f"{', '.join(sorted(known))}."
             )
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
-    _sentence(
-        lambda: require(budget in BUDGETS, "budget", " or ".join(BUDGETS), budget)
-    )
-    return Settings(budget, _sentence(lambda: pick_device(device)), choices)
+    made = _sentence(lambda: {r: make_recipe(r, budget, **choices) for r in recipes})
+    return Settings(budget, _sentence(lambda: pick_device(device)), made)
+
+
+def _runs(recipe: Recipe) -> str:
+    """Return what a recipe trains, in one line."""
+    columns = [config.columns() for config in recipe.configs]
+
+    def listed(name: str) -> str:
+        values = sorted({c[name] for c in columns if name in c})
+        return f"{name} {', '.join(map(str, values))}" if values else ""
+
+    varied = map(listed, ("dataset", "width", "depth", "lr", "seed", "num_epochs"))
+    return f"{recipe.name} at {recipe.budget}: {'; '.join(filter(None, varied))}"
 
 
 def _injected_names() -> list[str]:
@@ -112,9 +119,10 @@ def computed(recipe: Recipe, *, device: str) -> Results:
     return _sentence(lambda: collect(recipe, store))
 
 
-def origin_line(results: Results) -> HTML:
+def origin_line(*results: Results) -> HTML:
     """Return the line under a figure: what was run, n, device, and what is missing."""
-    return HTML(f'<p class="origin">{escape(describe(results))}</p>')
+    lines = "<br>".join(escape(describe(one)) for one in results)
+    return HTML(f'<p class="origin">{lines}</p>')
 
 
 def describe(results: Results) -> str:
@@ -124,22 +132,25 @@ def describe(results: Results) -> str:
         return f"{results.recipe.name} at {results.recipe.budget} scale: not run yet."
     columns = [record.columns() for record in records]
 
-    def listed(name: str) -> str:
-        return ", ".join(f"{value:,}" for value in sorted({c[name] for c in columns}))
+    def listed(name: str, prefix: str = "") -> list[str]:
+        values = sorted({c[name] for c in columns if name in c})
+        shown = ", ".join(v if isinstance(v, str) else f"{v:,}" for v in values)
+        return [f"{prefix}{shown}"] if values else []
 
-    def words(values: set[str]) -> str:
-        return ", ".join(sorted(values))
-
+    origins = [record.origin for record in records]
+    tests = sorted({f"{origin['num_test']:,}" for origin in origins})
+    made = sorted({f"{o['device']}, torch {o['torch']}" for o in origins})
     parts = [
-        f"{words({c['dataset'] for c in columns})}, {listed('train_size')} training "
-        f"and {records[0].origin['num_test']:,} test images",
-        f"widths {listed('width')}, {len({c['seed'] for c in columns})} seeds",
-        f"{listed('num_epochs')} epochs at learning rate {listed('lr')}",
-        "band: one standard error",
-        f"precision {words({c['precision'] for c in columns})}",
-        words({r.origin["device"] for r in records})
-        + ", torch "
-        + words({r.origin["torch"] for r in records}),
+        *listed("dataset"),
+        *listed("train_size", "training images "),
+        f"test images {', '.join(tests)}",
+        *listed("depth", "hidden layers "),
+        *listed("width", "width "),
+        *listed("lr", "learning rate "),
+        *listed("num_epochs", "epochs "),
+        f"n = {_seeds_per_setting(records)} seeds",
+        *listed("precision", "precision "),
+        *made,
     ]
     stale = sum(record.stale for record in records)
     if stale:
@@ -148,9 +159,15 @@ def describe(results: Results) -> str:
     if diverged:
         parts.append(f"{diverged} runs diverged")
     if results.missing:
-        lacking = sorted({c.columns()["width"] for c in results.missing})
-        parts.append(f"not run yet: width {', '.join(f'{w:,}' for w in lacking)}")
+        lacking = sorted({label_without_seed(c) for c in results.missing})
+        parts.append(f"not or not wholly run yet: {', '.join(lacking)}")
     return "; ".join(parts) + "."
+
+
+def _seeds_per_setting(records: Sequence[Record]) -> str:
+    counts = Counter(label_without_seed(record.config) for record in records)
+    low, high = min(counts.values()), max(counts.values())
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def show_source(thing: Callable[..., Any]) -> Code:

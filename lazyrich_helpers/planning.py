@@ -22,7 +22,7 @@ MANY_PARAMETERS = 300_000
 
 @functools.lru_cache
 def num_parameters(config: RunConfig) -> int:
-    """Return how many parameters the run's network has, without making it."""
+    """Return how many parameters the run's network has."""
     data = config.data.load()
     with torch.device("meta"):
         network = config.model.build(data.image_shape, data.num_classes)
@@ -51,15 +51,19 @@ def suitable_threads(config: RunConfig) -> Iterator[None]:
 
 
 def estimate_seconds(
-    config: RunConfig, measures: Sequence[type[Measure]], device: str
+    config: RunConfig,
+    measures: Sequence[type[Measure]],
+    device: str,
+    *,
+    eval_every: int = 1,
 ) -> float:
     """Return the expected seconds of a run on `device`, from a trial of ten steps."""
-    trial = dataclasses.replace(config.training, seed=0, num_epochs=2, eval_every=2)
+    trial = dataclasses.replace(config.training, seed=0, num_epochs=2)
     with suitable_threads(config):
         per_step, per_pass = _trial(dataclasses.replace(config, training=trial), device)
     data, settings = config.data.load(device), config.training
     steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
-    passes = settings.num_epochs // settings.eval_every + 1
+    passes = settings.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
     return steps * per_step + passes * per_pass
 
@@ -73,7 +77,7 @@ def _trial(config: RunConfig, device: str) -> tuple[float, float]:
     test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
     small = Dataset(train_few, data.held_out, test_few, data.digest)
     network = new_network(config, small)
-    *_, warm = train(network, small, config)
+    *_, warm = train(network, small, config, eval_every=2)
     num_steps = -(-len(small.train) // config.training.batch_size)
     start = time.perf_counter()
     count_correct(network, small.test, config.training.precision)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lazyrich_helpers.reinit import percent_label
+from lazyrich_helpers.tables import one_setting
 
 TITLES = {
     "active": "γ-active: reset the most active",
@@ -28,10 +29,10 @@ def width_color(width: int, widths: Sequence[int]) -> tuple[float, ...]:
 
 
 def over_seeds(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return mean, standard error and number of runs of `accuracy`, in percent."""
+    """Return mean, standard error (NaN for one run) and n of `accuracy`, in percent."""
     grouped = table.groupby(by)["accuracy"]
     summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
-    return (100 * summary).fillna(0.0).assign(n=grouped.count())
+    return (100 * summary).assign(n=grouped.count())
 
 
 def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -> None:
@@ -45,6 +46,7 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
 
     Source: Li & Banerjee (2021), Figure 2.
     """
+    one_setting(table)
     chosen = table.loc[table.scenario == scenario]
     widths = sorted(chosen.width.unique())
     for width in widths:
@@ -122,6 +124,7 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
 
     Source: Li & Banerjee (2021), Figure 4.
     """
+    one_setting(table)
     active = table.loc[table.scenario == "active"]
     before = over_seeds(active.loc[active.fraction == 1], "width")
     after = over_seeds(active.loc[active.fraction == 0], "width")

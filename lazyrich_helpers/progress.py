@@ -33,8 +33,13 @@ class Progress(Protocol):
 
 def label(config: RunConfig) -> str:
     """Return what tells a run from its neighbours: "mnist relu_net w=10 d=1 ..."."""
+    return f"{label_without_seed(config)} seed={config.training.seed}"
+
+
+def label_without_seed(config: RunConfig) -> str:
+    """Return what tells a setting from its neighbours; seeds repeat a setting."""
     columns = config.columns()
-    short = {"width": "w", "depth": "d", "lr": "lr", "seed": "seed"}
+    short = {"width": "w", "depth": "d", "lr": "lr"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
     return " ".join([columns["dataset"], columns["model"], *settings])
 

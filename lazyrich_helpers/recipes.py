@@ -33,6 +33,8 @@ class Recipe:
     budget: str
     configs: tuple[RunConfig, ...]
     measures: tuple[type[Measure], ...]
+    eval_every: int = 5
+    """Epochs between test evaluations; it changes no network."""
 
 
 RecipeFunction = Callable[..., Recipe]
@@ -112,7 +114,6 @@ def relu_net_configs(depth: int, scale: Scale) -> tuple[RunConfig, ...]:
                 num_epochs=scale.num_epochs,
                 seed=seed,
                 precision=scale.precision,
-                eval_every=5,
             ),
         )
         for width, lr, seed in itertools.product(scale.widths, scale.lrs, scale.seeds)

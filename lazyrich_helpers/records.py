@@ -6,6 +6,7 @@ ignores.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import json
 import math
@@ -152,12 +153,13 @@ class Store:
             ) from error
 
     def write(self, record: Record) -> None:
-        """Put the record there, whole. Measurements already there are kept."""
+        """Put the record there, whole; keep what was measured on the same network."""
         with self.lock(f"{record.run_id}.write"):
             with contextlib.suppress(RecordError):  # an unreadable one is replaced
                 there = self.read(record.run_id)
-                if there is not None and there.done and not there.stale:
-                    record.measures.update(there.measures | record.measures)
+                if there is not None and _same_network(there, record):
+                    measures = there.measures | record.measures
+                    record = dataclasses.replace(record, measures=measures)
             _replace(self.folder / f"{record.run_id}.json", record.to_json().encode())
 
     def ids(self) -> list[str]:
@@ -199,6 +201,11 @@ class Store:
                 f"{path} is not a readable weights file ({type(error).__name__}); "
                 "delete it, then run again."
             ) from error
+
+
+def _same_network(one: Record, other: Record) -> bool:
+    weights = one.origin.get("weights")
+    return weights is not None and weights == other.origin.get("weights")
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.data import Dataset
+from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import Epoch, Trained, count_correct
+from lazyrich_helpers.train import Trained, count_correct
 
 SCENARIOS = ("active", "lazy")
 LOG_FRACTIONS = tuple(10.0 ** (k / 4) for k in range(-20, 1))
@@ -72,23 +72,16 @@ def reinitialized(
 
 
 def reinit_counts(
-    trained: Trained, fractions: Sequence[float], scenario: str
+    trained: Trained, order: Tensor, fractions: Sequence[float], scenario: str
 ) -> list[int]:
     """Return the number of correct test images at each of the ascending `fractions`.
 
     Only the parameters between one fraction and the next are written, so that a whole
-    curve costs little more than its forward passes.
+    curve costs little more than its forward passes. `order` is `movement_order`'s.
     """
     require(scenario in SCENARIOS, "scenario", "active or lazy", scenario)
     ascending = list(fractions) == sorted(fractions)
     require(ascending, "fractions", "in ascending order", fractions)
-    order = movement_order(trained.initial, trained.final)
-    return _counts(trained, order, fractions, scenario)
-
-
-def _counts(
-    trained: Trained, order: Tensor, fractions: Sequence[float], scenario: str
-) -> list[int]:
     start, other = trained.final, trained.initial
     if scenario == "lazy":
         start, other = other, start
@@ -114,20 +107,16 @@ def bind_(network: Network, parameters: Tensor) -> None:
         p.data = values.view_as(p)
 
 
-class Reinit:
+class Reinit(Measure):
     """Both curves at `FRACTIONS`, as counts of correct test images."""
 
     name: ClassVar[str] = "reinit"
     version: ClassVar[int] = 1
-    watches: ClassVar[bool] = False
     test_passes: ClassVar[int] = 2 * len(FRACTIONS)
-
-    def after_epoch(self, network: Network, data: Dataset, epoch: Epoch) -> None:
-        """Nothing to see before the end."""
 
     def result(self, trained: Trained) -> dict[str, Any]:
         order = movement_order(trained.initial, trained.final)
-        counts = {s: _counts(trained, order, FRACTIONS, s) for s in SCENARIOS}
+        counts = {s: reinit_counts(trained, order, FRACTIONS, s) for s in SCENARIOS}
         return {
             "fractions": [float(f"{fraction:.6g}") for fraction in FRACTIONS],
             "num_test": len(trained.data.test),

@@ -12,8 +12,13 @@ from typing import NoReturn
 import torch
 
 from lazyrich_helpers import origin
-from lazyrich_helpers.batch import complete, missing, pick_device, store_for
-from lazyrich_helpers.planning import estimate_seconds
+from lazyrich_helpers.batch import (
+    complete,
+    expected_seconds,
+    missing,
+    pick_device,
+    store_for,
+)
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.recipes import BUDGETS, RECIPES, Recipe, collect, make_recipe
 from lazyrich_helpers.records import Store
@@ -49,7 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--num-epochs", type=int, help="passes over the data")
     parser.add_argument("--precision", help="highest, medium or bf16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    parser.add_argument("--threads", type=int, help="CPU threads; default: all cores")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="most CPU threads a run may use; small networks use one",
+    )
     parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
     parser.add_argument("--dry-run", action="store_true", help="say what it would do")
     return parser
@@ -114,7 +123,7 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0
     for config in todo:
-        expected = estimate_seconds(config, recipe.measures, device)
+        expected = expected_seconds(config, recipe, device)
         total += expected
         print(f"  {config.run_id} {label(config)}: about {duration(expected)}")
     print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")

@@ -11,7 +11,7 @@ class Plan:
     """What one step updates. Layers are counted from 0, the bottom."""
 
     layers: frozenset[int]
-    """The layers that move; the others rest, whatever the optimizer would do."""
+    """The layers that move, at least one; the others rest, by whatever optimizer."""
 
 
 @runtime_checkable

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from lazyrich_helpers.config import require
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import SCENARIOS, Reinit
@@ -39,6 +40,13 @@ def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
         names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
         return pd.DataFrame(columns=names)
     return pd.concat(frames, ignore_index=True)
+
+
+def one_setting(table: pd.DataFrame) -> None:
+    """Raise ValueError if the table mixes data sets, depths or learning rates."""
+    for name in ("dataset", "depth", "lr"):
+        values = sorted(table[name].unique()) if name in table else []
+        require(len(values) <= 1, name, "one value in a table that is averaged", values)
 
 
 def movement_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -82,6 +90,7 @@ def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFram
         table: From `reinit_table`.
         fractions: Values of γ, 0 to 1, that the records hold.
     """
+    one_setting(table)
     active = table.loc[(table.scenario == "active") & table.fraction.isin(fractions)]
     means = active.pivot_table("accuracy", index="width", columns="fraction")
     means.columns = [f"γ = {100 * fraction:g} %" for fraction in means.columns]

@@ -34,16 +34,22 @@ class Epoch:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
-    """A trained network with where it started."""
+class Run:
+    """A network in training, with all it is trained by and where it started."""
 
     config: RunConfig
     data: Dataset
     network: Network
     initial: Tensor
     """All parameters before training (num_parameters,), on the network's device."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trained(Run):
+    """A trained network with where it started and ended."""
+
     final: Tensor
-    """The same after training."""
+    """All parameters after training (num_parameters,)."""
 
 
 def new_network(config: RunConfig, data: Dataset) -> Network:
@@ -53,8 +59,13 @@ def new_network(config: RunConfig, data: Dataset) -> Network:
     return network.to(data.device)
 
 
-def train(network: Network, data: Dataset, config: RunConfig) -> Iterator[Epoch]:
+def train(
+    network: Network, data: Dataset, config: RunConfig, *, eval_every: int = 1
+) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
+
+    Test accuracy is measured every `eval_every` epochs and after the last; this does
+    not change the training. Between epochs every parameter accepts gradients.
 
     A layer that the plan leaves out does not move, by any route: it has no gradient, so
     neither momentum nor weight decay touches it, and the backward pass ends at the
@@ -71,7 +82,7 @@ def train(network: Network, data: Dataset, config: RunConfig) -> Iterator[Epoch]
             loss = _train_epoch(network, data, config, optimizer, epoch)
         seconds = time.perf_counter() - start
         done = epoch + 1
-        due = done % settings.eval_every == 0 or done == settings.num_epochs
+        due = done % eval_every == 0 or done == settings.num_epochs
         correct = count_correct(network, data.test, settings.precision) if due else None
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
@@ -101,6 +112,7 @@ def _train_epoch(
         loss.backward()
         optimizer.step()
         total += loss.detach() * len(batch)
+    network.requires_grad_(True)
     return total.item() / len(order)
 
 

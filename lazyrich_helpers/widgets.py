@@ -59,8 +59,10 @@ def _picture(frame: Frame) -> str:
     return f'<img class="frame" alt="{alt}" style="{style}" src="{source}">'
 
 
-def reinit_slider(table: pd.DataFrame) -> ipywidgets.VBox:
+def reinit_slider(table: pd.DataFrame) -> ipywidgets.VBox | ipywidgets.HTML:
     """Return the γ slider over `plots.reinit_frame`, at the logarithmic fractions."""
+    if table.empty:
+        return ipywidgets.HTML("Not run yet.")
     chosen = table.loc[table.scenario == "active"]
     widths = sorted(chosen.width.unique())
     frames = []

@@ -56,7 +56,7 @@ def no_training(monkeypatch):
     """Make any training fail from here on."""
 
     def forbidden():
-        def train(*args):
+        def train(*args, **options):
             raise AssertionError("trained again")
 
         monkeypatch.setattr(batch, "train", train)

@@ -7,6 +7,7 @@ import torch
 
 from lazyrich_helpers import batch, records
 from lazyrich_helpers.batch import Summary, pick_device
+from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import Adam
@@ -106,7 +107,11 @@ def test_a_measure_that_watches_trains_again(store):
         def __init__(self):
             self.seen = []
 
-        def after_epoch(self, network, data, epoch):
+        def start(self, run):
+            assert torch.equal(flat_parameters(run.network), run.initial)
+
+        def after_epoch(self, run, epoch):
+            assert all(p.requires_grad for p in run.network.parameters())
             self.seen.append(epoch.number)
 
         def result(self, trained):

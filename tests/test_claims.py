@@ -1,15 +1,17 @@
 """Claims get the verdict that hand-made curves deserve."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lazyrich_helpers.claims import (
     MOST_ARE_LAZY,
-    REINIT_CLAIMS,
     WIDTH_CLAIMS,
     above,
+    by_seed,
     everywhere,
     interval,
+    reinit_claims,
 )
 from lazyrich_helpers.notebook import recorded
 from lazyrich_helpers.tables import reinit_table
@@ -17,7 +19,7 @@ from lazyrich_helpers.tables import reinit_table
 FRACTIONS = (0.0, 0.001, 0.01, 0.0316228, 0.1, 0.5, 1.0)
 PAPER = (95, 60, 40, 30, 12, 45, 50)
 """Accuracy in percent at FRACTIONS as the paper describes a wide network."""
-CLAIMS = {claim.name: claim for claim in REINIT_CLAIMS}
+CLAIMS = {claim.name: claim for claim in reinit_claims(depth=1)}
 
 
 def curves(*by_width: tuple[int, ...], lazy=(50, 50, 60, 70, 95, 95, 95), seeds=5):
@@ -42,7 +44,7 @@ def changed(**values: int) -> tuple[int, ...]:
     return tuple(result)
 
 
-@pytest.mark.parametrize("claim", ["A1", "A2", "A3", "A7", "A8"])
+@pytest.mark.parametrize("claim", ["A1", "A2", "A3", "A7"])
 def test_the_papers_own_curve_satisfies_every_claim(claim):
     assert CLAIMS[claim].verdict(curves(PAPER, PAPER)).holds is True
 
@@ -52,7 +54,7 @@ def test_the_papers_own_curve_satisfies_every_claim(claim):
     [
         ("A1", changed(at1=95)),  # nothing lost at 0.1 %
         ("A2", changed(at6=12)),  # no rise after the worst
-        ("A2", changed(at5=5)),  # the worst is at 50 %
+        ("A2", changed(at2=90, at3=90, at4=90)),  # no plunge until 50 %
         ("A3", changed(at5=20)),  # γ = 50 % worse than 1 %
         ("A7", changed(at6=94)),  # a random network almost as good
     ],
@@ -68,9 +70,40 @@ def test_rise_is_compared_between_narrowest_and_widest():
     assert CLAIMS["A4"].verdict(curves(PAPER)).holds is None
 
 
+def test_a_claim_about_wide_networks_stays_open_below_their_width():
+    wide = curves(PAPER, PAPER).replace({"width": {10: 100_000}})
+    assert CLAIMS["A8"].verdict(wide).holds is True
+    narrow = CLAIMS["A8"].verdict(curves(PAPER, PAPER))
+    assert narrow.holds is None and "Not run yet at w = 100,000" in narrow.numbers
+    deep = wide.replace({"width": {100_000: 5000}})
+    (a9,) = [claim for claim in reinit_claims(depth=4) if claim.name == "A9"]
+    assert a9.verdict(deep).holds is True
+
+
 def test_a_tenth_that_does_not_suffice():
-    table = curves(PAPER, lazy=(50, 50, 60, 70, 80, 95, 95))
+    table = curves(PAPER, PAPER, lazy=(50, 50, 60, 70, 80, 95, 95))
+    table = table.replace({"width": {10: 100_000}})
     assert CLAIMS["A8"].verdict(table).holds is False
+
+
+def test_noise_at_chance_is_no_rise():
+    """A minimum picked from noise always seems to be followed by a rise."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(40):
+        table = curves((95, 60, 10, 10, 10, 10, 10))
+        at_chance = table.fraction >= 0.01
+        noise = rng.normal(0, 0.03, len(table))
+        table["accuracy"] = table.accuracy + np.where(at_chance, noise, 0)
+        found.append(CLAIMS["A2"].verdict(table).holds)
+    # a 95 % interval beyond +2 points by chance: less than one in forty, if at all
+    assert found.count(True) <= 1
+
+
+def test_settings_are_not_mixed():
+    mixed = pd.concat([curves(PAPER).assign(lr=0.1), curves(PAPER).assign(lr=0.01)])
+    with pytest.raises(ValueError, match="lr must be one value"):
+        CLAIMS["A1"].verdict(mixed)
 
 
 @pytest.mark.parametrize("claim", sorted(CLAIMS))
@@ -116,7 +149,6 @@ def test_verdict_shows_word_and_numbers_in_html_and_text():
     ("lr", "claim", "holds"),
     [
         (0.1, "A1", False),
-        (0.1, "A2", False),
         (0.1, "A7", True),
         (0.001, "A2", False),
         (0.001, "A7", True),
@@ -130,9 +162,36 @@ def test_recorded_mnist_at_pinned_parameters(lr, claim, holds):
     assert CLAIMS[claim].verdict(reinit_table(found.records)).holds is holds
 
 
-def test_wide_recorded_network_loses_ten_points_at_a_thousandth():
-    found = recorded("figure-2", widths=[1000], seeds=[0, 1, 2, 3, 4], lrs=[0.1])
-    assert CLAIMS["A1"].verdict(reinit_table(found.records)).holds is True
+def recorded_curve(width, lr, scenario="active", name="figure-2"):
+    found = recorded(name, widths=[width], seeds=[0, 1, 2, 3, 4], lrs=[lr])
+    table = reinit_table(found.records)
+    return lambda fraction: by_seed(table, width, scenario, fraction)
+
+
+def test_what_the_readme_says_of_the_recorded_networks():
+    narrow, wide = recorded_curve(10, 0.1), recorded_curve(1000, 0.1)
+    assert above(wide(0) - wide(0.001), 10) and (wide(0) - wide(0.001)).mean() > 20
+    assert abs(interval(narrow(0) - narrow(0.001))[0]) < 0.1
+    narrow, wide = recorded_curve(10, 0.001), recorded_curve(1000, 0.001)
+    assert above(wide(0.01) - narrow(0.01), 0)
+    for lr in (0.1, 0.001):
+        shares = [recorded_curve(w, lr, "lazy")(0.0316) for w in (10, 100, 1000)]
+        assert shares[0].mean() < shares[1].mean() < shares[2].mean()
+    bump = recorded_curve(1000, 0.1)
+    assert above(bump(0.45) - bump(0.3), 0) and above(bump(0.45) - bump(0.65), 0)
+    narrow = recorded_curve(10, 0.01, name="figure-3")
+    wide = recorded_curve(1000, 0.01, name="figure-3")
+    assert above(wide(0) - wide(0.001), 10) and (narrow(0) - narrow(0.001)).mean() < 1
+
+
+@pytest.mark.parametrize("width", [10, 100, 1000])
+def test_most_recorded_weights_moved_ten_times_their_spread_or_not_at_all(width):
+    found = recorded("figure-2", widths=[width], seeds=[0, 1, 2, 3, 4], lrs=[0.1])
+    assert len(found.records) == 5
+    for record in found.records:
+        layers = record.measures["movement"]["layers"]
+        assert layers[0]["num_weights"] > 0.9 * sum(x["num_weights"] for x in layers)
+        assert layers[0]["quantiles"][3] > 10  # the median, in units of σ₀
 
 
 def moved(*shares: tuple[float, float]) -> pd.DataFrame:
@@ -166,4 +225,5 @@ def test_random_networks_compared_over_width(last, holds):
     table = curves(PAPER, changed(at6=last))
     # seeds 0.1 points apart in both widths: the difference has no spread
     assert grows.verdict(table).holds is holds
-    assert beats.verdict(table).holds is True
+    wide = table.replace({"width": {10: 100_000}})
+    assert beats.verdict(wide).holds is True

@@ -136,7 +136,6 @@ def test_a_config_cannot_change():
         (XavierNormal, "gain", 0.0),
         (Training, "num_epochs", 0),
         (Training, "batch_size", -1),
-        (Training, "eval_every", 0),
         (Training, "seed", -1),
         (Training, "precision", "fp8"),
         (Training, "seed", None),

@@ -1,3 +1,5 @@
+import dataclasses
+
 import nbformat
 import papermill
 import pytest
@@ -36,7 +38,7 @@ def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, tol
     monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
     values = {"budget": "smoke", "device": "cpu"} | values
     with pytest.raises(notebook.ChapterError) as stopped:
-        notebook.settings(**values).recipe("figure-2")
+        notebook.settings("figure-2", **values)
     (line,) = stopped.value._render_traceback_()
     assert told in line and "\n" not in line and line.endswith(".")
 
@@ -73,9 +75,20 @@ def test_computed_trains_once_and_recorded_never(tmp_path, monkeypatch):
 def test_description_says_scale_n_and_what_is_missing():
     found = notebook.recorded("figure-2", widths=[10, 7], seeds=[0, 1], lrs=[0.1])
     text = notebook.describe(found)
-    assert "mnist, 10,000 training and 10,000 test images" in text
-    assert "2 seeds" in text and "precision medium" in text
-    assert "not run yet: width 7" in text
+    assert text.startswith("mnist; training images 10,000; test images 10,000;")
+    assert "width 10; learning rate 0.1" in text
+    assert "n = 2 seeds" in text and "precision medium" in text
+    assert "not or not wholly run yet: mnist relu_net w=7 d=1 lr=0.1." in text
+
+
+def test_description_counts_seeds_of_each_setting():
+    some = notebook.recorded("figure-2", widths=[10, 100], seeds=[0, 1, 2], lrs=[0.1])
+    fewer = dataclasses.replace(
+        some, records=some.records[1:], missing=(some.records[0].config,)
+    )
+    text = notebook.describe(fewer)
+    assert "n = 2 to 3 seeds" in text
+    assert "not or not wholly run yet: mnist relu_net w=10 d=1 lr=0.1." in text
 
 
 def test_stale_records_are_marked(monkeypatch):

@@ -20,9 +20,9 @@ def test_effort_is_proportional_to_epochs_and_grows_with_width():
 
 def test_an_estimate_is_steps_and_passes(monkeypatch):
     monkeypatch.setattr(planning, "_trial", lambda config, device: (0.5, 7.0))
-    config = tiny.training(num_epochs=10, eval_every=5)  # 7 steps an epoch, 200 / 32
-    assert estimate_seconds(config, (), "cpu") == 70 * 0.5 + 3 * 7
-    both = estimate_seconds(config, (Accuracy, Reinit), "cpu")
+    config = tiny.training(num_epochs=10)  # 7 steps an epoch, 200 / 32
+    assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
+    both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
     assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
 
 
@@ -30,9 +30,9 @@ def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
     trials = []
     plain = planning.train
 
-    def spy(network, data, config):
+    def spy(network, data, config, **options):
         trials.append((len(data.train), config.training))
-        return plain(network, data, config)
+        return plain(network, data, config, **options)
 
     monkeypatch.setattr(planning, "train", spy)
     planning._trial.cache_clear()
@@ -41,9 +41,7 @@ def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
         assert 0 < estimate_seconds(config, (), "cpu") < 10_000
     ((num_train, settings),) = trials  # one trial serves all seeds
     assert num_train == TRIAL_STEPS * 16
-    assert settings == dataclasses.replace(
-        config.training, seed=0, num_epochs=2, eval_every=2
-    )
+    assert settings == dataclasses.replace(config.training, seed=0, num_epochs=2)
 
 
 def test_an_estimate_is_of_the_right_size():

@@ -33,11 +33,18 @@ def test_over_seeds_gives_mean_standard_error_and_n(table):
     assert summary.n == 2
 
 
-def test_one_seed_has_no_spread(table):
+def test_one_seed_has_no_known_spread(table):
     chosen = table[(table.width == 10) & (table.seed == 0)]
-    assert (
-        plots.over_seeds(chosen[chosen.scenario == "lazy"], "fraction").error == 0
-    ).all()
+    summary = plots.over_seeds(chosen[chosen.scenario == "lazy"], "fraction")
+    assert summary.error.isna().all() and (summary.n == 1).all()
+
+
+def test_settings_are_not_mixed(table):
+    fig, ax = plt.subplots()
+    mixed = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
+    with pytest.raises(ValueError, match=r"lr must be one value .* got \[.*0\.01"):
+        plots.reinit_curves(mixed, ax, scenario="active", scale="log")
+    plt.close(fig)
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])

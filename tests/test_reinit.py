@@ -81,6 +81,10 @@ def test_halves_are_rounded_up(fraction, count, expected):
     assert num_active(fraction, count) == expected
 
 
+def order_of(trained):
+    return movement_order(trained.initial, trained.final)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_streamed_curve_is_the_plain_one(trained, scenario):
     plain = []
@@ -89,14 +93,14 @@ def test_the_streamed_curve_is_the_plain_one(trained, scenario):
         bind_(trained.network, vector)
         plain.append(count_correct(trained.network, trained.data.test, "highest"))
     bind_(trained.network, trained.final.clone())
-    assert reinit_counts(trained, FRACTIONS, scenario) == plain
+    assert reinit_counts(trained, order_of(trained), FRACTIONS, scenario) == plain
     assert len(set(plain)) > 10  # a curve, not a constant
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_curve_leaves_the_network_as_found(trained, scenario):
     for fractions in ((), (0.0,), (0.3, 0.6)):
-        reinit_counts(trained, fractions, scenario)
+        reinit_counts(trained, order_of(trained), fractions, scenario)
         assert torch.equal(flat_parameters(trained.network), trained.final)
 
 
@@ -118,7 +122,8 @@ def test_the_measure_is_both_curves_at_all_fractions(trained):
     assert result["num_test"] == len(trained.data.test)
     correct = count_correct(trained.network, trained.data.test, "highest")
     for scenario in SCENARIOS:
-        assert result[scenario] == reinit_counts(trained, FRACTIONS, scenario)
+        order = order_of(trained)
+        assert result[scenario] == reinit_counts(trained, order, FRACTIONS, scenario)
     assert result["active"][0] == result["lazy"][-1] == correct
     assert result["active"][-1] == result["lazy"][0]
     assert result["num_unmoved"] == (trained.initial == trained.final).sum()
@@ -151,7 +156,7 @@ def test_scenario_and_order_are_checked(ends, trained):
     with pytest.raises(ValueError, match="got 'rich'"):
         reset(*ends, 0.5, "rich")
     with pytest.raises(ValueError, match="ascending"):
-        reinit_counts(trained, (0.5, 0.1), "lazy")
+        reinit_counts(trained, order_of(trained), (0.5, 0.1), "lazy")
 
 
 @pytest.mark.parametrize(

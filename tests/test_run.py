@@ -30,10 +30,10 @@ def test_a_stale_record_is_reported_and_done_again(store, monkeypatch, capsys):
 def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error):
     plain = batch.train
 
-    def fails_once(network, data, config):
+    def fails_once(network, data, config, **options):
         if config.training.seed == 0:
             raise error("out of\nluck")
-        return plain(network, data, config)
+        return plain(network, data, config, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(batch, "train", fails_once)
@@ -53,11 +53,11 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
 def test_a_keyboard_interrupt_keeps_what_is_done(store, monkeypatch, capsys):
     plain, calls = batch.train, []
 
-    def interrupted(network, data, config):
+    def interrupted(network, data, config, **options):
         calls.append(config)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return plain(network, data, config)
+        return plain(network, data, config, **options)
 
     monkeypatch.setattr(batch, "train", interrupted)
     assert main(tiny.TINY) == 130
@@ -76,7 +76,7 @@ def test_missing_data_stops_the_batch_before_any_work(store, offline, no_trainin
 def test_a_time_budget_postpones_what_does_not_fit(store, monkeypatch, capsys):
     seconds = {0: 5.0, 1: 1e9, 2: 5.0}
     monkeypatch.setattr(
-        batch, "estimate_seconds", lambda c, m, d: seconds[c.training.seed]
+        batch, "estimate_seconds", lambda c, *_, **__: seconds[c.training.seed]
     )
     summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
     assert summary.num_trained == 2 and summary.postponed == [tiny.SEEDS[1]]

@@ -22,9 +22,8 @@ from tests import tiny
 def records(store):
     progress = Lines()
     progress.begin(2, 1.0)
-    measures = tiny.recipe().measures
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    return [execute(c, measures, store, "cpu", progress) for c in configs]
+    return [execute(c, tiny.recipe(), store, "cpu", progress) for c in configs]
 
 
 def test_one_row_per_run_scenario_and_fraction(records):

@@ -24,11 +24,11 @@ from tests import tiny
 HEAVY = SGD(lr=0.1, momentum=0.9, weight_decay=0.1)
 
 
-def run(config, network=None):
+def run(config, network=None, **options):
     """Return the trained network and its epochs, without their seconds."""
     data = config.data.load()
     network = network or new_network(config, data)
-    epochs = list(train(network, data, config))
+    epochs = list(train(network, data, config, **options))
     return network, [(e.number, e.train_loss, e.num_correct) for e in epochs]
 
 
@@ -188,7 +188,7 @@ def test_a_resting_layers_batch_norm_does_not_move():
 
 @pytest.mark.parametrize("eval_every", [1, 2, 3, 5])
 def test_evaluation_happens_when_asked_and_at_the_end(eval_every):
-    _, epochs = run(tiny.training(num_epochs=5, eval_every=eval_every))
+    _, epochs = run(tiny.training(num_epochs=5), eval_every=eval_every)
     evaluated = [number for number, _, correct in epochs if correct is not None]
     expected = {n for n in range(1, 6) if n % eval_every == 0} | {5}
     assert evaluated == sorted(expected)

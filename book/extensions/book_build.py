@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lazyrich_helpers"
-RECORDS = ROOT / "book" / "records"
+RECORDS = Path(os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records")
 STATIC = ROOT / "book" / "static"
 LIB = STATIC / "lib"
 
