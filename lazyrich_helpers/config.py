@@ -42,8 +42,9 @@ class Part:
     kind: ClassVar[str]
 
     def __init_subclass__(cls, slot: str, kind: str) -> None:
-        if (slot, kind) in _KINDS:
-            raise TypeError(f"there is a {slot} part of kind {kind!r} already.")
+        before = _KINDS.get((slot, kind))
+        if before is not None and before.__qualname__ != cls.__qualname__:
+            raise TypeError(f"{before.__qualname__} is the {slot} of kind {kind!r}.")
         cls.slot, cls.kind = slot, kind
         _KINDS[slot, kind] = cls
 

@@ -157,7 +157,11 @@ class Store:
         with self.lock(f"{record.run_id}.write"):
             with contextlib.suppress(RecordError):  # an unreadable one is replaced
                 there = self.read(record.run_id)
-                if there is not None and _same_network(there, record):
+                if (
+                    there is not None
+                    and not there.stale
+                    and _same_network(there, record)
+                ):
                     measures = there.measures | record.measures
                     record = dataclasses.replace(record, measures=measures)
             _replace(self.folder / f"{record.run_id}.json", record.to_json().encode())
@@ -203,9 +207,10 @@ class Store:
             ) from error
 
 
-def _same_network(one: Record, other: Record) -> bool:
-    weights = one.origin.get("weights")
-    return weights is not None and weights == other.origin.get("weights")
+def _same_network(there: Record, record: Record) -> bool:
+    weights = there.origin.get("weights")
+    same = weights is not None and weights == record.origin.get("weights")
+    return same and not there.stale
 
 
 def _replace(path: Path, content: bytes) -> None:

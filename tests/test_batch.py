@@ -182,3 +182,38 @@ def test_a_summary_says_only_what_happened():
     failed = Summary(num_there=1, num_diverged=1, failed={"a run": "a reason"})
     expected = "0 done now, 1 done before, 1 diverged, 1 FAILED.\n  a run: a reason"
     assert str(failed) == expected
+
+
+def test_a_net_is_recorded_where_its_weights_cannot_be_kept(store, monkeypatch):
+    def full(*args):
+        raise RuntimeError("no space left")
+
+    monkeypatch.setattr(type(store), "write_weights", full)
+    with pytest.warns(UserWarning, match=r"were not kept \(no space left\); free some"):
+        tiny.finish(store, tiny.CONFIG)
+    assert store.read(tiny.CONFIG.run_id).status == "ok"
+
+
+def test_a_last_step_that_overflows_is_divergence(store, monkeypatch):
+    plain = batch.train
+
+    def overflows(network, data, config, **options):
+        yield from plain(network, data, config, **options)
+        with torch.no_grad():
+            next(network.parameters())[0, 0] = float("nan")
+
+    monkeypatch.setattr(batch, "train", overflows)
+    tiny.finish(store, tiny.CONFIG)
+    assert store.read(tiny.CONFIG.run_id).status == "diverged"
+
+
+def test_an_estimate_that_fails_fails_its_run_alone(store, monkeypatch):
+    def no_memory(config, *args, **options):
+        if config.training.seed == 1:
+            raise MemoryError("too wide")
+        return 0.0
+
+    monkeypatch.setattr(batch, "estimate_seconds", no_memory)
+    summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
+    assert summary.num_trained == 2
+    assert list(summary.failed.values()) == ["MemoryError: too wide"]

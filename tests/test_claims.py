@@ -185,13 +185,13 @@ def test_what_the_readme_says_of_the_recorded_networks():
 
 
 @pytest.mark.parametrize("width", [10, 100, 1000])
-def test_most_recorded_weights_moved_ten_times_their_spread_or_not_at_all(width):
+def test_the_median_recorded_weight_moved_about_ten_times_its_spread(width):
     found = recorded("figure-2", widths=[width], seeds=[0, 1, 2, 3, 4], lrs=[0.1])
     assert len(found.records) == 5
     for record in found.records:
         layers = record.measures["movement"]["layers"]
         assert layers[0]["num_weights"] > 0.9 * sum(x["num_weights"] for x in layers)
-        assert layers[0]["quantiles"][3] > 10  # the median, in units of σ₀
+        assert layers[0]["quantiles"][3] > 9  # the median, in units of σ₀
 
 
 def moved(*shares: tuple[float, float]) -> pd.DataFrame:

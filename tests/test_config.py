@@ -1,6 +1,7 @@
 """A config's id stands for every field of every part, and for nothing else."""
 
 import dataclasses
+import json
 import math
 from dataclasses import dataclass
 
@@ -70,12 +71,46 @@ def test_a_new_kind_renames_no_run():
         lr: float = 0.5
 
     pinned = {
-        "e39cd945f070": tiny.CONFIG,
-        "0b810e3def17": tiny.config(optimizer=SGD()),
-        "d69b1e53fc81": tiny.config(data=images("mnist", train_size=10_000)),
+        "b5485a6a5666": tiny.CONFIG,
+        "e592b78c54c1": tiny.config(optimizer=SGD()),
+        "4b11db8111e9": tiny.config(data=images("mnist", train_size=10_000)),
     }
     assert list(pinned) == [config.run_id for config in pinned.values()]
     assert tiny.config(optimizer=Other()).run_id not in pinned
+
+
+def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
+    def define():
+        class Mine(Part, slot="updates", kind="test_mine"):
+            pass
+
+    define()
+    define()
+    with pytest.raises(TypeError, match="Mine is the updates of kind 'test_mine'"):
+
+        class Yours(Part, slot="updates", kind="test_mine"):
+            pass
+
+
+def test_a_field_may_be_a_tuple():
+    @dataclass(frozen=True, kw_only=True)
+    class Picked(Part, slot="updates", kind="test_picked"):
+        layers: tuple[int, ...]
+
+    config = tiny.config(updates=Picked(layers=(0, 2)))
+    again = RunConfig.from_dict(json.loads(json.dumps(config.to_dict())))
+    assert again == config and again.run_id == config.run_id
+    with pytest.raises(ValueError, match=r"layers must be of type int; got '1'"):
+        Picked(layers=(0, "1"))
+
+
+def test_no_two_parts_may_share_a_column():
+    @dataclass(frozen=True, kw_only=True)
+    class Seeded(Part, slot="updates", kind="test_seeded"):
+        seed: int = 0
+
+    with pytest.raises(AssertionError, match="seed"):
+        tiny.config(updates=Seeded()).columns()
 
 
 def test_an_int_may_stand_for_a_float():

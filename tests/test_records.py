@@ -20,7 +20,7 @@ from lazyrich_helpers.records import (
 )
 from tests import tiny
 
-ORIGIN = {"numerics": dict(NUMERICS), "num_test": 500}
+ORIGIN = {"numerics": dict(NUMERICS), "num_test": 500, "weights": "0123456789ab"}
 RECORD = Record(
     tiny.CONFIG,
     status="ok",
@@ -119,13 +119,16 @@ def test_measurements_already_there_are_kept(store):
     assert {name: entry["version"] for name, entry in found.items()} == versions
 
 
-@pytest.mark.parametrize("before", ["stale", "failed", "unreadable"])
+@pytest.mark.parametrize("before", ["stale", "failed", "retrained", "unreadable"])
 def test_measurements_of_another_network_are_not_kept(store, before):
-    old = {"numerics": NUMERICS | {"train": 0}}
+    old = ORIGIN | {"numerics": NUMERICS | {"train": 0}}
+    other = ORIGIN | {"weights": "ba9876543210"}
+    failed = {name: entry for name, entry in ORIGIN.items() if name != "weights"}
+    origins = {"stale": old, "retrained": other, "failed": failed}
     store.write(
         dataclasses.replace(
             with_measures(old={"version": 1}),
-            origin=old if before == "stale" else ORIGIN,
+            origin=origins.get(before, ORIGIN),
             status="failed: why" if before == "failed" else "ok",
         )
     )

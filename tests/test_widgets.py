@@ -66,3 +66,7 @@ def test_alt_text_is_escaped():
     fig = plt.figure()
     box = widgets.slider("x", [widgets.Frame("a", 'less "than" <b>', fig)])
     assert image_of(box.children[1].children[0])["alt"] == 'less "than" <b>'
+
+
+def test_no_records_are_a_sentence(table):  # noqa: F811
+    assert widgets.reinit_slider(table.iloc[:0]).value == "Not run yet."
