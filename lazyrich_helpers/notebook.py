@@ -66,7 +66,7 @@ def settings(
 
 
 def _runs(recipe: Recipe) -> str:
-    """Return what a recipe trains, in one line."""
+    """Return what a recipe trains, a line for each thing that varies."""
     columns = [config.columns() for config in recipe.configs]
 
     def listed(name: str) -> str:
@@ -74,7 +74,7 @@ def _runs(recipe: Recipe) -> str:
         return f"{name} {', '.join(map(str, values))}" if values else ""
 
     varied = map(listed, ("dataset", "width", "depth", "lr", "seed", "num_epochs"))
-    return f"{recipe.name} at {recipe.budget}: {'; '.join(filter(None, varied))}"
+    return "\n  ".join([f"{recipe.name} at {recipe.budget}", *filter(None, varied)])
 
 
 def _injected_names() -> list[str]:
