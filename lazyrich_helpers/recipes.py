@@ -129,7 +129,7 @@ FIGURE_2 = {
         widths=(10, 100, 1000),
         seeds=(0, 1, 2),
         lrs=(0.1,),
-        num_epochs=30,
+        num_epochs=20,
     ),
     "paper": Scale(
         dataset="mnist",
