@@ -222,19 +222,30 @@ def _measured_again(
     if record is None or record.status != "ok" or record.stale:
         return None
     lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
-    weights = store.read_weights(record.run_id)
-    if weights is None or any(measure.watches for measure in lacking):
+    if any(measure.watches for measure in lacking):
         return None
-    # Weights left by another training of this config (elsewhere, earlier) are not its.
+    trained = load_trained(record, store, device)
+    if trained is None:
+        return None
+    added = {m.name: _result(m(), trained) for m in lacking}
+    return dataclasses.replace(record, measures=record.measures | added)
+
+
+def load_trained(record: Record, store: Store, device: str) -> Trained | None:
+    """Return the network of a record from its kept weights; None where there are none.
+
+    Weights left by another training of this config (elsewhere, earlier) are not its.
+    """
+    weights = store.read_weights(record.run_id)
+    if weights is None:
+        return None
     if origin.vector_digest(weights[1]) != record.origin.get("weights"):
         return None
     data = record.config.data.load(device)
     network = new_network(record.config, data)
     initial, final = (vector.to(device) for vector in weights)
-    trained = Trained(record.config, data, network, initial, final)
-    bind_(network, trained.final.clone())
-    added = {m.name: _result(m(), trained) for m in lacking}
-    return dataclasses.replace(record, measures=record.measures | added)
+    bind_(network, final.clone())
+    return Trained(record.config, data, network, initial, final)
 
 
 def store_for(budget: str) -> Store:

@@ -12,13 +12,18 @@ from html import escape
 from importlib import metadata
 from typing import Any, TypeVar
 
+import ipywidgets
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
-from lazyrich_helpers.batch import complete, pick_device, store_for
+from lazyrich_helpers.batch import complete, load_trained, pick_device, store_for
+from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.progress import Bar, label_without_seed
 from lazyrich_helpers.recipes import Recipe, Results, collect, make_recipe
 from lazyrich_helpers.records import Record, recorded_store
+from lazyrich_helpers.tables import reinit_table
+from lazyrich_helpers.train import Trained
+from lazyrich_helpers.widgets import reinit_slider
 
 T = TypeVar("T")
 
@@ -117,6 +122,27 @@ def computed(recipe: Recipe, *, device: str) -> Results:
         run, why = next(iter(summary.failed.items()))
         raise ChapterError(f"{len(summary.failed)} runs failed, first {run}: {why}")
     return _sentence(lambda: collect(recipe, store))
+
+
+def trained_networks(results: Results, *, device: str) -> list[Trained]:
+    """Return the networks of `results` whose weights are still there."""
+    store = store_for(results.recipe.budget)
+    loaded = (load_trained(record, store, device) for record in results.records)
+    return [trained for trained in loaded if trained is not None]
+
+
+def explore(results: Results, *, device: str) -> ipywidgets.Widget:
+    """Return sliders for γ and ε over `results`: live, or frames in a built page.
+
+    Live ones re-initialize and evaluate the networks themselves. Where no kernel will
+    answer, or the weights are gone, the same figure is drawn beforehand from the
+    records. The book's build says so by `LAZYRICH_PAGE=static`.
+    """
+    table = reinit_table(results.records)
+    networks = trained_networks(results, device=device)
+    if os.environ.get("LAZYRICH_PAGE") == "static" or not networks:
+        return reinit_slider(table)
+    return ReinitExplorer(networks, table)
 
 
 def origin_line(*results: Results) -> HTML:

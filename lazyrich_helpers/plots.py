@@ -1,6 +1,6 @@
 """Tables → axes. Nothing here trains, reads or writes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.reinit import percent_label
 from lazyrich_helpers.tables import one_setting
 
 TITLES = {
@@ -77,46 +76,19 @@ def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
     return fig
 
 
-def reinit_frame(table: pd.DataFrame, fraction: float) -> Figure:
-    """Return the γ-active curves with one γ picked out: what the slider shows.
-
-    The strip on top is the whole network, its parameters ranked by movement: the
-    coloured part is reset.
-    """
-    chosen = table.loc[table.scenario == "active"]
-    widths = sorted(chosen.width.unique())
-    # Fixed margins: fitting them would double the time of a slider's frames.
-    margins = {"left": 0.12, "right": 0.96, "bottom": 0.13, "top": 0.92, "hspace": 0.08}
-    fig, (strip, ax) = plt.subplots(
-        2, 1, figsize=(5.2, 3.9), height_ratios=(1, 14), gridspec_kw=margins
-    )
-    strip.barh(0, 100, color="0.85")
-    strip.barh(0, 100 * fraction, color="tab:orange")
-    strip.set_xlim(0, 100)
-    strip.set_axis_off()
-    strip.set_title(
-        f"γ = {percent_label(fraction)} of the parameters reset", fontsize="medium"
-    )
-    reinit_curves(table, ax, scenario="active", scale="log")
-    ax.set_title("")
-    for line in ax.lines:
-        line.set_alpha(0.45)
-    for width in widths:
-        value = accuracy_at(chosen, width, fraction)
-        color = width_color(width, widths)
-        label = f"w = {width:,}: {value:.0f} %"
-        ax.plot(100 * fraction, value, "o", color=color, label=label, clip_on=False)
-    ax.axvline(100 * fraction, color="tab:orange", linewidth=1)
-    ax.set_ylabel("test accuracy (%)")
-    handles, labels = ax.get_legend_handles_labels()
-    ax.legend(handles[len(widths) :], labels[len(widths) :], frameon=False)
+def reinit_grid(tables: Mapping[str, pd.DataFrame], *, scale: str) -> Figure:
+    """Return a row of both scenarios, side by side, for each named table."""
+    count = len(tables)
+    fig, rows = plt.subplots(
+        count, 2, figsize=(8, 3 * count), sharex=True, sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for axes, (name, table) in zip(rows, tables.items(), strict=True):
+        for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
+            reinit_curves(table, ax, scenario=scenario, scale=scale)
+        axes[0].set_ylabel(f"test accuracy (%)\n{name}")
+    rows[0, 1].legend(frameon=False, loc="upper left" if scale == "log" else "best")
     return fig
-
-
-def accuracy_at(chosen: pd.DataFrame, width: int, fraction: float) -> float:
-    """Return the mean accuracy over seeds, in percent, at one width and fraction."""
-    rows = chosen[(chosen.width == width) & (chosen.fraction == fraction)]
-    return 100 * float(rows.accuracy.mean())
 
 
 def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:

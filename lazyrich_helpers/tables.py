@@ -6,13 +6,18 @@ import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.config import require
+from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import SCENARIOS, Reinit
 
 
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
-    """Return one row per run: config, final `train_loss` and `test_accuracy`."""
+    """Return one row per run: config, final `train_loss`, accuracies from 0 to 1.
+
+    `held_out_accuracy` is on training images outside the subset, and NaN where it was
+    not measured or the data set has none left.
+    """
     rows = []
     for record in records:
         row = record.columns()
@@ -20,8 +25,47 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
         correct = record.curves.get("num_correct", [None])[-1]
         known = correct is not None
         row["test_accuracy"] = correct / record.origin["num_test"] if known else None
+        measured = record.measures.get(Accuracy.name, {}).get("held_out", {"num": 0})
+        row["held_out_accuracy"] = (
+            measured["num_correct"] / measured["num"] if measured["num"] else np.nan
+        )
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def best_lr(runs: pd.DataFrame) -> float:
+    """Return the learning rate whose networks do best on held-out images.
+
+    Best is the mean over widths of the mean over seeds, so that every width counts the
+    same. Only widths that were trained at every rate count.
+
+    Args:
+        runs: From `runs_table`: one data set and depth, one or more learning rates.
+
+    Raises:
+        ValueError: If no width was trained at every rate.
+    """
+    one_setting(runs.drop(columns="lr"))
+    means = runs.pivot_table("held_out_accuracy", index="lr", columns="width")
+    common = means.dropna(axis="columns")
+    widths = sorted(runs.width.unique())
+    require(common.size > 0, "runs", "a width trained at every rate", widths)
+    rates = common.index.to_numpy()
+    return float(rates[common.mean(axis="columns").argmax()])
+
+
+def curves_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run and epoch: `epoch`, `train_loss`, `accuracy` (0 to 1).
+
+    `accuracy` is of the test images, NaN at epochs that did not evaluate them.
+    """
+    frames = []
+    for record in records:
+        rows = pd.DataFrame(record.curves)
+        correct = pd.to_numeric(rows.pop("num_correct"))
+        rows["accuracy"] = correct / record.origin["num_test"]
+        frames.append(rows.assign(**record.columns()))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -34,8 +78,8 @@ def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
         for scenario in SCENARIOS:
             rows = pd.DataFrame({"fraction": measured["fractions"]})
             rows["accuracy"] = [n / measured["num_test"] for n in measured[scenario]]
-            columns = record.columns() | {"scenario": scenario}
-            frames.append(rows.assign(**columns))
+            own = {"scenario": scenario, "num_test": measured["num_test"]}
+            frames.append(rows.assign(**record.columns(), **own))
     if not frames:
         names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
         return pd.DataFrame(columns=names)

@@ -54,22 +54,15 @@ def refresh(path: Path) -> None:
 
 def draw_picture() -> None:
     """Draw Figure 2 at two learning rates, one above the other, from the records."""
-    from matplotlib import pyplot as plt
-
     from lazyrich_helpers import plots
     from lazyrich_helpers.notebook import recorded
     from lazyrich_helpers.tables import reinit_table
 
-    fig, rows = plt.subplots(
-        2, 2, figsize=(8, 6), sharex=True, sharey=True, layout="constrained"
-    )
-    for axes, lr in zip(rows, (0.1, 0.001), strict=True):
+    tables = {}
+    for lr in (0.1, 0.001):
         found = recorded("figure-2", widths=[10, 100, 1000], lrs=[lr])
-        table = reinit_table(found.records)
-        for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
-            plots.reinit_curves(table, ax, scenario=scenario, scale="log")
-        axes[0].set_ylabel(f"test accuracy (%)\nlearning rate {lr:g}")
-    rows[0, 1].legend(frameon=False)
+        tables[f"learning rate {lr:g}"] = reinit_table(found.records)
+    fig = plots.reinit_grid(tables, scale="log")
     fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
 
 

@@ -23,7 +23,9 @@ LEVELS = [
     {"measures", "reinit", "movement", "records"},
     {"recipes", "tables", "origin", "progress", "planning"},
     {"batch", "claims", "plots"},
-    {"run", "widgets"},
+    {"run", "reinit_view", "setup_plots"},
+    {"widgets"},
+    {"live", "pictures"},
     {"notebook"},
 ]
 """Each module imports from lower levels only, or from its own without a circle."""

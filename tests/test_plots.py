@@ -20,9 +20,8 @@ def table() -> pd.DataFrame:
         for scenario in ("active", "lazy")
         for fraction, accuracy in zip((0.0, 0.1, 1.0), curve, strict=True)
     ]
-    return pd.DataFrame(
-        rows, columns=["width", "seed", "fraction", "scenario", "accuracy"]
-    )
+    names = ["width", "seed", "fraction", "scenario", "accuracy"]
+    return pd.DataFrame(rows, columns=names).assign(num_test=500)
 
 
 def test_over_seeds_gives_mean_standard_error_and_n(table):
@@ -67,12 +66,14 @@ def test_figure_has_both_scenarios_and_labelled_axes(table):
     plt.close(fig)
 
 
-def test_frame_names_its_fraction_and_every_width(table):
-    fig = plots.reinit_frame(table, 0.1)
-    strip, ax = fig.axes
-    assert strip.get_title() == "γ = 10 % of the parameters reset"
-    legend = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert legend == ["w = 10: 50 %", "w = 100: 30 %"]
+def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
+    fig = plots.reinit_grid({"d = 1": table, "d = 4": table}, scale="linear")
+    assert len(fig.axes) == 4
+    assert [ax.get_xlabel()[0] for ax in fig.axes] == ["γ", "ε", "γ", "ε"]
+    assert [ax.get_ylabel().splitlines()[-1] for ax in fig.axes[::2]] == [
+        "d = 1",
+        "d = 4",
+    ]
     plt.close(fig)
 
 

@@ -11,6 +11,8 @@ from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
 from lazyrich_helpers.tables import (
     accuracy_summary,
+    best_lr,
+    curves_table,
     movement_table,
     reinit_table,
     runs_table,
@@ -46,6 +48,10 @@ def test_one_row_per_run(records):
     untouched = reinit_table(records).query("scenario == 'active' and fraction == 0")
     assert list(table.test_accuracy) == list(untouched.accuracy)
     assert list(table.train_loss) == [r.curves["train_loss"][-1] for r in records]
+    held_out = [r.measures["accuracy"]["held_out"] for r in records]
+    assert list(table.held_out_accuracy) == [
+        h["num_correct"] / h["num"] for h in held_out
+    ]
     assert not table.stale.any()
 
 
@@ -89,3 +95,50 @@ def test_summary_is_the_mean_in_whole_percent(records):
     assert list(summary.columns) == ["γ = 0 %", "γ = 100 %"]
     trained = [r.measures["reinit"]["active"][0] / 5 for r in records]  # of 500, in %
     assert summary.loc[12, "γ = 0 %"] == round(sum(trained) / 2)
+
+
+def runs(accuracies: dict[tuple[int, float], list[float]]) -> pd.DataFrame:
+    rows = [
+        (width, lr, seed, accuracy)
+        for (width, lr), values in accuracies.items()
+        for seed, accuracy in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=["width", "lr", "seed", "held_out_accuracy"])
+
+
+def test_best_rate_counts_every_width_the_same():
+    # Over all runs 0.1 would win: width 10 has more seeds.
+    table = runs(
+        {
+            (10, 0.1): [0.9, 0.9, 0.9],
+            (10, 0.01): [0.8, 0.8, 0.8],
+            (100, 0.1): [0.6],
+            (100, 0.01): [0.8],
+        }
+    )
+    assert best_lr(table) == 0.01
+
+
+def test_best_rate_ignores_widths_that_some_rate_lacks():
+    table = runs({(10, 0.1): [0.9], (10, 0.01): [0.8], (100, 0.01): [0.99]})
+    assert best_lr(table) == 0.1
+    with pytest.raises(ValueError, match="a width trained at every rate; got"):
+        best_lr(runs({(10, 0.1): [0.9], (100, 0.01): [0.8]}))
+
+
+def test_best_rate_is_of_one_depth():
+    table = runs({(10, 0.1): [0.9]})
+    with pytest.raises(ValueError, match="depth must be one value"):
+        best_lr(pd.concat([table.assign(depth=1), table.assign(depth=4)]))
+
+
+def test_curves_have_one_row_per_epoch(records):
+    table = curves_table(records)
+    assert len(table) == 2 * 3
+    first = table[table.seed == 0]
+    assert list(first.epoch) == [1, 2, 3]
+    assert list(first.train_loss) == records[0].curves["train_loss"]
+    # Evaluated every five epochs, and after the last.
+    assert first.accuracy.isna().tolist() == [True, True, False]
+    assert first.accuracy.iloc[-1] == records[0].curves["num_correct"][-1] / 500
+    assert curves_table([]).empty

@@ -3,12 +3,13 @@ import html.parser
 import io
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from ipywidgets.embed import dependency_state
 from PIL import Image
 
-from lazyrich_helpers import plots, widgets
+from lazyrich_helpers import widgets
+from lazyrich_helpers.reinit_view import ReinitView, recorded_pick
 from tests.test_plots import table  # noqa: F401  (a fixture)
 
 
@@ -30,42 +31,71 @@ def image_of(picture: ipywidgets.HTML) -> dict[str, str | None]:
     return image
 
 
+def pixels(picture: ipywidgets.HTML) -> np.ndarray:
+    source = image_of(picture)["src"] or ""
+    shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
+    return np.asarray(shown.convert("RGB")).astype(int)
+
+
+def frame(label: str, color: str) -> widgets.Frame:
+    return widgets.Frame(label, f"all {color}", Image.new("RGB", (8, 8), color))
+
+
 def test_slider_has_a_picture_with_alt_text_per_position(table):  # noqa: F811
     control, stack = widgets.reinit_slider(table).children
     assert len(stack.children) == len(control.options) == 3
     assert [label for label, _ in control.options] == ["0 %", "10 %", "100 %"]
     alts = [image_of(picture)["alt"] for picture in stack.children]
     assert alts[1] == (
-        "γ = 10 % of the most active parameters reset: "
-        "test accuracy 50 % at width 10, 30 % at width 100."
+        "γ = 10 % of the parameters reset: "
+        "test accuracy 50 % at width 10, 30 % at width 100. "
+        "ε = 10 % kept: test accuracy 50 % at width 10, 30 % at width 100."
     )
 
 
 def test_pictures_are_the_figures(table):  # noqa: F811
-    picture = widgets.reinit_slider(table).children[1].children[1]
-    source = image_of(picture)["src"] or ""
-    shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
-    fig = plots.reinit_frame(table, 0.1)
-    direct = io.BytesIO()
-    fig.savefig(direct, dpi=widgets.FRAME_DPI)
-    plt.close(fig)
-    expected = Image.open(direct).convert("RGB")
-    assert np.array_equal(np.asarray(shown.convert("RGB")), np.asarray(expected))
+    shown = pixels(widgets.reinit_slider(table).children[1].children[1])
+    picks = {s: recorded_pick(table, s, 0.1) for s in ("active", "lazy")}
+    expected = np.asarray(ReinitView(table).picture(picks)).astype(int)
+    assert np.abs(shown - expected).max() < 32  # 128 colours stand for them all
+    assert np.abs(shown - expected).mean() < 1
 
 
-def test_slider_is_linked_without_a_kernel(table):  # noqa: F811
-    box = widgets.reinit_slider(table)
-    control, stack = box.children
+def test_every_position_is_linked_without_a_kernel(table):  # noqa: F811
+    both = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
+    box = widgets.reinit_slider(both)
+    buttons, control, chosen = box.children
+    assert [label for label, _ in buttons.options] == ["0.1", "0.01"]
     page = dependency_state([box], drop_defaults=False)  # what a built page holds
-    (link,) = [m["state"] for m in page.values() if m["model_name"] == "LinkModel"]
-    assert link["source"] == [f"IPY_MODEL_{control.model_id}", "index"]
-    assert link["target"] == [f"IPY_MODEL_{stack.model_id}", "selected_index"]
+    links = [m["state"] for m in page.values() if m["model_name"] == "LinkModel"]
+    found = {(*link["source"], *link["target"]) for link in links}
+    slides = {
+        (f"IPY_MODEL_{control.model_id}", "index", f"IPY_MODEL_{s.model_id}")
+        for s in chosen.children
+    }
+    assert found == {(*slide, "selected_index") for slide in slides} | {
+        (
+            f"IPY_MODEL_{buttons.model_id}",
+            "index",
+            f"IPY_MODEL_{chosen.model_id}",
+            "selected_index",
+        )
+    }
+
+
+def test_one_row_needs_no_buttons():
+    box = widgets.slider("x", {"only": [frame("a", "red"), frame("b", "blue")]})
+    control, stack = box.children
+    assert isinstance(control, ipywidgets.SelectionSlider)
+    assert [pixels(p)[0, 0].tolist() for p in stack.children] == [
+        [255, 0, 0],
+        [0, 0, 255],
+    ]
 
 
 def test_alt_text_is_escaped():
-    fig = plt.figure()
-    box = widgets.slider("x", [widgets.Frame("a", 'less "than" <b>', fig)])
-    assert image_of(box.children[1].children[0])["alt"] == 'less "than" <b>'
+    text = widgets.picture(Image.new("RGB", (4, 4)), 'less "than" <b>')
+    assert image_of(ipywidgets.HTML(text))["alt"] == 'less "than" <b>'
 
 
 def test_no_records_are_a_sentence(table):  # noqa: F811

@@ -274,6 +274,7 @@ def use_this_package(app: Sphinx, config: Config) -> None:
     """Let kernels import the package whose digest was taken, not an installed copy."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    os.environ["LAZYRICH_PAGE"] = "static"  # no kernel will answer to a slider
 
 
 # --- 3. Warnings that stay until they are mended --------------------------------------

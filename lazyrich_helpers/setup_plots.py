@@ -1,0 +1,114 @@
+"""Figures of how the networks are set up: initial weights, learning curves and rates.
+
+Tables → axes, as in `plots`.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lazyrich_helpers.initialization import xavier_std
+from lazyrich_helpers.plots import over_seeds, width_color
+from lazyrich_helpers.tables import one_setting
+
+NUM_BINS = 60
+
+
+def initial_weights(weights: Mapping[int, Tensor], ax: Axes) -> None:
+    r"""Draw a histogram of initial weights per width, and the law they come from.
+
+    Args:
+        weights: Width → an initial weight matrix (fan_out, fan_in).
+        ax: Where to draw.
+
+    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$,
+    $\sigma_0$ by `xavier_std`.
+    """
+    for width, weight in weights.items():
+        color = width_color(width, list(weights))
+        std = xavier_std(weight)
+        edges = np.linspace(-4 * std, 4 * std, NUM_BINS + 1)
+        heights, _ = np.histogram(weight.flatten().numpy(), edges, density=True)
+        ax.stairs(heights, edges, fill=True, color=color, alpha=0.4)
+        density = np.exp(-((edges / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
+        label = f"w = {width:,}: σ₀ = {std:.3f}"
+        ax.plot(edges, density, color=color, linestyle="--", label=label)
+    ax.set_xlabel("initial weight")
+    ax.set_ylabel("density")
+    ax.legend(frameon=False)
+
+
+def training_curves(table: pd.DataFrame) -> Figure:
+    """Return training loss and test accuracy over epochs, a line and band per width.
+
+    Bands are one standard error over seeds.
+
+    Args:
+        table: From `tables.curves_table`, one data set, depth and learning rate.
+    """
+    one_setting(table)
+    fig, (upper, lower) = plt.subplots(
+        2, 1, figsize=(5.2, 5.6), sharex=True, layout="constrained"
+    )
+    widths = sorted(table.width.unique())
+    for width in widths:
+        rows = table.loc[table.width == width]
+        color = width_color(width, widths)
+        loss = rows.groupby("epoch").train_loss.agg(mean="mean", error="sem")
+        upper.plot(loss["mean"], color=color, label=f"w = {width:,}")
+        _band(upper, loss, color)
+        accuracy = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
+        lower.plot(accuracy["mean"], color=color)
+        _band(lower, accuracy, color)
+    upper.set_yscale("log")
+    upper.set_ylabel("training loss (nats per image)")
+    upper.legend(frameon=False)
+    lower.set_ylim(0, 100)
+    lower.set_ylabel("test accuracy (%)")
+    lower.set_xlabel("epoch")
+    return fig
+
+
+def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Figure:
+    """Return test accuracy over the learning rate: a panel per depth, a line per width.
+
+    Args:
+        runs: From `tables.runs_table`, one data set.
+        best: Depth → the learning rate chosen for it; a dotted line marks it.
+    """
+    depths = sorted(runs.depth.unique())
+    count = len(depths)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for ax, depth in zip(axes[:, 0], depths, strict=True):
+        chosen = runs.loc[runs.depth == depth].rename(
+            columns={"test_accuracy": "accuracy"}
+        )
+        widths = sorted(chosen.width.unique())
+        for width in widths:
+            curve = over_seeds(chosen.loc[chosen.width == width], "lr")
+            color = width_color(width, widths)
+            label = f"w = {width:,}"
+            ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
+            _band(ax, curve, color)
+        ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
+        ax.axvline(best[depth], color="tab:orange", linestyle=":")
+        ax.set_xscale("log")
+        ax.set_ylim(0, 100)
+        ax.set_ylabel("test accuracy (%)")
+        ax.set_title(f"d = {depth}", fontsize="medium")
+    axes[0, 0].legend(frameon=False, loc="lower left")
+    axes[-1, 0].set_xlabel("learning rate of Adam")
+    return fig
+
+
+def _band(ax: Axes, summary: pd.DataFrame, color: tuple[float, ...]) -> None:
+    low, high = summary["mean"] - summary.error, summary["mean"] + summary.error
+    ax.fill_between(summary.index, low, high, color=color, alpha=0.25, linewidth=0)

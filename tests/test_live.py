@@ -1,0 +1,116 @@
+"""Live sliders and drawn frames are one figure; what they show is recomputed."""
+
+import asyncio
+
+import pytest
+from ipywidgets import ToggleButtons
+
+from lazyrich_helpers.batch import load_trained
+from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.notebook import explore, trained_networks
+from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.recipes import collect
+from lazyrich_helpers.reinit import FRACTIONS, movement_order, reinit_counts
+from lazyrich_helpers.tables import reinit_table
+from lazyrich_helpers.widgets import log_fractions, reinit_slider
+from tests import tiny
+from tests.test_widgets import image_of
+
+CONFIGS = [
+    tiny.config(
+        model=ReluNet(width=w, depth=1), training=tiny.training(seed=s).training
+    )
+    for w in (6, 12)
+    for s in (0, 1)
+]
+
+
+@pytest.fixture
+def results(store):
+    tiny.finish(store, *CONFIGS)
+    return collect(tiny.recipe(*CONFIGS), store)
+
+
+@pytest.fixture
+def explorer(results, store):
+    nets = [load_trained(record, store, "cpu") for record in results.records]
+    return ReinitExplorer(nets, reinit_table(results.records))
+
+
+def test_live_and_frames_show_the_same_picture_at_every_position(explorer, results):
+    table = reinit_table(results.records)
+    _, stack = reinit_slider(table[table.lr == 0.03]).children
+    fractions = log_fractions(table)
+    assert len(fractions) == len(stack.children) == 12
+    for fraction, frame in list(zip(fractions, stack.children, strict=True))[1:]:
+        for share in explorer.shares.values():
+            share.value = 100 * fraction
+        explorer.settle()
+        assert explorer.shown.value == frame.value, fraction
+
+
+def test_live_accuracy_is_the_measured_one(results, store):
+    trained = load_trained(results.records[0], store, "cpu")
+    order = movement_order(trained.initial, trained.final)
+    for scenario in ("active", "lazy"):
+        counts = reinit_counts(trained, order, FRACTIONS, scenario)
+        net = Resettable(load_trained(results.records[0], store, "cpu"))
+        for fraction, count in zip(FRACTIONS, counts, strict=True):
+            assert net.accuracy(scenario, fraction, 500) == count / 500
+
+
+def test_any_share_can_be_chosen_not_only_recorded_ones(explorer):
+    before = explorer.shown.value
+    explorer.shares["active"].value = 37.3
+    explorer.settle()
+    alt = image_of(explorer.shown)["alt"]
+    assert "γ = 37 %" in alt and explorer.shown.value != before
+
+
+def test_while_a_slider_moves_one_network_of_the_width_is_shown(explorer):
+    """In an event loop, as in a notebook, everything else waits until it rests."""
+
+    async def move() -> tuple[str, str]:
+        explorer.width.value = 6
+        explorer.shares["active"].value = 20.0
+        moving = image_of(explorer.shown)["alt"]
+        note = explorer._picks["active"].note
+        assert note == f"{min(PREVIEW_IMAGES, 500)} test images, n = 1"
+        await asyncio.sleep(0.6)
+        return moving, image_of(explorer.shown)["alt"]
+
+    moving, resting = asyncio.run(move())
+    gamma = moving.split("ε")[0]
+    assert "at width 6" in gamma and "at width 12" not in gamma
+    assert "at width 12" in resting.split("ε")[0]
+    assert explorer._picks["active"].note == "500 test images, n = 2"
+
+
+def test_learning_rates_have_buttons(store):
+    rates = [tiny.config(optimizer=Adam(lr=lr)) for lr in (0.03, 0.001)]
+    tiny.finish(store, *rates)
+    records = collect(tiny.recipe(*rates), store).records
+    nets = [load_trained(record, store, "cpu") for record in records]
+    explorer = ReinitExplorer(nets, reinit_table(records))
+    assert isinstance(explorer.lr, ToggleButtons)
+    assert [label for label, _ in explorer.lr.options] == ["0.03", "0.001"]
+    before = explorer.shown.value
+    explorer.lr.value = 0.001
+    assert explorer.shown.value != before
+
+
+def test_a_built_page_gets_frames_and_a_notebook_sliders(monkeypatch, results, store):
+    monkeypatch.setattr("lazyrich_helpers.notebook.store_for", lambda _: store)
+    assert len(trained_networks(results, device="cpu")) == 4
+    assert isinstance(explore(results, device="cpu"), ReinitExplorer)
+    monkeypatch.setenv("LAZYRICH_PAGE", "static")
+    assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
+
+
+def test_without_weights_the_records_still_show(monkeypatch, results, store):
+    monkeypatch.setattr("lazyrich_helpers.notebook.store_for", lambda _: store)
+    for path in store.weights.iterdir():
+        path.unlink()
+    assert trained_networks(results, device="cpu") == []
+    assert not isinstance(explore(results, device="cpu"), ReinitExplorer)

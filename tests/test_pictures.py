@@ -1,0 +1,70 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from lazyrich_helpers import pictures
+from lazyrich_helpers.batch import load_trained
+from tests import tiny
+
+
+@pytest.fixture
+def trained(store):
+    tiny.finish(store)
+    record = store.read(tiny.CONFIG.run_id)
+    return load_trained(record, store, "cpu")
+
+
+def test_samples_are_of_their_class(trained):
+    data = trained.data
+    found = pictures.samples(data.train, data.num_classes, each=3)
+    assert found.shape == (10, 3, 1, 8, 8)
+    for label, images in enumerate(found):
+        for image in images:
+            (place,) = (data.train.images == image).flatten(1).all(1).nonzero()[:1]
+            assert data.train.labels[place] == label
+
+
+def test_more_samples_than_there_are_is_a_sentence(trained):
+    with pytest.raises(ValueError, match=r"each must be at most 20, .* got 21"):
+        pictures.samples(trained.data.train, 10, each=21)
+
+
+def test_sample_figure_has_a_column_per_class(trained):
+    fig = pictures.sample_figure(trained.data, each=2)
+    assert len(fig.axes) == 20
+    plt.close("all")
+
+
+def test_weight_images_are_rows_of_the_first_layer(trained):
+    weight = trained.network.layers[0][1].weight
+    units = torch.tensor([3, 0])
+    images = pictures.weight_images(trained.final, trained, units)
+    assert images.shape == (2, 8, 8)
+    assert np.array_equal(images[0].ravel(), weight[3].detach().numpy())
+
+
+def test_units_come_in_the_order_they_moved(trained):
+    units = pictures.most_moved_units(trained, 12)
+    size = 64 * 12
+    moved = (trained.final - trained.initial)[:size].view(12, 64).norm(dim=1)
+    assert sorted(units.tolist()) == list(range(12))
+    assert (moved[units].diff() <= 0).all()
+
+
+def test_frames_go_from_trained_to_initial_weights(trained):
+    frames = pictures.weight_frames(trained)
+    assert [frame.label for frame in frames][:2] == ["0 %", "0.1 %"]
+    shares = [float(f.alt.split(", ")[2].split(" %")[0]) for f in frames]
+    assert shares == sorted(shares) and shares[-1] == 100
+    first, last = (np.asarray(frames[i].image).astype(int) for i in (0, -1))
+    third = len(first) // 3
+    columns = slice(80, 500)
+    # Row 1 shows the initial weights, row 3 ends as a copy of it; row 2 is trained.
+    rows = [
+        image[10 + third * i : third * i + 90, columns]
+        for image in (first, last)
+        for i in (0, 1, 2)
+    ]
+    assert np.array_equal(rows[0], rows[3]) and np.array_equal(rows[1], rows[4])
+    assert not np.array_equal(rows[2], rows[5])
