@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -43,8 +44,10 @@ def samples(split: Split, num_classes: int, *, each: int) -> Tensor:
 def sample_figure(data: Dataset, *, each: int = 4) -> Figure:
     """Return training images, a column per class."""
     images = samples(data.train, data.num_classes, each=each)
-    figure = Figure(figsize=(5.2, 0.56 * each), layout="constrained")
-    axes = figure.subplots(each, data.num_classes)
+    size = (5.2, 0.56 * each)
+    figure, axes = plt.subplots(
+        each, data.num_classes, figsize=size, layout="constrained", squeeze=False
+    )
     for label, row in enumerate(images.cpu()):
         for place, image in enumerate(row):
             ax = axes[place, label]
