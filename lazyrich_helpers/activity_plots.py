@@ -1,0 +1,216 @@
+"""Figures of where active parameters lie, and of how unequal gradients are.
+
+Tables → axes, as in `plots`.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lazyrich_helpers.plots import over_seeds
+from lazyrich_helpers.reinit_view import DPI
+from lazyrich_helpers.tables import one_setting
+
+SHADES = "cividis"
+"""Dark where never active, light where always: the same in any kind of vision."""
+MAP_ROOM, GAP = 4.25, 0.1
+"""Inches for all layers side by side, and between two of them."""
+THINNEST = 0.06
+"""Least height of a layer in inches: the ten rows of a top layer must be seen."""
+
+
+def layer_name(layer: int, num_layers: int) -> str:
+    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
+    ends = {0: " (bottom)", num_layers - 1: " (top)"}
+    return f"{layer + 1}{ends.get(layer, '')}"
+
+
+def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
+    """Return a colour by height: the bottom dark, the top light."""
+    return mpl.colormaps["plasma"](0.85 * layer / max(1, num_layers - 1))
+
+
+def frequency_lines(table: pd.DataFrame) -> Figure:
+    """Return how often a layer's weights are active over width: a panel per α.
+
+    Lines are means over seeds, bands one standard error; the dotted line is α itself,
+    where activity spread evenly would lie. The vertical axis is linear below α / 10.
+
+    Args:
+        table: From `activity_tables.activity_table`, one data set, depth and learning
+            rate. Rows of the gradient's definition are drawn.
+
+    Source: Li & Banerjee (2021), Figures 5 and 6, as numbers.
+    """
+    one_setting(table)
+    chosen = table.loc[table.definition == "gradient"]
+    alphas = sorted(chosen.alpha.unique())
+    count = len(alphas)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 2.5 * count), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    layers = sorted(chosen.layer.unique())
+    for ax, alpha in zip(axes[:, 0], alphas, strict=True):
+        rows = chosen.loc[chosen.alpha == alpha].rename(
+            columns={"frequency": "accuracy"}
+        )
+        for layer in layers:
+            curve = over_seeds(rows.loc[rows.layer == layer], "width")
+            color = layer_color(layer, len(layers))
+            label = layer_name(layer, len(layers))
+            ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
+            low, high = curve["mean"] - curve.error, curve["mean"] + curve.error
+            ax.fill_between(curve.index, low, high, color=color, alpha=0.25)
+        ax.axhline(alpha, color="0.5", linewidth=0.8, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_yscale("symlog", linthresh=alpha / 10)
+        ax.set_ylim(0, 100)
+        ax.set_ylabel("active (% of epochs)")
+        ax.set_title(f"α = {alpha} %", fontsize="medium")
+    axes[0, 0].legend(frameon=False, title="layer", fontsize="small")
+    axes[-1, 0].set_xlabel("width w")
+    return fig
+
+
+def heat_map_image(
+    maps: Sequence[np.ndarray],
+    shapes: Sequence[tuple[int, int]],
+    alpha: int,
+    *,
+    least_height: float = 0.0,
+) -> Image.Image:
+    """Return one network's heat maps, a rectangle per layer, to scale, bottom first.
+
+    Args:
+        maps: Per layer, how often its weights are active, 0 to 1, pooled, (rows,
+            columns): outputs downwards, inputs to the right.
+        shapes: Per layer, the weight matrix's own shape (out, in).
+        alpha: In percent, for the title.
+        least_height: In inches, so that several pictures can be of one size.
+
+    Source: Li & Banerjee (2021), Figures 5 and 6.
+    """
+    total = sum(columns for _, columns in shapes)
+    room = MAP_ROOM - GAP * (len(shapes) - 1)
+    heights = [max(room * rows / total, THINNEST) for rows, _ in shapes]
+    tall = max(
+        max(heights) + 0.8, least_height
+    )  # inches, with a title and the layers' numbers
+    figure = Figure(figsize=(5.2, tall), dpi=DPI)
+    canvas = FigureCanvasAgg(figure)
+    shades = ScalarMappable(Normalize(0, 100), SHADES)
+    left, middle = 0.1, 0.3 + max(heights) / 2
+    for index, (values, height) in enumerate(zip(maps, heights, strict=True)):
+        width = room * shapes[index][1] / total
+        inches = (left, middle - height / 2, width, height)
+        ax = figure.add_axes(np.divide(inches, (5.2, tall, 5.2, tall)).tolist())
+        ax.imshow(100 * values, cmap=shades.cmap, vmin=0, vmax=100, aspect="auto")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        figure.text((left + width / 2) / 5.2, 0.1 / tall, str(index + 1), ha="center")
+        left += width + GAP
+    bar = figure.add_axes((0.87, 0.3 / tall, 0.015, max(max(heights), 0.5) / tall))
+    figure.colorbar(shades, cax=bar, ticks=[0, 50, 100], format="%d %%")
+    sizes = ", ".join(f"{rows}×{columns}" for rows, columns in shapes)
+    figure.text(0.02, 1 - 0.2 / tall, f"α = {alpha} %; {sizes}", fontsize="small")
+    canvas.draw()
+    return Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
+
+
+def two_definitions(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw each layer's share of the active weights, by gradient and by movement.
+
+    Bars are relative to the layer's size, so that 1 is an even spread; error bars are
+    one standard error over seeds.
+
+    Args:
+        table: From `activity_tables.activity_table`, one width and one α.
+        ax: Where to draw.
+    """
+    one_setting(table)
+    layers = sorted(table.layer.unique())
+    for offset, (name, label) in enumerate(
+        {"gradient": "by gradient", "movement": "by movement"}.items()
+    ):
+        rows = table.loc[table.definition == name]
+        groups = rows.groupby("layer").relative
+        places = np.arange(len(layers)) + 0.4 * offset - 0.2
+        color = ("#21598b", "tab:orange")[offset]
+        ax.bar(places, groups.mean(), 0.38, yerr=groups.sem(), color=color, label=label)
+    ax.axhline(1, color="0.5", linewidth=0.8, linestyle=":")
+    ax.set_yscale("symlog", linthresh=0.1)
+    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
+    ax.set_xlabel("layer")
+    ax.set_ylabel("share of active / share of weights")
+    ax.legend(frameon=False)
+
+
+def criticality_bars(table: pd.DataFrame, ax: Axes, *, alpha: int) -> None:
+    """Draw accuracy lost by resetting a layer: all of it, or its active parameters.
+
+    Args:
+        table: From `activity_tables.criticality_table`, one width.
+        ax: Where to draw.
+        alpha: Which share of the network's parameters counts as active, in percent.
+    """
+    one_setting(table)
+    layers = sorted(table.layer.unique())
+    kinds = {
+        "the whole layer": table.loc[table.alpha.isna()],
+        f"its active parameters (α = {alpha} %)": table.loc[table.alpha == alpha],
+    }
+    for offset, (label, rows) in enumerate(kinds.items()):
+        lost = 100 * rows.groupby("layer").lost.mean()
+        error = 100 * rows.groupby("layer").lost.sem()
+        places = np.arange(len(layers)) + 0.4 * offset - 0.2
+        color = ("#21598b", "tab:orange")[offset]
+        ax.bar(places, lost, 0.38, yerr=error, color=color, label=label)
+    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
+    ax.set_xlabel("layer that is reset")
+    ax.set_ylabel("accuracy lost (points)")
+    ax.legend(frameon=False)
+
+
+def sorted_gradients(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return sorted mini-batch gradients, a panel per network, a line per look.
+
+    Magnitudes are relative to the largest; components that are exactly zero are where
+    a line ends. Both axes are logarithmic.
+
+    Args:
+        tables: Network in words → its `activity_tables.gradient_table`.
+
+    Source: Li & Banerjee (2021), Figure 1.
+    """
+    count = len(tables)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
+    )
+    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        epochs = sorted(table.epoch.unique())
+        for place, epoch in enumerate(epochs):
+            rows = table.loc[table.epoch == epoch]
+            means = rows.groupby("rank").magnitude.mean()
+            share = (means / means.iloc[0]).where(means > 0)
+            percent = 100 * means.index.to_numpy() / rows.num_parameters.iloc[0]
+            color = mpl.colormaps["viridis"](0.85 * place / max(1, len(epochs) - 1))
+            label = "at initialization" if epoch == 0 else f"after epoch {epoch}"
+            ax.plot(percent, share, color=color, label=label)
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_ylim(1e-8, 1.5)
+        ax.set_xlabel("rank (% of all components)")
+        ax.set_ylabel("|gradient| / largest")
+        ax.set_title(name, fontsize="medium")
+        ax.legend(frameon=False, fontsize="small", loc="lower left")
+    return fig
