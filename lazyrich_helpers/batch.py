@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from lazyrich_helpers import origin
@@ -179,9 +180,11 @@ def execute(
     finite = math.isfinite(epochs[-1].train_loss) and trained.final.isfinite().all()
     status = "ok" if finite else "diverged"
     measured: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, np.ndarray] = {}
     if status == "ok":
         where["weights"] = origin.vector_digest(trained.final)
         measured = {m.name: _result(m, trained) for m in measures}
+        arrays = _arrays(measures, trained)
         _keep_weights(trained, store)
     curves = {
         "epoch": [epoch.number for epoch in epochs],
@@ -192,7 +195,7 @@ def execute(
         "train": round(sum(epoch.seconds for epoch in epochs), 3),
         "total": round(time.perf_counter() - began, 3),
     }
-    return Record(config, status, curves, measured, times, where)
+    return Record(config, status, curves, measured, times, where, arrays)
 
 
 def _keep_weights(trained: Trained, store: Store) -> None:
@@ -209,6 +212,15 @@ def _keep_weights(trained: Trained, store: Store) -> None:
 
 def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
     return {"version": measure.version} | measure.result(trained)
+
+
+def _arrays(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
+    """Return all arrays of these measures, each named `measure/array`."""
+    return {
+        f"{measure.name}/{name}": array
+        for measure in measures
+        for name, array in measure.arrays(trained).items()
+    }
 
 
 def _measured_again(
@@ -233,8 +245,11 @@ def _measured_again(
     initial, final = (vector.to(device) for vector in weights)
     trained = Trained(record.config, data, network, initial, final)
     bind_(network, trained.final.clone())
-    added = {m.name: _result(m(), trained) for m in lacking}
-    return dataclasses.replace(record, measures=record.measures | added)
+    measures = [measure() for measure in lacking]
+    added = {m.name: _result(m, trained) for m in measures}
+    return dataclasses.replace(
+        record, measures=record.measures | added, arrays=_arrays(measures, trained)
+    )
 
 
 def store_for(budget: str) -> Store:

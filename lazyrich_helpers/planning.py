@@ -65,7 +65,8 @@ def estimate_seconds(
     steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
     passes = settings.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
-    return steps * per_step + passes * per_pass
+    epochs = 1 + sum(measure.epoch_passes for measure in measures)
+    return epochs * steps * per_step + passes * per_pass
 
 
 @functools.lru_cache

@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import RunConfig, Training, require
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Accuracy, Measure
@@ -185,6 +187,44 @@ def figure_3(budget: str, **choices: Any) -> Recipe:
         budget=budget,
         configs=relu_net_configs(4, scale),
         measures=(Accuracy, Movement, Reinit),
+    )
+
+
+FIGURE_5 = {
+    "smoke": Scale(
+        dataset="digits", widths=(8, 32), seeds=(0,), lrs=(0.001,), num_epochs=5
+    ),
+    "laptop": Scale(
+        dataset="digits",
+        widths=(10, 100, 500),
+        seeds=(0,),
+        lrs=(0.001,),
+        num_epochs=20,
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(10, 20, 50, 100, 200, 500, 1000),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.001,),
+        num_epochs=100,
+        precision="medium",
+    ),
+}
+ACTIVITY = (Accuracy, Movement, Reinit, Activity, Criticality)
+
+
+@recipe("figure-5")
+def figure_5(budget: str, **choices: Any) -> Recipe:
+    """Where active parameters are in ReLU-Nets with four hidden layers (d = 4).
+
+    The learning rate is the one best on held-out images at this depth.
+    """
+    scale = FIGURE_5[budget].choose(choices)
+    return Recipe(
+        name="figure-5",
+        budget=budget,
+        configs=relu_net_configs(4, scale),
+        measures=ACTIVITY,
     )
 
 

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 from lazyrich_helpers import data, initialization, train
+from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import Part
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters
 from lazyrich_helpers.measures import Accuracy
@@ -114,6 +116,19 @@ def train_numbers():
     return numbers
 
 
+def activity_numbers():
+    """Return what is active under two gradient steps of another, larger size."""
+    trained = made_trained()
+    measure = Activity()
+    measure.start(trained)
+    for _ in range(2):
+        measure.after_epoch(trained, train.Epoch(1, 0.5, None, 0.0))
+        for p in trained.network.parameters():
+            p.data += 0.1
+    sums = {n: int(a.sum()) for n, a in measure.arrays(trained).items()}
+    return measure.result(trained) | {"maps": sums}
+
+
 def measured(measure):
     return lambda: measure().result(made_trained())
 
@@ -123,6 +138,12 @@ COMPONENTS = {
     "init": (init_numbers, initialization, "NUMERICS_VERSION in initialization.py"),
     "train": (train_numbers, train, "NUMERICS_VERSION in train.py"),
     "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measures.py"),
+    "activity": (activity_numbers, Activity, "version of Activity in activity.py"),
+    "criticality": (
+        measured(Criticality),
+        Criticality,
+        "version of Criticality in criticality.py",
+    ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
 }

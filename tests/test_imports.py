@@ -15,12 +15,13 @@ from tests import tiny
 
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
-    {"config", "randomness", "vision", "subsets"},
+    {"config", "randomness", "vision", "subsets", "selection"},
     {"sources"},
     {"data", "models", "schedules", "objectives", "optimizers"},
-    {"initialization"},
+    {"initialization", "layout"},
     {"train"},
-    {"measures", "reinit", "movement", "records"},
+    {"measures", "reinit", "movement", "records", "gradients"},
+    {"activity", "criticality"},
     {"recipes", "tables", "origin", "progress", "planning"},
     {"batch", "claims", "plots"},
     {"run", "widgets"},
