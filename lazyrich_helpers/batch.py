@@ -242,6 +242,8 @@ def _measured_again(
         return None
     data = record.config.data.load(device)
     network = new_network(record.config, data)
+    if any(True for _ in network.buffers()):  # batch norm's statistics are not kept
+        return None
     initial, final = (vector.to(device) for vector in weights)
     trained = Trained(record.config, data, network, initial, final)
     bind_(network, trained.final.clone())

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers import (  # every kind that a record may name
+    convnets,  # noqa: F401
     data,
     initialization,
     objectives,  # noqa: F401

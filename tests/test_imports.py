@@ -18,7 +18,7 @@ LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
     {"sources"},
     {"data", "models", "schedules", "objectives", "optimizers"},
-    {"initialization", "layout"},
+    {"initialization", "layout", "convnets"},
     {"train"},
     {"measures", "reinit", "movement", "records", "gradients"},
     {"activity", "criticality"},
