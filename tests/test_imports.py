@@ -21,7 +21,7 @@ LEVELS = [
     {"initialization", "layout", "convnets"},
     {"train"},
     {"measures", "reinit", "movement", "records", "gradients"},
-    {"activity", "criticality"},
+    {"activity", "criticality", "skew"},
     {"recipes", "tables", "origin", "progress", "planning"},
     {"batch", "claims", "plots"},
     {"run", "widgets"},
