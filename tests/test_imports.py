@@ -22,8 +22,8 @@ LEVELS = [
     {"train"},
     {"measures", "reinit", "movement", "records", "gradients"},
     {"activity", "criticality", "skew"},
-    {"recipes", "tables", "origin", "progress", "planning"},
-    {"batch", "claims", "plots"},
+    {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
+    {"batch", "claims", "activity_claims", "plots"},
     {"run", "widgets"},
     {"notebook"},
 ]
