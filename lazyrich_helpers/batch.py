@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from lazyrich_helpers import origin
@@ -179,9 +180,11 @@ def execute(
     finite = math.isfinite(epochs[-1].train_loss) and trained.final.isfinite().all()
     status = "ok" if finite else "diverged"
     measured: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, np.ndarray] = {}
     if status == "ok":
         where["weights"] = origin.vector_digest(trained.final)
         measured = {m.name: _result(m, trained) for m in measures}
+        arrays = _arrays(measures, trained)
         _keep_weights(trained, store)
     curves = {
         "epoch": [epoch.number for epoch in epochs],
@@ -192,7 +195,7 @@ def execute(
         "train": round(sum(epoch.seconds for epoch in epochs), 3),
         "total": round(time.perf_counter() - began, 3),
     }
-    return Record(config, status, curves, measured, times, where)
+    return Record(config, status, curves, measured, times, where, arrays)
 
 
 def _keep_weights(trained: Trained, store: Store) -> None:
@@ -211,6 +214,15 @@ def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
     return {"version": measure.version} | measure.result(trained)
 
 
+def _arrays(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
+    """Return all arrays of these measures, each named `measure/array`."""
+    return {
+        f"{measure.name}/{name}": array
+        for measure in measures
+        for name, array in measure.arrays(trained).items()
+    }
+
+
 def _measured_again(
     record: Record | None, recipe: Recipe, store: Store, device: str
 ) -> Record | None:
@@ -227,14 +239,18 @@ def _measured_again(
     trained = load_trained(record, store, device)
     if trained is None:
         return None
-    added = {m.name: _result(m(), trained) for m in lacking}
-    return dataclasses.replace(record, measures=record.measures | added)
+    measures = [measure() for measure in lacking]
+    added = {m.name: _result(m, trained) for m in measures}
+    return dataclasses.replace(
+        record, measures=record.measures | added, arrays=_arrays(measures, trained)
+    )
 
 
 def load_trained(record: Record, store: Store, device: str) -> Trained | None:
     """Return the network of a record from its kept weights; None where there are none.
 
-    Weights left by another training of this config (elsewhere, earlier) are not its.
+    Weights left by another training of this config (elsewhere, earlier) are not its,
+    and with batch norm the weights alone are not the network.
     """
     weights = store.read_weights(record.run_id)
     if weights is None:
@@ -243,6 +259,8 @@ def load_trained(record: Record, store: Store, device: str) -> Trained | None:
         return None
     data = record.config.data.load(device)
     network = new_network(record.config, data)
+    if any(True for _ in network.buffers()):  # batch norm's statistics are not kept
+        return None
     initial, final = (vector.to(device) for vector in weights)
     bind_(network, final.clone())
     return Trained(record.config, data, network, initial, final)

@@ -29,7 +29,8 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
 
     The paper prints $\sigma^2 \sim 1/(|l_i| + |l_{i+1}|)$, a proportionality. With
     `gain` $g = 1$ this is Xavier's variance as every library has it; with
-    $g = 1/\sqrt 2$ it is the printed formula read literally.
+    $g = 1/\sqrt 2$ it is the printed formula read literally. Batch norm starts as the
+    identity: scales 1, shifts 0, running means 0 and variances 1.
 
     Source: Li & Banerjee (2021), Section 3; Glorot & Bengio (2010), Eq. 12.
     """
@@ -43,12 +44,15 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
     def initialize_(self, network: Network, seed: int) -> None:
         for index, layer in enumerate(network.layers):
             stream = generator("init", seed, index)
-            for name, parameter in layer.named_parameters():
-                if name.endswith("bias"):
+            for parameter in layer.parameters():
+                if parameter.dim() < 2:
                     nn.init.zeros_(parameter)
                 else:
                     std = xavier_std(parameter, gain=self.gain)
                     nn.init.normal_(parameter, std=std, generator=stream)
+            for module in layer.modules():
+                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                    module.reset_parameters()
 
 
 def xavier_std(weight: Tensor, *, gain: float = 1.0) -> float:

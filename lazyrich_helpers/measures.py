@@ -2,6 +2,8 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
 from lazyrich_helpers.train import Epoch, Run, Trained, count_correct
 
 
@@ -19,6 +21,8 @@ class Measure:
     """Whether it must see the epochs; if not, stored weights suffice later."""
     test_passes: ClassVar[int] = 0
     """Forward passes over the test images it costs, for planning."""
+    epoch_passes: ClassVar[int] = 0
+    """Passes over the training images, with gradients, that it costs each epoch."""
 
     def start(self, run: Run) -> None:
         """Look at the network before its first step."""
@@ -29,6 +33,11 @@ class Measure:
     def result(self, trained: Trained) -> dict[str, Any]:
         """Return the numbers, ready for JSON; leave the network as it was."""
         raise NotImplementedError
+
+    def arrays(self, trained: Trained) -> dict[str, np.ndarray]:
+        """Return arrays by name, to be kept beside the record; none unless defined."""
+        del trained
+        return {}
 
 
 class Accuracy(Measure):

@@ -32,7 +32,7 @@ class Movement(Measure):
         for name, parameter in trained.network.named_parameters():
             span = slice(offset, offset + parameter.numel())
             offset = span.stop
-            if name.endswith("bias"):
+            if parameter.dim() < 2:  # biases, and batch norm's scales
                 continue
             moved = (trained.final[span] - trained.initial[span]).abs().cpu()
             moved = moved / xavier_std(parameter)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor, nn
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
@@ -15,23 +16,35 @@ from lazyrich_helpers.train import EVAL_BATCH, count_correct, new_network, train
 
 TRIAL_STEPS = 10
 OVERHEAD = 50_000
-"""Parameters whose arithmetic takes about as long as a step's fixed cost on a CPU."""
-MANY_PARAMETERS = 300_000
+"""Multiplications that take about as long as a step's fixed cost on a CPU."""
+MANY = 300_000
 """From here on a second thread pays."""
 
 
 @functools.lru_cache
-def num_parameters(config: RunConfig) -> int:
-    """Return how many parameters the run's network has."""
+def multiply_adds(config: RunConfig) -> int:
+    """Return the multiplications of one image's way through the run's network."""
     data = config.data.load()
-    with torch.device("meta"):
-        network = config.model.build(data.image_shape, data.num_classes)
-    return sum(p.numel() for p in network.parameters())
+    network = config.model.build(data.image_shape, data.num_classes).to("meta").eval()
+    total = 0
+
+    def add(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
+        nonlocal total
+        del inputs
+        weight = next(layer.parameters())
+        total += weight.numel() * output.numel() // len(weight)  # once per place
+
+    for module in network.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.register_forward_hook(add)
+    with torch.no_grad():
+        network(torch.zeros(1, *data.image_shape, device="meta"))
+    return total
 
 
 def work(config: RunConfig) -> float:
     """Return a run's effort in additive units, for progress rather than for time."""
-    return config.training.num_epochs * (num_parameters(config) + OVERHEAD)
+    return config.training.num_epochs * (multiply_adds(config) + OVERHEAD)
 
 
 @contextlib.contextmanager
@@ -42,7 +55,7 @@ def suitable_threads(config: RunConfig) -> Iterator[None]:
     thread and 11 to 17 s with two.
     """
     before = torch.get_num_threads()
-    if num_parameters(config) < MANY_PARAMETERS:
+    if multiply_adds(config) < MANY:
         torch.set_num_threads(1)
     try:
         yield
@@ -65,7 +78,8 @@ def estimate_seconds(
     steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
     passes = settings.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
-    return steps * per_step + passes * per_pass
+    epochs = 1 + sum(measure.epoch_passes for measure in measures)
+    return epochs * steps * per_step + passes * per_pass
 
 
 @functools.lru_cache

@@ -10,17 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import RunConfig, Training, require
+from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.models import ModelPart, ReluNet
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.objectives import CrossEntropy
-from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.optimizers import SGD, Adam, OptimizerPart
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.skew import GradientSkew
 
 BUDGETS = ("smoke", "laptop", "paper")
 
@@ -91,7 +95,7 @@ class Scale:
         return dataclasses.replace(self, **choices)
 
 
-TRAIN_SIZES = {"digits": 1000}
+TRAIN_SIZES = {"digits": 1000, "cifar10": 50_000}
 """Training images of each data set; the paper's 10,000 where not listed."""
 
 
@@ -100,15 +104,39 @@ def relu_net_configs(depth: int, scale: Scale) -> tuple[RunConfig, ...]:
 
     Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
     """
+    return network_configs(lambda width: ReluNet(width=width, depth=depth), scale)
+
+
+def adam(lr: float) -> OptimizerPart:
+    """Return Adam at `lr`, as the paper trains on MNIST."""
+    return Adam(lr=lr)
+
+
+def network_configs(
+    model: Callable[[int], ModelPart],
+    scale: Scale,
+    *,
+    optimizer: Callable[[float], OptimizerPart] = adam,
+    image_size: int | None = None,
+) -> tuple[RunConfig, ...]:
+    """Return a network per width, learning rate and seed, in that order.
+
+    Args:
+        model: Width → network.
+        scale: What varies.
+        optimizer: Learning rate → optimizer.
+        image_size: Pixels per side; None keeps the data's own.
+    """
     require(isinstance(scale.dataset, str), "dataset", "a name", scale.dataset)
-    data = images(scale.dataset, train_size=TRAIN_SIZES.get(scale.dataset, 10_000))
+    train_size = TRAIN_SIZES.get(scale.dataset, 10_000)
+    data = images(scale.dataset, train_size=train_size, image_size=image_size)
     return tuple(
         RunConfig(
             data=data,
-            model=ReluNet(width=width, depth=depth),
+            model=model(width),
             init=XavierNormal(),
             objective=CrossEntropy(),
-            optimizer=Adam(lr=lr),
+            optimizer=optimizer(lr),
             updates=Full(),
             training=Training(
                 num_epochs=scale.num_epochs,
@@ -185,6 +213,134 @@ def figure_3(budget: str, **choices: Any) -> Recipe:
         budget=budget,
         configs=relu_net_configs(4, scale),
         measures=(Accuracy, Movement, Reinit),
+    )
+
+
+FIGURE_5 = {
+    "smoke": Scale(
+        dataset="digits", widths=(8, 32), seeds=(0,), lrs=(0.001,), num_epochs=5
+    ),
+    "laptop": Scale(
+        dataset="digits",
+        widths=(10, 100, 500),
+        seeds=(0,),
+        lrs=(0.001,),
+        num_epochs=20,
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(10, 20, 50, 100, 200, 500, 1000),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.001,),
+        num_epochs=100,
+        precision="medium",
+    ),
+}
+ACTIVITY = (Accuracy, Movement, Reinit, Activity, Criticality)
+
+
+@recipe("figure-5")
+def figure_5(budget: str, **choices: Any) -> Recipe:
+    """Where active parameters are in ReLU-Nets with four hidden layers (d = 4).
+
+    The learning rate is the one best on held-out images at this depth.
+    """
+    scale = FIGURE_5[budget].choose(choices)
+    return Recipe(
+        name="figure-5",
+        budget=budget,
+        configs=relu_net_configs(4, scale),
+        measures=ACTIVITY,
+    )
+
+
+FIGURE_6 = {
+    "smoke": dataclasses.replace(FIGURE_5["smoke"], widths=(4, 8)),
+    "laptop": Scale(
+        dataset="digits", widths=(4, 20), seeds=(0,), lrs=(0.01,), num_epochs=10
+    ),
+    "paper": dataclasses.replace(FIGURE_5["paper"], widths=(5, 10, 20, 50)),
+}
+
+
+def _conv_net_recipe(name: str, depth: int, budget: str, choices: Any) -> Recipe:
+    scale = FIGURE_6[budget].choose(choices)
+    return Recipe(
+        name=name,
+        budget=budget,
+        configs=network_configs(lambda w: ConvNet(width=w, depth=depth), scale),
+        measures=ACTIVITY,
+    )
+
+
+@recipe("figure-6")
+def figure_6(budget: str, **choices: Any) -> Recipe:
+    """Where active parameters are in Conv-Nets with two convolutions (d = 2)."""
+    return _conv_net_recipe("figure-6", 2, budget, choices)
+
+
+@recipe("figure-17")
+def figure_17(budget: str, **choices: Any) -> Recipe:
+    """Where active parameters are in Conv-Nets with four convolutions (d = 4)."""
+    return _conv_net_recipe("figure-17", 4, budget, choices)
+
+
+FIGURE_1 = {
+    "smoke": Scale(
+        dataset="digits", widths=(4,), seeds=(0,), lrs=(0.001,), num_epochs=1
+    ),
+    "laptop": Scale(
+        dataset="digits", widths=(8,), seeds=(0,), lrs=(0.001,), num_epochs=5
+    ),
+    "paper": Scale(
+        dataset="mnist",
+        widths=(64,),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.001,),
+        num_epochs=5,
+        precision="medium",
+    ),
+}
+
+
+@recipe("figure-1-vgg5")
+def figure_1_vgg5(budget: str, **choices: Any) -> Recipe:
+    """The sorted gradient of VGG-5 with batch norm, in the first epochs.
+
+    Digits are enlarged to the 28 pixels that the network is made for.
+    """
+    scale = FIGURE_1[budget].choose(choices)
+    return Recipe(
+        name="figure-1-vgg5",
+        budget=budget,
+        configs=network_configs(
+            lambda width: VGG5(width=width, batch_norm=True),
+            scale,
+            image_size=28 if scale.dataset == "digits" else None,
+        ),
+        measures=(Accuracy, GradientSkew),
+    )
+
+
+@recipe("figure-1-resnet18")
+def figure_1_resnet18(budget: str, **choices: Any) -> Recipe:
+    """The sorted gradient of ResNet-18, in the first epochs; the paper's is CIFAR-10.
+
+    SGD as the paper has it for CIFAR-10: learning rate 0.01, Nesterov momentum.
+    """
+    scale = dataclasses.replace(FIGURE_1[budget], lrs=(0.01,))
+    if budget == "paper":
+        scale = dataclasses.replace(scale, dataset="cifar10")
+    scale = scale.choose(choices)
+    return Recipe(
+        name="figure-1-resnet18",
+        budget=budget,
+        configs=network_configs(
+            lambda width: ResNet18(width=width),
+            scale,
+            optimizer=lambda lr: SGD(lr=lr),
+        ),
+        measures=(Accuracy, GradientSkew),
     )
 
 

@@ -1,13 +1,14 @@
 """One record per trained network: written at once or not at all.
 
 A record is keyed by its training config alone; measurements of the same network share
-it. Records are one JSON file each, `<run_id>.json`; weights lie in a store that git
-ignores.
+it. Records are one JSON file each, `<run_id>.json`, with the measurements' arrays
+beside it in `<run_id>.npz`; weights lie in a store that git ignores.
 """
 
 import contextlib
 import dataclasses
 import fcntl
+import io
 import json
 import math
 import os
@@ -17,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from lazyrich_helpers import (  # every kind that a record may name
+    convnets,  # noqa: F401
     data,
     initialization,
     objectives,  # noqa: F401
@@ -59,6 +62,8 @@ class Record:
     """Seconds: `train` (all steps), `total` (with evaluation and measures)."""
     origin: dict[str, Any] = field(default_factory=dict)
     """Commit, digests, versions, device, threads, start: see `origin.describe`."""
+    arrays: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
+    """`measure/name` → array, on the way to a store; `Store.read_arrays` reads them."""
 
     @property
     def run_id(self) -> str:
@@ -153,7 +158,10 @@ class Store:
             ) from error
 
     def write(self, record: Record) -> None:
-        """Put the record there, whole; keep what was measured on the same network."""
+        """Put the record there, whole; keep what was measured on the same network.
+
+        Its arrays come first: until the record is there, they are another network's.
+        """
         with self.lock(f"{record.run_id}.write"):
             with contextlib.suppress(RecordError):  # an unreadable one is replaced
                 there = self.read(record.run_id)
@@ -164,7 +172,52 @@ class Store:
                 ):
                     measures = there.measures | record.measures
                     record = dataclasses.replace(record, measures=measures)
+                    arrays = self._merged_arrays(record)
+                    record = dataclasses.replace(record, arrays=arrays)
+            self._write_arrays(record)
             _replace(self.folder / f"{record.run_id}.json", record.to_json().encode())
+
+    def _merged_arrays(self, record: Record) -> dict[str, np.ndarray]:
+        there = self.read_arrays(record.run_id)
+        renewed = {name.split("/")[0] for name in record.arrays}
+        kept = {n: there[n] for n in there if n.split("/")[0] not in renewed}
+        return kept | record.arrays
+
+    def _write_arrays(self, record: Record) -> None:
+        path = self.folder / f"{record.run_id}.npz"
+        if not record.arrays:
+            path.unlink(missing_ok=True)
+            return
+        # Sorted: equal arrays, equal bytes.
+        arrays: dict[str, Any] = dict(sorted(record.arrays.items()))
+        arrays["weights"] = np.array(record.origin["weights"])
+        content = io.BytesIO()
+        np.savez_compressed(content, **arrays)
+        _replace(path, content.getvalue())
+
+    def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:
+        """Return the record's arrays by name, `measure/name`; empty where it has none.
+
+        Arrays of another network, left by an earlier training, are not its.
+
+        Raises:
+            RecordError: If the record or its file of arrays cannot be read.
+        """
+        record = self.read(run_id)
+        path = self.folder / f"{run_id}.npz"
+        try:
+            file = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+            arrays = {name: file[name] for name in file.files}
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # numpy and zipfile raise many kinds
+            raise RecordError(
+                f"{path} is not a readable file of arrays ({type(error).__name__}); "
+                "delete it and its record, then run again."
+            ) from error
+        weights = arrays.pop("weights", None)
+        own = record is not None and weights == record.origin.get("weights")
+        return arrays if own else {}
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""

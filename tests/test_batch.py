@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from lazyrich_helpers import batch, records
+from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.batch import Summary, pick_device
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
@@ -25,6 +27,19 @@ def test_a_batch_is_trained_once(store, no_training):
     summary = tiny.finish(store, *tiny.SEEDS)
     assert (summary.num_trained, summary.num_there) == (0, 3)
     assert tiny.contents(store.folder) == before
+
+
+def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
+    tiny.finish(store, tiny.CONFIG, measures=(Accuracy, Activity))
+    run_id = tiny.CONFIG.run_id
+    before = store.read_arrays(run_id)
+    names = {f"activity/alpha_{a}/layer_{i}" for a in (1, 10, 30) for i in (0, 1, 2)}
+    assert set(before) == names and before["activity/alpha_1/layer_1"].shape == (12, 12)
+    no_training()
+    tiny.finish(store, tiny.CONFIG, measures=(Accuracy, Activity, Criticality))
+    assert set(store.read(run_id).measures) == {"accuracy", "activity", "criticality"}
+    after = store.read_arrays(run_id)
+    assert all((after[name] == before[name]).all() for name in names)
 
 
 def test_a_record_holds_the_run(store, trained):

@@ -9,6 +9,7 @@ import pytest
 
 import lazyrich_helpers.run  # noqa: F401  (registers every kind)
 from lazyrich_helpers.config import Part, RunConfig, Training, typed
+from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
@@ -18,6 +19,7 @@ from tests import tiny
 EXAMPLES = {
     "images": images("digits", train_size=100, image_size=32),
     "relu_net": ReluNet(width=10, depth=2),
+    "conv_net": ConvNet(width=10, depth=2),
     "adam": Adam(lr=0.1),
     "epochs": Training(num_epochs=5),
 }
@@ -33,6 +35,8 @@ def changed(part, name):
     """Return `part` with another, valid value in field `name`."""
     value = getattr(part, name)
     tries = [OTHER.get(name)] if isinstance(value, str) else [value + 1, value + 10]
+    if isinstance(value, bool):
+        tries = [not value]
     if isinstance(value, float):
         tries += [value / 2, 0.25]
     for other in tries:

@@ -14,7 +14,10 @@ import pytest
 import torch
 
 from lazyrich_helpers import data, initialization, train
+from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import Part
+from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters
 from lazyrich_helpers.measures import Accuracy
@@ -24,6 +27,7 @@ from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.recipes import BUDGETS, RECIPES, make_recipe
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.skew import GradientSkew
 from lazyrich_helpers.subsets import balanced_subsets
 from lazyrich_helpers.train import Trained
 from tests import tiny
@@ -35,7 +39,14 @@ TRAININGS = {  # fp32 only: bf16 sums differ between processors
     "adam": tiny.training(batch_size=64),
     "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
 }
+NETWORKS = {
+    "conv_net": ConvNet(width=3, depth=2),
+    "vgg5": VGG5(width=2, batch_norm=True),
+    "vgg5_printed": VGG5(width=2, fig13=True),
+    "resnet18": ResNet18(width=2),
+}
 KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images}
+KINDS |= {type(part) for part in NETWORKS.values()}
 """Kinds whose numbers are traced below."""
 
 
@@ -102,6 +113,12 @@ def init_numbers():
         init.initialize_(network, seed=7)
         vectors = [flat_parameters(layer)[[0, 1, -1]] for layer in network.layers]
         numbers[name] = torch.cat(vectors).tolist()
+    for name, part in NETWORKS.items():
+        network = part.build((1, 8, 8), 10)
+        XavierNormal().initialize_(network, seed=7)
+        pixels = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
+        with torch.no_grad():
+            numbers[name] = network.eval()(pixels).flatten().tolist()
     return numbers
 
 
@@ -114,6 +131,29 @@ def train_numbers():
     return numbers
 
 
+def activity_numbers():
+    """Return what is active under two gradient steps of another, larger size."""
+    trained = made_trained()
+    measure = Activity()
+    measure.start(trained)
+    for _ in range(2):
+        measure.after_epoch(trained, train.Epoch(1, 0.5, None, 0.0))
+        for p in trained.network.parameters():
+            p.data += 0.1
+    sums = {n: int(a.sum()) for n, a in measure.arrays(trained).items()}
+    return measure.result(trained) | {"maps": sums}
+
+
+def skew_numbers():
+    trained = made_trained()
+    measure = GradientSkew()
+    measure.start(trained)
+    result = measure.result(trained)
+    (look,) = result["looks"]
+    picked = look["values"][::20]
+    return {name: look[name] for name in ("l1", "l2")} | {"values": picked}
+
+
 def measured(measure):
     return lambda: measure().result(made_trained())
 
@@ -123,6 +163,17 @@ COMPONENTS = {
     "init": (init_numbers, initialization, "NUMERICS_VERSION in initialization.py"),
     "train": (train_numbers, train, "NUMERICS_VERSION in train.py"),
     "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measures.py"),
+    "activity": (activity_numbers, Activity, "version of Activity in activity.py"),
+    "criticality": (
+        measured(Criticality),
+        Criticality,
+        "version of Criticality in criticality.py",
+    ),
+    "gradient_skew": (
+        skew_numbers,
+        GradientSkew,
+        "version of GradientSkew in skew.py",
+    ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
 }

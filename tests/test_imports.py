@@ -15,16 +15,17 @@ from tests import tiny
 
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
-    {"config", "randomness", "vision", "subsets"},
+    {"config", "randomness", "vision", "subsets", "selection"},
     {"sources"},
     {"data", "models", "schedules", "objectives", "optimizers"},
-    {"initialization"},
+    {"initialization", "layout", "convnets"},
     {"train"},
-    {"measures", "reinit", "movement", "records"},
-    {"recipes", "tables", "origin", "progress", "planning"},
-    {"batch", "claims", "plots"},
+    {"measures", "reinit", "movement", "records", "gradients"},
+    {"activity", "criticality", "skew"},
+    {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
+    {"batch", "claims", "activity_claims", "plots"},
     {"run", "reinit_view", "setup_plots"},
-    {"widgets"},
+    {"activity_plots", "widgets"},
     {"live", "pictures"},
     {"notebook"},
 ]

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 
 from lazyrich_helpers import planning
+from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, work
+from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, multiply_adds, work
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
 from tests import tiny
 
@@ -18,12 +20,22 @@ def test_effort_is_proportional_to_epochs_and_grows_with_width():
     assert work(wide) > work(tiny.CONFIG) > 0
 
 
+def test_effort_is_that_of_every_place_a_kernel_visits():
+    dense = tiny.config(model=ReluNet(width=7, depth=2))
+    assert multiply_adds(dense) == 64 * 7 + 7 * 7 + 7 * 10
+    # 8 × 8 places, 4 × 4 places, then 2 × 2 pixels of 5 channels
+    conv = tiny.config(model=ConvNet(width=5, depth=2))
+    assert multiply_adds(conv) == 64 * 9 * 5 + 16 * 9 * 25 + 10 * 20
+
+
 def test_an_estimate_is_steps_and_passes(monkeypatch):
     monkeypatch.setattr(planning, "_trial", lambda config, device: (0.5, 7.0))
     config = tiny.training(num_epochs=10)  # 7 steps an epoch, 200 / 32
     assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
     both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
     assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
+    watched = estimate_seconds(config, (Activity,), "cpu", eval_every=5)
+    assert watched == 2 * 70 * 0.5 + 3 * 7  # a gradient over all images every epoch
 
 
 def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):

@@ -5,6 +5,7 @@ import json
 import math
 import time
 
+import numpy as np
 import pytest
 import torch
 
@@ -136,6 +137,60 @@ def test_measurements_of_another_network_are_not_kept(store, before):
         (store.folder / f"{RECORD.run_id}.json").write_bytes(b"{")
     store.write(with_measures(new={"version": 1}))
     assert set(store.read(RECORD.run_id).measures) == {"new"}
+
+
+def with_arrays(**arrays):
+    """Return RECORD with arrays of the measures `one` and `two`: `one_a` is one/a."""
+    named = {name.replace("_", "/"): np.array(a) for name, a in arrays.items()}
+    versions = {name.split("/")[0]: {"version": 1} for name in named}
+    return dataclasses.replace(RECORD, measures=versions, arrays=named)
+
+
+def test_arrays_lie_beside_the_record(store):
+    assert store.read_arrays(RECORD.run_id) == {}
+    counts = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    store.write(with_arrays(one_a=counts, one_b=[0.5]))
+    found = store.read_arrays(RECORD.run_id)
+    assert list(found) == ["one/a", "one/b"] and store.ids() == [RECORD.run_id]
+    assert np.array_equal(found["one/a"], counts) and found["one/a"].dtype == np.uint8
+    path = store.folder / f"{RECORD.run_id}.npz"
+    before = path.read_bytes()
+    store.write(with_arrays(one_b=[0.5], one_a=counts))
+    assert path.read_bytes() == before
+
+
+def test_arrays_of_other_measures_are_kept_and_a_measures_own_replaced(store):
+    store.write(with_arrays(one_a=[1], one_b=[2], two_a=[3]))
+    store.write(with_arrays(one_c=[4]))
+    found = store.read_arrays(RECORD.run_id)
+    assert {name: int(a[0]) for name, a in found.items()} == {"one/c": 4, "two/a": 3}
+    store.write(with_measures(three={"version": 1}))  # one without arrays
+    assert set(store.read_arrays(RECORD.run_id)) == {"one/c", "two/a"}
+
+
+def test_arrays_of_another_network_are_neither_kept_nor_read(store):
+    other = ORIGIN | {"weights": "ba9876543210"}
+    path = store.folder / f"{RECORD.run_id}.npz"
+    store.write(with_arrays(one_a=[1], two_a=[1]))
+    content = path.read_bytes()
+    store.write(dataclasses.replace(with_arrays(one_a=[2]), origin=other))
+    assert set(store.read_arrays(RECORD.run_id)) == {"one/a"}
+    path.write_bytes(content)  # as where a process dies between the two files
+    assert store.read_arrays(RECORD.run_id) == {}
+    store.write(dataclasses.replace(RECORD, origin=other))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not arrays"])
+def test_broken_arrays_are_a_sentence_and_lose_no_measurement(store, content):
+    store.write(with_arrays(one_a=[1]))
+    path = store.folder / f"{RECORD.run_id}.npz"
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"npz is not .* delete it and its record"):
+        store.read_arrays(RECORD.run_id)
+    store.write(with_arrays(two_a=[2]))
+    assert set(store.read(RECORD.run_id).measures) == {"one", "two"}
+    assert set(store.read_arrays(RECORD.run_id)) == {"two/a"}
 
 
 @pytest.mark.parametrize("component", NUMERICS)

@@ -104,5 +104,5 @@ def python(
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every record and weights file below `folder`, with its bytes."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".pt"))
+    found = sorted(p for p in folder.rglob("*") if p.suffix in (".json", ".npz", ".pt"))
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}

@@ -1,0 +1,134 @@
+"""What records say about layers and gradients, as tidy tables."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pandas as pd
+
+from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.skew import GradientSkew
+
+DEFINITIONS = ("gradient", "movement")
+"""Active by the gradient after each epoch (Section 5) or by movement (Section 4)."""
+
+
+def _measured(
+    records: Iterable[Record], name: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each record's flat columns with the measurement `name`, where it has it."""
+    for record in records:
+        if name in record.measures:
+            yield record.columns(), record.measures[name]
+
+
+def activity_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, layer, α and definition of active; weights only.
+
+    Columns beside the config's:
+        layer: 0 is the bottom.
+        num_weights: Weights in the layer.
+        alpha: Share of the network's parameters that is active, in percent.
+        definition: `gradient` or `movement`.
+        frequency: Mean share of epochs in which a weight is active; by `movement`,
+            the share of the layer's weights that are active.
+        share: The layer's part of all active weights; a network's add to one.
+        relative: `share` over the layer's part of all weights; 1 is even.
+        zeros: By `gradient`, the part of the layer's gradients that are exactly zero,
+            its biases included, averaged over epochs.
+    """
+    rows = []
+    for columns, measured in _measured(records, Activity.name):
+        layers, epochs = measured["layers"], measured["num_epochs"]
+        num_weights = sum(layer["num_weights"] for layer in layers)
+        for place, alpha in enumerate(measured["percents"]):
+            for definition in DEFINITIONS:
+                total = sum(layer[definition][place] for layer in layers)
+                chances = epochs if definition == "gradient" else 1
+                for layer in layers:
+                    active, own = layer[definition][place], layer["num_weights"]
+                    share = active / total if total else float("nan")
+                    row = {"layer": layer["layer"], "num_weights": own, "alpha": alpha}
+                    row |= {"definition": definition, "share": share}
+                    row["frequency"] = _ratio(active, chances * own)
+                    row["relative"] = share * num_weights / own
+                    if definition == "gradient":
+                        size = own + layer["num_biases"]
+                        row["zeros"] = _ratio(sum(layer["num_zeros"]), epochs * size)
+                    rows.append(columns | row)
+    names = ["layer", "num_weights", "alpha", "definition", "share", "frequency"]
+    return _table(rows, [*names, "relative", "zeros"])
+
+
+def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, layer and what of it is reset to its initial values.
+
+    Columns beside the config's: `layer`; `alpha`, the percentage of the network's
+    parameters that counts as active, of which the layer's are reset, or NaN where the
+    whole layer is; `num_reset`, `num_parameters` of the layer; `accuracy` and `lost`,
+    the trained network's accuracy less that, both 0 to 1.
+    """
+    rows = []
+    for columns, measured in _measured(records, Criticality.name):
+        unchanged, num_test = measured["unchanged"], measured["num_test"]
+        for layer in measured["layers"]:
+            size = layer["num_parameters"]
+            resets = [(float("nan"), size, layer["whole"])]
+            numbers = (measured["percents"], layer["num_reset"], layer["active"])
+            resets += zip(*numbers, strict=True)
+            for alpha, num_reset, correct in resets:
+                row = {"layer": layer["layer"], "alpha": alpha, "num_reset": num_reset}
+                row |= {"num_parameters": size, "accuracy": correct / num_test}
+                row["lost"] = (unchanged - correct) / num_test
+                rows.append(columns | row)
+    names = ["layer", "alpha", "num_reset", "num_parameters", "accuracy", "lost"]
+    return _table(rows, names)
+
+
+def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, look and rank of the sorted mini-batch gradient.
+
+    Columns beside the config's: `epoch` (epochs done), `rank` (1 is the largest),
+    `num_parameters`, `magnitude`.
+    """
+    frames = []
+    for columns, measured in _measured(records, GradientSkew.name):
+        size = measured["num_parameters"]
+        for look in measured["looks"]:
+            rows = pd.DataFrame({"rank": measured["ranks"]})
+            rows["magnitude"] = look["values"]
+            own = {"epoch": look["epoch"], "num_parameters": size}
+            frames.append(rows.assign(**columns, **own))
+    if not frames:
+        return _table([], ["rank", "magnitude", "epoch", "num_parameters"])
+    return pd.concat(frames, ignore_index=True)
+
+
+def skew_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, look and share of the largest gradient components.
+
+    Columns beside the config's: `epoch` (epochs done), `percent` (of the components),
+    their shares `l1` and `l2` of $\\sum |g_i|$ and $\\sum g_i^2$, `zeros` (share of
+    components that are exactly zero) and `elbow` (rank of `skew.elbow` over p).
+    """
+    rows = []
+    for columns, measured in _measured(records, GradientSkew.name):
+        size = measured["num_parameters"]
+        for look in measured["looks"]:
+            own = {"epoch": look["epoch"], "zeros": look["num_zeros"] / size}
+            own["elbow"] = look["elbow"] / size
+            for place, percent in enumerate(measured["percents"]):
+                shares = {norm: look[norm][place] for norm in ("l1", "l2")}
+                rows.append(columns | own | {"percent": percent} | shares)
+    return _table(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else float("nan")
+
+
+def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    if rows:
+        return pd.DataFrame(rows)
+    return pd.DataFrame(columns=[*names, "run_id", "width", "lr", "seed"])

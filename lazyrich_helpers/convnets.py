@@ -1,0 +1,179 @@
+"""Convolutional networks: Conv-Net, VGG-5 and ResNet-18."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.models import Network
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+def pooled(size: int) -> int:
+    """Return the side of a map after one pooling; a map of one pixel stays."""
+    return max(size // 2, 1)
+
+
+def pooling(size: int) -> list[nn.Module]:
+    """Return the 2×2 max-pooling of a map with side `size`: none at one pixel."""
+    return [nn.MaxPool2d(2)] if size > 1 else []
+
+
+def without_memory(build: Callable[[], Network]) -> Network:
+    """Return the network `build` makes, on the CPU, its parameters uninitialized."""
+    with torch.device("meta"):
+        network = build()
+    return network.to_empty(device="cpu")
+
+
+def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Network:
+    """Return a plain convolutional network: `depth` layers of `width` channels.
+
+    Each is a 3×3 convolution with padding 1, a ReLU and, while the map is larger than
+    one pixel, a 2×2 max-pooling; a linear layer maps to the classes. The paper says
+    3×3 kernels and `width` channels; the rest is ours.
+
+    Source: Li & Banerjee (2021), Section 3 (Conv-Net).
+    """
+    channels, size = shape[0], shape[1]
+    layers: list[nn.Module] = []
+    for fan_in in [channels] + [width] * (depth - 1):
+        convolution = nn.Conv2d(fan_in, width, kernel_size=3, padding=1)
+        layers.append(nn.Sequential(convolution, nn.ReLU(), *pooling(size)))
+        size = pooled(size)
+    top = nn.Linear(width * size * size, num_classes)
+    return Network([*layers, nn.Sequential(nn.Flatten(), top)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvNet(Part, slot="model", kind="conv_net"):
+    """A Conv-Net of Section 3."""
+
+    width: int
+    """Channels per convolution, w."""
+    depth: int
+    """Convolutions, d; there are d + 1 weight layers."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+        require(self.depth >= 1, "depth", "at least 1", self.depth)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        return without_memory(
+            lambda: conv_net(self.width, self.depth, image_shape, num_classes)
+        )
+
+
+VGG5_BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (4, 4, 4))
+"""Channels of each convolution, in units of the first block's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGG5(Part, slot="model", kind="vgg5"):
+    """VGG-5: ten convolutions in four blocks, each block pooled, then 512 units.
+
+    Twelve weight layers, and five blocks (the classifier is the fifth): `blocks` of the
+    network. The paper's figure 1 counts 3,646,154 parameters. That is this network at
+    28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its later
+    sections say that they leave batch norm out.
+
+    Source: Li & Banerjee (2021), Figure 13 a; layer for layer SpinalNet's MNIST_VGG.
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+    batch_norm: bool = False
+    """Whether each convolution and the 512-unit layer is followed by batch norm."""
+    fig13: bool = False
+    """Kernels as Figure 13 prints them: 1×1 in each block, but for its first."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        return without_memory(lambda: self._network(image_shape, num_classes))
+
+    def _network(self, shape: ImageShape, num_classes: int) -> Network:
+        fan_in, size = shape[0], shape[1]
+        layers: list[nn.Module] = []
+        for block in VGG5_BLOCKS:
+            for place, multiple in enumerate(block):
+                kernel = 1 if self.fig13 and place > 0 else 3
+                fan_out = multiple * self.width
+                convolution = nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
+                norm = [nn.BatchNorm2d(fan_out)] if self.batch_norm else []
+                pool = pooling(size) if place == len(block) - 1 else []
+                layers.append(nn.Sequential(convolution, *norm, nn.ReLU(), *pool))
+                fan_in = fan_out
+            size = pooled(size)
+        hidden = 8 * self.width
+        norm = [nn.BatchNorm1d(hidden)] if self.batch_norm else []
+        linear = nn.Linear(fan_in * size * size, hidden)
+        layers.append(nn.Sequential(nn.Flatten(), linear, *norm, nn.ReLU()))
+        layers.append(nn.Linear(hidden, num_classes))
+        return Network(layers, block_sizes=(*map(len, VGG5_BLOCKS), 2))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with batch norm, added to their input.
+
+    Where stride or channels change, the input passes a 1×1 convolution and batch norm.
+
+    Source: He et al. (2016), arXiv:1512.03385, Figure 2.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(
+            nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(fan_out),
+            nn.ReLU(),
+            nn.Conv2d(fan_out, fan_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(fan_out),
+        )
+        self.around = nn.Sequential()
+        if stride > 1 or fan_in != fan_out:
+            self.around.append(nn.Conv2d(fan_in, fan_out, 1, stride, bias=False))
+            self.around.append(nn.BatchNorm2d(fan_out))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return maps (batch, fan_out, h, w), halved in size where stride is 2."""
+        return torch.relu(self.inside(inputs) + self.around(inputs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet18(Part, slot="model", kind="resnet18"):
+    """ResNet-18 for small images: a 3×3 stem, eight residual blocks, a linear layer.
+
+    These ten are its `layers`, since a residual block is not a chain. It has 11,173,962
+    parameters at 3×32×32 pixels, as the paper's figure 1 counts.
+
+    Source: He et al. (2016), in the form of kuangliu/pytorch-cifar.
+    """
+
+    width: int = 64
+    """Channels of the stem and of the first two blocks."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        return without_memory(lambda: self._network(image_shape, num_classes))
+
+    def _network(self, shape: ImageShape, num_classes: int) -> Network:
+        stem = nn.Conv2d(shape[0], self.width, 3, padding=1, bias=False)
+        layers: list[nn.Module] = [
+            nn.Sequential(stem, nn.BatchNorm2d(self.width), nn.ReLU())
+        ]
+        channels = [self.width * multiple for multiple in (1, 1, 1, 2, 2, 4, 4, 8, 8)]
+        for fan_in, fan_out in itertools.pairwise(channels):
+            stride = 1 if fan_in == fan_out else 2
+            layers.append(ResidualBlock(fan_in, fan_out, stride))
+        top = nn.Linear(channels[-1], num_classes)
+        mean = nn.AdaptiveAvgPool2d(1)
+        return Network([*layers, nn.Sequential(mean, nn.Flatten(), top)])

@@ -1,0 +1,73 @@
+"""How much a trained network needs each layer's training: reset it and see."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from lazyrich_helpers.activity import PERCENTS, top_percents
+from lazyrich_helpers.layout import spans
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.reinit import bind_
+from lazyrich_helpers.train import Trained, count_correct
+
+
+class Criticality(Measure):
+    """Correct test images with one layer at its initial values, all others trained.
+
+    Per layer: `whole` resets all of it, biases included; `active` resets those of its
+    parameters that are among the α % that moved farthest in the whole network, for
+    each α, and `num_reset` says how many these are.
+
+    Source: Zhang, Bengio & Singer (2019), "Are all layers created equal?",
+    arXiv:1902.01996; restricting it to active parameters is ours.
+    """
+
+    name: ClassVar[str] = "criticality"
+    version: ClassVar[int] = 1
+    test_passes: ClassVar[int] = 1 + 5 * (1 + len(PERCENTS))
+    """For a network of five layers."""
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        masks = list(top_percents((trained.final - trained.initial).abs_()))
+        layers = []
+        for index in range(len(trained.network.layers)):
+            own = [span for span in spans(trained.network) if span.layer == index]
+            place = slice(own[0].place.start, own[-1].place.stop)
+            everything = torch.ones_like(masks[0][place])
+            layers.append(
+                {
+                    "layer": index,
+                    "num_parameters": len(everything),
+                    "whole": correct_after_reset(trained, place, everything),
+                    "active": [
+                        correct_after_reset(trained, place, mask[place])
+                        for mask in masks
+                    ],
+                    "num_reset": [int(mask[place].sum()) for mask in masks],
+                }
+            )
+        nothing = slice(0, 0)
+        return {
+            "percents": list(PERCENTS),
+            "num_test": len(trained.data.test),
+            "unchanged": correct_after_reset(trained, nothing, masks[0][nothing]),
+            "layers": layers,
+        }
+
+
+def correct_after_reset(trained: Trained, place: slice, mask: Tensor) -> int:
+    """Return correct test images with the marked parameters of `place` reset.
+
+    Args:
+        trained: Its network is left as it was.
+        place: A stretch of the parameter vector.
+        mask: Which of the stretch's parameters take their initial values, bool.
+    """
+    parameters = trained.final.clone()
+    parameters[place] = torch.where(mask, trained.initial[place], parameters[place])
+    bind_(trained.network, parameters)
+    precision = trained.config.training.precision
+    correct = count_correct(trained.network, trained.data.test, precision)
+    bind_(trained.network, trained.final.clone())
+    return correct

@@ -1,0 +1,107 @@
+"""How unequal the components of a mini-batch gradient are (Figure 1)."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lazyrich_helpers.gradients import batch_gradient
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.reinit import num_active
+from lazyrich_helpers.train import Epoch, Run, Trained
+
+EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100)
+"""After how many epochs to look, where training comes so far."""
+PERCENTS = (0.1, 1.0, 10.0)
+"""Shares of the components, largest first, whose part of the norms is kept."""
+NUM_RANKS = 200
+
+
+class GradientSkew(Measure):
+    """The sorted gradient of one mini-batch, the same one at every look.
+
+    The batch comes from its own stream, and is of the run's batch size. Batch norm
+    works as in training. Values are kept at `ranks`, about 200 on a logarithmic scale
+    from the largest component (1) to the smallest (p).
+
+    Source: Li & Banerjee (2021), Figure 1.
+    """
+
+    name: ClassVar[str] = "gradient_skew"
+    version: ClassVar[int] = 1
+    watches: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._looks: list[dict[str, Any]] = []
+
+    def start(self, run: Run) -> None:
+        """Look at initialization."""
+        self._look(run, 0)
+
+    def after_epoch(self, run: Run, epoch: Epoch) -> None:
+        """Look after the epochs named above."""
+        if epoch.number in EPOCHS:
+            self._look(run, epoch.number)
+
+    def _look(self, run: Run, epoch: int) -> None:
+        stream = generator("gradient-skew", run.config.training.seed)
+        order = torch.randperm(len(run.data.train), generator=stream)
+        batch = order[: run.config.training.batch_size].to(run.data.device)
+        gradient = batch_gradient(run, batch).abs_()
+        self._looks.append({"epoch": epoch} | skew(gradient))
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        size = len(trained.final)
+        return {
+            "num_parameters": size,
+            "percents": list(PERCENTS),
+            "ranks": ranks(size),
+            "looks": self._looks,
+        }
+
+
+def ranks(size: int) -> list[int]:
+    """Return about 200 different ranks from 1 to `size`, evenly on a log scale."""
+    places = np.logspace(0, np.log10(size), NUM_RANKS)
+    return sorted({*np.rint(places).astype(int).clip(1, size).tolist()})
+
+
+def skew(magnitudes: Tensor) -> dict[str, Any]:
+    """Return how unequal non-negative `magnitudes` (p,) are, ready for JSON.
+
+    `values` at `ranks`; `num_zeros`; `elbow`, a rank; `l1` and `l2`, the shares of the
+    sum and of the sum of squares that the largest `PERCENTS` hold (0 if all are zero).
+    """
+    ordered = magnitudes.sort(descending=True).values
+    size = len(ordered)
+    tops = [num_active(percent / 100, size) for percent in PERCENTS]
+    shares = {}
+    for name, powers in (("l1", ordered.double()), ("l2", ordered.double() ** 2)):
+        total = max(float(powers.sum()), float(np.finfo(float).tiny))
+        parts = [float(powers[:top].sum()) / total for top in tops]
+        shares[name] = [float(f"{part:.5g}") for part in parts]
+    chosen = torch.tensor(ranks(size), device=ordered.device) - 1
+    return {
+        "values": [float(f"{value:.4g}") for value in ordered[chosen].tolist()],
+        "num_zeros": size - int(torch.count_nonzero(ordered)),
+        "elbow": elbow(ordered),
+        **shares,
+    }
+
+
+def elbow(ordered: Tensor) -> int:
+    r"""Return the rank at which a descending curve bends most.
+
+    With $x = (r - 1) / (p - 1)$ and $y$ the value as a share of the largest, it is the
+    rank $r$ farthest below the chord from the first to the last point of $(x, y)$; the
+    first such rank. The rule is ours; the paper marks elbows by eye.
+
+    Args:
+        ordered: Shape (p,), non-negative, largest first.
+    """
+    heights = ordered.double() / ordered[0].clamp(min=torch.finfo(ordered.dtype).tiny)
+    chord = torch.linspace(1, 0, len(ordered), device=ordered.device).double()
+    chord = heights[-1] + (heights[0] - heights[-1]) * chord
+    return int((chord - heights).argmax()) + 1

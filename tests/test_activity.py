@@ -1,0 +1,195 @@
+"""Frequencies are those of a plain count that keeps every gradient."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from lazyrich_helpers import activity
+from lazyrich_helpers.activity import PERCENTS, Activity, heat_map, top_percents
+from lazyrich_helpers.gradients import full_gradient
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.layout import spans
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.reinit import movement_order, num_active
+from lazyrich_helpers.train import Epoch, Run, Trained, new_network, train
+from tests import tiny
+
+EPOCH = Epoch(1, 0.5, None, 0.0)
+
+
+def watched(config=tiny.CONFIG, *others):
+    """Return the finished measure, the network, and every epoch's gradient."""
+    data = config.data.load()
+    network = new_network(config, data)
+    run = Run(config, data, network, flat_parameters(network))
+    measure, gradients = Activity(), []
+    measure.start(run)
+    for epoch in train(network, data, config):
+        gradients.append(full_gradient(run))
+        measure.after_epoch(run, epoch)
+    fields = {f.name: getattr(run, f.name) for f in dataclasses.fields(run)}
+    return measure, Trained(**fields, final=flat_parameters(network)), gradients
+
+
+def made(monkeypatch, *gradients, width=3):
+    """Return a measure that saw these gradients of a net of 16 + 10 w + 10 weights."""
+    config = tiny.config(model=ReluNet(width=width, depth=1))
+    data = config.data.load()
+    network = new_network(config, data)
+    initial = flat_parameters(network)
+    trained = Trained(config, data, network, initial, initial.clone())
+    measure = Activity()
+    measure.start(trained)
+    for gradient in gradients:
+        monkeypatch.setattr(
+            activity, "full_gradient", lambda run, g=gradient: g.clone()
+        )
+        measure.after_epoch(trained, EPOCH)
+    return measure, trained
+
+
+def totals(result, definition):
+    """Return the sum over layers, weights and biases, for each α."""
+    sums = np.zeros(len(PERCENTS), int)
+    for layer in result["layers"]:
+        sums += np.array(layer[definition]) + np.array(layer[f"{definition}_biases"])
+    return sums.tolist()
+
+
+def test_the_streamed_counts_are_those_of_all_gradients_kept():
+    measure, trained, gradients = watched()
+    result = measure.result(trained)
+    size = len(trained.final)
+    assert result["num_epochs"] == len(gradients) == 3
+    for place, percent in enumerate(PERCENTS):
+        times = torch.zeros(size, dtype=torch.int64)
+        for gradient in gradients:
+            order = gradient.abs().sort(descending=True, stable=True).indices
+            first = order[: num_active(percent / 100, size)]
+            times[first[gradient[first] != 0]] += 1
+        for span in spans(trained.network):
+            key = "gradient" if span.is_weight else "gradient_biases"
+            layer = result["layers"][span.layer]
+            assert layer[key][place] == times[span.place].sum()
+            if span.is_weight:
+                matrix = times[span.place].view(span.shape).numpy()
+                stored = measure.arrays(trained)[f"alpha_{percent}/layer_{span.layer}"]
+                assert np.array_equal(stored, heat_map(matrix, 3))
+
+
+def test_every_active_parameter_is_counted_once_an_epoch():
+    measure, trained, gradients = watched()
+    size = len(trained.final)
+    alive = [int(torch.count_nonzero(gradient)) for gradient in gradients]
+    expected = [
+        sum(min(num_active(a / 100, size), positive) for positive in alive)
+        for a in PERCENTS
+    ]
+    result = measure.result(trained)
+    assert totals(result, "gradient") == expected
+    zeros = [sum(layer["num_zeros"][t] for layer in result["layers"]) for t in range(3)]
+    assert [size - positive for positive in alive] == zeros
+    assert sum(zeros) > 0  # digits have pixels that are always white
+    assert sum(n["num_weights"] + n["num_biases"] for n in result["layers"]) == size
+
+
+def test_ranking_is_over_the_whole_network(monkeypatch):
+    # 235 parameters: 2, 24 and 71 are active (2.35, 23.5 and 70.5, halves up).
+    gradient = torch.zeros(235)
+    gradient[205:235] = 1 + torch.arange(30)  # all of them weights of the top layer
+    gradient[:50] = -0.5 - torch.arange(50) / 100  # weights of the bottom
+    measure, trained = made(monkeypatch, gradient)
+    bottom, top = measure.result(trained)["layers"]
+    assert (bottom["num_weights"], bottom["num_biases"]) == (192, 3)
+    assert (top["num_weights"], top["num_biases"]) == (30, 10)
+    assert bottom["gradient"] == [0, 0, 41] and bottom["gradient_biases"] == [0, 0, 0]
+    # The last 10 parameters are the biases of the top, and the largest.
+    assert top["gradient"] == [0, 14, 20] and top["gradient_biases"] == [2, 10, 10]
+    assert bottom["num_zeros"] == [145] and top["num_zeros"] == [10]
+
+
+def test_ties_go_to_the_earlier_parameter_and_none_is_counted_too_much(monkeypatch):
+    measure, trained = made(monkeypatch, torch.full((235,), 0.5))
+    bottom, top = measure.result(trained)["layers"]
+    assert bottom["gradient"] == [2, 24, 71] and top["gradient"] == [0, 0, 0]
+
+
+def test_a_zero_gradient_is_never_active(monkeypatch):
+    few = torch.zeros(235)
+    few[[3, 230]] = torch.tensor([1e-30, -2.0])
+    measure, trained = made(monkeypatch, few, torch.zeros(235))
+    result = measure.result(trained)
+    assert totals(result, "gradient") == [2, 2, 2]
+    assert [layer["num_zeros"] for layer in result["layers"]] == [[194, 195], [39, 40]]
+
+
+def test_a_parameter_that_did_not_move_is_never_active(monkeypatch):
+    measure, trained = made(monkeypatch)
+    assert totals(measure.result(trained), "movement") == [0, 0, 0]
+    trained.final[200] += 1
+    assert totals(measure.result(trained), "movement") == [1, 1, 1]
+
+
+def test_the_farthest_movers_are_re_initializations(trained):
+    order = movement_order(trained.initial, trained.final)
+    for percent, mask in zip(
+        PERCENTS, top_percents((trained.final - trained.initial).abs()), strict=True
+    ):
+        first = order[: num_active(percent / 100, len(order))]
+        assert set(mask.nonzero().flatten().tolist()) == set(first.tolist())
+
+
+def test_watching_changes_no_training():
+    _, seen, _ = watched()
+    data = tiny.CONFIG.data.load()
+    network = new_network(tiny.CONFIG, data)
+    list(train(network, data, tiny.CONFIG))
+    assert torch.equal(flat_parameters(network), seen.final)
+
+
+def test_counters_hold_every_epoch(monkeypatch):
+    config = tiny.training(num_epochs=300)
+    data = config.data.load()
+    network = new_network(config, data)
+    run = Run(config, data, network, flat_parameters(network))
+    measure = Activity()
+    measure.start(run)
+    gradient = torch.zeros(len(run.initial))
+    gradient[0] = 1
+    monkeypatch.setattr(activity, "full_gradient", lambda run: gradient.clone())
+    for _ in range(300):
+        measure.after_epoch(run, EPOCH)
+    trained = Trained(config, data, network, run.initial, run.initial)
+    assert measure.result(trained)["layers"][0]["gradient"] == [300, 300, 300]
+    assert measure.arrays(trained)["alpha_1/layer_0"][0, 0] == 255
+
+
+def test_what_saw_no_epoch_has_no_frequencies(trained):
+    result = Activity().result(trained)
+    assert result["num_epochs"] == 0 and totals(result, "gradient") == [0, 0, 0]
+    assert Activity().arrays(trained) == {}
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (128, 128), (300, 129), (1000, 10)])
+def test_a_heat_map_keeps_the_mean(shape):
+    counts = np.random.default_rng(0).integers(0, 100, shape)
+    image = heat_map(counts, 100)
+    height, width = (min(size, 128) for size in shape)
+    assert image.shape == (height, width) and image.dtype == np.uint8
+    if shape == (height, width):
+        assert np.array_equal(image, np.rint(255 * counts / 100))
+    rows = np.diff(np.append(np.arange(height) * shape[0] // height, shape[0]))
+    columns = np.diff(np.append(np.arange(width) * shape[1] // width, shape[1]))
+    assert 0 < rows.min() and rows.max() - rows.min() <= 1
+    mean = (image * np.outer(rows, columns)).sum() / counts.size / 255
+    assert mean == pytest.approx(counts.mean() / 100, abs=0.5 / 255)
+
+
+def test_a_heat_map_by_hand():
+    counts = np.zeros((256, 2), np.uint8)
+    counts[0, 0], counts[3, 1] = 4, 2
+    image = heat_map(counts, 4)  # two rows a pixel, and full frequency is 4
+    assert image.shape == (128, 2)
+    assert image[0, 0] == 128 and image[1, 1] == 64 and image.sum() == 192

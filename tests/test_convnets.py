@@ -1,0 +1,106 @@
+"""Networks have the parameters their sources count, and are their layers in order."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.initialization import XavierNormal, flat_parameters, xavier_std
+from lazyrich_helpers.layout import spans
+from lazyrich_helpers.models import ModelPart
+
+SMALL = {
+    "conv_net": ConvNet(width=3, depth=2),
+    "vgg5": VGG5(width=2),
+    "vgg5 with batch norm": VGG5(width=2, batch_norm=True),
+    "vgg5 as printed": VGG5(width=2, fig13=True),
+    "resnet18": ResNet18(width=2),
+}
+
+
+def built(part, shape=(1, 8, 8)):
+    network = part.build(shape, 10)
+    XavierNormal().initialize_(network, seed=0)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("part", "shape", "count"),
+    [
+        (VGG5(batch_norm=True), (1, 28, 28), 3_646_154),  # the paper's Figure 1
+        (VGG5(), (1, 28, 28), 3_641_290),
+        (VGG5(fig13=True), (1, 28, 28), 1_380_298),
+        (VGG5(fig13=True, batch_norm=True), (1, 28, 28), 1_385_162),
+        (ResNet18(), (3, 32, 32), 11_173_962),  # the paper's Figure 1
+        # 28 → 14 → 7 pixels a side
+        (ConvNet(width=5, depth=2), (1, 28, 28), 50 + 230 + 10 * (5 * 49 + 1)),
+        (ConvNet(width=5, depth=4), (1, 28, 28), 50 + 3 * 230 + 10 * (5 + 1)),
+    ],
+)
+def test_networks_have_as_many_parameters_as_their_source(part, shape, count):
+    network = part.build(shape, 10)
+    assert sum(p.numel() for p in network.parameters()) == count
+
+
+@pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 32, 32), (1, 28, 28)])
+def test_layers_in_order_are_the_network(part, shape):
+    assert isinstance(part, ModelPart)
+    network = built(part, shape).eval()
+    hidden = images = torch.randn(4, *shape)
+    for layer in network.layers:
+        hidden = layer(hidden)
+    assert hidden.shape == (4, 10) and torch.equal(hidden, network(images))
+    assert [i for block in network.blocks for i in block] == [
+        *range(len(network.layers))
+    ]
+    by_layer = [p for layer in network.layers for p in layer.parameters()]
+    assert [id(p) for p in by_layer] == [id(p) for p in network.parameters()]
+
+
+def test_layers_and_blocks_are_as_many_as_said():
+    vgg5, resnet = built(SMALL["vgg5"]), built(SMALL["resnet18"])
+    blocks = [[0, 1], [2, 3], [4, 5, 6], [7, 8, 9], [10, 11]]
+    assert len(vgg5.layers) == 12 and vgg5.blocks == blocks
+    assert len(resnet.layers) == 10 and len(resnet.blocks) == 10
+    assert len(built(SMALL["conv_net"]).layers) == 3
+
+
+def test_a_conv_net_is_its_formula():
+    network = built(SMALL["conv_net"])
+    images = torch.randn(5, 1, 8, 8)
+    first, bias, second, more, top, shift = network.parameters()
+    nn.init.normal_(bias)
+    hidden = F.max_pool2d(F.conv2d(images, first, bias, padding=1).clamp(min=0), 2)
+    hidden = F.max_pool2d(F.conv2d(hidden, second, more, padding=1).clamp(min=0), 2)
+    expected = hidden.flatten(1) @ top.T + shift
+    torch.testing.assert_close(network(images), expected)
+
+
+def test_figure_13_prints_one_by_one_kernels_after_a_blocks_first():
+    kernels = [span.shape[2] for span in spans(built(SMALL["vgg5 as printed"]))[:20:2]]
+    assert kernels == [3, 1, 3, 1, 3, 1, 1, 3, 1, 1]
+    assert {span.shape[2] for span in spans(built(SMALL["vgg5"]))[:20:2]} == {3}
+
+
+@pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)
+def test_batch_norm_starts_as_the_identity_and_kernels_as_xavier_says(part):
+    network = built(part)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            assert bool((module.weight == 1).all()) and not module.bias.any()
+            assert not module.running_mean.any() and not module.num_batches_tracked
+            assert bool((module.running_var == 1).all())
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            assert module.bias is None or not module.bias.any()
+    flat = flat_parameters(network)
+    draws = [
+        flat[span.place] / xavier_std(torch.empty(span.shape))
+        for span in spans(network)
+        if span.is_weight
+    ]
+    draws = torch.cat(draws)
+    # Standard normal: five deviations of the sample variance.
+    assert draws.var().item() == pytest.approx(1, abs=5 * (2 / len(draws)) ** 0.5)
+    assert torch.equal(flat, flat_parameters(built(part)))

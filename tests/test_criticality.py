@@ -1,0 +1,44 @@
+"""Resetting a layer is what a network put together by hand computes."""
+
+import torch
+
+from lazyrich_helpers.activity import PERCENTS
+from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers.layout import spans
+from lazyrich_helpers.reinit import movement_order, num_active
+from lazyrich_helpers.train import count_correct, new_network
+from tests import tiny
+
+
+def correct(trained, parameters):
+    """Return correct test images of a fresh network with these parameters."""
+    network = new_network(tiny.CONFIG, trained.data)
+    torch.nn.utils.vector_to_parameters(parameters, network.parameters())
+    return count_correct(network, trained.data.test, "highest")
+
+
+def test_every_reset_is_that_of_a_network_made_by_hand(trained):
+    result = Criticality().result(trained)
+    assert result["unchanged"] == correct(trained, trained.final)
+    assert result["num_test"] == len(trained.data.test)
+    order = movement_order(trained.initial, trained.final)
+    assert [layer["layer"] for layer in result["layers"]] == [0, 1, 2]
+    for layer in result["layers"]:
+        own = torch.zeros_like(trained.final, dtype=torch.bool)
+        for span in spans(trained.network):
+            own[span.place] = span.layer == layer["layer"]
+        reset = torch.where(own, trained.initial, trained.final)
+        assert layer["whole"] == correct(trained, reset)
+        assert layer["num_parameters"] == own.sum()
+        for place, percent in enumerate(PERCENTS):
+            movers = torch.zeros_like(own)
+            movers[order[: num_active(percent / 100, len(order))]] = True
+            reset = torch.where(own & movers, trained.initial, trained.final)
+            assert layer["active"][place] == correct(trained, reset)
+            assert layer["num_reset"][place] == (own & movers).sum()
+
+
+def test_a_trained_layer_matters(trained):
+    result = Criticality().result(trained)
+    wholes = [layer["whole"] for layer in result["layers"]]
+    assert min(wholes) < result["unchanged"] - 50
