@@ -23,6 +23,7 @@ LEVELS = [
     {"stack"},
     {"measures", "reinit", "movement", "records", "together"},
     {"recipes", "tables", "origin", "progress", "planning"},
+    {"execution"},
     {"batch", "claims", "plots"},
     {"run", "widgets"},
     {"notebook"},
