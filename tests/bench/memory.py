@@ -6,9 +6,11 @@ import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.data import images
+from lazyrich_helpers.config import Part
+from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.execution import execute
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
@@ -18,9 +20,27 @@ from lazyrich_helpers.reinit import Reinit
 from tests.bench.setting import Options, recipe
 
 TITLE = "memory: peak of one run, d = 1, Movement and Reinit at a few fractions"
-NUM_STEPS = 8
+NUM_STEPS = 7
+NUM_TEST = 1000
+"""Test images: one batch of them; more take longer and no more memory."""
 FEW = (0.0, 1e-4, 0.01, 0.5, 1.0)
 """Fractions; more take longer and no more memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Few(Part, slot="data", kind="bench_few"):
+    """The first images of each split."""
+
+    dataset: str
+    num_train: int
+
+    def load(self, device: str = "cpu") -> Dataset:
+        whole = images(self.dataset, train_size=1000).load(device)
+        train, test = (
+            Split(split.images[:num], split.labels[:num])
+            for split, num in ((whole.train, self.num_train), (whole.test, NUM_TEST))
+        )
+        return dataclasses.replace(whole, train=train, test=test)
 
 
 def rows(options: Options) -> list[dict[str, object]]:
@@ -35,9 +55,9 @@ def main(options: Options) -> None:
     width = 100_000 if not options.quick else 16
     runs = recipe(options, width=width, depth=1, num_epochs=1)
     (config,) = runs.configs
-    if not options.quick:
-        size = NUM_STEPS * config.training.batch_size // 10 * 10
-        config = dataclasses.replace(config, data=images("mnist", train_size=size))
+    dataset = "mnist" if not options.quick else "digits"
+    few = Few(dataset=dataset, num_train=NUM_STEPS * config.training.batch_size)
+    config = dataclasses.replace(config, data=few)
     measures: tuple[type[Measure], ...] = (Movement, Reinit)
     runs = dataclasses.replace(runs, configs=(config,), measures=measures)
     progress = Lines()
