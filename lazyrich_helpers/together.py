@@ -38,26 +38,25 @@ def train_together(
     out evenly. Networks do not disturb each other: the sum of their losses is
     minimized, and every parameter is in one of them.
 
-    From the first epoch on, the networks' parameters are views of common tensors:
-    write to them, but do not rebind them, before the generator is exhausted.
+    From the first epoch on, the networks' parameters are views of common tensors: they
+    may be read and written between epochs, but not rebound.
 
     Raises:
         ValueError: If the configs differ by more than the seed, do not update every
             layer at every step, or the networks have buffers.
+        RuntimeError: If a parameter was rebound between two epochs.
     """
     _check(configs)
     first, num = configs[0], len(configs)
     stack = Stack.of(networks)
-    for name, values in stack.parameters.items():
-        values.requires_grad_()
-        for network, row in zip(networks, values.detach(), strict=True):
-            network.get_parameter(name).data = row
+    _bind_(networks, stack)
     optimizer = first.optimizer.build(stack.parameters.values())  # type: ignore[arg-type]
     settings = first.training
     going = [True] * num
     for epoch in range(settings.num_epochs):
         for group in optimizer.param_groups:
             group["lr"] = first.optimizer.lr_at(epoch)
+        _require_bound(networks, stack)
         start = time.perf_counter()
         with arithmetic(settings.precision, data.device):
             losses = _train_epoch(stack, data, configs, optimizer, epoch)
@@ -81,6 +80,24 @@ def _check(configs: Sequence[RunConfig]) -> None:
     require(alike, "configs", "equal but for the seed, at least one", configs)
     every = isinstance(configs[0].updates, Full)
     require(every, "updates", "of the kind full", configs[0].updates)
+
+
+def _bind_(networks: Sequence[Network], stack: Stack) -> None:
+    """Make the networks' parameters views of the stack's: writing moves both."""
+    for name, values in stack.parameters.items():
+        values.requires_grad_()
+        for network, row in zip(networks, values.detach(), strict=True):
+            network.get_parameter(name).data = row
+
+
+def _require_bound(networks: Sequence[Network], stack: Stack) -> None:
+    for name, values in stack.parameters.items():
+        for network, row in zip(networks, values.detach(), strict=True):
+            if network.get_parameter(name).data_ptr() != row.data_ptr():
+                raise RuntimeError(
+                    f"parameter {name} was rebound during training; write to it "
+                    "in place instead."
+                )
 
 
 def _train_epoch(

@@ -146,6 +146,20 @@ def test_measures_see_the_networks_move_without_a_copy():
         assert one.untyped_storage().data_ptr() == two.untyped_storage().data_ptr()
 
 
+def test_what_is_written_between_epochs_is_trained_on_and_rebinding_is_refused():
+    networks = relu_networks(tiny.SEEDS)
+    epochs = train_together(networks, DATA, tiny.SEEDS)
+    next(epochs)
+    with torch.no_grad():
+        next(networks[1].parameters()).fill_(float("nan"))
+    (zero, one, _) = next(epochs)
+    assert math.isfinite(zero.train_loss) and math.isnan(one.train_loss)
+    p = next(networks[0].parameters())
+    p.data = p.data.clone()
+    with pytest.raises(RuntimeError, match=r"layers\.0\.1\.weight was rebound"):
+        next(epochs)
+
+
 def test_seconds_are_shared_out():
     rows = train_together(relu_networks(tiny.SEEDS), DATA, tiny.SEEDS)
     for row in rows:

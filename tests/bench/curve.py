@@ -37,7 +37,8 @@ def _row(options: Options, depth: int) -> dict[str, object]:
 
     ways = {"passes": lambda: seconds(passes), "ours": lambda: seconds(ours)}
     num = min(options.repetitions, 5) if not options.quick else 1
-    found = in_turns(ways, num=num)
+    plain.accuracy(network, data.test)  # warm-up; a whole turn of it would be long
+    found = in_turns(ways, num=num, warm_up=0)
     return {
         "depth": depth,
         "width": width,
