@@ -16,7 +16,8 @@ import ipywidgets
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
-from lazyrich_helpers.batch import complete, load_trained, pick_device, store_for
+from lazyrich_helpers.batch import complete, pick_device, store_for
+from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.progress import Bar, label_without_seed
 from lazyrich_helpers.recipes import Recipe, Results, collect, make_recipe

@@ -1,6 +1,7 @@
-"""How much work a run is, and how long it takes here."""
+"""How much work a run is, how long it takes here, and what is best trained as one."""
 
 import contextlib
+import copy
 import dataclasses
 import functools
 import time
@@ -12,20 +13,40 @@ from torch import Tensor, nn
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.together import train_together, without_seed
 from lazyrich_helpers.train import EVAL_BATCH, count_correct, new_network, train
 
 TRIAL_STEPS = 10
 OVERHEAD = 50_000
 """Multiplications that take about as long as a step's fixed cost on a CPU."""
 MANY = 300_000
-"""From here on a second thread pays."""
+"""Multiplications an image from which on a second thread pays on a CPU, and training
+seeds together does not."""
+MOST_TOGETHER = 20
+"""Runs trained as one. A step of a run with 10 (100) units took 0.73 (0.99) ms alone,
+0.40 (0.75) ms among five and 0.23 (0.61) ms among twenty, on one thread."""
+MOST_TOGETHER_ON_GPU = 100
+PARAMETERS_ON_GPU = 100_000_000
+"""Parameters of all runs trained as one on a GPU; they take 2 GB, with Adam."""
+TRIAL_PAYS = 2000
+"""Steps of a group that are worth a trial of threads."""
+
+
+def num_parameters(config: RunConfig) -> int:
+    """Return how many parameters the run's network has."""
+    return sum(p.numel() for p in _shapes(config).parameters())
+
+
+def multiply_adds(config: RunConfig) -> int:
+    """Return the multiplications of one image's way through the run's network."""
+    return _multiply_adds(without_seed(config))
 
 
 @functools.lru_cache
-def multiply_adds(config: RunConfig) -> int:
-    """Return the multiplications of one image's way through the run's network."""
-    data = config.data.load()
-    network = config.model.build(data.image_shape, data.num_classes).to("meta").eval()
+def _multiply_adds(config: RunConfig) -> int:
+    network = copy.deepcopy(_shapes(config)).eval()
     total = 0
 
     def add(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -38,8 +59,19 @@ def multiply_adds(config: RunConfig) -> int:
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.register_forward_hook(add)
     with torch.no_grad():
-        network(torch.zeros(1, *data.image_shape, device="meta"))
+        network(torch.zeros(1, *config.data.load().image_shape, device="meta"))
     return total
+
+
+def _shapes(config: RunConfig) -> Network:
+    """Return the run's network without numbers."""
+    return _shapes_of(without_seed(config))
+
+
+@functools.lru_cache
+def _shapes_of(config: RunConfig) -> Network:
+    data = config.data.load()
+    return config.model.build(data.image_shape, data.num_classes).to("meta")
 
 
 def work(config: RunConfig) -> float:
@@ -47,20 +79,69 @@ def work(config: RunConfig) -> float:
     return config.training.num_epochs * (multiply_adds(config) + OVERHEAD)
 
 
+def most_together(config: RunConfig, device: str) -> int:
+    """Return how many runs like this one are best trained as one; 1 is alone."""
+    stateful = any(True for _ in _shapes(config).buffers())
+    if stateful or not isinstance(config.updates, Full):
+        return 1
+    if torch.device(device).type == "cpu":
+        convolves = any(isinstance(m, nn.Conv2d) for m in _shapes(config).modules())
+        small = multiply_adds(config) < MANY and not convolves
+        return MOST_TOGETHER if small else 1
+    return max(
+        1, min(MOST_TOGETHER_ON_GPU, PARAMETERS_ON_GPU // num_parameters(config))
+    )
+
+
+def grouped(configs: Sequence[RunConfig], device: str) -> list[list[RunConfig]]:
+    """Return the runs in groups that are best trained as one, in order of their first.
+
+    The runs of a group differ by their seed alone.
+    """
+    alike: dict[RunConfig, list[RunConfig]] = {}
+    for config in configs:
+        alike.setdefault(without_seed(config), []).append(config)
+    groups = []
+    for setting, runs in alike.items():
+        most = most_together(setting, device)
+        groups += [runs[k : k + most] for k in range(0, len(runs), most)]
+    return groups
+
+
 @contextlib.contextmanager
-def suitable_threads(config: RunConfig) -> Iterator[None]:
-    """Inside, use the CPU threads that serve a run best: one for a small network.
+def suitable_threads(config: RunConfig, device: str, num: int = 1) -> Iterator[None]:
+    """Inside, use the CPU threads that serve best: one for a small network.
 
     On two busy cores, nine networks of at most 75,000 parameters took 4.5 s with one
-    thread and 11 to 17 s with two.
+    thread and 11 to 17 s with two. `num` networks trained as one take a third less time
+    with two threads where the cores are idle, and many times more where they are busy:
+    if there is much to train, both are tried.
     """
     before = torch.get_num_threads()
     if multiply_adds(config) < MANY:
         torch.set_num_threads(1)
+        long = num_steps(config) >= TRIAL_PAYS
+        if num > 1 and before > 1 and long and torch.device(device).type == "cpu":
+            torch.set_num_threads(_faster(config, device, num, (1, before)))
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _faster(config: RunConfig, device: str, num: int, threads: Sequence[int]) -> int:
+    """Return which number of threads takes the shorter steps, now."""
+    seconds = {}
+    for count in threads:
+        torch.set_num_threads(count)
+        seconds[count] = _time(without_seed(config), device, num)[0]
+    return min(seconds, key=seconds.__getitem__)
+
+
+def num_steps(config: RunConfig) -> int:
+    """Return how many steps the run's training takes."""
+    num_train, settings = len(config.data.load().train), config.training
+    return -(-num_train // settings.batch_size) * settings.num_epochs
 
 
 def estimate_seconds(
@@ -69,31 +150,40 @@ def estimate_seconds(
     device: str,
     *,
     eval_every: int = 1,
+    num: int = 1,
 ) -> float:
-    """Return the expected seconds of a run on `device`, from a trial of ten steps."""
-    trial = dataclasses.replace(config.training, seed=0, num_epochs=2)
-    with suitable_threads(config):
-        per_step, per_pass = _trial(dataclasses.replace(config, training=trial), device)
-    data, settings = config.data.load(device), config.training
-    steps = -(-len(data.train) // settings.batch_size) * settings.num_epochs
-    passes = settings.num_epochs // eval_every + 1
+    """Return the expected seconds of a run on `device`, from a trial of ten steps.
+
+    Where it is one of `num` trained as one, these are its share of their seconds.
+    """
+    with suitable_threads(config, device, num):
+        per_step, per_pass = _trial(without_seed(config), device, num)
+    passes = config.training.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
     epochs = 1 + sum(measure.epoch_passes for measure in measures)
-    return epochs * steps * per_step + passes * per_pass
+    return epochs * num_steps(config) * per_step + passes * per_pass
 
 
-@functools.lru_cache
-def _trial(config: RunConfig, device: str) -> tuple[float, float]:
-    """Return seconds per training step and per pass over the test images."""
+def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
+    """Return a run's seconds per training step and per pass over the test images."""
+    trial = dataclasses.replace(config.training, num_epochs=2)
+    config = dataclasses.replace(config, training=trial)
     data = config.data.load(device)
     few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])
     test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
     small = Dataset(train_few, data.held_out, test_few, data.digest)
-    network = new_network(config, small)
-    *_, warm = train(network, small, config, eval_every=2)
-    num_steps = -(-len(small.train) // config.training.batch_size)
+    networks = [new_network(config, small) for _ in range(num)]
+    if num > 1:
+        *_, (warm, *_) = train_together(networks, small, [config] * num, eval_every=2)
+    else:
+        *_, warm = train(networks[0], small, config, eval_every=2)
+    assert warm is not None
     start = time.perf_counter()
-    count_correct(network, small.test, config.training.precision)
+    count_correct(networks[0], small.test, config.training.precision)
     per_image = (time.perf_counter() - start) / len(small.test)
+    num_steps = -(-len(small.train) // config.training.batch_size)
     return warm.seconds / num_steps, per_image * len(data.test)
+
+
+_trial = functools.lru_cache(_time)

@@ -17,6 +17,7 @@ from lazyrich_helpers.batch import (
     expected_seconds,
     missing,
     pick_device,
+    planned,
     store_for,
 )
 from lazyrich_helpers.progress import Bar, Lines, duration, label
@@ -122,10 +123,12 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0
-    for config in todo:
-        expected = expected_seconds(config, recipe, device)
+    for group in planned(todo, store, device):
+        expected = expected_seconds(group, recipe, device)
         total += expected
-        print(f"  {config.run_id} {label(config)}: about {duration(expected)}")
+        for config in group:
+            share = duration(expected / len(group))
+            print(f"  {config.run_id} {label(config)}: about {share}")
     print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")
 
 

@@ -13,6 +13,7 @@ from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.schedules import Plan
 
 NUMERICS_VERSION = 1
 EVAL_BATCH = 1000
@@ -101,19 +102,32 @@ def _train_epoch(
     stream = generator("order", settings.seed, epoch)
     order = torch.randperm(len(data.train), generator=stream).to(data.device)
     total = torch.zeros((), device=data.device)  # summed there: one wait per epoch
+    num_layers = len(network.layers)
+    plan = None
     for step, batch in enumerate(order.split(settings.batch_size)):
-        plan = config.updates.plan(epoch, step, len(network.layers), settings.seed)
-        for index, layer in enumerate(network.layers):
-            layer.requires_grad_(index in plan.layers)
-            layer.train(index in plan.layers)  # a resting layer's statistics rest too
-        logits = network(data.train.images[batch])
-        loss = config.objective.loss(logits.float(), data.train.labels[batch])
+        before, plan = plan, config.updates.plan(epoch, step, num_layers, settings.seed)
+        if plan != before:
+            _wake(network, plan)
+        logits = at_least_single(network(data.train.images[batch]))
+        loss = config.objective.loss(logits, data.train.labels[batch])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         total += loss.detach() * len(batch)
     network.requires_grad_(True)
     return total.item() / len(order)
+
+
+def _wake(network: Network, plan: Plan) -> None:
+    """Let the layers of `plan` move, and no others."""
+    for index, layer in enumerate(network.layers):
+        layer.requires_grad_(index in plan.layers)
+        layer.train(index in plan.layers)  # a resting layer's statistics rest too
+
+
+def at_least_single(values: Tensor) -> Tensor:
+    """Return `values` in fp32 where they are in less, such as bf16."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import batch, vision
+from lazyrich_helpers import execution, vision
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.train import Trained, new_network, train
@@ -59,6 +59,7 @@ def no_training(monkeypatch):
         def train(*args, **options):
             raise AssertionError("trained again")
 
-        monkeypatch.setattr(batch, "train", train)
+        monkeypatch.setattr(execution, "train", train)
+        monkeypatch.setattr(execution, "train_together", train)
 
     return forbidden

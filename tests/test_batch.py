@@ -1,11 +1,14 @@
 """A batch loses nothing: not to a failure, a kill, another process, or itself."""
 
+import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from lazyrich_helpers import batch, records
+from lazyrich_helpers import batch, execution, records
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.batch import Summary, pick_device
 from lazyrich_helpers.criticality import Criticality
@@ -13,6 +16,7 @@ from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.reinit import Reinit
 from tests import tiny
@@ -210,25 +214,170 @@ def test_a_net_is_recorded_where_its_weights_cannot_be_kept(store, monkeypatch):
 
 
 def test_a_last_step_that_overflows_is_divergence(store, monkeypatch):
-    plain = batch.train
+    plain = execution.train
 
     def overflows(network, data, config, **options):
         yield from plain(network, data, config, **options)
         with torch.no_grad():
             next(network.parameters())[0, 0] = float("nan")
 
-    monkeypatch.setattr(batch, "train", overflows)
+    monkeypatch.setattr(execution, "train", overflows)
     tiny.finish(store, tiny.CONFIG)
     assert store.read(tiny.CONFIG.run_id).status == "diverged"
 
 
 def test_an_estimate_that_fails_fails_its_run_alone(store, monkeypatch):
     def no_memory(config, *args, **options):
-        if config.training.seed == 1:
+        if config == tiny.APART[1]:
             raise MemoryError("too wide")
         return 0.0
 
     monkeypatch.setattr(batch, "estimate_seconds", no_memory)
-    summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
+    summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
     assert summary.num_trained == 2
     assert list(summary.failed.values()) == ["MemoryError: too wide"]
+
+
+def together(store):
+    """Return how many runs each record says were trained as one with it, by seed."""
+    records = [store.read(config.run_id) for config in tiny.SEEDS]
+    return [record.origin.get("together", 1) for record in records]
+
+
+def test_seeds_are_trained_together_and_recorded_apart(store, tmp_path, monkeypatch):
+    alone = records.Store(tmp_path / "alone", tmp_path / "alone-weights")
+    for config in tiny.SEEDS:
+        tiny.finish(alone, config)
+    monkeypatch.setattr(execution, "train", None)
+    assert tiny.finish(store, *tiny.SEEDS).num_trained == 3
+    assert together(store) == [3, 3, 3] and together(alone) == [1, 1, 1]
+    for config in tiny.SEEDS:
+        one, two = (where.read(config.run_id) for where in (alone, store))
+        assert one.status == two.status == "ok"
+        losses = one.curves.pop("train_loss"), two.curves.pop("train_loss")
+        assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+        for a, b in zip(
+            one.curves["num_correct"], two.curves["num_correct"], strict=True
+        ):
+            assert (a is None) == (b is None) and (a is None or abs(a - b) <= 3)
+        assert one.measures.keys() == two.measures.keys()
+        ends = [where.read_weights(config.run_id) for where in (alone, store)]
+        assert torch.equal(ends[0][0], ends[1][0])
+        assert torch.allclose(ends[0][1], ends[1][1], atol=1e-3)
+        assert 0 < two.times["train"] <= two.times["total"]
+        assert two.origin["weights"] != one.origin["weights"] or losses[0] == losses[1]
+
+
+def test_what_differs_by_more_than_the_seed_is_trained_apart(store, monkeypatch):
+    monkeypatch.setattr(execution, "train_together", None)
+    assert tiny.finish(store, *tiny.APART).num_trained == 3
+    mask = [dataclasses.replace(c, updates=tiny.Mask(mask="101")) for c in tiny.SEEDS]
+    assert tiny.finish(store, *mask).num_trained == 3
+
+
+def test_a_run_that_another_process_holds_is_left_out(store):
+    held = tiny.SEEDS[1]
+    with ThreadPoolExecutor() as pool:
+        with store.lock(held.run_id):
+            batch = pool.submit(tiny.finish, store, *tiny.SEEDS)
+            wait_for(lambda: len(store.ids()) == 2)
+            assert held.run_id not in store.ids() and not batch.done()
+        assert batch.result().num_trained == 3
+    assert together(store) == [2, 1, 2]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def test_every_lock_of_a_group_is_held_while_it_is_trained(store, monkeypatch):
+    plain, seen = execution.train_together, []
+
+    def spy(networks, data, configs, **options):
+        for config in configs:
+            with store.lock(config.run_id, wait=False) as got:
+                seen.append(got)
+        return plain(networks, data, configs, **options)
+
+    monkeypatch.setattr(execution, "train_together", spy)
+    tiny.finish(store, *tiny.SEEDS)
+    assert seen == [False] * 3
+
+
+class Counted(Lines):
+    def begin(self, num_runs, work):
+        super().begin(num_runs, work)
+        Counted.last = self
+
+
+@pytest.mark.parametrize("where", ["training", "measuring"])
+def test_a_group_that_fails_is_tried_one_by_one(store, monkeypatch, where):
+    plain = execution.train
+
+    def fails(network, data, config, **options):
+        if config == tiny.SEEDS[1]:
+            raise RuntimeError("a bad run")
+        return plain(network, data, config, **options)
+
+    def measure(self, trained):
+        if trained.config == tiny.SEEDS[1]:
+            raise RuntimeError("a bad run")
+        return {}
+
+    if where == "training":
+        plain_together = execution.train_together
+
+        def fails_midway(*args, **options):
+            yield next(plain_together(*args, **options))
+            raise RuntimeError("together")
+
+        monkeypatch.setattr(execution, "train_together", fails_midway)
+        monkeypatch.setattr(execution, "train", fails)
+    else:
+        monkeypatch.setattr(Accuracy, "result", measure)
+    monkeypatch.setattr(tiny, "Lines", Counted)
+    summary = tiny.finish(store, *tiny.SEEDS)
+    assert summary.num_trained == 2
+    assert list(summary.failed.values()) == ["RuntimeError: a bad run"]
+    assert together(store) == ([1, 1, 1] if where == "training" else [3, 1, 1])
+    num_done = 2 if where == "training" else 3  # of the bad run, what it did alone
+    assert Counted.last.done == pytest.approx(Counted.last.total * num_done / 3)
+    assert Counted.last.num_done == 3
+
+
+def test_a_group_that_does_not_fit_is_tried_one_by_one(store, monkeypatch):
+    def seconds(config, *args, num=1, **options):
+        return 400.0 if num == 3 else 900.0 if config.training.seed == 0 else 1100.0
+
+    monkeypatch.setattr(batch, "estimate_seconds", seconds)
+    summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
+    assert summary.num_trained == 1 and summary.postponed == tiny.SEEDS[1:]
+    assert store.ids() == [tiny.SEEDS[0].run_id]
+
+
+def test_one_diverged_seed_of_a_group_is_recorded_as_such(store, monkeypatch):
+    plain = execution.new_network
+
+    def broken(config, data):
+        network = plain(config, data)
+        if config == tiny.SEEDS[1]:
+            with torch.no_grad():
+                next(network.parameters()).fill_(float("inf"))
+        return network
+
+    monkeypatch.setattr(execution, "new_network", broken)
+    summary = tiny.finish(store, *tiny.SEEDS)
+    assert (summary.num_trained, summary.num_diverged) == (3, 1)
+    found = [store.read(config.run_id) for config in tiny.SEEDS]
+    assert [record.status for record in found] == ["ok", "diverged", "ok"]
+    assert [len(record.curves["epoch"]) for record in found] == [3, 1, 3]
+    assert together(store) == [3, 3, 3]
+
+
+def test_what_was_begun_is_not_trained_again_with_others(store):
+    tiny.finish(store, tiny.SEEDS[0], measures=(Accuracy,))
+    tiny.finish(store, *tiny.SEEDS)
+    assert together(store) == [1, 2, 2]

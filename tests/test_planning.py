@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import torch
 
 from lazyrich_helpers import planning
 from lazyrich_helpers.activity import Activity
@@ -29,7 +30,7 @@ def test_effort_is_that_of_every_place_a_kernel_visits():
 
 
 def test_an_estimate_is_steps_and_passes(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda config, device: (0.5, 7.0))
+    monkeypatch.setattr(planning, "_trial", lambda config, device, num: (0.5, 7.0))
     config = tiny.training(num_epochs=10)  # 7 steps an epoch, 200 / 32
     assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
     both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
@@ -62,3 +63,40 @@ def test_an_estimate_is_of_the_right_size():
     wide = tiny.config(model=ReluNet(width=1000, depth=3))
     assert small < estimate_seconds(wide, (), "cpu") < 600
     assert estimate_seconds(tiny.CONFIG, (), "cpu") == pytest.approx(small)
+
+
+def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):
+    monkeypatch.setattr(planning, "MOST_TOGETHER", 2)
+    wide = [
+        dataclasses.replace(c, model=ReluNet(width=2000, depth=2)) for c in tiny.SEEDS
+    ]
+    zero, one, two = tiny.SEEDS
+    configs = [zero, wide[0], one, tiny.APART[0], wide[1], two]
+    expected = [[zero, one], [two], [wide[0]], [wide[1]], [tiny.APART[0]]]
+    assert planning.grouped(configs, "cpu") == expected
+
+
+def test_a_gpu_takes_larger_networks_together():
+    def most(width, device, **parts):
+        config = tiny.config(model=ReluNet(width=width, depth=2), **parts)
+        return planning.most_together(config, device)
+
+    assert most(10, "cpu") == planning.MOST_TOGETHER and most(2000, "cpu") == 1
+    assert most(10, "cuda") == planning.MOST_TOGETHER_ON_GPU
+    assert 1 < most(2000, "cuda") < planning.MOST_TOGETHER_ON_GPU
+    assert most(20_000, "cuda") == 1
+    assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
+
+
+@pytest.mark.parametrize(("slow", "chosen"), [(1, 3), (3, 1)])
+def test_a_long_group_uses_the_threads_that_are_faster(monkeypatch, slow, chosen):
+    def time(config, device, num):
+        return (2.0 if torch.get_num_threads() == slow else 1.0), 0.0
+
+    monkeypatch.setattr(planning, "_time", time)
+    torch.set_num_threads(3)
+    long = tiny.training(num_epochs=1000)
+    for config, num, expected in ((long, 5, chosen), (long, 1, 1), (tiny.CONFIG, 5, 1)):
+        with planning.suitable_threads(config, "cpu", num):
+            assert torch.get_num_threads() == expected
+        assert torch.get_num_threads() == 3

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lazyrich_helpers import batch, run
+from lazyrich_helpers import batch, execution, run
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main, parse_duration
 from tests import tiny
@@ -28,15 +28,19 @@ def test_a_stale_record_is_reported_and_done_again(store, monkeypatch, capsys):
 
 @pytest.mark.parametrize("error", [RuntimeError, MemoryError, OSError, ValueError])
 def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error):
-    plain = batch.train
+    plain = execution.train
 
     def fails_once(network, data, config, **options):
         if config.training.seed == 0:
             raise error("out of\nluck")
         return plain(network, data, config, **options)
 
+    def together(networks, data, configs, **options):
+        raise error("out of luck together")
+
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "train", fails_once)
+        patch.setattr(execution, "train", fails_once)
+        patch.setattr(execution, "train_together", together)
         assert main(tiny.TINY) == 1
     out = capsys.readouterr().out
     assert "1 done now, 0 done before, 1 FAILED." in out
@@ -51,7 +55,7 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
 
 
 def test_a_keyboard_interrupt_keeps_what_is_done(store, monkeypatch, capsys):
-    plain, calls = batch.train, []
+    plain, calls = execution.train, []
 
     def interrupted(network, data, config, **options):
         calls.append(config)
@@ -59,8 +63,8 @@ def test_a_keyboard_interrupt_keeps_what_is_done(store, monkeypatch, capsys):
             raise KeyboardInterrupt
         return plain(network, data, config, **options)
 
-    monkeypatch.setattr(batch, "train", interrupted)
-    assert main(tiny.TINY) == 130
+    monkeypatch.setattr(execution, "train", interrupted)
+    assert main([*tiny.TINY, "--widths", "4", "5", "--seeds", "0"]) == 130
     assert "the same command goes on" in capsys.readouterr().out
     assert [store.read(run_id).status for run_id in store.ids()] == ["ok"]
 
@@ -74,12 +78,12 @@ def test_missing_data_stops_the_batch_before_any_work(store, offline, no_trainin
 
 
 def test_a_time_budget_postpones_what_does_not_fit(store, monkeypatch, capsys):
-    seconds = {0: 5.0, 1: 1e9, 2: 5.0}
+    seconds = {1: 1e9, 2: 5.0, 3: 5.0}
     monkeypatch.setattr(
-        batch, "estimate_seconds", lambda c, *_, **__: seconds[c.training.seed]
+        batch, "estimate_seconds", lambda c, *_, **__: seconds[c.training.num_epochs]
     )
-    summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
-    assert summary.num_trained == 2 and summary.postponed == [tiny.SEEDS[1]]
+    summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
+    assert summary.num_trained == 2 and summary.postponed == [tiny.APART[0]]
     assert main([*tiny.TINY, "--time-budget", "1s"]) == 0
     assert "0 done now, 0 done before, 2 left for lack of time" in (
         capsys.readouterr().out
@@ -138,8 +142,9 @@ def test_a_terminal_without_tqdm_is_no_reason_to_stop(monkeypatch):
 
 # Real processes.
 
-SWEEP = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--widths", "32")
-SWEEP += ("--seeds", "0", "1", "2", "3", "4", "5", "--device", "cpu", "--num-epochs")
+SWEEP = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--device", "cpu")
+APART = (*SWEEP, "--widths", "32", "33", "34", "--seeds", "0", "--lrs", "0.1", "0.01")
+TOGETHER = (*SWEEP, "--widths", "32", "--seeds", "0", "1", "2", "3", "4", "5")
 
 
 def wait_for(condition, process):
@@ -149,8 +154,10 @@ def wait_for(condition, process):
         time.sleep(0.005)
 
 
-def test_two_processes_train_each_run_once(store):
-    processes = [tiny.python(*SWEEP, "20") for _ in range(2)]
+@pytest.mark.parametrize("sweep", [APART, TOGETHER], ids=["apart", "together"])
+def test_two_processes_train_each_run_once(store, sweep):
+    words = (*sweep, "--num-epochs", "20")
+    processes = [tiny.python(*words) for _ in range(2)]
     outputs = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     done = [int(re.search(r"(\d+) done now", out)[1]) for out, _ in outputs]
@@ -162,14 +169,14 @@ def test_two_processes_train_each_run_once(store):
 
 
 def test_a_killed_sweep_goes_on_where_it_was(store, capsys):
-    process = tiny.python(*SWEEP, "60")
+    process = tiny.python(*APART, "--num-epochs", "60")
     wait_for(lambda: len(store.ids()) >= 2, process)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
     finished = tiny.contents(store.folder)
     assert process.returncode == -signal.SIGKILL and 2 <= len(finished) < 6
     assert {store.read(run_id).status for run_id in store.ids()} == {"ok"}
-    assert main([*SWEEP[2:], "60"]) == 0
+    assert main([*APART[2:], "--num-epochs", "60"]) == 0
     again = tiny.contents(store.folder)
     assert len(again) == 6 and finished.items() <= again.items()
     expected = f"{6 - len(finished)} done now, {len(finished)} done before."

@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.batch import execute
+from lazyrich_helpers.execution import execute
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
@@ -25,7 +25,8 @@ def records(store):
     progress = Lines()
     progress.begin(2, 1.0)
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    return [execute(c, tiny.recipe(), store, "cpu", progress) for c in configs]
+    each = (execute([c], tiny.recipe(), store, "cpu", progress) for c in configs)
+    return [record for records in each for record in records]
 
 
 def test_one_row_per_run_scenario_and_fraction(records):

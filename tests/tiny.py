@@ -58,7 +58,9 @@ def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:
 
 
 SEEDS = [training(seed=seed) for seed in (0, 1, 2)]
-"""Three runs."""
+"""Three runs that are trained as one."""
+APART = [training(num_epochs=num) for num in (1, 2, 3)]
+"""Three runs that are not."""
 
 
 def finish(

@@ -1,0 +1,201 @@
+"""Executing runs: networks are trained, measured and recorded; several as one."""
+
+import dataclasses
+import math
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from lazyrich_helpers import origin
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.planning import work
+from lazyrich_helpers.progress import Progress, label
+from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.reinit import bind_
+from lazyrich_helpers.together import train_together
+from lazyrich_helpers.train import Epoch, Run, Trained, new_network, train
+
+
+@dataclass(frozen=True, eq=False)
+class _Watched:
+    """A run with those that measure it, and its epochs so far."""
+
+    run: Run
+    measures: list[Measure]
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def config(self) -> RunConfig:
+        return self.run.config
+
+
+def execute(
+    configs: Sequence[RunConfig],
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    progress: Progress,
+) -> Iterator[Record]:
+    """Train one network, or several as one; yield each one's record as it is measured.
+
+    The weights are kept in `store`; the records are the caller's to keep. Seconds that
+    were spent on all are shared out evenly. Where several are interrupted by an error,
+    `progress` is put back for those that were not yielded.
+    """
+    began = time.perf_counter()
+    data = configs[0].data.load(device)
+    where = origin.describe(data)
+    if len(configs) > 1:
+        where["together"] = len(configs)
+    left: list[_Watched] = []
+    try:
+        for config in configs:
+            network = new_network(config, data)
+            run = Run(config, data, network, flat_parameters(network))
+            left.append(_Watched(run, [measure() for measure in recipe.measures]))
+        _train(left, recipe.eval_every, progress)
+        shared = (time.perf_counter() - began) / len(configs)
+        while left:
+            record = _record(left[0], dict(where), store, shared)
+            del left[0]
+            yield record
+    except Exception:
+        if len(configs) > 1:
+            for each in left:
+                done = len(each.epochs) * _work_of_an_epoch(each.config)
+                progress.advance(each.config, 0, -done)
+        raise
+
+
+def _train(group: list[_Watched], eval_every: int, progress: Progress) -> None:
+    """Train every run of the group to its end, under the eyes of its measures."""
+    for each in group:
+        for measure in each.measures:
+            measure.start(each.run)
+    for row in _epochs([each.run for each in group], eval_every):
+        for each, epoch in zip(group, row, strict=True):
+            if epoch is None:
+                continue
+            each.epochs.append(epoch)
+            for measure in each.measures:
+                measure.after_epoch(each.run, epoch)
+            work = _work_of_an_epoch(each.config)
+            progress.advance(each.config, epoch.number, work)
+
+
+def _epochs(runs: list[Run], eval_every: int) -> Iterator[list[Epoch | None]]:
+    data, networks = runs[0].data, [run.network for run in runs]
+    configs = [run.config for run in runs]
+    if len(runs) > 1:
+        yield from train_together(networks, data, configs, eval_every=eval_every)
+    else:
+        for epoch in train(networks[0], data, configs[0], eval_every=eval_every):
+            yield [epoch]
+
+
+def _work_of_an_epoch(config: RunConfig) -> float:
+    return work(config) / config.training.num_epochs
+
+
+def _record(
+    watched: _Watched, where: dict[str, Any], store: Store, shared: float
+) -> Record:
+    """Measure the trained network, keep its weights, and return its record."""
+    began = time.perf_counter()
+    run, epochs = watched.run, watched.epochs
+    final = flat_parameters(run.network)
+    trained = Trained(run.config, run.data, run.network, run.initial, final)
+    finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
+    status = "ok" if finite else "diverged"
+    measured: dict[str, dict[str, Any]] = {}
+    arrays: dict[str, np.ndarray] = {}
+    if status == "ok":
+        where["weights"] = origin.vector_digest(final)
+        measured = {m.name: _result(m, trained) for m in watched.measures}
+        arrays = _arrays(watched.measures, trained)
+        _keep_weights(trained, store)
+    curves = {
+        "epoch": [epoch.number for epoch in epochs],
+        "train_loss": [float(f"{epoch.train_loss:.6g}") for epoch in epochs],
+        "num_correct": [epoch.num_correct for epoch in epochs],
+    }
+    times = {
+        "train": round(sum(epoch.seconds for epoch in epochs), 3),
+        "total": round(shared + time.perf_counter() - began, 3),
+    }
+    return Record(run.config, status, curves, measured, times, where, arrays)
+
+
+def _keep_weights(trained: Trained, store: Store) -> None:
+    try:
+        store.write_weights(trained.config.run_id, trained.initial, trained.final)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as the latter
+        # They only spare a later measurement the training: the record matters more.
+        warnings.warn(
+            f"weights of {label(trained.config)} were not kept ({error}); free some "
+            f"space under {store.weights}.",
+            stacklevel=2,
+        )
+
+
+def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
+    return {"version": measure.version} | measure.result(trained)
+
+
+def _arrays(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
+    """Return all arrays of these measures, each named `measure/array`."""
+    return {
+        f"{measure.name}/{name}": array
+        for measure in measures
+        for name, array in measure.arrays(trained).items()
+    }
+
+
+def measured_again(
+    record: Record | None, recipe: Recipe, store: Store, device: str
+) -> Record | None:
+    """Return a trained run's record with what was missing, from its kept weights.
+
+    None where it must be trained: not done, stale, weights gone or another's, or a
+    measurement that has to watch the epochs.
+    """
+    if record is None or record.status != "ok" or record.stale:
+        return None
+    lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
+    if any(measure.watches for measure in lacking):
+        return None
+    trained = load_trained(record, store, device)
+    if trained is None:
+        return None
+    measures = [measure() for measure in lacking]
+    added = {m.name: _result(m, trained) for m in measures}
+    return dataclasses.replace(
+        record, measures=record.measures | added, arrays=_arrays(measures, trained)
+    )
+
+
+def load_trained(record: Record, store: Store, device: str) -> Trained | None:
+    """Return the network of a record from its kept weights; None where there are none.
+
+    Weights left by another training of this config (elsewhere, earlier) are not its,
+    and with batch norm the weights alone are not the network.
+    """
+    weights = store.read_weights(record.run_id)
+    if weights is None:
+        return None
+    if origin.vector_digest(weights[1]) != record.origin.get("weights"):
+        return None
+    data = record.config.data.load(device)
+    network = new_network(record.config, data)
+    if any(True for _ in network.buffers()):
+        return None
+    initial, final = (vector.to(device) for vector in weights)
+    bind_(network, final.clone())
+    return Trained(record.config, data, network, initial, final)

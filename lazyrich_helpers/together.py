@@ -1,0 +1,134 @@
+"""Many seeds trained as one: each step is one step of a stack of networks."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.data import Dataset
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.stack import Stack
+from lazyrich_helpers.train import Epoch, arithmetic, at_least_single
+
+
+def without_seed(config: RunConfig) -> RunConfig:
+    """Return the config with seed 0: equal for configs that differ only by seed."""
+    training = dataclasses.replace(config.training, seed=0)
+    return dataclasses.replace(config, training=training)
+
+
+def train_together(
+    networks: Sequence[Network],
+    data: Dataset,
+    configs: Sequence[RunConfig],
+    *,
+    eval_every: int = 1,
+) -> Iterator[list[Epoch | None]]:
+    """Train each network in place as `train` would alone, up to rounding.
+
+    After each epoch, yield one `Epoch` per network; None for those whose training has
+    ended, because their loss was no longer finite. The seconds of an epoch are shared
+    out evenly. Networks do not disturb each other: the sum of their losses is
+    minimized, and every parameter is in one of them.
+
+    From the first epoch on, the networks' parameters are views of common tensors: they
+    may be read and written between epochs, but not rebound.
+
+    Raises:
+        ValueError: If the configs differ by more than the seed, do not update every
+            layer at every step, or the networks have buffers.
+        RuntimeError: If a parameter was rebound between two epochs.
+    """
+    _check(configs)
+    first, num = configs[0], len(configs)
+    stack = Stack.of(networks)
+    _bind_(networks, stack)
+    optimizer = first.optimizer.build(stack.parameters.values())  # type: ignore[arg-type]
+    settings = first.training
+    going = [True] * num
+    for epoch in range(settings.num_epochs):
+        for group in optimizer.param_groups:
+            group["lr"] = first.optimizer.lr_at(epoch)
+        _require_bound(networks, stack)
+        start = time.perf_counter()
+        with arithmetic(settings.precision, data.device):
+            losses = _train_epoch(stack, data, configs, optimizer, epoch)
+        share = (time.perf_counter() - start) / num
+        done = epoch + 1
+        due = done % eval_every == 0 or done == settings.num_epochs
+        correct: list[int] | list[None] = [None] * num
+        if due:
+            correct = stack.count_correct(data.test, settings.precision)
+        each = zip(going, losses, correct, strict=True)
+        yield [Epoch(done, loss, n, share) if goes else None for goes, loss, n in each]
+        going = [
+            goes and math.isfinite(x) for goes, x in zip(going, losses, strict=True)
+        ]
+        if not any(going):
+            return
+
+
+def _check(configs: Sequence[RunConfig]) -> None:
+    alike = len({without_seed(config) for config in configs}) == 1
+    require(alike, "configs", "equal but for the seed, at least one", configs)
+    every = isinstance(configs[0].updates, Full)
+    require(every, "updates", "of the kind full", configs[0].updates)
+
+
+def _bind_(networks: Sequence[Network], stack: Stack) -> None:
+    """Make the networks' parameters views of the stack's: writing moves both."""
+    for name, values in stack.parameters.items():
+        values.requires_grad_()
+        for network, row in zip(networks, values.detach(), strict=True):
+            network.get_parameter(name).data = row
+
+
+def _require_bound(networks: Sequence[Network], stack: Stack) -> None:
+    for name, values in stack.parameters.items():
+        for network, row in zip(networks, values.detach(), strict=True):
+            if network.get_parameter(name).data_ptr() != row.data_ptr():
+                raise RuntimeError(
+                    f"parameter {name} was rebound during training; write to it "
+                    "in place instead."
+                )
+
+
+def _train_epoch(
+    stack: Stack,
+    data: Dataset,
+    configs: Sequence[RunConfig],
+    optimizer: torch.optim.Optimizer,
+    epoch: int,
+) -> list[float]:
+    """Take every step of one epoch; return each network's mean training loss."""
+    settings, images = configs[0].training, data.train.images
+    orders = torch.stack([_order(config, len(data.train), epoch) for config in configs])
+    orders = orders.to(data.device)  # (num, n)
+    total = torch.zeros(stack.num, device=data.device)
+    # Filled again at every step: fresh memory would cost as much as the filling.
+    room = images.new_empty(stack.num * settings.batch_size, *images.shape[1:])
+    for batch in orders.split(settings.batch_size, dim=1):
+        inputs = room[: batch.numel()]
+        torch.index_select(images, 0, batch.reshape(-1), out=inputs)
+        logits = stack(inputs.unflatten(0, batch.shape))
+        losses = vmap(configs[0].objective.loss)(
+            at_least_single(logits), data.train.labels[batch]
+        )
+        optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        optimizer.step()
+        total += losses.detach() * batch.shape[1]
+    return [loss / orders.shape[1] for loss in total.tolist()]
+
+
+def _order(config: RunConfig, num_examples: int, epoch: int) -> Tensor:
+    """Return the order in which `train` would show the examples."""
+    stream = generator("order", config.training.seed, epoch)
+    return torch.randperm(num_examples, generator=stream)

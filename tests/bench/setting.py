@@ -1,0 +1,40 @@
+"""The settings that are measured, all on MNIST, and how small they are at `--quick`."""
+
+import dataclasses
+from dataclasses import dataclass
+
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.data import Dataset, Split
+from lazyrich_helpers.recipes import Recipe, make_recipe
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a call of the benchmarks chose."""
+
+    quick: bool = False
+    """Small networks, digits, few repetitions: shows that it runs, measures nothing."""
+    epochs: int = 20
+    """Of the accuracy benchmark."""
+    repetitions: int = 9
+
+
+def recipe(options: Options, *, width: int, depth: int, **choices: object) -> Recipe:
+    """Return a recipe of one setting, at the paper's scale unless quick."""
+    choices = {"seeds": [0], "lrs": [0.001], "precision": "highest"} | choices
+    if options.quick:
+        choices |= {"dataset": "digits", "num_epochs": 1}
+    name = {1: "figure-2", 4: "figure-3"}[depth]
+    return make_recipe(name, "paper", widths=[width], **choices)
+
+
+def config(options: Options, *, width: int, depth: int, **choices: object) -> RunConfig:
+    """Return the first run of `recipe`."""
+    return recipe(options, width=width, depth=depth, **choices).configs[0]
+
+
+def first_steps(data: Dataset, num_steps: int, batch_size: int) -> Dataset:
+    """Return the data with no more training images than `num_steps` need."""
+    num = num_steps * batch_size
+    few = Split(data.train.images[:num], data.train.labels[:num])
+    return dataclasses.replace(data, train=few)
