@@ -25,7 +25,8 @@ def records(store):
     progress.begin(2, 1.0)
     recipe = tiny.recipe(measures=MEASURES)
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    return [execute(c, recipe, store, "cpu", progress) for c in configs]
+    each = (execute([c], recipe, store, "cpu", progress) for c in configs)
+    return [record for records in each for record in records]
 
 
 def test_one_row_per_run_layer_alpha_and_definition(records):
