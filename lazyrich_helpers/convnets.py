@@ -1,7 +1,7 @@
 """Convolutional networks: Conv-Net, VGG-5 and ResNet-18."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -69,8 +69,45 @@ class ConvNet(Part, slot="model", kind="conv_net"):
         )
 
 
-VGG5_BLOCKS = ((1, 1), (2, 2), (4, 4, 4), (4, 4, 4))
-"""Channels of each convolution, in units of the first block's."""
+def vgg(
+    shape: ImageShape,
+    num_classes: int,
+    *,
+    blocks: Sequence[Sequence[int]],
+    hidden: Sequence[int],
+    batch_norm: bool = False,
+    later_kernel: int = 3,
+) -> Network:
+    """Return blocks of convolutions, each block pooled, and a fully connected end.
+
+    Args:
+        shape: Of an image.
+        num_classes: Outputs.
+        blocks: Channels of each convolution, block by block; ReLU after each.
+        hidden: Units of the fully connected layers before the last; ReLU after each.
+        batch_norm: Whether it stands before every ReLU.
+        later_kernel: Side of the kernels after a block's first, which are 3×3.
+    """
+    fan_in, size = shape[0], shape[1]
+    layers: list[nn.Module] = []
+    for block in blocks:
+        for place, fan_out in enumerate(block):
+            kernel = later_kernel if place > 0 else 3
+            convolution = nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
+            norm = [nn.BatchNorm2d(fan_out)] if batch_norm else []
+            pool = pooling(size) if place == len(block) - 1 else []
+            layers.append(nn.Sequential(convolution, *norm, nn.ReLU(), *pool))
+            fan_in = fan_out
+        size = pooled(size)
+    fan_in *= size * size
+    for place, fan_out in enumerate(hidden):
+        norm = [nn.BatchNorm1d(fan_out)] if batch_norm else []
+        flat = [nn.Flatten()] if place == 0 else []
+        linear = nn.Linear(fan_in, fan_out)
+        layers.append(nn.Sequential(*flat, linear, *norm, nn.ReLU()))
+        fan_in = fan_out
+    layers.append(nn.Linear(fan_in, num_classes))
+    return Network(layers, block_sizes=(*map(len, blocks), len(hidden) + 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,27 +133,44 @@ class VGG5(Part, slot="model", kind="vgg5"):
         require(self.width >= 1, "width", "at least 1", self.width)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
-        return without_memory(lambda: self._network(image_shape, num_classes))
+        w = self.width
+        return without_memory(
+            lambda: vgg(
+                image_shape,
+                num_classes,
+                blocks=([w] * 2, [2 * w] * 2, [4 * w] * 3, [4 * w] * 3),
+                hidden=[8 * w],
+                batch_norm=self.batch_norm,
+                later_kernel=1 if self.fig13 else 3,
+            )
+        )
 
-    def _network(self, shape: ImageShape, num_classes: int) -> Network:
-        fan_in, size = shape[0], shape[1]
-        layers: list[nn.Module] = []
-        for block in VGG5_BLOCKS:
-            for place, multiple in enumerate(block):
-                kernel = 1 if self.fig13 and place > 0 else 3
-                fan_out = multiple * self.width
-                convolution = nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
-                norm = [nn.BatchNorm2d(fan_out)] if self.batch_norm else []
-                pool = pooling(size) if place == len(block) - 1 else []
-                layers.append(nn.Sequential(convolution, *norm, nn.ReLU(), *pool))
-                fan_in = fan_out
-            size = pooled(size)
-        hidden = 8 * self.width
-        norm = [nn.BatchNorm1d(hidden)] if self.batch_norm else []
-        linear = nn.Linear(fan_in * size * size, hidden)
-        layers.append(nn.Sequential(nn.Flatten(), linear, *norm, nn.ReLU()))
-        layers.append(nn.Linear(hidden, num_classes))
-        return Network(layers, block_sizes=(*map(len, VGG5_BLOCKS), 2))
+
+@dataclass(frozen=True, kw_only=True)
+class VGG11(Part, slot="model", kind="vgg11"):
+    """VGG-11: eight convolutions in five blocks, each block pooled, then 512, 512.
+
+    Eleven weight layers and, at 3×32×32 pixels, 9,750,922 parameters; no batch norm.
+
+    Source: Li & Banerjee (2021), Figure 13 b; Simonyan & Zisserman (2015).
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        w = self.width
+        return without_memory(
+            lambda: vgg(
+                image_shape,
+                num_classes,
+                blocks=([w], [2 * w], [4 * w] * 2, [8 * w] * 2, [8 * w] * 2),
+                hidden=[8 * w] * 2,
+            )
+        )
 
 
 class ResidualBlock(nn.Module):

@@ -273,7 +273,7 @@ def _conv_net_recipe(name: str, depth: int, budget: str, choices: Any) -> Recipe
         name=name,
         budget=budget,
         configs=network_configs(lambda w: ConvNet(width=w, depth=depth), scale),
-        measures=ACTIVITY,
+        measures=(Accuracy, Movement, Activity, Criticality),
     )
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters, xavier_std
 from lazyrich_helpers.layout import spans
 from lazyrich_helpers.models import ModelPart
@@ -15,6 +15,7 @@ SMALL = {
     "vgg5": VGG5(width=2),
     "vgg5 with batch norm": VGG5(width=2, batch_norm=True),
     "vgg5 as printed": VGG5(width=2, fig13=True),
+    "vgg11": VGG11(width=2),
     "resnet18": ResNet18(width=2),
 }
 
@@ -32,6 +33,7 @@ def built(part, shape=(1, 8, 8)):
         (VGG5(), (1, 28, 28), 3_641_290),
         (VGG5(fig13=True), (1, 28, 28), 1_380_298),
         (VGG5(fig13=True, batch_norm=True), (1, 28, 28), 1_385_162),
+        (VGG11(), (3, 32, 32), 9_750_922),
         (ResNet18(), (3, 32, 32), 11_173_962),  # the paper's Figure 1
         # 28 → 14 → 7 pixels a side
         (ConvNet(width=5, depth=2), (1, 28, 28), 50 + 230 + 10 * (5 * 49 + 1)),

@@ -16,7 +16,7 @@ import torch
 from lazyrich_helpers import data, initialization, train
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters
@@ -43,6 +43,7 @@ NETWORKS = {
     "conv_net": ConvNet(width=3, depth=2),
     "vgg5": VGG5(width=2, batch_norm=True),
     "vgg5_printed": VGG5(width=2, fig13=True),
+    "vgg11": VGG11(width=2),
     "resnet18": ResNet18(width=2),
 }
 KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images}
@@ -266,8 +267,9 @@ def refresh() -> int:
     for component, (numbers, _, _) in COMPONENTS.items():
         path = FOLDER / f"{component}.json"
         there = json.loads(path.read_text())["version"] if path.exists() else None
-        if there == version(component):
-            wrong = verdict(component)
+        wrong = verdict(component) if there == version(component) else ""
+        only_added = wrong == f"{component}: {REFRESH}"  # no number has changed
+        if there == version(component) and not only_added:
             num_refused += bool(wrong)
             print(f"{component}: {wrong or 'unchanged'}")
             continue

@@ -2,8 +2,9 @@
 
 import torch
 
+from lazyrich_helpers.convnets import VGG5
 from lazyrich_helpers.initialization import flat_parameters
-from lazyrich_helpers.layout import spans
+from lazyrich_helpers.layout import architecture, spans
 from lazyrich_helpers.models import ReluNet
 
 
@@ -17,3 +18,21 @@ def test_spans_cut_the_flat_vector_into_its_tensors():
     assert [span.layer for span in found] == [0, 0, 1, 1, 2, 2]
     assert [span.is_weight for span in found] == [True, False] * 3
     assert sum(span.size for span in found) == len(flat)
+
+
+def test_architecture_says_what_each_layer_is_and_gives():
+    network = VGG5(width=2, batch_norm=True).build((1, 28, 28), 10)
+    rows = architecture(network, (1, 28, 28))
+    assert len(rows) == 12
+    assert rows[1] == {
+        "layer": "3×3 conv, 2, batch norm, ReLU, 2×2 max-pool",
+        "output": "2×14×14",
+        "parameters": 2 * (2 * 9 + 1) + 4,
+    }
+    assert rows[-1] == {
+        "layer": "fully connected, 10",
+        "output": "10",
+        "parameters": 10 * (16 + 1),
+    }
+    total = sum(int(row["parameters"]) for row in rows)
+    assert total == sum(p.numel() for p in network.parameters())
