@@ -240,3 +240,21 @@ def test_gamma_slider_shows_another_figure(browser, address):
         third = visible_images(handle)
     assert len(first) == len(second) == len(third) == 1
     assert len({*first, *second, *third}) == 3
+
+
+def test_buttons_change_the_figure_and_leave_the_slider_alone(browser, address):
+    place = f"{address}/book/04_active_parameters.html"
+    with chromium.visit(browser, place) as seen:
+        cell = seen.page.locator(
+            ".cell_output", has=seen.page.locator(".widget-toggle-buttons")
+        ).first
+        handle = cell.locator(".noUi-handle")
+        press(handle, "End")
+        spoken, first = handle.get_attribute("aria-valuetext"), visible_images(handle)
+        cell.locator(".widget-toggle-button", has_text="0.01").first.focus()
+        seen.page.keyboard.press("Enter")
+        seen.page.wait_for_timeout(100)
+        assert visible_images(handle) != first
+        assert len(visible_images(handle)) == 1
+        assert handle.get_attribute("aria-valuetext") == spoken
+        assert seen.errors == []
