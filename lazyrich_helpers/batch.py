@@ -72,10 +72,11 @@ def complete(
     batch = _Batch(recipe, store, device, progress, summary, deadline)
     try:
         for group in _locked(planned(todo, store, device), store):
-            # Another process may have been faster.
+            # Another process may have been faster, with all or a part of it.
             left = [c for c in group if not _is_there(c, recipe, store)]
             summary.num_there += len(group) - len(left)
-            batch.complete(left)
+            for part in planned(left, store, device):
+                batch.complete(part)
     finally:
         progress.end()
     return summary

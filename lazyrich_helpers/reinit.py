@@ -13,7 +13,7 @@ resetting them changes nothing.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -22,6 +22,7 @@ from torch import Tensor
 from lazyrich_helpers.config import require
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
+from lazyrich_helpers.stack import Stack
 from lazyrich_helpers.train import Trained, count_correct
 
 SCENARIOS = ("active", "lazy")
@@ -30,6 +31,10 @@ LOG_FRACTIONS = tuple(10.0 ** (k / 4) for k in range(-20, 1))
 LINEAR_FRACTIONS = tuple(k / 20 for k in range(1, 20))
 FRACTIONS = tuple(sorted({0.0, *LOG_FRACTIONS, *LINEAR_FRACTIONS}))
 """What records hold: enough for a logarithmic and for a linear axis."""
+
+SMALL = 50_000
+"""Parameters up to which all points of a curve are computed as one. On one core, the 42
+points then take 0.14 instead of 0.21 s at 10 units, 0.36 instead of 0.46 at 50."""
 
 
 def movement_order(initial: Tensor, final: Tensor) -> Tensor:
@@ -77,7 +82,8 @@ def reinit_counts(
     """Return the number of correct test images at each of the ascending `fractions`.
 
     Only the parameters between one fraction and the next are written, so that a whole
-    curve costs little more than its forward passes. `order` is `movement_order`'s.
+    curve costs little more than its forward passes; small networks are passed through
+    at all fractions at once. `order` is `movement_order`'s.
     """
     require(scenario in SCENARIOS, "scenario", "active or lazy", scenario)
     ascending = list(fractions) == sorted(fractions)
@@ -86,18 +92,29 @@ def reinit_counts(
     if scenario == "lazy":
         start, other = other, start
     parameters = start.clone()
-    bind_(trained.network, parameters)
+    points = _fill_(parameters, other, order, fractions)
+    network, test = trained.network, trained.data.test
     precision = trained.config.training.precision
-    counts: list[int] = []
+    if fractions and len(order) <= SMALL and not list(network.buffers()):
+        vectors = torch.stack([parameters.clone() for _ in points])
+        return Stack.at(network, vectors).count_correct(test, precision)
+    bind_(network, parameters)
+    counts = [count_correct(network, test, precision) for _ in points]
+    bind_(network, trained.final.clone())
+    return counts
+
+
+def _fill_(
+    parameters: Tensor, other: Tensor, order: Tensor, fractions: Sequence[float]
+) -> Iterator[None]:
+    """Write the entries of `other` that each fraction adds; yield after each."""
     done = 0
     for fraction in fractions:
         end = num_active(fraction, len(order))
         changed = order[done:end]
         parameters[changed] = other[changed]
         done = end
-        counts.append(count_correct(trained.network, trained.data.test, precision))
-    bind_(trained.network, trained.final.clone())
-    return counts
+        yield
 
 
 def bind_(network: Network, parameters: Tensor) -> None:

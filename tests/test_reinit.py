@@ -85,8 +85,16 @@ def order_of(trained):
     return movement_order(trained.initial, trained.final)
 
 
+@pytest.fixture(params=["at once", "streamed"])
+def way(request, monkeypatch):
+    """Both ways to compute a curve."""
+    if request.param == "streamed":
+        monkeypatch.setattr("lazyrich_helpers.reinit.SMALL", 0)
+
+
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_the_streamed_curve_is_the_plain_one(trained, scenario):
+def test_a_curve_is_the_plain_one(trained, scenario):
     plain = []
     for fraction in FRACTIONS:
         vector = reset(trained.initial, trained.final, fraction, scenario)
@@ -97,6 +105,7 @@ def test_the_streamed_curve_is_the_plain_one(trained, scenario):
     assert len(set(plain)) > 10  # a curve, not a constant
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_curve_leaves_the_network_as_found(trained, scenario):
     for fractions in ((), (0.0,), (0.3, 0.6)):
