@@ -28,7 +28,7 @@ LEVELS = [
     {"batch", "claims", "activity_claims", "plots"},
     {"run", "reinit_view", "setup_plots"},
     {"activity_plots", "widgets"},
-    {"live", "pictures"},
+    {"heat_maps", "live", "pictures"},
     {"notebook"},
 ]
 """Each module imports from lower levels only, or from its own without a circle."""
