@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from lazyrich_helpers import heat_maps
+from lazyrich_helpers.activity import PERCENTS, Activity
+from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.recipes import collect
+from tests import tiny
+from tests.test_widgets import image_of
+
+CONFIGS = [
+    tiny.config(
+        model=ReluNet(width=w, depth=2), training=tiny.training(seed=s).training
+    )
+    for w in (6, 12)
+    for s in (0, 1)
+]
+
+
+@pytest.fixture
+def results(store, monkeypatch):
+    monkeypatch.setattr("lazyrich_helpers.heat_maps.store_for", lambda _: store)
+    tiny.finish(store, *CONFIGS, measures=(Activity,))
+    return collect(tiny.recipe(*CONFIGS), store)
+
+
+def test_shapes_are_the_weight_matrices(results, store):
+    assert heat_maps.layer_shapes(results.records[-1]) == [(12, 64), (12, 12), (10, 12)]
+    conv = tiny.config(model=ConvNet(width=3, depth=2))
+    tiny.finish(store, conv, measures=(Activity,))
+    record = store.read(conv.run_id)
+    assert heat_maps.layer_shapes(record) == [(3, 9), (3, 27), (10, 3 * 2 * 2)]
+
+
+def test_maps_are_the_mean_over_seeds_and_agree_with_the_counts(results, store):
+    records = results.records[:2]
+    for alpha, place in zip(PERCENTS, range(3), strict=True):
+        maps = heat_maps.mean_maps(records, store, alpha)
+        assert [m.shape for m in maps] == [(6, 64), (6, 6), (10, 6)]
+        for layer, found in enumerate(maps):
+            counts = [r.measures["activity"]["layers"][layer] for r in records]
+            means = [c["gradient"][place] / (3 * c["num_weights"]) for c in counts]
+            assert found.mean() == pytest.approx(np.mean(means), abs=2 / 255)
+
+
+def test_slider_has_a_position_per_width_and_a_button_per_alpha(results):
+    buttons, control, chosen = heat_maps.heat_map_slider(results).children
+    assert [label for label, _ in buttons.options] == ["1 %", "10 %", "30 %"]
+    assert [label for label, _ in control.options] == ["6", "12"]
+    assert len(chosen.children) == 3
+    alt = image_of(chosen.children[0].children[1])["alt"] or ""
+    assert alt.startswith("Heat maps of width 12, α = 1 %: weights are active in ")
+    assert alt.count(",") == 4
+
+
+def test_records_without_maps_are_a_sentence(results, store):
+    for path in store.folder.glob("*.npz"):
+        path.unlink()
+    assert heat_maps.heat_map_slider(results).value == "Not run yet."
