@@ -60,7 +60,7 @@ def draw_picture() -> None:
 
     tables = {}
     for lr in (0.1, 0.001):
-        found = recorded("figure-2", widths=[10, 100, 1000], lrs=[lr])
+        found = recorded("figure-2", widths=[10, 100, 1000, 5000], lrs=[lr])
         tables[f"learning rate {lr:g}"] = reinit_table(found.records)
     fig = plots.reinit_grid(tables, scale="log")
     fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
