@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.plots import over_seeds
+from lazyrich_helpers.plots import draw_band, over_seeds
 from lazyrich_helpers.reinit_view import DPI
 from lazyrich_helpers.tables import one_setting
 
@@ -69,8 +69,7 @@ def frequency_lines(table: pd.DataFrame) -> Figure:
             color = layer_color(layer, len(layers))
             label = layer_name(layer, len(layers))
             ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
-            low, high = curve["mean"] - curve.error, curve["mean"] + curve.error
-            ax.fill_between(curve.index, low, high, color=color, alpha=0.25)
+            draw_band(ax, curve, color)
         ax.axhline(alpha, color="0.5", linewidth=0.8, linestyle=":")
         ax.set_xscale("log")
         ax.set_yscale("symlog", linthresh=alpha / 10)
@@ -179,6 +178,27 @@ def criticality_bars(table: pd.DataFrame, ax: Axes, *, alpha: int) -> None:
     ax.set_xlabel("layer that is reset")
     ax.set_ylabel("accuracy lost (points)")
     ax.legend(frameon=False)
+
+
+def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw accuracy lost by resetting a whole layer, over width: a line per layer.
+
+    Args:
+        table: From `activity_tables.criticality_table`.
+        ax: Where to draw.
+    """
+    one_setting(table)
+    layers = sorted(table.layer.unique())
+    whole = table.loc[table.alpha.isna()].assign(accuracy=table.lost)
+    for layer in layers:
+        curve = over_seeds(whole.loc[whole.layer == layer], "width")
+        color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
+        ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
+        draw_band(ax, curve, color)
+    ax.set_xscale("log")
+    ax.set_xlabel("width w")
+    ax.set_ylabel("accuracy lost (points)")
+    ax.legend(frameon=False, title="layer", fontsize="small")
 
 
 def sorted_gradients(tables: Mapping[str, pd.DataFrame]) -> Figure:

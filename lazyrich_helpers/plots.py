@@ -34,6 +34,12 @@ def over_seeds(table: pd.DataFrame, by: str) -> pd.DataFrame:
     return (100 * summary).assign(n=grouped.count())
 
 
+def draw_band(ax: Axes, summary: pd.DataFrame, color: tuple[float, ...]) -> None:
+    """Shade one standard error on both sides of the means of `over_seeds`."""
+    low, high = summary["mean"] - summary.error, summary["mean"] + summary.error
+    ax.fill_between(summary.index, low, high, color=color, alpha=0.25, linewidth=0)
+
+
 def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -> None:
     """Draw accuracy over the re-initialized share, a line and band per width.
 
@@ -50,11 +56,10 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
     widths = sorted(chosen.width.unique())
     for width in widths:
         curve = over_seeds(chosen.loc[chosen.width == width], "fraction")
-        percent = 100 * curve.index.to_numpy()
+        curve.index = 100 * curve.index  # percent
         color = width_color(width, widths)
-        ax.plot(percent, curve["mean"], color=color, label=f"w = {width:,}")
-        low, high = curve["mean"] - curve.error, curve["mean"] + curve.error
-        ax.fill_between(percent, low, high, color=color, alpha=0.25, linewidth=0)
+        ax.plot(curve["mean"], color=color, label=f"w = {width:,}")
+        draw_band(ax, curve, color)
     ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance, ten classes
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lazyrich_helpers.initialization import xavier_std
-from lazyrich_helpers.plots import over_seeds, width_color
+from lazyrich_helpers.plots import draw_band, over_seeds, width_color
 from lazyrich_helpers.tables import one_setting
 
 NUM_BINS = 60
@@ -61,10 +61,10 @@ def training_curves(table: pd.DataFrame) -> Figure:
         color = width_color(width, widths)
         loss = rows.groupby("epoch").train_loss.agg(mean="mean", error="sem")
         upper.plot(loss["mean"], color=color, label=f"w = {width:,}")
-        _band(upper, loss, color)
+        draw_band(upper, loss, color)
         accuracy = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
         lower.plot(accuracy["mean"], color=color)
-        _band(lower, accuracy, color)
+        draw_band(lower, accuracy, color)
     upper.set_yscale("log")
     upper.set_ylabel("training loss (nats per image)")
     upper.legend(frameon=False)
@@ -97,7 +97,7 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
             color = width_color(width, widths)
             label = f"w = {width:,}"
             ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
-            _band(ax, curve, color)
+            draw_band(ax, curve, color)
         ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
         ax.axvline(best[depth], color="tab:orange", linestyle=":")
         ax.set_xscale("log")
@@ -107,8 +107,3 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
     axes[0, 0].legend(frameon=False, loc="lower left")
     axes[-1, 0].set_xlabel("learning rate of Adam")
     return fig
-
-
-def _band(ax: Axes, summary: pd.DataFrame, color: tuple[float, ...]) -> None:
-    low, high = summary["mean"] - summary.error, summary["mean"] + summary.error
-    ax.fill_between(summary.index, low, high, color=color, alpha=0.25, linewidth=0)

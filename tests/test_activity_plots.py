@@ -65,6 +65,24 @@ def test_criticality_shows_the_whole_layer_and_its_active_part():
     plt.close(fig)
 
 
+def test_lost_accuracy_has_a_line_per_layer_over_width():
+    rows = [
+        (width, layer, alpha, seed, lost * (1 + layer))
+        for width in (10, 100)
+        for seed in (0, 1)
+        for layer in (0, 1)
+        for alpha, lost in ((float("nan"), 0.3), (1, 0.1))
+    ]
+    table = pd.DataFrame(rows, columns=["width", "layer", "alpha", "seed", "lost"])
+    fig, ax = plt.subplots()
+    activity_plots.criticality_lines(table, ax)
+    assert [list(line.get_ydata()) for line in ax.lines] == [
+        pytest.approx([30, 30]),
+        pytest.approx([60, 60]),
+    ]
+    plt.close(fig)
+
+
 def test_sorted_gradients_are_relative_to_the_largest():
     rows = [
         (epoch, rank, 10.0 / rank if rank < 100 else 0.0, 1000)
