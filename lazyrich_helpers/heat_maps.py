@@ -63,7 +63,8 @@ def heat_map_slider(results: Results) -> ipywidgets.VBox | ipywidgets.HTML:
                 rows[f"{alpha} %"].append(frame)
     if not all(rows.values()):
         return ipywidgets.HTML("Not run yet.")
-    return slider("width w", rows, choice="α")
+    widest = len(rows[f"{PERCENTS[0]} %"]) - 1
+    return slider("width w", rows, choice="α", start=widest)
 
 
 def _frame(

@@ -391,9 +391,9 @@ class Results:
 
     recipe: Recipe
     records: tuple[Record, ...]
-    """Runs that came to a result, in the recipe's order."""
+    """Runs that came to a result and were measured, in the recipe's order."""
     missing: tuple[RunConfig, ...]
-    """Runs that are not there, or that failed."""
+    """Runs that are not there, that failed, or that lack one of the measurements."""
 
 
 def collect(recipe: Recipe, store: Store) -> Results:
@@ -401,11 +401,17 @@ def collect(recipe: Recipe, store: Store) -> Results:
     records, missing = [], []
     for config in recipe.configs:
         record = store.read(config.run_id)
-        if record is not None and record.done:
+        if record is not None and _shows(record, recipe.measures):
             records.append(record)
         else:
             missing.append(config)
     return Results(recipe, tuple(records), tuple(missing))
+
+
+def _shows(record: Record, measures: Sequence[type[Measure]]) -> bool:
+    """Return whether a record has something to show of each of the measures."""
+    measured = all(measure.name in record.measures for measure in measures)
+    return record.status == "diverged" or (record.status == "ok" and measured)
 
 
 def is_complete(record: Record | None, measures: Sequence[type[Measure]]) -> bool:

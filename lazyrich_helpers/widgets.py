@@ -27,7 +27,11 @@ class Frame:
 
 
 def slider(
-    description: str, rows: Mapping[str, Sequence[Frame]], *, choice: str = ""
+    description: str,
+    rows: Mapping[str, Sequence[Frame]],
+    *,
+    choice: str = "",
+    start: int = 0,
 ) -> ipywidgets.VBox:
     """Return a slider over pictures drawn beforehand; it also works in a built page.
 
@@ -38,19 +42,20 @@ def slider(
         rows: Name → frames, the same positions in each. More than one row puts buttons
             above the slider; its position stays when another row is chosen.
         choice: The buttons' label.
+        start: Position that is shown first.
     """
     shared = ipywidgets.Layout()  # one for all: each costs space in the page
     stacks = [
         ipywidgets.Stack(
             [ipywidgets.HTML(picture(f.image, f.alt), layout=shared) for f in frames],
-            selected_index=0,
+            selected_index=start,
         )
         for frames in rows.values()
     ]
     positions = [frame.label for frame in next(iter(rows.values()))]
     control = ipywidgets.SelectionSlider(
         options=[(label, i) for i, label in enumerate(positions)],
-        index=0,
+        index=start,
         description=description,
         layout=CONTROL,
     )

@@ -22,7 +22,7 @@ CONFIGS = [
 def results(store, monkeypatch):
     monkeypatch.setattr("lazyrich_helpers.heat_maps.store_for", lambda _: store)
     tiny.finish(store, *CONFIGS, measures=(Activity,))
-    return collect(tiny.recipe(*CONFIGS), store)
+    return collect(tiny.recipe(*CONFIGS, measures=(Activity,)), store)
 
 
 def test_shapes_are_the_weight_matrices(results, store):

@@ -6,6 +6,7 @@ import pytest
 
 from lazyrich_helpers import train
 from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.recipes import (
     BUDGETS,
     RECIPES,
@@ -97,9 +98,19 @@ def test_collecting_reads_and_never_trains(store, monkeypatch):
     configs = [tiny.training(seed=seed) for seed in range(4)]
     for config, status in zip(configs, ("ok", "failed: why", "diverged"), strict=False):
         store.write(dataclasses.replace(DONE, config=config, status=status))
-    results = collect(tiny.recipe(*configs), store)
+    results = collect(tiny.recipe(*configs, measures=()), store)
     assert [record.config for record in results.records] == [configs[0], configs[2]]
     assert list(results.missing) == [configs[1], configs[3]]
+
+
+def test_what_was_measured_for_another_figure_is_missing_here(store):
+    """It would be counted under a figure that does not show it."""
+    measured = dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})
+    store.write(measured)
+    plain = collect(tiny.recipe(DONE.config, measures=(Accuracy,)), store)
+    assert [record.config for record in plain.records] == [DONE.config]
+    more = collect(tiny.recipe(DONE.config, measures=(Accuracy, Movement)), store)
+    assert not more.records and list(more.missing) == [DONE.config]
 
 
 def test_what_is_complete():

@@ -93,6 +93,12 @@ def test_one_row_needs_no_buttons():
     ]
 
 
+def test_a_slider_can_start_anywhere():
+    frames = [frame("a", "red"), frame("b", "blue")]
+    control, stack = widgets.slider("x", {"only": frames}, start=1).children
+    assert control.index == stack.selected_index == 1
+
+
 def test_alt_text_is_escaped():
     text = widgets.picture(Image.new("RGB", (4, 4)), 'less "than" <b>')
     assert image_of(ipywidgets.HTML(text))["alt"] == 'less "than" <b>'
