@@ -70,20 +70,18 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
 
 def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, scenario and fraction, with `accuracy` in 0 to 1."""
-    frames = []
+    rows = []
     for record in records:
         measured = record.measures.get(Reinit.name)
         if measured is None:
             continue
+        columns, num_test = record.columns(), measured["num_test"]
         for scenario in SCENARIOS:
-            rows = pd.DataFrame({"fraction": measured["fractions"]})
-            rows["accuracy"] = [n / measured["num_test"] for n in measured[scenario]]
-            own = {"scenario": scenario, "num_test": measured["num_test"]}
-            frames.append(rows.assign(**record.columns(), **own))
-    if not frames:
-        names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
-        return pd.DataFrame(columns=names)
-    return pd.concat(frames, ignore_index=True)
+            own = columns | {"scenario": scenario, "num_test": num_test}
+            curve = zip(measured["fractions"], measured[scenario], strict=True)
+            rows += [own | {"fraction": f, "accuracy": n / num_test} for f, n in curve]
+    names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
+    return pd.DataFrame(rows, columns=None if rows else names)
 
 
 def one_setting(table: pd.DataFrame) -> None:
@@ -100,31 +98,23 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
     standard deviations), `share` of the layer's `num_weights` in the bin, and
     `unmoved`, the share of them that did not move at all.
     """
-    frames = []
+    rows = []
     for record in records:
         measured = record.measures.get(Movement.name)
         if measured is None:
             continue
+        columns = record.columns()
         low, high = measured["histogram_decades"]
         for layer in measured["layers"]:
-            counts = np.array(layer["histogram"])
-            edges = np.linspace(low, high, len(counts) + 1)
+            edges = np.linspace(low, high, len(layer["histogram"]) + 1)
             centres = 10 ** ((edges[:-1] + edges[1:]) / 2)
-            share = counts / layer["num_weights"]
-            rows = pd.DataFrame({"movement": centres, "share": share})
-            unmoved = layer["num_unmoved"] / layer["num_weights"]
-            own = {
-                "layer": layer["layer"],
-                "num_weights": layer["num_weights"],
-                "unmoved": unmoved,
-            }
-            frames.append(rows.assign(**record.columns(), **own))
+            size = layer["num_weights"]
+            own = {"layer": layer["layer"], "num_weights": size}
+            own |= columns | {"unmoved": layer["num_unmoved"] / size}
+            bins = zip(centres.tolist(), layer["histogram"], strict=True)
+            rows += [own | {"movement": x, "share": n / size} for x, n in bins]
     names = ["movement", "share", "layer", "unmoved", "width", "lr", "seed"]
-    return (
-        pd.concat(frames, ignore_index=True)
-        if frames
-        else pd.DataFrame([], None, names)
-    )
+    return pd.DataFrame(rows, columns=None if rows else names)
 
 
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:
