@@ -203,6 +203,7 @@ def _wider_rises_more(table: pd.DataFrame) -> tuple[bool | None, str]:
         for width, rise in zip(widths, rises, strict=True)
     )
     more = above(rises[-1] - rises[0], 2.0) if len(rises) > 1 else None
+    more = everywhere([above(rises[-1], 0.0), more])  # first it has to rise at all
     numbers = f"points gained from the worst γ in 1 to 30 % to 100 %: {listed}"
     return more, f"{numbers} ({num_seeds(table)})."
 

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 import ipywidgets
 import numpy as np
+import pandas as pd
 
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.activity_plots import heat_map_image
 from lazyrich_helpers.batch import store_for
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.tables import one_setting
 from lazyrich_helpers.widgets import Frame, slider
 
 FRAME_HEIGHT = 1.75
@@ -46,11 +48,18 @@ def mean_maps(records: Sequence[Record], store: Store, alpha: int) -> list[np.nd
     return [np.mean(layer, axis=0) for layer in zip(*found, strict=True)]
 
 
-def heat_map_slider(results: Results) -> ipywidgets.VBox | ipywidgets.HTML:
-    """Return a slider over widths, with buttons for α, over `heat_map_image`."""
+def heat_map_slider(
+    results: Results, *, lr: float | None = None
+) -> ipywidgets.VBox | ipywidgets.HTML:
+    """Return a slider over widths, with buttons for α, over `heat_map_image`.
+
+    `lr` chooses one of several learning rates: they are not averaged.
+    """
+    chosen = [r for r in results.records if lr in (None, r.columns()["lr"])]
+    one_setting(pd.DataFrame([record.columns() for record in chosen]))
     store = store_for(results.recipe.budget)
     by_width: dict[int, list[Record]] = {}
-    for record in results.records:
+    for record in chosen:
         if Activity.name in record.measures:
             by_width.setdefault(record.columns()["width"], []).append(record)
     rows: dict[str, list[Frame]] = {f"{alpha} %": [] for alpha in PERCENTS}

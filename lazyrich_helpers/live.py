@@ -33,7 +33,10 @@ class Resettable:
         self.order = movement_order(trained.initial, trained.final)
 
     def accuracy(self, scenario: str, fraction: float, num_test: int) -> float:
-        """Return the accuracy, 0 to 1, on the first `num_test` test images."""
+        """Return the accuracy, 0 to 1, on the first `num_test` test images.
+
+        The network is left re-initialized.
+        """
         trained, test = self.trained, self.trained.data.test
         parameters = reinitialized(
             trained.initial,
@@ -52,7 +55,7 @@ class ReinitExplorer(ipywidgets.VBox):
     """Sliders for γ and ε over trained networks, with their learning rate and width.
 
     While a slider moves, one network of the chosen width is evaluated on the first
-    `PREVIEW_IMAGES` test images; when it rests, all networks on all of them.
+    `PREVIEW_IMAGES` test images; when it rests, all of the learning rate on all images.
     """
 
     def __init__(self, networks: Sequence[Trained], table: pd.DataFrame) -> None:
@@ -103,7 +106,7 @@ class ReinitExplorer(ipywidgets.VBox):
         """Show the moved share at once, for one network; the rest when it rests."""
         lr, width = self._chosen
         one = self._nets.get((lr, width), [])[:1]
-        self._evaluate(scenario, {width: one}, PREVIEW_IMAGES)
+        self._evaluate(scenario, {width: one} if one else {}, PREVIEW_IMAGES)
         self._show()
         if self._resting is not None:
             self._resting.cancel()
@@ -133,7 +136,9 @@ class ReinitExplorer(ipywidgets.VBox):
         self, scenario: str, nets: dict[int, list[Resettable]], most: int | None
     ) -> None:
         fraction = self.shares[scenario].value / 100
-        nets = {width: found for width, found in nets.items() if found}
+        if not nets:  # this learning rate lacks the width: it diverged there
+            self._picks[scenario] = Pick(fraction, {}, "no network of this width")
+            return
         some = next(iter(nets.values()))[0]
         num_test = min(most or len(some.trained.data.test), len(some.trained.data.test))
         accuracies = {

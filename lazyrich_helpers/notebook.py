@@ -19,12 +19,13 @@ from IPython.display import HTML, Code
 from lazyrich_helpers.batch import complete, pick_device, store_for
 from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.live import ReinitExplorer
+from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.progress import Bar, label_without_seed
 from lazyrich_helpers.recipes import Recipe, Results, collect, make_recipe
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.train import Trained
-from lazyrich_helpers.widgets import reinit_slider
+from lazyrich_helpers.widgets import reinit_slider, slider
 
 T = TypeVar("T")
 
@@ -144,6 +145,18 @@ def explore(results: Results, *, device: str) -> ipywidgets.Widget:
     if os.environ.get("LAZYRICH_PAGE") == "static" or not networks:
         return reinit_slider(table)
     return ReinitExplorer(networks, table)
+
+
+def first_layer(results: Results) -> ipywidgets.Widget:
+    """Return the γ slider over the first layer's weights, of the widest network.
+
+    Weights are not part of a record: where they were not kept, it says so.
+    """
+    networks = trained_networks(results, device="cpu")
+    if not networks:
+        return ipywidgets.HTML("The weights of these networks are not kept here.")
+    widest = max(networks, key=lambda trained: trained.config.columns()["width"])
+    return slider("γ", {"": weight_frames(widest)})
 
 
 def origin_line(*results: Results) -> HTML:

@@ -224,7 +224,7 @@ FIGURE_5 = {
         dataset="digits",
         widths=(10, 100, 500),
         seeds=(0,),
-        lrs=(0.001,),
+        lrs=(0.01,),
         num_epochs=20,
     ),
     "paper": Scale(

@@ -15,8 +15,8 @@ from lazyrich_helpers.reinit import SCENARIOS, Reinit
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run: config, final `train_loss`, accuracies from 0 to 1.
 
-    `held_out_accuracy` is on training images outside the subset, and NaN where it was
-    not measured or the data set has none left.
+    `held_out_accuracy` is on training images outside the subset: 0 for a run that
+    diverged, NaN where it was not measured or the data set has none left.
     """
     rows = []
     for record in records:
@@ -29,6 +29,8 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
         row["held_out_accuracy"] = (
             measured["num_correct"] / measured["num"] if measured["num"] else np.nan
         )
+        if record.status == "diverged":  # else the seeds that survived would decide
+            row["held_out_accuracy"] = 0.0
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -5,6 +5,7 @@ from lazyrich_helpers import heat_maps
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.recipes import collect
 from tests import tiny
 from tests.test_widgets import image_of
@@ -58,3 +59,13 @@ def test_records_without_maps_are_a_sentence(results, store):
     for path in store.folder.glob("*.npz"):
         path.unlink()
     assert heat_maps.heat_map_slider(results).value == "Not run yet."
+
+
+def test_learning_rates_are_not_averaged(results, store):
+    other = tiny.config(model=ReluNet(width=6, depth=2), optimizer=Adam(lr=0.001))
+    tiny.finish(store, other, measures=(Activity,))
+    both = collect(tiny.recipe(*CONFIGS, other, measures=(Activity,)), store)
+    with pytest.raises(ValueError, match="lr must be one value"):
+        heat_maps.heat_map_slider(both)
+    _, control, _ = heat_maps.heat_map_slider(both, lr=0.001).children
+    assert [label for label, _ in control.options] == ["6"]

@@ -8,7 +8,7 @@ from ipywidgets import ToggleButtons
 from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.notebook import explore, trained_networks
+from lazyrich_helpers.notebook import explore, first_layer, trained_networks
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.recipes import collect
 from lazyrich_helpers.reinit import FRACTIONS, movement_order, reinit_counts
@@ -113,4 +113,31 @@ def test_without_weights_the_records_still_show(monkeypatch, results, store):
     for path in store.weights.iterdir():
         path.unlink()
     assert trained_networks(results, device="cpu") == []
+    assert "not kept here" in first_layer(results).value
     assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
+
+
+def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
+    """Its networks diverged, say; the sliders go on."""
+    runs = [
+        tiny.CONFIG,
+        tiny.config(optimizer=Adam(lr=0.001), model=ReluNet(width=6, depth=2)),
+    ]
+    tiny.finish(store, *runs)
+    records = collect(tiny.recipe(*runs), store).records
+    nets = [load_trained(record, store, "cpu") for record in records]
+    explorer = ReinitExplorer(nets, reinit_table(records))
+    assert explorer.lr.value == 0.03
+
+    async def move() -> str:
+        explorer.width.value = 6
+        explorer.shares["active"].value = 20.0
+        return explorer._picks["active"].note
+
+    assert asyncio.run(move()) == "no network of this width"
+
+
+def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
+    monkeypatch.setattr("lazyrich_helpers.notebook.store_for", lambda _: store)
+    control, stack = first_layer(results).children
+    assert len(control.options) == len(stack.children) == 10
