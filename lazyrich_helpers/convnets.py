@@ -19,9 +19,24 @@ def pooled(size: int) -> int:
     return max(size // 2, 1)
 
 
-def pooling(size: int) -> list[nn.Module]:
-    """Return the 2×2 max-pooling of a map with side `size`: none at one pixel."""
-    return [nn.MaxPool2d(2)] if size > 1 else []
+def rectified(size: int, *, pool: bool = True) -> list[nn.Module]:
+    """Return a ReLU and 2×2 max-pooling for maps of side `size`: none at one pixel.
+
+    The ReLU comes second, on a quarter of the values. Both orders give the same outputs
+    and the same gradients, bit for bit: ReLU is monotone, and maps 0 and less to 0.
+    """
+    return [nn.MaxPool2d(2), nn.ReLU()] if pool and size > 1 else [nn.ReLU()]
+
+
+class ChannelsLast(nn.Module):
+    """Images with a pixel's channels side by side in memory; no value changes.
+
+    On a CPU convolution and pooling are then about twice as fast, forward and backward.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the images (batch, channels, height, width)."""
+        return images.to(memory_format=torch.channels_last)
 
 
 def without_memory(build: Callable[[], Network]) -> Network:
@@ -44,7 +59,8 @@ def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Net
     layers: list[nn.Module] = []
     for fan_in in [channels] + [width] * (depth - 1):
         convolution = nn.Conv2d(fan_in, width, kernel_size=3, padding=1)
-        layers.append(nn.Sequential(convolution, nn.ReLU(), *pooling(size)))
+        first = [] if layers else [ChannelsLast()]
+        layers.append(nn.Sequential(*first, convolution, *rectified(size)))
         size = pooled(size)
     top = nn.Linear(width * size * size, num_classes)
     return Network([*layers, nn.Sequential(nn.Flatten(), top)])
@@ -95,8 +111,9 @@ def vgg(
             kernel = later_kernel if place > 0 else 3
             convolution = nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
             norm = [nn.BatchNorm2d(fan_out)] if batch_norm else []
-            pool = pooling(size) if place == len(block) - 1 else []
-            layers.append(nn.Sequential(convolution, *norm, nn.ReLU(), *pool))
+            first = [] if layers else [ChannelsLast()]
+            last = rectified(size, pool=place == len(block) - 1)
+            layers.append(nn.Sequential(*first, convolution, *norm, *last))
             fan_in = fan_out
         size = pooled(size)
     fan_in *= size * size
@@ -222,7 +239,7 @@ class ResNet18(Part, slot="model", kind="resnet18"):
     def _network(self, shape: ImageShape, num_classes: int) -> Network:
         stem = nn.Conv2d(shape[0], self.width, 3, padding=1, bias=False)
         layers: list[nn.Module] = [
-            nn.Sequential(stem, nn.BatchNorm2d(self.width), nn.ReLU())
+            nn.Sequential(ChannelsLast(), stem, nn.BatchNorm2d(self.width), nn.ReLU())
         ]
         channels = [self.width * multiple for multiple in (1, 1, 1, 2, 2, 4, 4, 8, 8)]
         for fan_in, fan_out in itertools.pairwise(channels):

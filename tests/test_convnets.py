@@ -5,10 +5,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, rectified
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters, xavier_std
 from lazyrich_helpers.layout import spans
 from lazyrich_helpers.models import ModelPart
+from lazyrich_helpers.randomness import generator
 
 SMALL = {
     "conv_net": ConvNet(width=3, depth=2),
@@ -78,6 +79,33 @@ def test_a_conv_net_is_its_formula():
     hidden = F.max_pool2d(F.conv2d(hidden, second, more, padding=1).clamp(min=0), 2)
     expected = hidden.flatten(1) @ top.T + shift
     torch.testing.assert_close(network(images), expected)
+
+
+def test_pooling_before_the_relu_changes_no_bit():
+    pool, relu = rectified(8)
+    results = []
+    for chain in (nn.Sequential(pool, relu), nn.Sequential(relu, pool)):
+        maps = (torch.randn(64, 3, 8, 8, generator=generator("test")).round()).to(
+            memory_format=torch.channels_last
+        )
+        maps.requires_grad_(True)  # rounded: with ties, at 0 and elsewhere
+        out = chain(maps)
+        out.backward(torch.rand(out.shape, generator=generator("test", 1)))
+        results.append((out, maps.grad))
+    (out, gradient), (expected, expected_gradient) = results
+    assert torch.equal(out, expected) and torch.equal(gradient, expected_gradient)
+
+
+@pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)
+def test_convolutions_compute_with_channels_last(part):
+    network = built(part)
+    laid = []
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(lambda _, __, out: laid.append(out))
+    network(torch.randn(4, 1, 8, 8))
+    last = torch.channels_last
+    assert laid and all(out.is_contiguous(memory_format=last) for out in laid)
 
 
 def test_figure_13_prints_one_by_one_kernels_after_a_blocks_first():

@@ -25,7 +25,7 @@ def test_architecture_says_what_each_layer_is_and_gives():
     rows = architecture(network, (1, 28, 28))
     assert len(rows) == 12
     assert rows[1] == {
-        "layer": "3×3 conv, 2, batch norm, ReLU, 2×2 max-pool",
+        "layer": "3×3 conv, 2, batch norm, 2×2 max-pool, ReLU",
         "output": "2×14×14",
         "parameters": 2 * (2 * 9 + 1) + 4,
     }
