@@ -124,6 +124,25 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
     return _table(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
 
 
+def layer_skew_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run, look, layer and share of the layer's largest components.
+
+    Columns beside the config's: `epoch` (epochs done), `layer` (0 is the bottom),
+    `size` and `share`, the layer's part of all components and of $\\sum |g_i|$,
+    `percent` (of the layer's own components) and `l1`, their share of its own sum.
+    """
+    rows = []
+    for columns, measured in _measured(records, GradientSkew.name):
+        sizes, whole = measured["layer_sizes"], measured["num_parameters"]
+        for look in measured["looks"]:
+            for index, layer in enumerate(look["layers"]):
+                own = {"epoch": look["epoch"], "layer": index}
+                own |= {"size": sizes[index] / whole, "share": layer["share"]}
+                for percent, l1 in zip(measured["percents"], layer["l1"], strict=True):
+                    rows.append(columns | own | {"percent": percent, "l1": l1})
+    return _table(rows, ["epoch", "layer", "size", "share", "percent", "l1"])
+
+
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
 

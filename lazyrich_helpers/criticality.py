@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.activity import PERCENTS, top_percents
-from lazyrich_helpers.layout import spans
+from lazyrich_helpers.layout import layer_places
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.train import Trained, count_correct
@@ -31,9 +31,7 @@ class Criticality(Measure):
     def result(self, trained: Trained) -> dict[str, Any]:
         masks = list(top_percents((trained.final - trained.initial).abs_()))
         layers = []
-        for index in range(len(trained.network.layers)):
-            own = [span for span in spans(trained.network) if span.layer == index]
-            place = slice(own[0].place.start, own[-1].place.stop)
+        for index, place in enumerate(layer_places(trained.network)):
             everything = torch.ones_like(masks[0][place])
             layers.append(
                 {

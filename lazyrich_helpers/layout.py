@@ -45,6 +45,15 @@ def spans(network: Network) -> list[Span]:
     return found
 
 
+def layer_places(network: Network) -> list[slice]:
+    """Return each layer's stretch of the vector, biases included, bottom first."""
+    places: dict[int, slice] = {}
+    for span in spans(network):
+        start = places.get(span.layer, span.place).start
+        places[span.layer] = slice(start, span.place.stop)
+    return list(places.values())
+
+
 def architecture(
     network: Network, image_shape: tuple[int, int, int]
 ) -> list[dict[str, str | int]]:

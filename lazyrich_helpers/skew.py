@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.gradients import batch_gradient
+from lazyrich_helpers.layout import layer_places
 from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.reinit import num_active
 from lazyrich_helpers.train import Epoch, Run, Trained
@@ -22,6 +24,10 @@ NUM_RANKS = 200
 class GradientSkew(Measure):
     """The sorted gradient of one mini-batch, the same one at every look.
 
+    Also of each layer alone: `share`, its part of the whole sum of magnitudes, and
+    `l1`, as `skew` has it, of the layer's own components. Beside unequal components a
+    network has unequal layers, and these tell the two apart.
+
     The batch comes from its own stream, and is of the run's batch size. Batch norm
     works as in training. Values are kept at `ranks`, about 200 on a logarithmic scale
     from the largest component (1) to the smallest (p).
@@ -30,7 +36,7 @@ class GradientSkew(Measure):
     """
 
     name: ClassVar[str] = "gradient_skew"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     watches: ClassVar[bool] = True
 
     def __init__(self) -> None:
@@ -50,12 +56,15 @@ class GradientSkew(Measure):
         order = torch.randperm(len(run.data.train), generator=stream)
         batch = order[: run.config.training.batch_size].to(run.data.device)
         gradient = batch_gradient(run, batch).abs_()
-        self._looks.append({"epoch": epoch} | skew(gradient))
+        layers = by_layer(gradient, run.network)
+        self._looks.append({"epoch": epoch, "layers": layers} | skew(gradient))
 
     def result(self, trained: Trained) -> dict[str, Any]:
         size = len(trained.final)
+        places = layer_places(trained.network)
         return {
             "num_parameters": size,
+            "layer_sizes": [place.stop - place.start for place in places],
             "percents": list(PERCENTS),
             "ranks": ranks(size),
             "looks": self._looks,
@@ -89,6 +98,18 @@ def skew(magnitudes: Tensor) -> dict[str, Any]:
         "elbow": elbow(ordered),
         **shares,
     }
+
+
+def by_layer(magnitudes: Tensor, network: Network) -> list[dict[str, Any]]:
+    """Return each layer's `share` of the sum of `magnitudes` (p,), and its own `l1`."""
+    total = max(float(magnitudes.double().sum()), float(np.finfo(float).tiny))
+    return [
+        {
+            "share": float(f"{float(part.double().sum()) / total:.5g}"),
+            "l1": skew(part)["l1"],
+        }
+        for part in (magnitudes[place] for place in layer_places(network))
+    ]
 
 
 def elbow(ordered: Tensor) -> int:

@@ -7,6 +7,7 @@ from lazyrich_helpers.activity_tables import (
     activity_table,
     criticality_table,
     gradient_table,
+    layer_skew_table,
     skew_table,
 )
 from lazyrich_helpers.batch import execute
@@ -83,9 +84,27 @@ def test_gradients_by_rank_and_by_share(records):
     assert rows.l2.is_monotonic_increasing and rows.elbow.between(0, 1).all()
 
 
-@pytest.mark.parametrize(
-    "table", [activity_table, criticality_table, gradient_table, skew_table]
-)
+def test_skew_of_each_layer(records):
+    table = layer_skew_table(records)
+    measured = records[0].measures["gradient_skew"]
+    assert len(table) == 2 * 3 * 3 * len(measured["layer_sizes"])
+    rows = table.query("seed == 0 and epoch == 1 and layer == 1")
+    assert rows.l1.tolist() == measured["looks"][1]["layers"][1]["l1"]
+    ones = table.query("percent == 1").groupby(["seed", "epoch"])
+    assert ones["size"].sum().to_numpy() == pytest.approx(1)
+    assert ones["share"].sum().to_numpy() == pytest.approx(1, abs=1e-4)
+
+
+TABLES = [
+    activity_table,
+    criticality_table,
+    gradient_table,
+    layer_skew_table,
+    skew_table,
+]
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_tables_of_nothing_are_empty_with_their_columns(table, records):
     assert table([]).empty
     assert set(table([]).columns) <= set(table(records).columns)

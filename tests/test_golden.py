@@ -152,7 +152,9 @@ def skew_numbers():
     result = measure.result(trained)
     (look,) = result["looks"]
     picked = look["values"][::20]
-    return {name: look[name] for name in ("l1", "l2")} | {"values": picked}
+    own = {f"layer_{i}": layer["l1"] for i, layer in enumerate(look["layers"])}
+    own["shares"] = [layer["share"] for layer in look["layers"]]
+    return {name: look[name] for name in ("l1", "l2")} | {"values": picked} | own
 
 
 def measured(measure):

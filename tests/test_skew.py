@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from lazyrich_helpers.initialization import flat_parameters
-from lazyrich_helpers.skew import EPOCHS, GradientSkew, elbow, ranks, skew
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.skew import EPOCHS, GradientSkew, by_layer, elbow, ranks, skew
 from lazyrich_helpers.train import Run, Trained, new_network, train
 from tests import tiny
 
@@ -38,6 +39,14 @@ def test_a_gradient_of_zeros_has_no_shares():
     assert skew(torch.zeros(50))["l1"] == [0, 0, 0]
 
 
+def test_skew_by_layer_by_hand():
+    network = ReluNet(width=1, depth=1).build((1, 1, 1), 2)  # 2 and 4 parameters
+    first, second = by_layer(torch.tensor([3.0, 0, 1, 1, 4, 1]), network)
+    assert (first["share"], second["share"]) == (0.3, 0.7)
+    assert first["l1"] == [0, 0, 0]  # a tenth of two is none
+    assert by_layer(torch.zeros(6), network)[0]["share"] == 0
+
+
 @pytest.mark.parametrize("size", [1, 7, 250, 11_173_962])
 def test_ranks_reach_from_the_largest_to_the_smallest(size):
     found = ranks(size)
@@ -64,4 +73,9 @@ def test_it_looks_at_one_batch_before_and_after_training():
     assert torch.equal(flat_parameters(plain), final)
     assert json.loads(json.dumps(result)) == result
     assert result["looks"][0] != result["looks"][1] and EPOCHS[0] == 0
+    sizes = result["layer_sizes"]
+    assert sum(sizes) == len(final) and len(sizes) == len(network.layers)
+    for look in result["looks"]:
+        shares = [layer["share"] for layer in look["layers"]]
+        assert len(shares) == len(sizes) and sum(shares) == pytest.approx(1, abs=1e-4)
     assert all(len(look["values"]) == len(result["ranks"]) for look in result["looks"])
