@@ -3,6 +3,7 @@
 Tables → axes, as in `plots`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -15,6 +16,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
+from scipy import special
 
 from lazyrich_helpers.plots import draw_band, over_seeds
 from lazyrich_helpers.reinit_view import DPI
@@ -24,6 +26,9 @@ SHADES = "cividis"
 """Dark where never active, light where always: the same in any kind of vision."""
 MAP_ROOM, GAP = 4.25, 0.1
 """Inches for all layers side by side, and between two of them."""
+GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
+"""Part of the sum of magnitudes of Gaussian numbers in their largest 1 %: with the
+threshold t, the mean of |x| where |x| > t over the mean of |x| is exp(-t² / 2)."""
 THINNEST = 0.06
 """Least height of a layer in inches: the ten rows of a top layer must be seen."""
 
@@ -233,4 +238,41 @@ def sorted_gradients(tables: Mapping[str, pd.DataFrame]) -> Figure:
         ax.set_ylabel("|gradient| / largest")
         ax.set_title(name, fontsize="medium")
         ax.legend(frameon=False, fontsize="small", loc="lower left")
+    return fig
+
+
+def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
+    """Return what the largest 1 % of each layer's components hold, a panel per network.
+
+    Bars are at the last look, means over seeds, with one standard error. The dashed
+    line is the same share in the network as a whole; the dotted one is that of
+    independent Gaussian numbers.
+
+    Args:
+        tables: Network in words → its `activity_tables.layer_skew_table` and
+            `skew_table`.
+    """
+    count = len(tables)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 2.6 * count), squeeze=False, layout="constrained"
+    )
+    for ax, (name, (layers, whole)) in zip(axes[:, 0], tables.items(), strict=True):
+        last = layers.loc[(layers.epoch == layers.epoch.max()) & (layers.percent == 1)]
+        groups = 100 * last.set_index("layer").l1
+        groups = groups.groupby("layer")
+        num_layers = last.layer.max() + 1
+        colors = [layer_color(i, num_layers) for i in range(num_layers)]
+        ax.bar(range(num_layers), groups.mean(), yerr=groups.sem(), color=colors)
+        in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
+        ax.axhline(
+            100 * in_whole.l1.mean(), color="0.3", linestyle="--", label="whole network"
+        )
+        ax.axhline(
+            100 * GAUSSIAN_SHARE, color="0.5", linestyle=":", label="Gaussian numbers"
+        )
+        ax.set_xticks(range(num_layers), [str(i + 1) for i in range(num_layers)])
+        ax.set_xlabel("layer, bottom to top")
+        ax.set_ylabel("held by its largest 1 % (%)")
+        ax.set_title(name, fontsize="medium")
+        ax.legend(frameon=False, fontsize="small")
     return fig

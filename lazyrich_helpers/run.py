@@ -1,6 +1,7 @@
 """Recipes → records from a shell: `python -m lazyrich_helpers.run --help`."""
 
 import argparse
+import dataclasses
 import importlib.util
 import math
 import re
@@ -21,7 +22,14 @@ from lazyrich_helpers.batch import (
     store_for,
 )
 from lazyrich_helpers.progress import Bar, Lines, duration, label
-from lazyrich_helpers.recipes import BUDGETS, RECIPES, Recipe, collect, make_recipe
+from lazyrich_helpers.recipes import (
+    BUDGETS,
+    RECIPES,
+    Recipe,
+    Scale,
+    collect,
+    make_recipe,
+)
 from lazyrich_helpers.records import Store
 
 
@@ -53,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", help="one run each")
     parser.add_argument("--lrs", type=float, nargs="+", help="learning rates")
     parser.add_argument("--num-epochs", type=int, help="passes over the data")
+    parser.add_argument("--train-size", type=int, help="training images")
     parser.add_argument("--precision", help="highest, medium or bf16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     parser.add_argument(
@@ -82,7 +91,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.recipes == ["list"]:
         _list_recipes()
         return 0
-    names = ("dataset", "widths", "seeds", "lrs", "num_epochs", "precision")
+    names = [field.name for field in dataclasses.fields(Scale)]
     choices = {name: getattr(options, name) for name in names}
     recipes = [make_recipe(name, options.budget, **choices) for name in options.recipes]
     device = pick_device(options.device)
