@@ -33,9 +33,12 @@ class Network(nn.Module):
         pairs = zip(ends, sizes, strict=True)
         self.blocks = [list(range(end - size, end)) for end, size in pairs]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits (batch, num_classes) for inputs (batch, channels, h, w)."""
-        for layer in self.layers:
+    def forward(self, inputs: Tensor, start: int = 0) -> Tensor:
+        """Return logits (batch, num_classes) for inputs (batch, channels, h, w).
+
+        With `start`, inputs are what that layer reads: those below it are left out.
+        """
+        for layer in itertools.islice(self.layers, start, None):
             inputs = layer(inputs)
         return inputs
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
 
 from lazyrich_helpers.config import Part, require
 
+Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
+"""Parameters, or groups of them as torch has them: dicts with `params`."""
+
 
 @runtime_checkable
 class OptimizerPart(Protocol):
     """A config part that builds a torch optimizer and knows its learning rate."""
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         """Return the optimizer; parameters without a gradient are left alone."""
         ...
 
@@ -43,7 +46,7 @@ class Adam(Part, slot="optimizer", kind="adam"):
             require(0 <= value < 1, name, "in [0, 1)", value)
         require(self.eps > 0, "eps", "positive", self.eps)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         betas = (self.beta1, self.beta2)
         return torch.optim.Adam(
             parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True
@@ -79,7 +82,7 @@ class SGD(Part, slot="optimizer", kind="sgd"):
         require(0 < self.lr_decay <= 1, "lr_decay", "in (0, 1]", self.lr_decay)
         require(self.decay_every >= 1, "decay_every", "at least 1", self.decay_every)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         return torch.optim.SGD(
             parameters,
             lr=self.lr,

@@ -1,9 +1,19 @@
-"""Which layers each epoch or step updates."""
+"""Which layers each epoch or step updates: Layer-Wise Sparse (LWS) SGD.
+
+Source: Li & Banerjee (2021), Section 6.1 (static) and 6.2 (probabilistic).
+
+A probabilistic schedule draws from a stream of its own, keyed by the run's seed and the
+epoch. Schedules of one seed share their draws: an epoch that updates all layers at
+ρ = 0.1 also does at every larger ρ.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from lazyrich_helpers.config import Part
+import torch
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.randomness import generator
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +21,7 @@ class Plan:
     """What one step updates. Layers are counted from 0, the bottom."""
 
     layers: frozenset[int]
-    """The layers that move, at least one; the others rest, by whatever optimizer."""
+    """The layers that move, at least one; the others sleep, by whatever optimizer."""
 
 
 @runtime_checkable
@@ -23,8 +33,28 @@ class UpdateSchedule(Protocol):
     """
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        """Return the plan of `step`, counted from 0 within `epoch`."""
+        """Return the plan of `step`, counted from 0 within `epoch`.
+
+        Raises:
+            ValueError: If the schedule asks for more layers than there are.
+        """
         ...
+
+
+def top(k: int, num_layers: int) -> frozenset[int]:
+    """Return the `k` layers next to the output."""
+    require(
+        1 <= k <= num_layers, "k", f"from 1 to the {num_layers} layers there are", k
+    )
+    return frozenset(range(num_layers - k, num_layers))
+
+
+def bottom(q: int, num_layers: int) -> frozenset[int]:
+    """Return the `q` layers next to the input."""
+    require(
+        1 <= q <= num_layers, "q", f"from 1 to the {num_layers} layers there are", q
+    )
+    return frozenset(range(q))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +64,160 @@ class Full(Part, slot="updates", kind="full"):
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         del epoch, step, seed  # the plan is the same everywhere
         return Plan(frozenset(range(num_layers)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopK(Part, slot="updates", kind="top_k"):
+    """Only the top k layers, always."""
+
+    k: int
+    """Layers next to the output."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(top(self.k, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BottomQ(Part, slot="updates", kind="bottom_q"):
+    """Only the bottom q layers, always."""
+
+    q: int
+    """Layers next to the input."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(bottom(self.q, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopBottom(Part, slot="updates", kind="top_bottom"):
+    """Only the top k and the bottom q layers, always."""
+
+    k: int
+    """Layers next to the output."""
+    q: int
+    """Layers next to the input; where they meet the top ones, each counts once."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(top(self.k, num_layers) | bottom(self.q, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Middle(Part, slot="updates", kind="middle"):
+    """All layers but the top one and the bottom one, always."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        require(num_layers >= 3, "the network", "of at least 3 layers", num_layers)
+        return Plan(frozenset(range(1, num_layers - 1)))
+
+
+DRAWS = ("epoch", "step")
+
+
+def _check_draw(draw: str) -> None:
+    require(draw in DRAWS, "draw", f"one of {', '.join(DRAWS)}", draw)
+
+
+def _stream(draw: str, seed: int, epoch: int, step: int) -> torch.Generator:
+    """Return the random stream of an epoch, or of a step of it."""
+    key = (epoch, step) if draw == "step" else (epoch,)
+    return generator("schedule", seed, *key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKBottomQ(Part, slot="updates", kind="top_k_bottom_q"):
+    """The top k layers; with probability ρ the bottom q as well.
+
+    At ρ = 0 it is `TopK`, at ρ = 1 `TopBottom`. One draw decides for all q layers.
+    """
+
+    k: int
+    """Layers next to the output."""
+    q: int
+    """Layers next to the input."""
+    rho: float
+    """Probability of updating the bottom layers."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
+        _check_draw(self.draw)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        upper, lower = top(self.k, num_layers), bottom(self.q, num_layers)
+        stream = _stream(self.draw, seed, epoch, step)
+        deep = torch.rand((), generator=stream).item() < self.rho
+        return Plan(upper | lower if deep else upper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKAllBottoms(Part, slot="updates", kind="top_k_all_bottoms"):
+    """The top k layers; with probability ρ the whole network.
+
+    At ρ = 0 it is `TopK`, at ρ = 1 `Full`.
+    """
+
+    k: int
+    """Layers next to the output."""
+    rho: float
+    """Probability of updating all layers."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
+        _check_draw(self.draw)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        upper = top(self.k, num_layers)
+        stream = _stream(self.draw, seed, epoch, step)
+        deep = torch.rand((), generator=stream).item() < self.rho
+        return Plan(frozenset(range(num_layers)) if deep else upper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomUniform(Part, slot="updates", kind="random_uniform"):
+    """The top k layers, k drawn evenly from 1 to the number of layers."""
+
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        _check_draw(self.draw)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        stream = _stream(self.draw, seed, epoch, step)
+        k = 1 + torch.randint(num_layers, (), generator=stream).item()
+        return Plan(top(int(k), num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomBeta(Part, slot="updates", kind="random_beta"):
+    r"""The top k layers, $k = \mathrm{round}(1 + (d - 1) B)$, $B$ from Beta(a, b).
+
+    d is the number of layers. The paper maps the distribution "over the interval [1, d]
+    [...] by rounding"; that its 0 is the top layer alone is the reading that reproduces
+    the paper's times.
+    """
+
+    a: int = 2
+    """First shape, whole so that B is the a-th smallest of a + b - 1 even draws."""
+    b: int = 5
+    """Second shape."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(self.a >= 1, "a", "at least 1", self.a)
+        require(self.b >= 1, "b", "at least 1", self.b)
+        _check_draw(self.draw)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        stream = _stream(self.draw, seed, epoch, step)
+        draws = torch.rand(self.a + self.b - 1, generator=stream)
+        share = draws.sort().values[self.a - 1].item()
+        return Plan(top(round(1 + (num_layers - 1) * share), num_layers))

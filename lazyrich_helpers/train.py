@@ -14,6 +14,7 @@ from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.schedules import Plan
+from lazyrich_helpers.sleeping import MOST_BYTES, SleepingBottom, wake
 
 NUMERICS_VERSION = 1
 EVAL_BATCH = 1000
@@ -61,7 +62,12 @@ def new_network(config: RunConfig, data: Dataset) -> Network:
 
 
 def train(
-    network: Network, data: Dataset, config: RunConfig, *, eval_every: int = 1
+    network: Network,
+    data: Dataset,
+    config: RunConfig,
+    *,
+    eval_every: int = 1,
+    most_kept: int = MOST_BYTES,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
 
@@ -70,46 +76,92 @@ def train(
 
     A layer that the plan leaves out does not move, by any route: it has no gradient, so
     neither momentum nor weight decay touches it, and the backward pass ends at the
-    lowest layer that is updated. Training ends early only where the loss is no longer
+    lowest layer that is updated. While the layers below that one sleep, for an epoch or
+    for several in a row, what they make of the images is computed once; up to rounding,
+    the updates are the same. Training ends early only where the loss is no longer
     finite: that epoch is the last one yielded.
+
+    Args:
+        network: Trained in place.
+        data: On the network's device.
+        config: Says how.
+        eval_every: Epochs between two looks at the test images.
+        most_kept: Most bytes of the sleeping layers' outputs that are kept, for each of
+            training and test images; 0 computes them anew at every step.
     """
     settings = config.training
-    optimizer = config.optimizer.build(network.parameters())
+    # A group for each layer: fused SGD can not step parameters with and without a past.
+    optimizer = config.optimizer.build(
+        [{"params": list(layer.parameters())} for layer in network.layers]
+    )
+    bottoms = [
+        SleepingBottom(network.layers, split.images, most_bytes=most_kept)
+        for split in (data.train, data.test)
+    ]
     for epoch in range(settings.num_epochs):
         for group in optimizer.param_groups:
             group["lr"] = config.optimizer.lr_at(epoch)
-        start = time.perf_counter()
+        began = time.perf_counter()
+        plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
+        awake = frozenset().union(*(plan.layers for plan in plans))
         with arithmetic(settings.precision, data.device):
-            loss = _train_epoch(network, data, config, optimizer, epoch)
-        seconds = time.perf_counter() - start
+            start, inputs = bottoms[0].inputs(min(awake))
+            examples = Split(inputs, data.train.labels)
+            loss = _train_epoch(
+                network, examples, config, optimizer, epoch, plans, start
+            )
+        for bottom in bottoms:
+            bottom.moved(awake)
+        seconds = time.perf_counter() - began
         done = epoch + 1
         due = done % eval_every == 0 or done == settings.num_epochs
-        correct = count_correct(network, data.test, settings.precision) if due else None
+        correct = None
+        if due:
+            with arithmetic(settings.precision, data.device):
+                start, inputs = bottoms[1].inputs(min(awake))
+            shown = Split(inputs, data.test.labels)
+            correct = count_correct(network, shown, settings.precision, start)
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
             return
 
 
+def epoch_plans(
+    config: RunConfig, epoch: int, num_examples: int, num_layers: int
+) -> list[Plan]:
+    """Return the plan of each step of `epoch`."""
+    settings = config.training
+    num_steps = math.ceil(num_examples / settings.batch_size)
+    return [
+        config.updates.plan(epoch, step, num_layers, settings.seed)
+        for step in range(num_steps)
+    ]
+
+
 def _train_epoch(
     network: Network,
-    data: Dataset,
+    examples: Split,
     config: RunConfig,
     optimizer: torch.optim.Optimizer,
     epoch: int,
+    plans: list[Plan],
+    start: int,
 ) -> float:
-    """Take every step of one epoch; return the mean training loss, in nats."""
+    """Take every step of one epoch; return the mean training loss, in nats.
+
+    The examples are what layer `start` reads; the layers below it sleep all the while.
+    """
     settings = config.training
     stream = generator("order", settings.seed, epoch)
-    order = torch.randperm(len(data.train), generator=stream).to(data.device)
-    total = torch.zeros((), device=data.device)  # summed there: one wait per epoch
-    num_layers = len(network.layers)
-    plan = None
-    for step, batch in enumerate(order.split(settings.batch_size)):
-        before, plan = plan, config.updates.plan(epoch, step, num_layers, settings.seed)
-        if plan != before:
-            _wake(network, plan)
-        logits = at_least_single(network(data.train.images[batch]))
-        loss = config.objective.loss(logits, data.train.labels[batch])
+    order = torch.randperm(len(examples), generator=stream).to(examples.labels.device)
+    total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
+    now = None
+    for plan, batch in zip(plans, order.split(settings.batch_size), strict=True):
+        if plan != now:
+            wake(network.layers, plan.layers)
+            now = plan
+        logits = at_least_single(network(examples.images[batch], start))
+        loss = config.objective.loss(logits, examples.labels[batch])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -118,27 +170,25 @@ def _train_epoch(
     return total.item() / len(order)
 
 
-def _wake(network: Network, plan: Plan) -> None:
-    """Let the layers of `plan` move, and no others."""
-    for index, layer in enumerate(network.layers):
-        layer.requires_grad_(index in plan.layers)
-        layer.train(index in plan.layers)  # a resting layer's statistics rest too
-
-
 def at_least_single(values: Tensor) -> Tensor:
     """Return `values` in fp32 where they are in less, such as bf16."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 @torch.no_grad()
-def count_correct(network: Network, split: Split, precision: str) -> int:
-    """Return how many images of `split` the network classifies correctly."""
+def count_correct(
+    network: Network, split: Split, precision: str, start: int = 0
+) -> int:
+    """Return how many images of `split` the network classifies correctly.
+
+    With `start`, the images are what that layer reads.
+    """
     network.eval()
     correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
     with arithmetic(precision, split.labels.device):
         batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
         for images, labels in zip(*batches, strict=True):
-            correct += (network(images).argmax(1) == labels).sum()
+            correct += (network(images, start).argmax(1) == labels).sum()
     return int(correct)
 
 

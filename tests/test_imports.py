@@ -16,7 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
-    {"sources"},
+    {"sources", "sleeping"},
     {"data", "models", "schedules", "objectives", "optimizers"},
     {"initialization", "layout", "convnets"},
     {"train"},

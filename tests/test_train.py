@@ -17,7 +17,13 @@ from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import Plan
+from lazyrich_helpers.schedules import (
+    Plan,
+    RandomUniform,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+)
 from lazyrich_helpers.train import arithmetic, count_correct, new_network, train
 from tests import tiny
 
@@ -114,21 +120,14 @@ def test_a_resting_layer_does_not_move_and_has_no_gradient(optimizer, mask):
 def test_a_layer_that_was_awake_rests_at_once(optimizer):
     # Momentum and moments from its waking steps must not move it in its sleep.
     config = tiny.config(optimizer=optimizer, updates=tiny.Cyclic())
-    states, awake = [], []
-
-    @dataclass(frozen=True, kw_only=True)
-    class Watch(Part, slot="updates", kind="test_watch"):
-        def plan(self, epoch, step, num_layers, seed):
-            states.append(copy.deepcopy(network.layers))
-            plan = tiny.Cyclic().plan(epoch, step, num_layers, seed)
-            awake.append(plan.layers)
-            return plan
-
-    config = dataclasses.replace(config, updates=Watch())
     network = new_network(config, config.data.load())
-    run(config, network)
-    states.append(network.layers)
-    assert len(awake) == 3 * 7
+    states = []
+    network.register_forward_pre_hook(
+        lambda *_: states.append(copy.deepcopy(network.layers))
+    )
+    run(config, network, eval_every=99)  # one look before each step, one at the end
+    awake = [tiny.Cyclic().plan(0, k % 7, 3, 0).layers for k in range(3 * 7)]
+    assert len(states) == len(awake) + 1
     for step, layers in enumerate(awake):
         pairs = zip(states[step], states[step + 1], strict=True)
         moved = {
@@ -161,6 +160,38 @@ def test_backward_ends_at_the_lowest_updated_layer():
         )
     run(config, network)
     assert set(reached) == {1, 2}
+
+
+LWS = [
+    TopK(k=1),
+    TopKAllBottoms(k=1, rho=0.5),
+    TopKBottomQ(k=1, q=1, rho=0.5),
+    RandomUniform(),
+    RandomUniform(draw="step"),
+]
+
+
+@pytest.mark.parametrize("updates", LWS, ids=lambda part: f"{part.kind}-{part}")
+@pytest.mark.parametrize("optimizer", [HEAVY, Adam(lr=0.01)], ids=["sgd", "adam"])
+def test_what_sleeping_layers_make_of_the_images_can_be_kept(updates, optimizer):
+    config = dataclasses.replace(
+        tiny.training(num_epochs=8), updates=updates, optimizer=optimizer
+    )
+    kept, with_it = run(config)
+    anew, without = run(config, most_kept=0)
+    torch.testing.assert_close(flat_parameters(kept), flat_parameters(anew))
+    for one, two in zip(with_it, without, strict=True):
+        assert one == pytest.approx(two, rel=1e-4)
+
+
+def test_a_sleeping_bottom_is_computed_once():
+    config = dataclasses.replace(tiny.training(num_epochs=4), updates=TopK(k=1))
+    network = new_network(config, config.data.load())
+    seen = []
+    network.layers[0].register_forward_hook(lambda _, __, out: seen.append(len(out)))
+    run(config, network)
+    images = [len(config.data.load().train), len(config.data.load().test)]
+    assert sum(seen) == sum(images)  # in four epochs, with four evaluations
 
 
 def test_a_step_plans_for_its_epoch_and_seed():
