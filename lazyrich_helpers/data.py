@@ -47,6 +47,10 @@ class Dataset:
     digest: str
     """Digest of the very images and labels above."""
     num_classes: int = 10
+    shift: int | None = None
+    """Largest random shift of a training image, new at every step; None leaves it."""
+    views: tuple[Split, ...] = ()
+    """Fixed variants of the training set, taken in turn, one an epoch; or none."""
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.augmentation import shifted
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
@@ -78,7 +79,8 @@ def train(
     neither momentum nor weight decay touches it, and the backward pass ends at the
     lowest layer that is updated. While the layers below that one sleep, for an epoch or
     for several in a row, what they make of the images is computed once; up to rounding,
-    the updates are the same. Training ends early only where the loss is no longer
+    the updates are the same. Of images that are shifted at random nothing is kept: they
+    are never the same twice. Training ends early only where the loss is no longer
     finite: that epoch is the last one yielded.
 
     Args:
@@ -94,10 +96,11 @@ def train(
     optimizer = config.optimizer.build(
         [{"params": list(layer.parameters())} for layer in network.layers]
     )
-    bottoms = [
+    splits = (*(data.views or [data.train]), data.test)
+    *bottoms, shown = (
         SleepingBottom(network.layers, split.images, most_bytes=most_kept)
-        for split in (data.train, data.test)
-    ]
+        for split in splits
+    )
     for epoch in range(settings.num_epochs):
         for group in optimizer.param_groups:
             group["lr"] = config.optimizer.lr_at(epoch)
@@ -105,12 +108,12 @@ def train(
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
         awake = frozenset().union(*(plan.layers for plan in plans))
         with arithmetic(settings.precision, data.device):
-            start, inputs = bottoms[0].inputs(min(awake))
-            examples = Split(inputs, data.train.labels)
-            loss = _train_epoch(
-                network, examples, config, optimizer, epoch, plans, start
-            )
-        for bottom in bottoms:
+            fixed = data.shift is None
+            bottom = bottoms[epoch % len(bottoms)]
+            start, inputs = bottom.inputs(min(awake) if fixed else 0)
+            task = _Task(epoch, plans, start, inputs, data.train.labels, data.shift)
+            loss = _train_epoch(network, task, config, optimizer)
+        for bottom in (*bottoms, shown):
             bottom.moved(awake)
         seconds = time.perf_counter() - began
         done = epoch + 1
@@ -118,9 +121,9 @@ def train(
         correct = None
         if due:
             with arithmetic(settings.precision, data.device):
-                start, inputs = bottoms[1].inputs(min(awake))
-            shown = Split(inputs, data.test.labels)
-            correct = count_correct(network, shown, settings.precision, start)
+                start, inputs = shown.inputs(min(awake))
+            test = Split(inputs, data.test.labels)
+            correct = count_correct(network, test, settings.precision, start)
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
             return
@@ -138,30 +141,46 @@ def epoch_plans(
     ]
 
 
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What one epoch has to do."""
+
+    epoch: int
+    plans: list[Plan]
+    """Of each step."""
+    start: int
+    """The lowest layer that is computed at each step; those below it sleep."""
+    inputs: Tensor
+    """What that layer reads, for every training image, (n, ...)."""
+    labels: Tensor
+    shift: int | None
+    """Largest random shift of an image, as in `Dataset`."""
+
+
 def _train_epoch(
     network: Network,
-    examples: Split,
+    task: _Task,
     config: RunConfig,
     optimizer: torch.optim.Optimizer,
-    epoch: int,
-    plans: list[Plan],
-    start: int,
 ) -> float:
-    """Take every step of one epoch; return the mean training loss, in nats.
-
-    The examples are what layer `start` reads; the layers below it sleep all the while.
-    """
-    settings = config.training
-    stream = generator("order", settings.seed, epoch)
-    order = torch.randperm(len(examples), generator=stream).to(examples.labels.device)
+    """Take every step of one epoch; return the mean training loss, in nats."""
+    seed = config.training.seed
+    order = torch.randperm(
+        len(task.labels), generator=generator("order", seed, task.epoch)
+    ).to(task.labels.device)
     total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
     now = None
-    for plan, batch in zip(plans, order.split(settings.batch_size), strict=True):
+    batches = order.split(config.training.batch_size)
+    for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
         if plan != now:
             wake(network.layers, plan.layers)
             now = plan
-        logits = at_least_single(network(examples.images[batch], start))
-        loss = config.objective.loss(logits, examples.labels[batch])
+        inputs = task.inputs[batch]
+        if task.shift is not None:
+            stream = generator("shift", seed, task.epoch, step)
+            inputs = shifted(inputs, task.shift, stream)
+        logits = at_least_single(network(inputs, task.start))
+        loss = config.objective.loss(logits, task.labels[batch])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()

@@ -18,7 +18,7 @@ LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
     {"sources", "sleeping"},
     {"data", "models", "schedules", "objectives", "optimizers"},
-    {"initialization", "layout", "convnets"},
+    {"initialization", "layout", "convnets", "augmentation"},
     {"train"},
     {"stack"},
     {"measures", "reinit", "movement", "records", "gradients", "together"},
