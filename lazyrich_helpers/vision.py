@@ -25,6 +25,18 @@ def datasets() -> ModuleType:
     return torchvision.datasets
 
 
+def models() -> ModuleType:
+    """Return `torchvision.models`.
+
+    Raises:
+        ImportError: If torchvision is not installed.
+    """
+    _declare_missing_operators()
+    import torchvision.models
+
+    return torchvision.models
+
+
 def _declare_missing_operators() -> None:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:

@@ -1,0 +1,224 @@
+"""Layer-Wise Sparse training of any torch model with any torch optimizer.
+
+    sparse = LayerwiseSparse(layers, optimizer, TopKAllBottoms(k=1, rho=0.1), seed=0)
+    for epoch in range(num_epochs):
+        with sparse.epoch(epoch):
+            train_one_epoch(model, optimizer)  # your own loop, unchanged
+
+Inside, the layers that the schedule leaves out sleep; `sleeping` says what that is.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lazyrich_helpers.config import require
+from lazyrich_helpers.schedules import UpdateSchedule
+
+Layer = nn.Module | Sequence[nn.Module]
+"""A module, or several that sleep and wake together, such as a convolution and its
+batch norm."""
+
+
+class LayerwiseSparse:
+    """Lets only some layers of a model move, an epoch or a step at a time.
+
+    A sleeping layer has no gradient, so that the optimizer passes it by and what it
+    remembers of it (momentum, moments, step count) waits. Where all layers below some
+    layer sleep, the backward pass ends there. A sleeping layer computes in eval mode,
+    whatever mode the model is in: batch norm's statistics rest, and dropout does
+    nothing.
+
+    Args:
+        layers: The model's layers, input to output. Every parameter of the optimizer
+            is in one of them; what is not trained need not be.
+        optimizer: Any of torch's that leaves a parameter without a gradient alone.
+        schedule: One of `schedules`.
+        seed: Draws the schedule, if it is a random one.
+
+    Raises:
+        ValueError: If the layers can not be told apart, leave parameters out, or the
+            optimizer moves what has no gradient.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        optimizer: torch.optim.Optimizer,
+        schedule: UpdateSchedule,
+        *,
+        seed: int = 0,
+    ) -> None:
+        if isinstance(layers, nn.Module) and not isinstance(
+            layers, nn.ModuleList | nn.Sequential
+        ):
+            raise ValueError(
+                "layers must be a list of the model's layers, input to output, such as "
+                f"[model.conv1, model.block1, model.fc]; got a {_name(layers)}, whose "
+                "order torch does not know."
+            )
+        self.schedule, self.seed = schedule, seed
+        self.counts: Counter[int] = Counter()
+        """Layer → epochs, or steps, in which it was updated."""
+        self._modules = [_modules(layer) for layer in layers]
+        self._parameters = [_parameters(layer) for layer in self._modules]
+        _check_layers(self._parameters, self._modules)
+        _check_optimizer(optimizer, self._parameters)
+
+    @property
+    def num_layers(self) -> int:
+        """How many layers there are."""
+        return len(self._modules)
+
+    @contextlib.contextmanager
+    def epoch(self, epoch: int) -> Iterator[frozenset[int]]:
+        """Inside, only the layers of this epoch move. Yield them, 0 the bottom.
+
+        Raises:
+            ValueError: If the schedule draws at every step.
+        """
+        draw = getattr(self.schedule, "draw", "epoch")
+        if draw == "step":
+            raise ValueError(
+                "this schedule draws at every step: use `with sparse.step(epoch, step)`"
+                " around each, or make it with draw='epoch'."
+            )
+        with self.step(epoch, 0) as awake:
+            yield awake
+
+    @contextlib.contextmanager
+    def step(self, epoch: int, step: int) -> Iterator[frozenset[int]]:
+        """Inside, only the layers of this step move. Yield them, 0 the bottom."""
+        awake = self.schedule.plan(epoch, step, self.num_layers, self.seed).layers
+        asleep = [i for i in range(self.num_layers) if i not in awake]
+        parameters = [
+            p for i in asleep for p in self._parameters[i] if p.requires_grad
+        ]  # a parameter that the caller has frozen stays so afterwards
+        with contextlib.ExitStack() as stack:
+            for i in asleep:
+                for module in self._modules[i]:
+                    stack.enter_context(_in_eval_mode(module))
+            for p in parameters:
+                p.requires_grad_(False)
+                p.grad = None  # zeros would still let weight decay move it
+            stack.callback(lambda: [p.requires_grad_(True) for p in parameters])
+            yield awake
+        self.counts.update(awake)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint needs beside the model's and optimizer's states."""
+        return {
+            "schedule": self._described(),
+            "seed": self.seed,
+            "num_layers": self.num_layers,
+            "counts": dict(self.counts),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`: the plans ahead are those of an uninterrupted run.
+
+        Raises:
+            ValueError: If it is of another schedule, seed or number of layers.
+        """
+        mine = self.state_dict()
+        for name in ("schedule", "seed", "num_layers"):
+            require(
+                state[name] == mine[name], name, f"{mine[name]}, as here", state[name]
+            )
+        self.counts = Counter(state["counts"])
+
+    def _described(self) -> Any:
+        describe = getattr(self.schedule, "to_dict", None)
+        return describe() if describe else repr(self.schedule)
+
+
+def _name(module: nn.Module) -> str:
+    return type(module).__name__
+
+
+def _modules(layer: Layer) -> list[nn.Module]:
+    return [layer] if isinstance(layer, nn.Module) else list(layer)
+
+
+def _parameters(modules: list[nn.Module]) -> list[nn.Parameter]:
+    return [p for module in modules for p in module.parameters()]
+
+
+def _check_layers(
+    parameters: list[list[nn.Parameter]], modules: list[list[nn.Module]]
+) -> None:
+    """Raise ValueError unless each layer has parameters, all of them its own."""
+    require(len(modules) >= 1, "layers", "at least one layer", [])
+    owner: dict[int, int] = {}
+    for index, own in enumerate(parameters):
+        names = ", ".join(map(_name, modules[index]))
+        if not own:
+            raise ValueError(
+                f"layer {index} ({names}) has no parameters: leave it out, or put it "
+                "into one list with the layer it belongs to."
+            )
+        for p in own:
+            if owner.setdefault(id(p), index) != index:
+                raise ValueError(
+                    f"layers {owner[id(p)]} and {index} ({names}) share a parameter of "
+                    f"shape {tuple(p.shape)}, so that one can not sleep while the "
+                    "other is awake; put both into one list."
+                )
+
+
+def _check_optimizer(
+    optimizer: torch.optim.Optimizer, parameters: list[list[nn.Parameter]]
+) -> None:
+    """Raise ValueError if the optimizer could move a sleeping layer, or break."""
+    owner = {id(p): index for index, own in enumerate(parameters) for p in own}
+    for group in optimizer.param_groups:
+        left_out = [tuple(p.shape) for p in group["params"] if id(p) not in owner]
+        if left_out:
+            raise ValueError(
+                f"the optimizer has {len(left_out)} parameters that are in no layer, "
+                f"the first of shape {left_out[0]}: name their modules in `layers`, or "
+                "leave them out of the optimizer."
+            )
+        mixed = len({owner[id(p)] for p in group["params"]}) > 1
+        if mixed and group.get("fused") and group.get("momentum"):
+            raise ValueError(
+                "fused SGD with momentum can not step a group of which some have "
+                "momentum and some, still asleep, have not: give it a group for each "
+                "layer, or fused=False."
+            )
+    if isinstance(optimizer, torch.optim.LBFGS):
+        raise ValueError(
+            "LBFGS moves all its parameters along one direction, sleeping ones too; "
+            "use another optimizer."
+        )
+
+
+@contextlib.contextmanager
+def _in_eval_mode(module: nn.Module) -> Iterator[None]:
+    """Inside, the module computes in eval mode, even after `model.train()`."""
+    before: list[tuple[nn.Module, bool]] = []
+
+    def enter(module: nn.Module, inputs: Any) -> None:
+        del inputs
+        before.extend((each, each.training) for each in module.modules())
+        module.eval()
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        del module, inputs, output
+        while before:
+            each, mode = before.pop()
+            each.training = mode
+
+    hooks = [
+        module.register_forward_pre_hook(enter, prepend=True),
+        module.register_forward_hook(leave, always_call=True),
+    ]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()

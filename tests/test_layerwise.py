@@ -1,0 +1,330 @@
+"""Any model, any optimizer: what sleeps does not move, and nothing else changes."""
+
+import copy
+import itertools
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lazyrich_helpers import vision
+from lazyrich_helpers.layerwise import LayerwiseSparse
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    Full,
+    RandomUniform,
+    TopK,
+    TopKAllBottoms,
+)
+from tests import tiny
+
+INPUTS = torch.randn(12, 1, 6, 6, generator=generator("inputs"))
+LABELS = torch.arange(12) % 3
+
+
+class Small(nn.Module):
+    """A model as a user has it: named modules, an order only they know."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(12, 3)  # the top, defined first
+        self.norm = nn.BatchNorm2d(4)
+        self.conv = nn.Conv2d(1, 4, 3)
+        self.middle = nn.Sequential(nn.Linear(64, 12), nn.Dropout(0.2), nn.ReLU())
+        with torch.no_grad():
+            for p in self.parameters():
+                p.uniform_(-0.3, 0.3, generator=generator("small", p.numel()))
+
+    def forward(self, inputs):
+        maps = self.norm(self.conv(inputs)).relu()
+        return self.head(self.middle(maps.flatten(1)))
+
+    @property
+    def layers(self):
+        return [[self.conv, self.norm], self.middle, self.head]
+
+
+def steps(model, optimizer, num=3, set_to_none=True):
+    """A loop that knows nothing of sleeping layers."""
+    model.train()
+    for _ in range(num):
+        optimizer.zero_grad(set_to_none=set_to_none)
+        loss = F.cross_entropy(model(INPUTS), LABELS)
+        loss.backward()
+        optimizer.step()
+    return loss.item()
+
+
+def states(model):
+    """Return each layer's parameters and buffers, copied."""
+    return [
+        [
+            copy.deepcopy(module.state_dict())
+            for module in (layer if isinstance(layer, list) else [layer])
+        ]
+        for layer in model.layers
+    ]
+
+
+def moved(before, after):
+    """Return the layers of which anything moved, buffers included."""
+    return {
+        index
+        for index, (old, new) in enumerate(zip(before, after, strict=True))
+        for one, two in zip(old, new, strict=True)
+        if any(not torch.equal(one[name], two[name]) for name in one)
+    }
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.1),
+    "nesterov": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+    "adam": lambda p: torch.optim.Adam(p, 0.01, weight_decay=0.1),
+    "fused adam": lambda p: torch.optim.Adam(p, 0.01, fused=True),
+    "adamw": lambda p: torch.optim.AdamW(p, 0.01, weight_decay=0.5),
+    "amsgrad": lambda p: torch.optim.AdamW(p, 0.01, amsgrad=True),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, 0.01, momentum=0.9, weight_decay=0.1),
+    "adagrad": lambda p: torch.optim.Adagrad(p, 0.01, weight_decay=0.1),
+    "adadelta": lambda p: torch.optim.Adadelta(p, weight_decay=0.1),
+    "adamax": lambda p: torch.optim.Adamax(p, weight_decay=0.1),
+    "nadam": lambda p: torch.optim.NAdam(p, weight_decay=0.1),
+    "radam": lambda p: torch.optim.RAdam(p, weight_decay=0.1),
+    "rprop": lambda p: torch.optim.Rprop(p),
+    "asgd": lambda p: torch.optim.ASGD(p, weight_decay=0.1),
+    "adafactor": lambda p: torch.optim.Adafactor(p, weight_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("set_to_none", [True, False])
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_exactly_the_awake_layers_move_whatever_the_optimizer(make, set_to_none):
+    model = Small()
+    optimizer = make(model.parameters())
+    masks = ["111", "001", "100", "010", "110", "001", "111"]
+    sparse = LayerwiseSparse(model.layers, optimizer, tiny.Mask(mask="111"))
+    for epoch, mask in enumerate(masks):
+        sparse.schedule = tiny.Mask(mask=mask)
+        before = states(model)
+        with sparse.epoch(epoch) as awake:
+            steps(model, optimizer, set_to_none=set_to_none)
+        assert awake == {i for i in range(3) if mask[i] == "1"}
+        assert moved(before, states(model)) == awake
+    assert [sparse.counts[i] for i in range(3)] == [4, 4, 4]
+
+
+def test_full_is_the_loop_alone_bit_for_bit():
+    plain, sparse_one = Small(), Small()
+    torch.manual_seed(0)  # dropout's
+    optimizer = OPTIMIZERS["sgd"](plain.parameters())
+    losses = [steps(plain, optimizer) for _ in range(4)]
+    torch.manual_seed(0)
+    optimizer = OPTIMIZERS["sgd"](sparse_one.parameters())
+    sparse = LayerwiseSparse(sparse_one.layers, optimizer, Full())
+    for epoch, loss in enumerate(losses):
+        with sparse.epoch(epoch):
+            assert steps(sparse_one, optimizer) == loss
+    assert moved(states(plain), states(sparse_one)) == set()
+
+
+def test_probability_one_is_full_and_zero_the_top_alone():
+    def trained(schedule):
+        model = Small()
+        optimizer = OPTIMIZERS["sgd"](model.parameters())
+        sparse = LayerwiseSparse(model.layers, optimizer, schedule)
+        torch.manual_seed(0)
+        for epoch in range(4):
+            with sparse.epoch(epoch):
+                steps(model, optimizer)
+        return states(model)
+
+    sure, rare = (TopKAllBottoms(k=1, rho=rho) for rho in (1.0, 0.0))
+    assert moved(trained(sure), trained(Full())) == set()
+    assert moved(trained(rare), trained(TopK(k=1))) == set()
+    assert moved(trained(rare), trained(Full())) != set()
+
+
+def test_everything_is_as_before_afterwards():
+    model = Small()
+    model.middle[0].bias.requires_grad_(False)  # the user's own choice
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    wanted = [p.requires_grad for p in model.parameters()]
+    model.train()
+    model.norm.eval()
+    modes = [module.training for module in model.modules()]
+    with pytest.raises(KeyError), sparse.epoch(0):
+        model(INPUTS)
+        raise KeyError
+    assert [p.requires_grad for p in model.parameters()] == wanted
+    assert [module.training for module in model.modules()] == modes
+    assert not sparse.counts  # an epoch that broke off does not count
+    before = states(model)
+    steps(model, optimizer, num=1)
+    assert moved(before, states(model)) == {0, 1, 2}
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_backward_ends_at_the_lowest_awake_layer():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    reached = []
+
+    def watch(name, module):
+        def look(_, inputs, output):
+            if output.requires_grad:
+                reached.append(name)
+
+        module.register_forward_hook(look)
+
+    for name in ("conv", "middle", "head"):
+        watch(name, getattr(model, name))
+    for schedule, expected in [
+        (TopK(k=1), {"head"}),
+        (TopK(k=2), {"head", "middle"}),
+        (BottomQ(q=1), {"head", "middle", "conv"}),
+    ]:
+        reached.clear()
+        with LayerwiseSparse(model.layers, optimizer, schedule).epoch(0):
+            steps(model, optimizer, num=1)
+        assert set(reached) == expected
+
+
+def test_a_step_at_a_time():
+    model = Small()
+    optimizer = OPTIMIZERS["adam"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, RandomUniform(draw="step"))
+    seen = set()
+    for step in range(12):
+        before = states(model)
+        with sparse.step(0, step) as awake:
+            steps(model, optimizer, num=1)
+        assert moved(before, states(model)) == awake
+        seen.add(awake)
+    assert len(seen) == 3
+    with pytest.raises(ValueError, match="draws at every step"), sparse.epoch(0):
+        pass
+
+
+def test_a_resumed_run_is_a_straight_one():
+    schedule = TopKAllBottoms(k=1, rho=0.5)
+
+    def made():
+        model = Small()
+        optimizer = OPTIMIZERS["adamw"](model.parameters())
+        return model, optimizer, LayerwiseSparse(model.layers, optimizer, schedule)
+
+    def run(epochs, model, optimizer, sparse):
+        for epoch in epochs:
+            torch.manual_seed(epoch)
+            with sparse.epoch(epoch):
+                steps(model, optimizer)
+
+    straight = made()
+    run(range(6), *straight)
+    first = made()
+    run(range(3), *first)
+    saved = [copy.deepcopy(part.state_dict()) for part in first]
+    second = made()
+    for part, state in zip(second, saved, strict=True):
+        part.load_state_dict(state)
+    run(range(3, 6), *second)
+    assert moved(states(straight[0]), states(second[0])) == set()
+    assert second[2].counts == straight[2].counts
+    other = LayerwiseSparse(second[0].layers, second[1], schedule, seed=1)
+    with pytest.raises(ValueError, match="seed must be 1, as here; got 0"):
+        other.load_state_dict(saved[2])
+
+
+def test_resnet18_of_torchvision():
+    model = vision.models().resnet18(num_classes=3)
+    blocks = itertools.chain(model.layer1, model.layer2, model.layer3, model.layer4)
+    layers = [[model.conv1, model.bn1], *blocks, model.fc]
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, weight_decay=0.1)
+    sparse = LayerwiseSparse(layers, optimizer, TopKAllBottoms(k=2, rho=0.5))
+    assert sparse.num_layers == 10
+    images = torch.randn(2, 3, 32, 32)
+    for epoch in range(4):
+        before = copy.deepcopy(model.state_dict())
+        with sparse.epoch(epoch) as awake:
+            model.train()
+            optimizer.zero_grad()
+            F.cross_entropy(model(images), torch.tensor([0, 1])).backward()
+            optimizer.step()
+        changed = {
+            name
+            for name, value in model.state_dict().items()
+            if not torch.equal(value, before[name])
+        }
+        top = {name for name in before if name.startswith(("layer4.1", "fc"))}
+        assert changed == (set(before) if len(awake) == 10 else top)
+    assert 0 < sparse.counts[0] < 4 == sparse.counts[9]
+
+
+def test_a_transformer():
+    torch.manual_seed(0)
+    embedding, head = nn.Embedding(11, 8), nn.Linear(8, 11)
+    blocks = [nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(3)]
+    layers = nn.ModuleList([embedding, *blocks, head])
+    optimizer = torch.optim.AdamW(layers.parameters(), 0.01)
+    sparse = LayerwiseSparse(layers, optimizer, TopK(k=2))
+    before = copy.deepcopy(layers)
+    with sparse.epoch(0):
+        hidden = torch.arange(10)[None]
+        for layer in layers:
+            hidden = layer(hidden)
+        optimizer.zero_grad()
+        F.cross_entropy(hidden[0], torch.arange(1, 11)).backward()
+        optimizer.step()
+    for index, (old, new) in enumerate(zip(before, layers, strict=True)):
+        pairs = zip(old.parameters(), new.parameters(), strict=True)
+        assert all(torch.equal(p, q) for p, q in pairs) == (index < 3)
+
+
+def tied():
+    embedding, head = nn.Embedding(11, 8), nn.Linear(8, 11, bias=False)
+    head.weight = embedding.weight
+    return [embedding, head]
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (Small(), "layers must be a list of the model's layers.*got a Small"),
+        ([], "at least one layer"),
+        ([nn.Linear(2, 2), nn.ReLU()], r"layer 1 \(ReLU\) has no parameters"),
+        (tied(), r"layers 0 and 1 \(Linear\) share a parameter of shape \(11, 8\)"),
+    ],
+    ids=["a model", "nothing", "no parameters", "tied"],
+)
+def test_layers_that_can_not_be_ordered(layers, message):
+    one = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(one.parameters(), 0.1)
+    with pytest.raises(ValueError, match=message):
+        LayerwiseSparse(layers, optimizer, Full())
+
+
+def test_optimizers_that_would_move_what_sleeps():
+    model = Small()
+    with pytest.raises(ValueError, match="has 2 parameters that are in no layer"):
+        LayerwiseSparse(model.layers[:2], torch.optim.Adam(model.parameters()), Full())
+    with pytest.raises(ValueError, match="LBFGS moves all"):
+        LayerwiseSparse(model.layers, torch.optim.LBFGS(model.parameters()), Full())
+    fused = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, fused=True)
+    with pytest.raises(ValueError, match="fused SGD with momentum"):
+        LayerwiseSparse(model.layers, fused, Full())
+    groups = [
+        {"params": [p for module in layer for p in module.parameters()]}
+        for layer in ([model.conv, model.norm], [model.middle], [model.head])
+    ]
+    each = torch.optim.SGD(groups, 0.1, momentum=0.9, fused=True)
+    sparse = LayerwiseSparse(model.layers, each, TopKAllBottoms(k=1, rho=0.5))
+    for epoch in range(6):
+        before = states(model)
+        with sparse.epoch(epoch) as awake:
+            steps(model, each)
+        assert moved(before, states(model)) == awake
+    with pytest.raises(ValueError, match="k must be from 1 to the 3 layers"):
+        with LayerwiseSparse(model.layers, each, TopK(k=4)).epoch(0):
+            pass
