@@ -47,7 +47,7 @@ class LayerwiseSparse:
 
     def __init__(
         self,
-        layers: Sequence[Layer],
+        layers: Sequence[Layer] | nn.ModuleList,
         optimizer: torch.optim.Optimizer,
         schedule: UpdateSchedule,
         *,

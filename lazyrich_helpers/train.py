@@ -98,7 +98,7 @@ def train(
     )
     splits = (*(data.views or [data.train]), data.test)
     *bottoms, shown = (
-        SleepingBottom(network.layers, split.images, most_bytes=most_kept)
+        SleepingBottom(list(network.layers), split.images, most_bytes=most_kept)
         for split in splits
     )
     for epoch in range(settings.num_epochs):
@@ -173,7 +173,7 @@ def _train_epoch(
     batches = order.split(config.training.batch_size)
     for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
         if plan != now:
-            wake(network.layers, plan.layers)
+            wake(list(network.layers), plan.layers)
             now = plan
         inputs = task.inputs[batch]
         if task.shift is not None:

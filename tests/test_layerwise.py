@@ -49,6 +49,7 @@ class Small(nn.Module):
 def steps(model, optimizer, num=3, set_to_none=True):
     """A loop that knows nothing of sleeping layers."""
     model.train()
+    loss = torch.tensor(0.0)
     for _ in range(num):
         optimizer.zero_grad(set_to_none=set_to_none)
         loss = F.cross_entropy(model(INPUTS), LABELS)
