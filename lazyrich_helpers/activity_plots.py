@@ -233,7 +233,7 @@ def sorted_gradients(tables: Mapping[str, pd.DataFrame]) -> Figure:
             ax.plot(percent, share, color=color, label=label)
         ax.set_xscale("log")
         ax.set_yscale("log")
-        ax.set_ylim(1e-8, 1.5)
+        ax.set_ylim(max(1e-8, ax.get_ylim()[0]), 1.5)
         ax.set_xlabel("rank (% of all components)")
         ax.set_ylabel("|gradient| / largest")
         ax.set_title(name, fontsize="medium")
