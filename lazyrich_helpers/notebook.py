@@ -18,10 +18,11 @@ from IPython.display import HTML, Code
 
 from lazyrich_helpers.batch import complete, pick_device, store_for
 from lazyrich_helpers.execution import load_trained
+from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.progress import Bar, label_without_seed
-from lazyrich_helpers.recipes import Recipe, Results, collect, make_recipe
+from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.train import Trained

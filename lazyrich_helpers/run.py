@@ -21,15 +21,10 @@ from lazyrich_helpers.batch import (
     planned,
     store_for,
 )
+from lazyrich_helpers.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.lws_exhibits import LwsScale
 from lazyrich_helpers.progress import Bar, Lines, duration, label
-from lazyrich_helpers.recipes import (
-    BUDGETS,
-    RECIPES,
-    Recipe,
-    Scale,
-    collect,
-    make_recipe,
-)
+from lazyrich_helpers.recipes import BUDGETS, Recipe, collect
 from lazyrich_helpers.records import Store
 
 
@@ -61,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", help="one run each")
     parser.add_argument("--lrs", type=float, nargs="+", help="learning rates")
     parser.add_argument("--num-epochs", type=int, help="passes over the data")
+    parser.add_argument("--rhos", type=float, nargs="+", help="probabilities")
+    parser.add_argument("--ks", type=int, nargs="+", help="layers at top or bottom")
     parser.add_argument("--train-size", type=int, help="training images")
     parser.add_argument("--precision", help="highest, medium or bf16")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
@@ -91,7 +88,7 @@ def _main(options: argparse.Namespace) -> int:
     if options.recipes == ["list"]:
         _list_recipes()
         return 0
-    names = [field.name for field in dataclasses.fields(Scale)]
+    names = [field.name for field in dataclasses.fields(LwsScale)]
     choices = {name: getattr(options, name) for name in names}
     recipes = [make_recipe(name, options.budget, **choices) for name in options.recipes]
     device = pick_device(options.device)

@@ -5,6 +5,7 @@ version they belong to. No component's run rests on another's code, so that a dr
 points at its cause. After raising a version: `python -m tests.test_golden`.
 """
 
+import dataclasses
 import hashlib
 import json
 import sys
@@ -15,21 +16,35 @@ import torch
 
 from lazyrich_helpers import data, initialization, train
 from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.augmentation import CroppedImages, shifted
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
+from lazyrich_helpers.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet, relu_net
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.recipes import BUDGETS, RECIPES, make_recipe
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.recipes import BUDGETS
 from lazyrich_helpers.reinit import Reinit
-from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    Full,
+    Middle,
+    RandomBeta,
+    RandomUniform,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+)
 from lazyrich_helpers.skew import GradientSkew
 from lazyrich_helpers.subsets import balanced_subsets
 from lazyrich_helpers.train import Trained
+from lazyrich_helpers.updates import Updates
 from tests import tiny
 
 FOLDER = Path(__file__).parent / "golden"
@@ -38,6 +53,9 @@ INITS = {"gain_1": XavierNormal(), "gain_3": XavierNormal(gain=3.0)}
 TRAININGS = {  # fp32 only: bf16 sums differ between processors
     "adam": tiny.training(batch_size=64),
     "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
+    "lws": tiny.config(
+        optimizer=SGD(lr=0.1), updates=TopKAllBottoms(k=1, rho=0.5, draw="step")
+    ),
 }
 NETWORKS = {
     "conv_net": ConvNet(width=3, depth=2),
@@ -46,8 +64,19 @@ NETWORKS = {
     "vgg11": VGG11(width=2),
     "resnet18": ResNet18(width=2),
 }
-KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images}
-KINDS |= {type(part) for part in NETWORKS.values()}
+SCHEDULES = [
+    TopK(k=1),
+    BottomQ(q=1),
+    TopBottom(k=1, q=1),
+    Middle(),
+    TopKBottomQ(k=1, q=1, rho=0.4),
+    TopKAllBottoms(k=1, rho=0.4),
+    RandomUniform(),
+    RandomBeta(),
+    RandomBeta(draw="step"),
+]
+KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images, CroppedImages}
+KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
 """Kinds whose numbers are traced below."""
 
 
@@ -91,6 +120,7 @@ def digest(array) -> str:
 def data_numbers():
     digits = images("digits", train_size=1000).load()
     large = images("digits", train_size=10, image_size=28).load().train.images
+    shift = shifted(digits.train.images[:8], 2, generator("golden"))
     labels = (torch.arange(1000) // 3 % 10).byte().numpy()
     chosen, rest = balanced_subsets(labels, 100, seed=3)
     return {
@@ -99,6 +129,7 @@ def data_numbers():
         "pixels": digest((digits.train.images * 16).round().byte().numpy()),
         "subset": digest(chosen),
         "held_out": digest(rest),
+        "shifted": shift.flatten()[::37].tolist(),
         "enlarged": [
             large.mean().item(),
             large.std().item(),
@@ -129,6 +160,23 @@ def train_numbers():
         epochs = list(train.train(made_network(), made_data(), config))
         numbers[f"{name}_loss"] = [epoch.train_loss for epoch in epochs]
         numbers[f"{name}_num_correct"] = [epoch.num_correct for epoch in epochs]
+    return numbers
+
+
+def updates_numbers():
+    """Return how often each schedule of 40 epochs updates each of five layers."""
+    trained = made_trained()
+    network = relu_net(2, 4, 16, 10)
+    numbers = {}
+    for schedule in SCHEDULES:
+        settings = dataclasses.replace(trained.config.training, num_epochs=40)
+        config = dataclasses.replace(
+            trained.config, updates=schedule, training=settings
+        )
+        run = dataclasses.replace(trained, config=config, network=network)
+        result = Updates().result(run)
+        name = schedule.kind + getattr(schedule, "draw", "")
+        numbers[name] = [*result["layers"], result["num_full"], *result["lowest"]]
     return numbers
 
 
@@ -178,6 +226,7 @@ COMPONENTS = {
         "version of GradientSkew in skew.py",
     ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
+    "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
 }
 """Component → its numbers, what holds its version, and where that is."""

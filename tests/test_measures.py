@@ -5,9 +5,10 @@ import json
 import pytest
 import torch
 
+from lazyrich_helpers.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.recipes import BUDGETS, RECIPES, make_recipe
+from lazyrich_helpers.recipes import BUDGETS
 
 MEASURES = {
     measure.name: measure

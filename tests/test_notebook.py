@@ -5,7 +5,7 @@ import papermill
 import pytest
 
 from lazyrich_helpers import notebook
-from lazyrich_helpers.recipes import make_recipe
+from lazyrich_helpers.exhibits import make_recipe
 from tests.refresh_outputs import ROOT
 
 CHOICES = {"dataset": None, "widths": None, "seeds": None, "lrs": None}

@@ -5,16 +5,10 @@ import dataclasses
 import pytest
 
 from lazyrich_helpers import train
+from lazyrich_helpers.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.recipes import (
-    BUDGETS,
-    RECIPES,
-    Scale,
-    collect,
-    is_complete,
-    make_recipe,
-)
+from lazyrich_helpers.recipes import BUDGETS, Scale, collect, is_complete
 from lazyrich_helpers.records import NUMERICS, Record
 from tests import tiny
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.recipes import Recipe, make_recipe
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.recipes import Recipe
 
 
 @dataclass(frozen=True)

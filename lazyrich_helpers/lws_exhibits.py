@@ -1,0 +1,231 @@
+"""Section 6's exhibits: Layer-Wise Sparse training of VGG-5 and VGG-11.
+
+Source: Li & Banerjee (2021), Figures 7 to 12 and 21 to 23, and Table 1.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.convnets import VGG5, VGG11
+from lazyrich_helpers.data import DataPart
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.models import ModelPart
+from lazyrich_helpers.optimizers import SGD, OptimizerPart
+from lazyrich_helpers.recipes import (
+    Recipe,
+    RecipeFunction,
+    Scale,
+    adam,
+    images_of,
+    network_configs,
+)
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    Full,
+    Middle,
+    RandomBeta,
+    RandomUniform,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+    UpdateSchedule,
+)
+from lazyrich_helpers.updates import Updates
+
+
+@dataclass(frozen=True, kw_only=True)
+class LwsScale(Scale):
+    """As `Scale`, with what the schedules vary."""
+
+    rhos: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    """Probabilities of updating the bottom layers."""
+    ks: Sequence[int] = (1, 2, 3, 4)
+    """Numbers of layers at the top, or at the bottom, of static schedules."""
+
+    lists: ClassVar[tuple[str, ...]] = (*Scale.lists, "rhos", "ks")
+
+
+def static(scale: LwsScale) -> list[UpdateSchedule]:
+    """Return full training and the schedules of Section 6.1."""
+    return [
+        Full(),
+        *(TopK(k=k) for k in scale.ks),
+        *(BottomQ(q=q) for q in scale.ks),
+        *(TopBottom(k=k, q=k) for k in scale.ks),
+        Middle(),
+    ]
+
+
+def probabilistic(scale: LwsScale, qs: Iterable[int]) -> list[UpdateSchedule]:
+    """Return full training and the schedules of Section 6.2, k the ends of `ks`."""
+    ends = sorted({min(scale.ks), max(scale.ks)})
+    return [
+        Full(),
+        RandomUniform(),
+        RandomBeta(),
+        *(TopKAllBottoms(k=k, rho=rho) for k in ends for rho in scale.rhos),
+        *(
+            TopKBottomQ(k=k, q=q, rho=rho)
+            for k in ends
+            for q in qs
+            for rho in scale.rhos
+        ),
+    ]
+
+
+VGG5_SCALES = {
+    "smoke": LwsScale(
+        dataset="digits",
+        widths=(2,),
+        seeds=(0,),
+        lrs=(0.003,),
+        num_epochs=2,
+        train_size=200,
+        rhos=(0.5,),
+        ks=(1,),
+    ),
+    "laptop": LwsScale(
+        dataset="digits",
+        widths=(4,),
+        seeds=(0,),
+        lrs=(0.003,),
+        num_epochs=10,
+        train_size=500,
+        rhos=(0.1, 0.5),
+        ks=(1, 4),
+    ),
+    "paper": LwsScale(
+        dataset="mnist",
+        widths=(64,),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.001,),
+        num_epochs=100,
+        precision="bf16",
+        rhos=(0.1, 0.3, 0.5),
+    ),
+}
+VGG11_SCALES = {
+    "smoke": VGG5_SCALES["smoke"].choose({"lrs": (0.01,)}),
+    "laptop": VGG5_SCALES["laptop"].choose({"lrs": (0.01,), "num_epochs": 20}),
+    "paper": LwsScale(
+        dataset="cifar10",
+        widths=(64,),
+        seeds=(0, 1, 2, 3, 4),
+        lrs=(0.01,),
+        num_epochs=180,
+        precision="bf16",
+    ),
+}
+
+
+def _recipe(
+    name: str,
+    budget: str,
+    scale: LwsScale,
+    updates: Sequence[UpdateSchedule],
+    *,
+    model: Callable[[int], ModelPart],
+    data: DataPart,
+    optimizer: Callable[[float], OptimizerPart] = adam,
+) -> Recipe:
+    """Return every schedule with the first seed, then with the next."""
+    configs = [
+        config
+        for seed in scale.seeds
+        for config in network_configs(
+            model,
+            dataclasses.replace(scale, seeds=(seed,)),
+            data=data,
+            optimizer=optimizer,
+            updates=updates,
+        )
+    ]
+    return Recipe(
+        name=name, budget=budget, configs=tuple(configs), measures=(Accuracy, Updates)
+    )
+
+
+def _vgg5(
+    name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
+) -> Recipe:
+    """Return a recipe of VGG-5, on images of 28 pixels a side."""
+    return _recipe(
+        name,
+        budget,
+        scale,
+        updates,
+        model=lambda width: VGG5(width=width),
+        data=images_of(scale, 28 if scale.dataset == "digits" else None),
+    )
+
+
+def _vgg11(
+    name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
+) -> Recipe:
+    """Return a recipe of VGG-11, on images of 32 pixels, shifted if they are colour."""
+    data = images_of(scale, None if scale.dataset == "cifar10" else 32)
+    if scale.dataset == "cifar10":
+        fields = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
+        data = CroppedImages(**fields)
+    return _recipe(
+        name,
+        budget,
+        scale,
+        updates,
+        model=lambda width: VGG11(width=width),
+        data=data,
+        optimizer=lambda lr: SGD(lr=lr),
+    )
+
+
+def figure_7_vgg5(budget: str, **choices: Any) -> Recipe:
+    """VGG-5 of which fixed layers are trained: top, bottom, both, or the middle.
+
+    The learning rate is the one best on held-out images; at the paper's 0.1 VGG-5
+    without batch norm does not train.
+    """
+    scale = VGG5_SCALES[budget].choose(choices)
+    return _vgg5("figure-7-vgg5", budget, scale, static(scale))
+
+
+def figure_7_vgg11(budget: str, **choices: Any) -> Recipe:
+    """VGG-11 of which fixed layers are trained: top, bottom, both, or the middle."""
+    scale = VGG11_SCALES[budget].choose(choices)
+    return _vgg11("figure-7-vgg11", budget, scale, static(scale))
+
+
+def figure_10_vgg5(budget: str, **choices: Any) -> Recipe:
+    """VGG-5 whose top layers are trained always, the others in random epochs."""
+    scale = VGG5_SCALES[budget].choose(choices)
+    qs = sorted({min(scale.ks), max(scale.ks)})
+    return _vgg5("figure-10-vgg5", budget, scale, probabilistic(scale, qs))
+
+
+def table_1(budget: str, **choices: Any) -> Recipe:
+    """VGG-11 whose top layers are trained always, the others in random epochs.
+
+    Table 1's rows that start from Xavier's initialization.
+    """
+    scale = VGG11_SCALES[budget].choose(choices)
+    return _vgg11("table-1", budget, scale, probabilistic(scale, [max(scale.ks)]))
+
+
+def learning_rates_vgg5(budget: str, **choices: Any) -> Recipe:
+    """Adam's learning rate for VGG-5 trained whole; the paper's is 0.1."""
+    scale = VGG5_SCALES[budget].choose({"lrs": (0.1, 0.01, 0.001, 0.0001)})
+    scale = scale.choose({"seeds": (0,)}).choose(choices)
+    return _vgg5("learning-rates-vgg5", budget, scale, [Full()])
+
+
+LWS_RECIPES: dict[str, RecipeFunction] = {
+    "figure-10-vgg5": figure_10_vgg5,
+    "figure-7-vgg11": figure_7_vgg11,
+    "figure-7-vgg5": figure_7_vgg5,
+    "learning-rates-vgg5": learning_rates_vgg5,
+    "table-1": table_1,
+}
+"""Section 6's recipes, by name."""

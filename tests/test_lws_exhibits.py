@@ -1,0 +1,73 @@
+"""Section 6's recipes hold the paper's schedules, each once a seed."""
+
+import collections
+
+import pytest
+
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.schedules import Full
+
+TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), Table 1
+    "full": 1,
+    "random_uniform": 1,
+    "random_beta": 1,
+    "top_k_bottom_q": 10,
+    "top_k_all_bottoms": 10,
+}
+FIGURE_7 = {"full": 1, "top_k": 4, "bottom_q": 4, "top_bottom": 4, "middle": 1}
+FIGURE_10 = TABLE_1 | {"top_k_bottom_q": 12, "top_k_all_bottoms": 6}
+
+
+def columns(name, budget="paper", **choices):
+    return [c.columns() for c in make_recipe(name, budget, **choices).configs]
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("table-1", TABLE_1),
+        ("figure-7-vgg5", FIGURE_7),
+        ("figure-7-vgg11", FIGURE_7),
+        ("figure-10-vgg5", FIGURE_10),
+    ],
+)
+def test_every_schedule_once_a_seed_and_first_the_first_seed(name, rows):
+    found = columns(name, seeds=[3, 4])
+    counts = collections.Counter(row["updates"] for row in found)
+    assert counts == {kind: 2 * num for kind, num in rows.items()}
+    seeds = [row["seed"] for row in found]
+    assert seeds == sorted(seeds) and found[0]["updates"] == Full.kind
+
+
+def test_table_1_is_the_papers():
+    found = columns("table-1", seeds=[0])
+    assert {row["rho"] for row in found if "rho" in row} == {0.1, 0.2, 0.3, 0.4, 0.5}
+    ends = {(row["k"], row["q"]) for row in found if row["updates"] == "top_k_bottom_q"}
+    assert ends == {(1, 4), (4, 4)}
+    expected = {"lr": 0.01, "momentum": 0.9, "weight_decay": 5e-4, "num_epochs": 180}
+    expected |= {"lr_decay": 0.5, "decay_every": 30, "batch_size": 128, "width": 64}
+    expected |= {"model": "vgg11", "data": "cropped_images", "train_size": 50_000}
+    assert all(expected.items() <= row.items() for row in found)
+    assert all(row.get("draw", "epoch") == "epoch" for row in found)
+
+
+def test_vgg5_is_trained_whole_in_both_figures_but_once():
+    static = make_recipe("figure-7-vgg5", "paper", seeds=[0]).configs
+    random = make_recipe("figure-10-vgg5", "paper", seeds=[0]).configs
+    assert len({config.run_id for config in (*static, *random)}) == 34
+    expected = {"model": "vgg5", "dataset": "mnist", "train_size": 10_000}
+    expected |= {"optimizer": "adam", "lr": 0.001, "num_epochs": 100, "width": 64}
+    for config in (*static, *random):
+        assert expected.items() <= config.columns().items()
+
+
+def test_probabilities_and_layers_can_be_chosen():
+    found = columns("table-1", seeds=[0], rhos=[0.25], ks=[2])
+    assert {row["rho"] for row in found if "rho" in row} == {0.25}
+    assert {row["k"] for row in found if "k" in row} == {2}
+    with pytest.raises(ValueError, match="rhos must be a list of different values"):
+        columns("table-1", rhos=[0.1, 0.1])
+    with pytest.raises(ValueError, match=r"rho must be in \[0, 1\]; got 2"):
+        columns("table-1", rhos=[2])
+    with pytest.raises(ValueError, match="a choice must be one of"):
+        columns("figure-2", rhos=[0.1])
