@@ -6,6 +6,7 @@ from typing import Protocol
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import Full, in_words
 
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
@@ -41,6 +42,9 @@ def label_without_seed(config: RunConfig) -> str:
     columns = config.columns()
     short = {"width": "w", "depth": "d", "lr": "lr"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
+    if not isinstance(config.updates, Full):
+        settings += [in_words(config.updates)]
+        settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []
     return " ".join([columns["dataset"], columns["model"], *settings])
 
 

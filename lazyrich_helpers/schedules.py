@@ -221,3 +221,32 @@ class RandomBeta(Part, slot="updates", kind="random_beta"):
         draws = torch.rand(self.a + self.b - 1, generator=stream)
         share = draws.sort().values[self.a - 1].item()
         return Plan(top(round(1 + (num_layers - 1) * share), num_layers))
+
+
+def in_words(schedule: UpdateSchedule) -> str:
+    """Return a schedule's name as the paper has it, such as `top 1 all bottoms`.
+
+    Without its probability; a kind that is not of this module is named by its fields.
+    """
+    match schedule:
+        case Full():
+            name = "full"
+        case TopK(k=k):
+            name = f"top {k}"
+        case BottomQ(q=q):
+            name = f"bottom {q}"
+        case TopBottom(k=k, q=q) | TopKBottomQ(k=k, q=q):
+            name = f"top {k} bottom {q}"
+        case Middle():
+            name = "middle"
+        case TopKAllBottoms(k=k):
+            name = f"top {k} all bottoms"
+        case RandomUniform():
+            name = "random uniform"
+        case RandomBeta(a=a, b=b):
+            name = f"random beta ({a}, {b})"
+        case _:
+            return repr(schedule)
+    return (
+        f"{name}, drawn each step" if getattr(schedule, "draw", "") == "step" else name
+    )

@@ -6,6 +6,7 @@ from lazyrich_helpers import progress
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import TopKAllBottoms
 from tests import tiny
 
 DONE = Record(
@@ -22,6 +23,8 @@ def test_a_label_tells_a_run_from_its_neighbours():
     assert label(tiny.CONFIG) == "digits relu_net w=12 d=2 lr=0.03 seed=0"
     neighbours = [tiny.CONFIG, tiny.training(seed=1), tiny.config(optimizer=SGD())]
     assert len(set(map(label, neighbours))) == 3
+    sparse = tiny.config(updates=TopKAllBottoms(k=1, rho=0.1))
+    assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
 
 
 @pytest.mark.parametrize(

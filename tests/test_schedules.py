@@ -18,7 +18,9 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
     TopKBottomQ,
     UpdateSchedule,
+    in_words,
 )
+from tests import tiny
 
 EXAMPLES = [
     Full(),
@@ -43,6 +45,14 @@ def layers(schedule, num_layers=5, *, epoch=0, step=0, seed=0):
 def depths(schedule, num_layers, num=MANY):
     """Return how many layers are updated in each of many epochs."""
     return np.array([len(layers(schedule, num_layers, epoch=e)) for e in range(num)])
+
+
+def test_names_are_words_and_differ():
+    names = [in_words(schedule) for schedule in EXAMPLES]
+    assert names[:5] == ["full", "top 2", "bottom 2", "top 1 bottom 2", "middle"]
+    assert names[6] == "top 2 all bottoms, drawn each step"
+    assert len({*names}) == len(names) - 1  # one is the other at probability one
+    assert "Mask" in in_words(tiny.Mask(mask="1"))
 
 
 def test_every_kind_has_an_example():
