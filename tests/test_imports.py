@@ -18,7 +18,7 @@ LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
     {"sources", "sleeping"},
     {"data", "models", "schedules", "objectives", "optimizers"},
-    {"initialization", "layout", "convnets", "augmentation", "layerwise"},
+    {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
     {"train"},
     {"stack"},
     {"measures", "reinit", "movement", "records", "gradients", "together"},
