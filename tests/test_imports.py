@@ -22,7 +22,7 @@ LEVELS = [
     {"train"},
     {"stack"},
     {"measures", "reinit", "movement", "records", "gradients", "together"},
-    {"activity", "criticality", "skew", "updates"},
+    {"activity", "criticality", "skew", "updates", "timing"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
     {"execution", "lws_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots"},

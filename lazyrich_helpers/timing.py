@@ -1,0 +1,167 @@
+"""Where a training step's time goes, and how much of it a sleeping layer saves.
+
+Seconds are the wall's. On a GPU each phase ends with a synchronization, so that it is
+charged what it started. Plans that are to be compared take turns, step by step: what
+slows the machine for a while slows them all.
+"""
+
+import itertools
+import time
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lazyrich_helpers.augmentation import shifted
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.data import Dataset
+from lazyrich_helpers.models import Network
+from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.sleeping import wake
+from lazyrich_helpers.train import arithmetic, at_least_single, new_network
+
+PHASES = ("data", "forward", "backward", "optimizer")
+
+
+def step_times(
+    config: RunConfig,
+    plans: Mapping[str, Collection[int]],
+    *,
+    num_steps: int = 20,
+    warm_up: int = 3,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Return the seconds of each phase of training steps, one row per step and phase.
+
+    Columns: `plan`, `step`, `phase` (of `PHASES`), `seconds`. Nothing is kept between
+    steps: sleeping layers are computed anew, as in the paper.
+
+    Args:
+        config: Says what is trained, and how.
+        plans: Name → layers that are awake.
+        num_steps: Steps of each plan.
+        warm_up: Steps of each plan before those, not reported.
+        device: Where.
+    """
+    data = config.data.load(device)
+    network = new_network(config, data)
+    optimizer = config.optimizer.build(
+        [{"params": list(layer.parameters())} for layer in network.layers]
+    )
+    rows = []
+    for step in range(-warm_up, num_steps):
+        for name, awake in plans.items():
+            wake(list(network.layers), awake)
+            seconds = _step(network, data, config, optimizer, step + warm_up)
+            rows += [
+                {"plan": name, "step": step, "phase": phase, "seconds": each}
+                for phase, each in zip(PHASES, seconds, strict=True)
+            ]
+    table = pd.DataFrame(rows)
+    return table.loc[table.step >= 0].reset_index(drop=True)
+
+
+def _step(
+    network: Network,
+    data: Dataset,
+    config: RunConfig,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+) -> list[float]:
+    """Take a step; return the seconds of each phase."""
+    marks = [_now(data.device)]
+
+    def after(result: Any) -> Any:
+        marks.append(_now(data.device))
+        return result
+
+    images, labels = after(_batch(data, config.training.batch_size, step))
+    with arithmetic(config.training.precision, data.device):
+        loss = after(config.objective.loss(at_least_single(network(images)), labels))
+        optimizer.zero_grad(set_to_none=True)
+        after(loss.backward())
+        after(optimizer.step())
+    return [end - start for start, end in itertools.pairwise(marks)]
+
+
+def _batch(data: Dataset, size: int, step: int) -> tuple[Tensor, Tensor]:
+    places = (torch.arange(size) + step * size) % len(data.train)
+    places = places.to(data.device)
+    images = data.train.images[places]
+    if data.shift is not None:
+        images = shifted(images, data.shift, generator("timing", step))
+    return images, data.train.labels[places]
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def step_bytes(
+    config: RunConfig, awake: Collection[int], *, device: str = "cpu"
+) -> dict[str, int]:
+    """Return the bytes that a step with these layers awake has to hold at its fullest.
+
+    `activations`: what the forward pass keeps for the backward pass, without parameters,
+    images and labels; `gradients`; `optimizer`: what it remembers of the awake layers.
+    The parameters themselves are the same for every plan.
+    """
+    data = config.data.load(device)
+    network = new_network(config, data)
+    wake(list(network.layers), awake)
+    optimizer = config.optimizer.build(list(network.parameters()))
+    size = config.training.batch_size
+    images, labels = data.train.images[:size], data.train.labels[:size]
+    known = {p.untyped_storage().data_ptr() for p in network.parameters()}
+    known |= {part.untyped_storage().data_ptr() for part in (images, labels)}
+    kept: dict[int, int] = {}
+
+    def pack(saved: Tensor) -> Tensor:
+        storage = saved.untyped_storage()
+        if storage.data_ptr() not in known:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return saved
+
+    with arithmetic(config.training.precision, data.device):
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+            loss = config.objective.loss(at_least_single(network(images)), labels)
+        loss.backward()
+    optimizer.step()
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    state = [
+        value
+        for values in optimizer.state.values()
+        for value in values.values()
+        if isinstance(value, Tensor) and value.dim() > 0
+    ]
+    return {
+        "activations": sum(kept.values()),
+        "gradients": sum(map(_bytes, gradients)),
+        "optimizer": sum(map(_bytes, state)),
+    }
+
+
+def _bytes(values: Tensor) -> int:
+    return values.numel() * values.element_size()
+
+
+def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
+    """Return each plan's seconds over those of the plan `to`, paired step by step.
+
+    Columns: `plan`, `median`, `low`, `high` (the quartiles) of the steps' ratios.
+
+    Args:
+        times: From `step_times`.
+        phase: One of `PHASES`, or `total` for all together.
+        to: A plan of `times`.
+    """
+    chosen = times if phase == "total" else times.loc[times.phase == phase]
+    seconds = chosen.pivot_table("seconds", "step", "plan", aggfunc="sum", sort=False)
+    ratios = seconds.div(seconds[to], axis="index")
+    quartiles = ratios.quantile([0.5, 0.25, 0.75]).T
+    quartiles.columns = ["median", "low", "high"]
+    return quartiles.rename_axis("plan").reset_index()

@@ -1,0 +1,98 @@
+"""Time is charged to the phase that spends it; memory is what the graph holds."""
+
+import dataclasses
+import time
+
+import pandas as pd
+import pytest
+import torch
+
+from lazyrich_helpers import timing
+from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.optimizers import SGD, Adam
+from tests import tiny
+
+PLANS = {"full": {0, 1, 2}, "top": {2}}
+
+
+def test_every_step_of_every_plan_has_every_phase():
+    table = timing.step_times(tiny.CONFIG, PLANS, num_steps=4, warm_up=2)
+    assert len(table) == 4 * 2 * len(timing.PHASES)
+    assert set(table.plan) == set(PLANS) and set(table.step) == {0, 1, 2, 3}
+    assert (table.seconds > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("phase", "owner", "name"),
+    [
+        ("data", timing, "_batch"),
+        ("forward", timing, "at_least_single"),
+        ("backward", torch.Tensor, "backward"),
+        ("optimizer", torch.optim.Adam, "step"),
+    ],
+)
+def test_a_slow_phase_is_charged_where_it_is(phase, owner, name, monkeypatch):
+    pause, function = 0.03, getattr(owner, name)
+
+    def slowly(*args, **options):
+        time.sleep(pause)
+        return function(*args, **options)
+
+    monkeypatch.setattr(owner, name, slowly)
+    table = timing.step_times(tiny.CONFIG, {"full": {0, 1, 2}}, num_steps=3)
+    assert (table.loc[table.phase == phase].seconds >= pause).all()
+    assert table.loc[table.phase != phase].seconds.median() < pause
+
+
+def test_only_awake_layers_move():
+    seen = []
+
+    class Spy(Adam, slot="optimizer", kind="test_spy"):
+        def build(self, parameters):
+            groups = list(parameters)
+            seen.extend(group["params"] for group in groups)
+            return super().build(groups)
+
+    config = tiny.config(optimizer=Spy(lr=0.1))
+    timing.step_times(config, {"top": {2}}, num_steps=2)
+    assert [all(p.grad is not None for p in group) for group in seen] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_ratios_are_of_the_same_step():
+    rows = [("full", s, "backward", 2.0 ** (s + 1)) for s in range(5)]
+    rows += [("top", s, "backward", 2.0**s) for s in range(5)]
+    rows += [(plan, s, "forward", 1.0) for plan in ("full", "top") for s in range(5)]
+    table = pd.DataFrame(rows, columns=["plan", "step", "phase", "seconds"])
+    found = timing.relative(table, "backward").set_index("plan")
+    assert found.loc["top"].tolist() == [0.5, 0.5, 0.5]
+    assert found.loc["full"].tolist() == [1, 1, 1]
+    total = timing.relative(table, "total").set_index("plan")
+    assert total.loc["top", "median"] == pytest.approx((4 + 1) / (8 + 1))
+    assert total.loc["top", "low"] == pytest.approx(5 / 9, abs=0.03)
+
+
+def test_bytes_by_hand():
+    config = dataclasses.replace(tiny.CONFIG, optimizer=Adam(lr=0.1))
+    batch, weights = config.training.batch_size, [64 * 12 + 12, 12 * 13, 10 * 13]
+    full = timing.step_bytes(config, {0, 1, 2})
+    assert full["gradients"] == 4 * sum(weights)
+    assert full["optimizer"] == 2 * 4 * sum(weights)  # Adam's two moments
+    # Kept: each layer's ReLU, which is what the next layer reads, and the loss's
+    # log-probabilities with one number more, the weight of its sum.
+    hidden, logits = 4 * batch * 12, 4 * batch * 10
+    assert full["activations"] == 2 * hidden + logits + 4
+    top = timing.step_bytes(config, {2})
+    assert top["gradients"] == 4 * weights[2]
+    assert top["activations"] == hidden + logits + 4
+    plain = dataclasses.replace(config, optimizer=SGD(momentum=0.0))
+    assert timing.step_bytes(plain, {2})["optimizer"] == 0
+
+
+def test_convolutions_below_the_cut_are_not_kept():
+    config = tiny.config(model=ConvNet(width=4, depth=2))
+    full, top = (timing.step_bytes(config, awake) for awake in ({0, 1, 2}, {2}))
+    assert top["activations"] < full["activations"] / 10
