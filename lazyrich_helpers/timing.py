@@ -106,7 +106,7 @@ def step_bytes(
 ) -> dict[str, int]:
     """Return the bytes that a step with these layers awake has to hold at its fullest.
 
-    `activations`: what the forward pass keeps for the backward pass, without parameters,
+    `activations`: what the forward pass keeps for the backward pass, less parameters,
     images and labels; `gradients`; `optimizer`: what it remembers of the awake layers.
     The parameters themselves are the same for every plan.
     """
