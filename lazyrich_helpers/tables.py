@@ -35,6 +35,13 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+SETTING = (
+    *("dataset", "train_size", "image_size", "model", "depth", "init", "gain"),
+    *("optimizer", "lr", "updates", "num_epochs", "batch_size", "precision"),
+)
+"""What all runs of a mean share; a figure varies the width, a mean is over seeds."""
+
+
 def best_lr(runs: pd.DataFrame) -> float:
     """Return the learning rate whose networks do best on held-out images.
 
@@ -87,8 +94,8 @@ def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def one_setting(table: pd.DataFrame) -> None:
-    """Raise ValueError if the table mixes data sets, depths or learning rates."""
-    for name in ("dataset", "depth", "lr"):
+    """Raise ValueError if the table mixes what `SETTING` names, where it has it."""
+    for name in SETTING:
         values = sorted(table[name].unique()) if name in table else []
         require(len(values) <= 1, name, "one value in a table that is averaged", values)
 
