@@ -395,6 +395,14 @@ class Results:
     missing: tuple[RunConfig, ...]
     """Runs that are not there, that failed, or that lack one of the measurements."""
 
+    @property
+    def num_stale(self) -> int:
+        """How many records hold numbers of older code: of training or of a measure."""
+        return sum(
+            record.stale or _is_outdated(record, self.recipe.measures)
+            for record in self.records
+        )
+
 
 def collect(recipe: Recipe, store: Store) -> Results:
     """Read what `store` holds of `recipe`, without training anything."""
@@ -412,6 +420,15 @@ def _shows(record: Record, measures: Sequence[type[Measure]]) -> bool:
     """Return whether a record has something to show of each of the measures."""
     measured = all(measure.name in record.measures for measure in measures)
     return record.status == "diverged" or (record.status == "ok" and measured)
+
+
+def _is_outdated(record: Record, measures: Sequence[type[Measure]]) -> bool:
+    """Return whether one of the measures is there at another version."""
+    return any(
+        measure.name in record.measures
+        and not record.has(measure.name, measure.version)
+        for measure in measures
+    )
 
 
 def is_complete(record: Record | None, measures: Sequence[type[Measure]]) -> bool:
