@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from lazyrich_helpers.planning import (
     suitable_threads,
     work,
 )
-from lazyrich_helpers.progress import Progress, label
+from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store, computed_store, recorded_store
 
@@ -166,13 +167,18 @@ class _Batch:
     def complete(self, group: list[RunConfig]) -> None:
         """Complete these runs, together if they are several and it can be done."""
         left = list(group)
-        # What fails together is tried alone: then a bad run fails alone, and says why.
-        with contextlib.suppress(Exception):
+        try:
             if len(group) > 1 and self._fits(group):
                 with suitable_threads(group[0], self.device, len(group)):
                     for record in self._execute(group):
                         left.remove(record.config)
                         self._keep(record)
+        except Exception as error:  # alone, a bad run fails alone, and says why
+            warnings.warn(
+                f"{len(group)} seeds of {label_without_seed(group[0])} failed together "
+                f"({_reason(error)}); the {len(left)} left are tried one by one.",
+                stacklevel=2,
+            )
         for config in left:
             self._complete_one(config)
 
@@ -213,12 +219,16 @@ class _Batch:
 
     def _fail(self, config: RunConfig, error: Exception, *, replace: bool) -> None:
         """Say that a run failed; `replace` keeps a record of it where it was wrong."""
-        why = " ".join(f"{type(error).__name__}: {error}".split())
+        why = _reason(error)
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
         if replace and not isinstance(error, OSError | ValueError):
             self.store.write(record)
         self.progress.finish(record)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def store_for(budget: str) -> Store:

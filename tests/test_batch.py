@@ -339,7 +339,12 @@ def test_a_group_that_fails_is_tried_one_by_one(store, monkeypatch, where):
     else:
         monkeypatch.setattr(Accuracy, "result", measure)
     monkeypatch.setattr(tiny, "Lines", Counted)
-    summary = tiny.finish(store, *tiny.SEEDS)
+    reason = "together" if where == "training" else "a bad run"
+    num_left = 3 if where == "training" else 2
+    told = r"^3 seeds of digits relu_net w=12 d=2 lr=0.03 failed together \("
+    told += rf"RuntimeError: {reason}\); the {num_left} left are tried one by one\.$"
+    with pytest.warns(UserWarning, match=told):
+        summary = tiny.finish(store, *tiny.SEEDS)
     assert summary.num_trained == 2
     assert list(summary.failed.values()) == ["RuntimeError: a bad run"]
     assert together(store) == ([1, 1, 1] if where == "training" else [3, 1, 1])
