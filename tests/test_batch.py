@@ -286,6 +286,17 @@ def test_a_run_that_another_process_holds_is_left_out(store):
     assert together(store) == [2, 1, 2]
 
 
+def test_waiting_for_another_process_ends_with_the_time(store, monkeypatch):
+    monkeypatch.setattr(batch, "estimate_seconds", lambda *args, **options: 0.0)
+    held = tiny.SEEDS[1:]
+    with ThreadPoolExecutor() as pool:
+        with store.lock(held[0].run_id), store.lock(held[1].run_id):
+            work = pool.submit(tiny.finish, store, *tiny.SEEDS, seconds=1.0)
+            summary = work.result(timeout=30)
+    assert summary.num_trained == 1 and summary.postponed == held
+    assert store.ids() == [tiny.SEEDS[0].run_id]
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 60
     while not condition():
@@ -298,7 +309,7 @@ def test_every_lock_of_a_group_is_held_while_it_is_trained(store, monkeypatch):
 
     def spy(networks, data, configs, **options):
         for config in configs:
-            with store.lock(config.run_id, wait=False) as got:
+            with store.lock(config.run_id, seconds=0) as got:
                 seen.append(got)
         return plain(networks, data, configs, **options)
 
