@@ -123,7 +123,7 @@ def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
 
 def _is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     try:
-        return is_complete(store.read(config.run_id), recipe.measures)
+        return is_complete(store.read(config.run_id), recipe.measures, store)
     except ValueError:  # unreadable: reported when it is its turn
         return False
 

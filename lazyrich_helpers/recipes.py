@@ -431,10 +431,22 @@ def _is_outdated(record: Record, measures: Sequence[type[Measure]]) -> bool:
     )
 
 
-def is_complete(record: Record | None, measures: Sequence[type[Measure]]) -> bool:
-    """Return whether there is nothing left to do for a run."""
+def is_complete(
+    record: Record | None, measures: Sequence[type[Measure]], store: Store
+) -> bool:
+    """Return whether there is nothing left to do for a run, kept in `store`."""
     if record is None or not record.done or record.stale:
         return False
-    if record.status == "diverged":
-        return True
-    return all(record.has(measure.name, measure.version) for measure in measures)
+    return record.status == "diverged" or not lacking(record, measures, store)
+
+
+def lacking(
+    record: Record, measures: Sequence[type[Measure]], store: Store
+) -> list[type[Measure]]:
+    """Return the measures that are not there at their version, with their arrays."""
+    return [
+        measure
+        for measure in measures
+        if not record.has(measure.name, measure.version)
+        or (measure.has_arrays and not store.has_arrays(record.run_id, measure.name))
+    ]

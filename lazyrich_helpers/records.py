@@ -216,11 +216,19 @@ class Store:
         except Exception as error:  # numpy and zipfile raise many kinds
             raise RecordError(
                 f"{path} is not a readable file of arrays ({type(error).__name__}); "
-                "delete it and its record, then run again."
+                "restore it from version control, or run again to measure them anew."
             ) from error
         weights = arrays.pop("weights", None)
         own = record is not None and weights == record.origin.get("weights")
         return arrays if own else {}
+
+    def has_arrays(self, run_id: str, measure: str) -> bool:
+        """Return whether arrays of the measurement are there and can be read."""
+        try:
+            arrays = self.read_arrays(run_id)
+        except RecordError:
+            return False
+        return any(name.startswith(f"{measure}/") for name in arrays)
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""

@@ -46,6 +46,21 @@ def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
     assert all((after[name] == before[name]).all() for name in names)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"not arrays"])
+def test_arrays_that_are_lost_are_measured_again(store, content):
+    measures = (Accuracy, Activity)
+    tiny.finish(store, *tiny.APART[:2], measures=measures)
+    run_id = tiny.APART[0].run_id
+    before, path = store.read_arrays(run_id), store.folder / f"{run_id}.npz"
+    path.unlink() if content is None else path.write_bytes(content)
+    summary = tiny.finish(store, *tiny.APART, measures=measures)
+    assert (summary.num_trained, summary.num_there, summary.failed) == (2, 1, {})
+    after = store.read_arrays(run_id)
+    assert before.keys() == after.keys()
+    assert all((after[name] == before[name]).all() for name in before)
+    assert tiny.finish(store, *tiny.APART, measures=measures).num_there == 3
+
+
 def test_a_record_holds_the_run(store, trained):
     tiny.finish(store, tiny.CONFIG)
     record = store.read(tiny.CONFIG.run_id)

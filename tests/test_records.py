@@ -187,11 +187,14 @@ def test_broken_arrays_are_a_sentence_and_lose_no_measurement(store, content):
     store.write(with_arrays(one_a=[1]))
     path = store.folder / f"{RECORD.run_id}.npz"
     path.write_bytes(content)
-    with pytest.raises(RecordError, match=r"npz is not .* delete it and its record"):
+    with pytest.raises(RecordError, match=r"npz is not .* or run again to"):
         store.read_arrays(RECORD.run_id)
+    assert not store.has_arrays(RECORD.run_id, "one")
     store.write(with_arrays(two_a=[2]))
     assert set(store.read(RECORD.run_id).measures) == {"one", "two"}
     assert set(store.read_arrays(RECORD.run_id)) == {"two/a"}
+    assert store.has_arrays(RECORD.run_id, "two")
+    assert not store.has_arrays(RECORD.run_id, "one")
 
 
 @pytest.mark.parametrize("component", NUMERICS)
