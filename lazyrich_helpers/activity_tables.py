@@ -1,7 +1,6 @@
 """What records say about layers and gradients, as tidy tables."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -9,18 +8,10 @@ from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.skew import GradientSkew
+from lazyrich_helpers.tables import measurements, tidy
 
 DEFINITIONS = ("gradient", "movement")
 """Active by the gradient after each epoch (Section 5) or by movement (Section 4)."""
-
-
-def _measured(
-    records: Iterable[Record], name: str
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each record's flat columns with the measurement `name`, where it has it."""
-    for record in records:
-        if name in record.measures:
-            yield record.columns(), record.measures[name]
 
 
 def activity_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -39,7 +30,7 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
             its biases included, averaged over epochs.
     """
     rows = []
-    for columns, measured in _measured(records, Activity.name):
+    for columns, measured in measurements(records, Activity.name):
         layers, epochs = measured["layers"], measured["num_epochs"]
         num_weights = sum(layer["num_weights"] for layer in layers)
         for place, alpha in enumerate(measured["percents"]):
@@ -58,7 +49,7 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
                         row["zeros"] = _ratio(sum(layer["num_zeros"]), epochs * size)
                     rows.append(columns | row)
     names = ["layer", "num_weights", "alpha", "definition", "share", "frequency"]
-    return _table(rows, [*names, "relative", "zeros"])
+    return tidy(rows, [*names, "relative", "zeros"])
 
 
 def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -70,7 +61,7 @@ def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
     the trained network's accuracy less that, both 0 to 1.
     """
     rows = []
-    for columns, measured in _measured(records, Criticality.name):
+    for columns, measured in measurements(records, Criticality.name):
         unchanged, num_test = measured["unchanged"], measured["num_test"]
         for layer in measured["layers"]:
             size = layer["num_parameters"]
@@ -83,7 +74,7 @@ def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
                 row["lost"] = (unchanged - correct) / num_test
                 rows.append(columns | row)
     names = ["layer", "alpha", "num_reset", "num_parameters", "accuracy", "lost"]
-    return _table(rows, names)
+    return tidy(rows, names)
 
 
 def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -92,17 +83,14 @@ def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
     Columns beside the config's: `epoch` (epochs done), `rank` (1 is the largest),
     `num_parameters`, `magnitude`.
     """
-    frames = []
-    for columns, measured in _measured(records, GradientSkew.name):
+    rows = []
+    for columns, measured in measurements(records, GradientSkew.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
-            rows = pd.DataFrame({"rank": measured["ranks"]})
-            rows["magnitude"] = look["values"]
-            own = {"epoch": look["epoch"], "num_parameters": size}
-            frames.append(rows.assign(**columns, **own))
-    if not frames:
-        return _table([], ["rank", "magnitude", "epoch", "num_parameters"])
-    return pd.concat(frames, ignore_index=True)
+            own = columns | {"epoch": look["epoch"], "num_parameters": size}
+            values = zip(measured["ranks"], look["values"], strict=True)
+            rows += [own | {"rank": r, "magnitude": value} for r, value in values]
+    return tidy(rows, ["epoch", "num_parameters", "rank", "magnitude"])
 
 
 def skew_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -113,7 +101,7 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
     components that are exactly zero) and `elbow` (rank of `skew.elbow` over p).
     """
     rows = []
-    for columns, measured in _measured(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientSkew.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
             own = {"epoch": look["epoch"], "zeros": look["num_zeros"] / size}
@@ -121,14 +109,8 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
             for place, percent in enumerate(measured["percents"]):
                 shares = {norm: look[norm][place] for norm in ("l1", "l2")}
                 rows.append(columns | own | {"percent": percent} | shares)
-    return _table(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
+    return tidy(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
 
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
-
-
-def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
-    if rows:
-        return pd.DataFrame(rows)
-    return pd.DataFrame(columns=[*names, "run_id", "width", "lr", "seed"])

@@ -1,6 +1,7 @@
 """Records as tidy tables: one row per observation, config fields as columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,22 @@ from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import SCENARIOS, Reinit
+
+
+def measurements(
+    records: Iterable[Record], name: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each record's flat columns with the measurement `name`, where it has it."""
+    for record in records:
+        if name in record.measures:
+            yield record.columns(), record.measures[name]
+
+
+def tidy(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    """Return rows as a table; one without rows has `names` and a few of the config."""
+    if rows:
+        return pd.DataFrame(rows)
+    return pd.DataFrame(columns=[*names, "run_id", "width", "lr", "seed"])
 
 
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -80,17 +97,13 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
 def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, scenario and fraction, with `accuracy` in 0 to 1."""
     rows = []
-    for record in records:
-        measured = record.measures.get(Reinit.name)
-        if measured is None:
-            continue
-        columns, num_test = record.columns(), measured["num_test"]
+    for columns, measured in measurements(records, Reinit.name):
+        num_test = measured["num_test"]
         for scenario in SCENARIOS:
             own = columns | {"scenario": scenario, "num_test": num_test}
             curve = zip(measured["fractions"], measured[scenario], strict=True)
             rows += [own | {"fraction": f, "accuracy": n / num_test} for f, n in curve]
-    names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
-    return pd.DataFrame(rows, columns=None if rows else names)
+    return tidy(rows, ["scenario", "num_test", "fraction", "accuracy"])
 
 
 def one_setting(table: pd.DataFrame) -> None:
@@ -108,11 +121,7 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
     `unmoved`, the share of them that did not move at all.
     """
     rows = []
-    for record in records:
-        measured = record.measures.get(Movement.name)
-        if measured is None:
-            continue
-        columns = record.columns()
+    for columns, measured in measurements(records, Movement.name):
         low, high = measured["histogram_decades"]
         for layer in measured["layers"]:
             edges = np.linspace(low, high, len(layer["histogram"]) + 1)
@@ -122,8 +131,7 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
             own |= columns | {"unmoved": layer["num_unmoved"] / size}
             bins = zip(centres.tolist(), layer["histogram"], strict=True)
             rows += [own | {"movement": x, "share": n / size} for x, n in bins]
-    names = ["movement", "share", "layer", "unmoved", "width", "lr", "seed"]
-    return pd.DataFrame(rows, columns=None if rows else names)
+    return tidy(rows, ["layer", "num_weights", "unmoved", "movement", "share"])
 
 
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:
