@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.activity_tables import DEFINITIONS
+from lazyrich_helpers.activity_tables import DEFINITIONS, layer_name
 from lazyrich_helpers.plots import draw_means, over_seeds
 from lazyrich_helpers.reinit_view import DPI
 from lazyrich_helpers.tables import one_setting
@@ -27,12 +27,6 @@ MAP_ROOM, GAP = 4.25, 0.1
 """Inches for all layers side by side, and between two of them."""
 THINNEST = 0.06
 """Least height of a layer in inches: the ten rows of a top layer must be seen."""
-
-
-def layer_name(layer: int, num_layers: int) -> str:
-    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
-    ends = {0: " (bottom)", num_layers - 1: " (top)"}
-    return f"{layer + 1}{ends.get(layer, '')}"
 
 
 def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:

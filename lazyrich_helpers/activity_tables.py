@@ -1,4 +1,7 @@
-"""What records say about layers and gradients, as tidy tables."""
+"""What records say about layers and gradients, as tidy tables.
+
+Layers are counted from 0 in their columns, as in code, and from 1 in what is printed.
+"""
 
 from collections.abc import Iterable
 
@@ -8,10 +11,16 @@ from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.skew import GradientSkew
-from lazyrich_helpers.tables import measurements, tidy
+from lazyrich_helpers.tables import measurements, one_setting, tidy
 
 DEFINITIONS = ("gradient", "movement")
 """Active by the gradient after each epoch (Section 5) or by movement (Section 4)."""
+
+
+def layer_name(layer: int, num_layers: int) -> str:
+    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
+    ends = {0: " (bottom)", num_layers - 1: " (top)"}
+    return f"{layer + 1}{ends.get(layer, '')}"
 
 
 def activity_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -52,13 +61,29 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
     return tidy(rows, [*names, "relative", "zeros"])
 
 
+def frequency_summary(table: pd.DataFrame, *, alpha: int) -> pd.DataFrame:
+    """Return how often weights are active, in percent: a row per width, layers across.
+
+    A mean over seeds, to one decimal, for print: layers are counted from 1.
+
+    Args:
+        table: From `activity_table`. Rows of the gradient's definition are taken.
+        alpha: Share of the network's parameters that is active, in percent.
+    """
+    one_setting(table)
+    rows = table.loc[(table.definition == "gradient") & (table.alpha == alpha)]
+    means = 100 * rows.pivot_table("frequency", index="width", columns="layer")
+    names = [layer_name(layer, len(means.columns)) for layer in means.columns]
+    return means.round(1).set_axis(names, axis="columns")
+
+
 def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, layer and what of it is reset to its initial values.
 
-    Columns beside the config's: `layer`; `alpha`, the percentage of the network's
-    parameters that counts as active, of which the layer's are reset, or NaN where the
-    whole layer is; `num_reset`, `num_parameters` of the layer; `accuracy` and `lost`,
-    the trained network's accuracy less that, both 0 to 1.
+    Columns beside the config's: `layer` (0 is the bottom); `alpha`, the percentage of
+    the network's parameters that counts as active, of which the layer's are reset, or
+    NaN where the whole layer is; `num_reset`, `num_parameters` of the layer; `accuracy`
+    and `lost`, the trained network's accuracy less that, both 0 to 1.
     """
     rows = []
     for columns, measured in measurements(records, Criticality.name):

@@ -116,9 +116,9 @@ def one_setting(table: pd.DataFrame) -> None:
 def movement_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, layer and histogram bin.
 
-    Columns beside the config's: `layer`, `movement` (the bin's centre, in initial
-    standard deviations), `share` of the layer's `num_weights` in the bin, and
-    `unmoved`, the share of them that did not move at all.
+    Columns beside the config's: `layer` (0 is the bottom), `movement` (the bin's
+    centre, in initial standard deviations), `share` of the layer's `num_weights` in the
+    bin, and `unmoved`, the share of them that did not move at all.
     """
     rows = []
     for columns, measured in measurements(records, Movement.name):
