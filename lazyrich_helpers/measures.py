@@ -23,6 +23,8 @@ class Measure:
     """Whether it has arrays, without which a record lacks it."""
     test_passes: ClassVar[int] = 0
     """Forward passes over the test images it costs, for planning."""
+    layer_passes: ClassVar[int] = 0
+    """As many more for each layer of the network."""
     epoch_passes: ClassVar[int] = 0
     """Passes over the training images, with gradients, that it costs each epoch."""
 

@@ -159,6 +159,8 @@ def estimate_seconds(
         per_step, per_pass = _trial(without_seed(config), device, num)
     passes = config.training.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
+    num_layers = len(blueprint(config).layers)
+    passes += num_layers * sum(measure.layer_passes for measure in measures)
     epochs = 1 + sum(measure.epoch_passes for measure in measures)
     return epochs * num_steps(config) * per_step + passes * per_pass
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from lazyrich_helpers import planning
-from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, multiply_adds, work
@@ -35,6 +36,11 @@ def test_an_estimate_is_steps_and_passes(monkeypatch):
     assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
     both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
     assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
+    for depth in (2, 9):
+        deep = dataclasses.replace(config, model=ReluNet(width=12, depth=depth))
+        by_layer = estimate_seconds(deep, (Criticality,), "cpu", eval_every=5)
+        resets = 1 + (depth + 1) * (1 + len(PERCENTS))  # of each layer, and of none
+        assert by_layer == 70 * 0.5 + (3 + resets) * 7
     watched = estimate_seconds(config, (Activity,), "cpu", eval_every=5)
     assert watched == 2 * 70 * 0.5 + 3 * 7  # a gradient over all images every epoch
 
