@@ -155,14 +155,18 @@ def estimate_seconds(
 
     Where it is one of `num` trained as one, these are its share of their seconds.
     """
+    setting = without_seed(config)
+    watching = sum(measure.epoch_passes for measure in measures)
     with suitable_threads(config, device, num):
-        per_step, per_pass = _trial(without_seed(config), device, num)
+        per_step, per_pass = _trial(setting, device, num)
+        # A measure watches each network by itself, also where they train as one.
+        alone = _trial(setting, device, 1)[0] if watching and num > 1 else per_step
     passes = config.training.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
     num_layers = len(blueprint(config).layers)
     passes += num_layers * sum(measure.layer_passes for measure in measures)
-    epochs = 1 + sum(measure.epoch_passes for measure in measures)
-    return epochs * num_steps(config) * per_step + passes * per_pass
+    steps = num_steps(config) * (per_step + watching * alone)
+    return steps + passes * per_pass
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:

@@ -45,6 +45,15 @@ def test_an_estimate_is_steps_and_passes(monkeypatch):
     assert watched == 2 * 70 * 0.5 + 3 * 7  # a gradient over all images every epoch
 
 
+def test_networks_trained_as_one_are_watched_one_by_one(monkeypatch):
+    monkeypatch.setattr(planning, "_trial", lambda config, device, num: (1 / num, 7.0))
+    config = tiny.training(num_epochs=10)  # 70 steps
+    for num in (1, 4):
+        plain = estimate_seconds(config, (), "cpu", num=num)
+        watched = estimate_seconds(config, (Activity,), "cpu", num=num)
+        assert watched - plain == pytest.approx(70)
+
+
 def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
     trials = []
     plain = planning.train
