@@ -7,24 +7,14 @@ from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
 from lazyrich_helpers.data import images
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.recipes import collect
 from tests import tiny
 from tests.test_widgets import image_of
-
-CONFIGS = [
-    tiny.config(
-        model=ReluNet(width=w, depth=2), training=tiny.training(seed=s).training
-    )
-    for w in (6, 12)
-    for s in (0, 1)
-]
 
 
 @pytest.fixture
 def results(store, monkeypatch):
     monkeypatch.setattr("lazyrich_helpers.heat_maps.store_for", lambda _: store)
-    tiny.finish(store, *CONFIGS, measures=(Activity,))
-    return collect(tiny.recipe(*CONFIGS, measures=(Activity,)), store)
+    return tiny.results(store, *tiny.WIDTHS, measures=(Activity,))
 
 
 def test_shapes_are_the_weight_matrices(offline):
@@ -74,8 +64,7 @@ def test_records_without_maps_are_a_sentence(results, store):
 
 def test_learning_rates_are_not_averaged(results, store):
     other = tiny.config(model=ReluNet(width=6, depth=2), optimizer=Adam(lr=0.001))
-    tiny.finish(store, other, measures=(Activity,))
-    both = collect(tiny.recipe(*CONFIGS, other, measures=(Activity,)), store)
+    both = tiny.results(store, *tiny.WIDTHS, other, measures=(Activity,))
     with pytest.raises(ValueError, match="lr must be one value"):
         heat_maps.heat_map_slider(both)
     _, control, _ = heat_maps.heat_map_slider(both, lr=0.001).children
