@@ -50,6 +50,7 @@ class Activity(Measure):
     name: ClassVar[str] = "activity"
     version: ClassVar[int] = 1
     watches: ClassVar[bool] = True
+    has_arrays: ClassVar[bool] = True
     epoch_passes: ClassVar[int] = 1
 
     def __init__(self) -> None:

@@ -18,7 +18,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy import special
 
-from lazyrich_helpers.plots import draw_band, over_seeds
+from lazyrich_helpers.activity_tables import DEFINITIONS, layer_name
+from lazyrich_helpers.plots import draw_means, over_seeds
 from lazyrich_helpers.reinit_view import DPI
 from lazyrich_helpers.tables import one_setting
 
@@ -31,12 +32,6 @@ GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
 threshold t, the mean of |x| where |x| > t over the mean of |x| is exp(-t² / 2)."""
 THINNEST = 0.06
 """Least height of a layer in inches: the ten rows of a top layer must be seen."""
-
-
-def layer_name(layer: int, num_layers: int) -> str:
-    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
-    ends = {0: " (bottom)", num_layers - 1: " (top)"}
-    return f"{layer + 1}{ends.get(layer, '')}"
 
 
 def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
@@ -64,19 +59,9 @@ def frequency_lines(table: pd.DataFrame) -> Figure:
         count, 1, figsize=(5.2, 2.5 * count), sharex=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    layers = sorted(chosen.layer.unique())
     for ax, alpha in zip(axes[:, 0], alphas, strict=True):
-        rows = chosen.loc[chosen.alpha == alpha].rename(
-            columns={"frequency": "accuracy"}
-        )
-        for layer in layers:
-            curve = over_seeds(rows.loc[rows.layer == layer], "width")
-            color = layer_color(layer, len(layers))
-            label = layer_name(layer, len(layers))
-            ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
-            draw_band(ax, curve, color)
+        _layer_lines(chosen.loc[chosen.alpha == alpha], "frequency", ax)
         ax.axhline(alpha, color="0.5", linewidth=0.8, linestyle=":")
-        ax.set_xscale("log")
         ax.set_yscale("symlog", linthresh=alpha / 10)
         ax.set_ylim(0, 100)
         ax.set_ylabel("active (% of epochs)")
@@ -84,6 +69,16 @@ def frequency_lines(table: pd.DataFrame) -> Figure:
     axes[0, 0].legend(frameon=False, title="layer", fontsize="small")
     axes[-1, 0].set_xlabel("width w")
     return fig
+
+
+def _layer_lines(table: pd.DataFrame, value: str, ax: Axes) -> None:
+    """Draw a column's means over width, in percent: a line and band per layer."""
+    layers = sorted(table.layer.unique())
+    for layer in layers:
+        curve = over_seeds(table.loc[table.layer == layer], "width", value)
+        color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
+        draw_means(ax, curve, color, label=label, marker="o")
+    ax.set_xscale("log")
 
 
 def heat_map_image(
@@ -142,20 +137,28 @@ def two_definitions(table: pd.DataFrame, ax: Axes) -> None:
         ax: Where to draw.
     """
     one_setting(table)
-    layers = sorted(table.layer.unique())
-    for offset, (name, label) in enumerate(
-        {"gradient": "by gradient", "movement": "by movement"}.items()
-    ):
-        rows = table.loc[table.definition == name]
-        groups = rows.groupby("layer").relative
-        places = np.arange(len(layers)) + 0.4 * offset - 0.2
-        color = ("#21598b", "tab:orange")[offset]
-        ax.bar(places, groups.mean(), 0.38, yerr=groups.sem(), color=color, label=label)
+    kinds = {
+        f"by {name}": over_seeds(
+            table.loc[table.definition == name], "layer", "relative", scale=1
+        )
+        for name in DEFINITIONS
+    }
+    _layer_bars(kinds, ax)
     ax.axhline(1, color="0.5", linewidth=0.8, linestyle=":")
     ax.set_yscale("symlog", linthresh=0.1)
-    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
     ax.set_xlabel("layer")
     ax.set_ylabel("share of active / share of weights")
+
+
+def _layer_bars(kinds: Mapping[str, pd.DataFrame], ax: Axes) -> None:
+    """Draw two bars a layer, side by side: name → `over_seeds`, by layer."""
+    for offset, (label, summary) in enumerate(kinds.items()):
+        places = np.arange(len(summary)) + 0.4 * offset - 0.2
+        color = ("#21598b", "tab:orange")[offset]
+        error = summary.error
+        ax.bar(places, summary["mean"], 0.38, yerr=error, color=color, label=label)
+    layers = next(iter(kinds.values())).index
+    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
     ax.legend(frameon=False)
 
 
@@ -168,21 +171,14 @@ def criticality_bars(table: pd.DataFrame, ax: Axes, *, alpha: int) -> None:
         alpha: Which share of the network's parameters counts as active, in percent.
     """
     one_setting(table)
-    layers = sorted(table.layer.unique())
+    whole, active = table.loc[table.alpha.isna()], table.loc[table.alpha == alpha]
     kinds = {
-        "the whole layer": table.loc[table.alpha.isna()],
-        f"its active parameters (α = {alpha} %)": table.loc[table.alpha == alpha],
+        "the whole layer": over_seeds(whole, "layer", "lost"),
+        f"its active parameters (α = {alpha} %)": over_seeds(active, "layer", "lost"),
     }
-    for offset, (label, rows) in enumerate(kinds.items()):
-        lost = 100 * rows.groupby("layer").lost.mean()
-        error = 100 * rows.groupby("layer").lost.sem()
-        places = np.arange(len(layers)) + 0.4 * offset - 0.2
-        color = ("#21598b", "tab:orange")[offset]
-        ax.bar(places, lost, 0.38, yerr=error, color=color, label=label)
-    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
+    _layer_bars(kinds, ax)
     ax.set_xlabel("layer that is reset")
     ax.set_ylabel("accuracy lost (points)")
-    ax.legend(frameon=False)
 
 
 def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
@@ -193,14 +189,7 @@ def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
         ax: Where to draw.
     """
     one_setting(table)
-    layers = sorted(table.layer.unique())
-    whole = table.loc[table.alpha.isna()].assign(accuracy=table.lost)
-    for layer in layers:
-        curve = over_seeds(whole.loc[whole.layer == layer], "width")
-        color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
-        ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
-        draw_band(ax, curve, color)
-    ax.set_xscale("log")
+    _layer_lines(table.loc[table.alpha.isna()], "lost", ax)
     ax.set_xlabel("width w")
     ax.set_ylabel("accuracy lost (points)")
     ax.legend(frameon=False, title="layer", fontsize="small")

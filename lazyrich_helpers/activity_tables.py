@@ -1,7 +1,9 @@
-"""What records say about layers and gradients, as tidy tables."""
+"""What records say about layers and gradients, as tidy tables.
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+Layers are counted from 0 in their columns, as in code, and from 1 in what is printed.
+"""
+
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -9,18 +11,16 @@ from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.skew import GradientSkew
+from lazyrich_helpers.tables import measurements, one_setting, tidy
 
 DEFINITIONS = ("gradient", "movement")
 """Active by the gradient after each epoch (Section 5) or by movement (Section 4)."""
 
 
-def _measured(
-    records: Iterable[Record], name: str
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each record's flat columns with the measurement `name`, where it has it."""
-    for record in records:
-        if name in record.measures:
-            yield record.columns(), record.measures[name]
+def layer_name(layer: int, num_layers: int) -> str:
+    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
+    ends = {0: " (bottom)", num_layers - 1: " (top)"}
+    return f"{layer + 1}{ends.get(layer, '')}"
 
 
 def activity_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
             its biases included, averaged over epochs.
     """
     rows = []
-    for columns, measured in _measured(records, Activity.name):
+    for columns, measured in measurements(records, Activity.name):
         layers, epochs = measured["layers"], measured["num_epochs"]
         num_weights = sum(layer["num_weights"] for layer in layers)
         for place, alpha in enumerate(measured["percents"]):
@@ -58,19 +58,35 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
                         row["zeros"] = _ratio(sum(layer["num_zeros"]), epochs * size)
                     rows.append(columns | row)
     names = ["layer", "num_weights", "alpha", "definition", "share", "frequency"]
-    return _table(rows, [*names, "relative", "zeros"])
+    return tidy(rows, [*names, "relative", "zeros"])
+
+
+def frequency_summary(table: pd.DataFrame, *, alpha: int) -> pd.DataFrame:
+    """Return how often weights are active, in percent: a row per width, layers across.
+
+    A mean over seeds, to one decimal, for print: layers are counted from 1.
+
+    Args:
+        table: From `activity_table`. Rows of the gradient's definition are taken.
+        alpha: Share of the network's parameters that is active, in percent.
+    """
+    one_setting(table)
+    rows = table.loc[(table.definition == "gradient") & (table.alpha == alpha)]
+    means = 100 * rows.pivot_table("frequency", index="width", columns="layer")
+    names = [layer_name(layer, len(means.columns)) for layer in means.columns]
+    return means.round(1).set_axis(names, axis="columns")
 
 
 def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, layer and what of it is reset to its initial values.
 
-    Columns beside the config's: `layer`; `alpha`, the percentage of the network's
-    parameters that counts as active, of which the layer's are reset, or NaN where the
-    whole layer is; `num_reset`, `num_parameters` of the layer; `accuracy` and `lost`,
-    the trained network's accuracy less that, both 0 to 1.
+    Columns beside the config's: `layer` (0 is the bottom); `alpha`, the percentage of
+    the network's parameters that counts as active, of which the layer's are reset, or
+    NaN where the whole layer is; `num_reset`, `num_parameters` of the layer; `accuracy`
+    and `lost`, the trained network's accuracy less that, both 0 to 1.
     """
     rows = []
-    for columns, measured in _measured(records, Criticality.name):
+    for columns, measured in measurements(records, Criticality.name):
         unchanged, num_test = measured["unchanged"], measured["num_test"]
         for layer in measured["layers"]:
             size = layer["num_parameters"]
@@ -83,7 +99,7 @@ def criticality_table(records: Iterable[Record]) -> pd.DataFrame:
                 row["lost"] = (unchanged - correct) / num_test
                 rows.append(columns | row)
     names = ["layer", "alpha", "num_reset", "num_parameters", "accuracy", "lost"]
-    return _table(rows, names)
+    return tidy(rows, names)
 
 
 def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -92,17 +108,14 @@ def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
     Columns beside the config's: `epoch` (epochs done), `rank` (1 is the largest),
     `num_parameters`, `magnitude`.
     """
-    frames = []
-    for columns, measured in _measured(records, GradientSkew.name):
+    rows = []
+    for columns, measured in measurements(records, GradientSkew.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
-            rows = pd.DataFrame({"rank": measured["ranks"]})
-            rows["magnitude"] = look["values"]
-            own = {"epoch": look["epoch"], "num_parameters": size}
-            frames.append(rows.assign(**columns, **own))
-    if not frames:
-        return _table([], ["rank", "magnitude", "epoch", "num_parameters"])
-    return pd.concat(frames, ignore_index=True)
+            own = columns | {"epoch": look["epoch"], "num_parameters": size}
+            values = zip(measured["ranks"], look["values"], strict=True)
+            rows += [own | {"rank": r, "magnitude": value} for r, value in values]
+    return tidy(rows, ["epoch", "num_parameters", "rank", "magnitude"])
 
 
 def skew_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -113,7 +126,7 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
     components that are exactly zero) and `elbow` (rank of `skew.elbow` over p).
     """
     rows = []
-    for columns, measured in _measured(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientSkew.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
             own = {"epoch": look["epoch"], "zeros": look["num_zeros"] / size}
@@ -121,7 +134,7 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
             for place, percent in enumerate(measured["percents"]):
                 shares = {norm: look[norm][place] for norm in ("l1", "l2")}
                 rows.append(columns | own | {"percent": percent} | shares)
-    return _table(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
+    return tidy(rows, ["epoch", "percent", "l1", "l2", "zeros", "elbow"])
 
 
 def layer_skew_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -132,7 +145,7 @@ def layer_skew_table(records: Iterable[Record]) -> pd.DataFrame:
     `percent` (of the layer's own components) and `l1`, their share of its own sum.
     """
     rows = []
-    for columns, measured in _measured(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientSkew.name):
         sizes, whole = measured["layer_sizes"], measured["num_parameters"]
         for look in measured["looks"]:
             for index, layer in enumerate(look["layers"]):
@@ -140,14 +153,8 @@ def layer_skew_table(records: Iterable[Record]) -> pd.DataFrame:
                 own |= {"size": sizes[index] / whole, "share": layer["share"]}
                 for percent, l1 in zip(measured["percents"], layer["l1"], strict=True):
                     rows.append(columns | own | {"percent": percent, "l1": l1})
-    return _table(rows, ["epoch", "layer", "size", "share", "percent", "l1"])
+    return tidy(rows, ["epoch", "layer", "size", "share", "percent", "l1"])
 
 
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")
-
-
-def _table(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
-    if rows:
-        return pd.DataFrame(rows)
-    return pd.DataFrame(columns=[*names, "run_id", "width", "lr", "seed"])

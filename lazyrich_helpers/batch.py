@@ -3,6 +3,7 @@
 import contextlib
 import math
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from lazyrich_helpers.planning import (
     suitable_threads,
     work,
 )
-from lazyrich_helpers.progress import Progress, label
+from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store, computed_store, recorded_store
 
@@ -31,7 +32,7 @@ class Summary:
     """Complete before it was their turn."""
     num_diverged: int = 0
     postponed: list[RunConfig] = field(default_factory=list)
-    """Not started: they would not have fitted the time budget."""
+    """Not started: they would not have fitted the time budget, or others had them."""
     failed: dict[str, str] = field(default_factory=dict)
     """Run → why."""
 
@@ -61,7 +62,7 @@ def complete(
 
     A run that fails is reported and the others go on. A run that is being trained by
     another process is left to it. No run is started that is not expected to end within
-    `seconds` from now.
+    `seconds` from now, nor is another process waited for any longer.
     """
     deadline = time.monotonic() + seconds
     todo = missing(recipe, store)
@@ -71,7 +72,7 @@ def complete(
     progress.begin(len(todo), sum(work(config) for config in todo))
     batch = _Batch(recipe, store, device, progress, summary, deadline)
     try:
-        for group in _locked(planned(todo, store, device), store):
+        for group in batch.locked(planned(todo, store, device)):
             # Another process may have been faster, with all or a part of it.
             left = [c for c in group if not _is_there(c, recipe, store)]
             summary.num_there += len(group) - len(left)
@@ -122,33 +123,9 @@ def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
 
 def _is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     try:
-        return is_complete(store.read(config.run_id), recipe.measures)
+        return is_complete(store.read(config.run_id), recipe.measures, store)
     except ValueError:  # unreadable: reported when it is its turn
         return False
-
-
-def _locked(
-    groups: Sequence[list[RunConfig]], store: Store
-) -> Iterator[list[RunConfig]]:
-    """Yield groups while holding their locks; runs held elsewhere come last, alone."""
-    queue = deque(groups)
-    busy = 0
-    while queue:
-        group = queue.popleft()
-        # Waiting with a lock in hand could be for ever: only a run alone is waited for.
-        wait = len(group) == 1 and busy > len(queue)
-        with contextlib.ExitStack() as locks:
-            got = [
-                config
-                for config in group
-                if locks.enter_context(store.lock(config.run_id, wait=wait))
-            ]
-            queue += [[config] for config in group if config not in got]
-            if got:
-                busy = 0
-                yield got
-            else:
-                busy += 1
 
 
 @dataclass(frozen=True)
@@ -163,16 +140,51 @@ class _Batch:
     deadline: float
     """On the monotonic clock."""
 
+    def locked(self, groups: Sequence[list[RunConfig]]) -> Iterator[list[RunConfig]]:
+        """Yield groups while holding their locks; runs held elsewhere come last, alone.
+
+        What is still held elsewhere at the deadline is postponed.
+        """
+        queue, lock = deque(groups), self.store.lock
+        busy = 0
+        while queue:
+            group = queue.popleft()
+            # Waiting with a lock in hand could be for ever: who waits holds none.
+            wait = len(group) == 1 and busy > len(queue)
+            seconds = self._seconds_left() if wait else 0.0
+            with contextlib.ExitStack() as locks:
+                is_ours = {
+                    config: locks.enter_context(lock(config.run_id, seconds=seconds))
+                    for config in group
+                }
+                got = [config for config in group if is_ours[config]]
+                others = [config for config in group if not is_ours[config]]
+                if wait:
+                    self.summary.postponed += others
+                else:
+                    queue += [[config] for config in others]
+                busy = 0 if got else busy + 1
+                if got:
+                    yield got
+
+    def _seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
     def complete(self, group: list[RunConfig]) -> None:
         """Complete these runs, together if they are several and it can be done."""
         left = list(group)
-        # What fails together is tried alone: then a bad run fails alone, and says why.
-        with contextlib.suppress(Exception):
+        try:
             if len(group) > 1 and self._fits(group):
                 with suitable_threads(group[0], self.device, len(group)):
                     for record in self._execute(group):
                         left.remove(record.config)
                         self._keep(record)
+        except Exception as error:  # alone, a bad run fails alone, and says why
+            warnings.warn(
+                f"{len(group)} seeds of {label_without_seed(group[0])} failed together "
+                f"({_reason(error)}); the {len(left)} left are tried one by one.",
+                stacklevel=2,
+            )
         for config in left:
             self._complete_one(config)
 
@@ -193,7 +205,7 @@ class _Batch:
             self._keep(record)
 
     def _fits(self, group: Sequence[RunConfig]) -> bool:
-        left = self.deadline - time.monotonic()
+        left = self._seconds_left()
         if math.isinf(left):  # then the trial would be a waste
             return True
         return expected_seconds(group, self.recipe, self.device) <= left
@@ -213,12 +225,16 @@ class _Batch:
 
     def _fail(self, config: RunConfig, error: Exception, *, replace: bool) -> None:
         """Say that a run failed; `replace` keeps a record of it where it was wrong."""
-        why = " ".join(f"{type(error).__name__}: {error}".split())
+        why = _reason(error)
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
         if replace and not isinstance(error, OSError | ValueError):
             self.store.write(record)
         self.progress.finish(record)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def store_for(budget: str) -> Store:

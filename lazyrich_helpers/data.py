@@ -20,6 +20,8 @@ from lazyrich_helpers.sources import Bytes, DataError, data_folder, read, source
 from lazyrich_helpers.subsets import balanced_subsets
 
 NUMERICS_VERSION = 1
+NUM_CLASSES = 10
+"""Of every data set here."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,7 @@ class Dataset:
     """The data set's own test images, all of them."""
     digest: str
     """Digest of the very images and labels above."""
-    num_classes: int = 10
+    num_classes: int = NUM_CLASSES
     shift: int | None = None
     """Largest random shift of a training image, new at every step; None leaves it."""
     views: tuple[Split, ...] = ()
@@ -67,6 +69,11 @@ class Dataset:
 @runtime_checkable
 class DataPart(Protocol):
     """A config part that loads its images and labels."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width; known without the files."""
+        ...
 
     def load(self, device: str = "cpu") -> Dataset:
         """Return the data on `device`; repeated calls may share tensors.
@@ -110,6 +117,10 @@ class Images(Part, slot="data", kind="images"):
             f"at least the {least} pixels of {self.dataset}",
             self.image_size,
         )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return source_of(self.dataset).channels, self.image_size, self.image_size
 
     def load(self, device: str = "cpu") -> Dataset:
         return _load(self, device, data_folder())

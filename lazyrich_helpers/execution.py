@@ -16,7 +16,7 @@ from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.progress import Progress, label
-from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.recipes import Recipe, lacking
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.together import train_together
@@ -168,13 +168,13 @@ def measured_again(
     """
     if record is None or record.status != "ok" or record.stale:
         return None
-    lacking = [m for m in recipe.measures if not record.has(m.name, m.version)]
-    if any(measure.watches for measure in lacking):
+    missing = lacking(record, recipe.measures, store)
+    if any(measure.watches for measure in missing):
         return None
     trained = load_trained(record, store, device)
     if trained is None:
         return None
-    measures = [measure() for measure in lacking]
+    measures = [measure() for measure in missing]
     added = {m.name: _result(m, trained) for m in measures}
     return dataclasses.replace(
         record, measures=record.measures | added, arrays=_arrays(measures, trained)

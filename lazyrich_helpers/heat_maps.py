@@ -9,6 +9,9 @@ import pandas as pd
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.activity_plots import heat_map_image
 from lazyrich_helpers.batch import store_for
+from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.layout import spans
+from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.tables import one_setting
@@ -18,13 +21,18 @@ FRAME_HEIGHT = 1.75
 """Inches: room for the widest network, so that a page stands still as one slides."""
 
 
-def layer_shapes(record: Record) -> list[tuple[int, int]]:
-    """Return each layer's weight matrix (out, in), kernels flattened, bottom first."""
-    layers = record.measures[Activity.name]["layers"]
-    width = record.columns()["width"]
-    outputs = [width] * (len(layers) - 1) + [layers[-1]["num_biases"]]
-    sizes = [layer["num_weights"] for layer in layers]
-    return [(out, size // out) for out, size in zip(outputs, sizes, strict=True)]
+def layer_shapes(config: RunConfig) -> list[tuple[int, int]]:
+    """Return each layer's weight matrix (out, in), kernels flattened, bottom first.
+
+    Raises:
+        ValueError: If a layer has more than one, such as a residual block.
+    """
+    network = blueprint(config)
+    weights = [span for span in spans(network) if span.is_weight]
+    one_each = [span.layer for span in weights] == [*range(len(network.layers))]
+    remedy = "a network with one weight matrix a layer, to be drawn as heat maps"
+    require(one_each, "model", remedy, config.columns()["model"])
+    return [(span.shape[0], span.size // span.shape[0]) for span in weights]
 
 
 def mean_maps(records: Sequence[Record], store: Store, alpha: int) -> list[np.ndarray]:
@@ -64,7 +72,7 @@ def heat_map_slider(
             by_width.setdefault(record.columns()["width"], []).append(record)
     rows: dict[str, list[Frame]] = {f"{alpha} %": [] for alpha in PERCENTS}
     for width, records in sorted(by_width.items()):
-        shapes = layer_shapes(records[0])
+        shapes = layer_shapes(records[0].config)
         for alpha in PERCENTS:
             maps = mean_maps(records, store, alpha)
             if maps:

@@ -19,8 +19,12 @@ class Measure:
     """Raised by hand when its numbers change; older results are then stale."""
     watches: ClassVar[bool] = False
     """Whether it must see the epochs; if not, stored weights suffice later."""
+    has_arrays: ClassVar[bool] = False
+    """Whether it has arrays, without which a record lacks it."""
     test_passes: ClassVar[int] = 0
     """Forward passes over the test images it costs, for planning."""
+    layer_passes: ClassVar[int] = 0
+    """As many more for each layer of the network."""
     epoch_passes: ClassVar[int] = 0
     """Passes over the training images, with gradients, that it costs each epoch."""
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import torch
 
 from lazyrich_helpers.initialization import xavier_std
+from lazyrich_helpers.layout import spans
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.train import Trained
 
@@ -18,7 +19,7 @@ class Movement(Measure):
     r"""Per weight matrix: distribution of $|\theta^T - \theta^0| / \sigma_0$.
 
     $\sigma_0$ is the weight's own initial standard deviation (Xavier's, gain 1).
-    Biases start at zero and have no such unit; they are left out here.
+    Biases and batch norm's scales start alike and have no such unit: they are left out.
     """
 
     name: ClassVar[str] = "movement"
@@ -28,23 +29,22 @@ class Movement(Measure):
         low, high = DECADES
         num_bins = (high - low) * BINS_PER_DECADE
         layers = []
-        offset = 0
-        for name, parameter in trained.network.named_parameters():
-            span = slice(offset, offset + parameter.numel())
-            offset = span.stop
-            if parameter.dim() < 2:  # biases, and batch norm's scales
+        each = zip(spans(trained.network), trained.network.parameters(), strict=True)
+        for span, parameter in each:
+            if not span.is_weight:
                 continue
-            moved = (trained.final[span] - trained.initial[span]).abs().cpu()
-            moved = moved / xavier_std(parameter)
+            difference = trained.final[span.place] - trained.initial[span.place]
+            sigma_0 = xavier_std(parameter)
+            moved = difference.abs().cpu() / sigma_0
             logs = moved[moved > 0].log10().clamp(low, high - 1e-6)
             ranked = moved.sort().values
             places = [round(q * (len(ranked) - 1)) for q in QUANTILES]
             layers.append(
                 {
-                    "layer": int(name.split(".")[1]),
+                    "layer": span.layer,
                     "num_weights": len(moved),
                     "num_unmoved": int((moved == 0).sum()),
-                    "sigma_0": xavier_std(parameter),
+                    "sigma_0": sigma_0,
                     "quantiles": [float(f"{ranked[i]:.5g}") for i in places],
                     "histogram": torch.histc(logs, num_bins, low, high).int().tolist(),
                 }

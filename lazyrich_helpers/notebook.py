@@ -193,7 +193,7 @@ def describe(results: Results) -> str:
         *listed("precision", "precision "),
         *made,
     ]
-    stale = sum(record.stale for record in records)
+    stale = results.num_stale
     if stale:
         parts.append(f"{stale} of {len(records)} records are STALE: made by older code")
     diverged = sum(record.status == "diverged" for record in records)

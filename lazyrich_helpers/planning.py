@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import Dataset, Split
+from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.schedules import Full
@@ -36,7 +36,7 @@ TRIAL_PAYS = 2000
 
 def num_parameters(config: RunConfig) -> int:
     """Return how many parameters the run's network has."""
-    return sum(p.numel() for p in _shapes(config).parameters())
+    return sum(p.numel() for p in blueprint(config).parameters())
 
 
 def multiply_adds(config: RunConfig) -> int:
@@ -46,7 +46,7 @@ def multiply_adds(config: RunConfig) -> int:
 
 @functools.lru_cache
 def _multiply_adds(config: RunConfig) -> int:
-    network = copy.deepcopy(_shapes(config)).eval()
+    network = copy.deepcopy(blueprint(config)).eval()
     total = 0
 
     def add(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -59,19 +59,18 @@ def _multiply_adds(config: RunConfig) -> int:
         if isinstance(module, nn.Linear | nn.Conv2d):
             module.register_forward_hook(add)
     with torch.no_grad():
-        network(torch.zeros(1, *config.data.load().image_shape, device="meta"))
+        network(torch.zeros(1, *config.data.image_shape, device="meta"))
     return total
 
 
-def _shapes(config: RunConfig) -> Network:
-    """Return the run's network without numbers."""
-    return _shapes_of(without_seed(config))
+def blueprint(config: RunConfig) -> Network:
+    """Return the run's network without numbers; its data need not be there."""
+    return _blueprint(without_seed(config))
 
 
 @functools.lru_cache
-def _shapes_of(config: RunConfig) -> Network:
-    data = config.data.load()
-    return config.model.build(data.image_shape, data.num_classes).to("meta")
+def _blueprint(config: RunConfig) -> Network:
+    return config.model.build(config.data.image_shape, NUM_CLASSES).to("meta")
 
 
 def work(config: RunConfig) -> float:
@@ -81,11 +80,11 @@ def work(config: RunConfig) -> float:
 
 def most_together(config: RunConfig, device: str) -> int:
     """Return how many runs like this one are best trained as one; 1 is alone."""
-    stateful = any(True for _ in _shapes(config).buffers())
+    stateful = any(True for _ in blueprint(config).buffers())
     if stateful or not isinstance(config.updates, Full):
         return 1
     if torch.device(device).type == "cpu":
-        convolves = any(isinstance(m, nn.Conv2d) for m in _shapes(config).modules())
+        convolves = any(isinstance(m, nn.Conv2d) for m in blueprint(config).modules())
         small = multiply_adds(config) < MANY and not convolves
         return MOST_TOGETHER if small else 1
     return max(
@@ -156,12 +155,18 @@ def estimate_seconds(
 
     Where it is one of `num` trained as one, these are its share of their seconds.
     """
+    setting = without_seed(config)
+    watching = sum(measure.epoch_passes for measure in measures)
     with suitable_threads(config, device, num):
-        per_step, per_pass = _trial(without_seed(config), device, num)
+        per_step, per_pass = _trial(setting, device, num)
+        # A measure watches each network by itself, also where they train as one.
+        alone = _trial(setting, device, 1)[0] if watching and num > 1 else per_step
     passes = config.training.num_epochs // eval_every + 1
     passes += sum(measure.test_passes for measure in measures)
-    epochs = 1 + sum(measure.epoch_passes for measure in measures)
-    return epochs * num_steps(config) * per_step + passes * per_pass
+    num_layers = len(blueprint(config).layers)
+    passes += num_layers * sum(measure.layer_passes for measure in measures)
+    steps = num_steps(config) * (per_step + watching * alone)
+    return steps + passes * per_pass
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:

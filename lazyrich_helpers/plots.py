@@ -27,17 +27,39 @@ def width_color(width: int, widths: Sequence[int]) -> tuple[float, ...]:
     return mpl.colormaps["viridis"](0.85 * place)
 
 
-def over_seeds(table: pd.DataFrame, by: str) -> pd.DataFrame:
-    """Return mean, standard error (NaN for one run) and n of `accuracy`, in percent."""
-    grouped = table.groupby(by)["accuracy"]
+def over_seeds(
+    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
+) -> pd.DataFrame:
+    """Return mean, standard error (NaN for one run) and n of a column, by another.
+
+    Args:
+        table: One row per run and value of `by`.
+        by: The column that becomes the index.
+        value: The column that is averaged.
+        scale: Multiplies mean and error; 100 makes shares per cent.
+    """
+    grouped = table.groupby(by)[value]
     summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
-    return (100 * summary).assign(n=grouped.count())
+    return (scale * summary).assign(n=grouped.count())
 
 
-def draw_band(ax: Axes, summary: pd.DataFrame, color: tuple[float, ...]) -> None:
-    """Shade one standard error on both sides of the means of `over_seeds`."""
-    low, high = summary["mean"] - summary.error, summary["mean"] + summary.error
-    ax.fill_between(summary.index, low, high, color=color, alpha=0.25, linewidth=0)
+def draw_means(
+    ax: Axes,
+    summary: pd.DataFrame,
+    color: tuple[float, ...],
+    *,
+    label: str = "",
+    marker: str = "",
+) -> None:
+    """Draw a line through the means of `over_seeds`, in a band of one standard error.
+
+    Without a label the legend leaves it out.
+    """
+    mean, error = summary["mean"], summary.error
+    ax.plot(mean, marker=marker, markersize=4, color=color, label=label)
+    ax.fill_between(
+        summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
+    )
 
 
 def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -> None:
@@ -57,9 +79,7 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
     for width in widths:
         curve = over_seeds(chosen.loc[chosen.width == width], "fraction")
         curve.index = 100 * curve.index  # percent
-        color = width_color(width, widths)
-        ax.plot(curve["mean"], color=color, label=f"w = {width:,}")
-        draw_band(ax, curve, color)
+        draw_means(ax, curve, width_color(width, widths), label=f"w = {width:,}")
     ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance, ten classes
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)

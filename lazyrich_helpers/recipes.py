@@ -143,6 +143,14 @@ class Results:
     missing: tuple[RunConfig, ...]
     """Runs that are not there, that failed, or that lack one of the measurements."""
 
+    @property
+    def num_stale(self) -> int:
+        """How many records hold numbers of older code: of training or of a measure."""
+        return sum(
+            record.stale or _is_outdated(record, self.recipe.measures)
+            for record in self.records
+        )
+
 
 def collect(recipe: Recipe, store: Store) -> Results:
     """Read what `store` holds of `recipe`, without training anything."""
@@ -162,10 +170,31 @@ def _shows(record: Record, measures: Sequence[type[Measure]]) -> bool:
     return record.status == "diverged" or (record.status == "ok" and measured)
 
 
-def is_complete(record: Record | None, measures: Sequence[type[Measure]]) -> bool:
-    """Return whether there is nothing left to do for a run."""
+def _is_outdated(record: Record, measures: Sequence[type[Measure]]) -> bool:
+    """Return whether one of the measures is there at another version."""
+    return any(
+        measure.name in record.measures
+        and not record.has(measure.name, measure.version)
+        for measure in measures
+    )
+
+
+def is_complete(
+    record: Record | None, measures: Sequence[type[Measure]], store: Store
+) -> bool:
+    """Return whether there is nothing left to do for a run, kept in `store`."""
     if record is None or not record.done or record.stale:
         return False
-    if record.status == "diverged":
-        return True
-    return all(record.has(measure.name, measure.version) for measure in measures)
+    return record.status == "diverged" or not lacking(record, measures, store)
+
+
+def lacking(
+    record: Record, measures: Sequence[type[Measure]], store: Store
+) -> list[type[Measure]]:
+    """Return the measures that are not there at their version, with their arrays."""
+    return [
+        measure
+        for measure in measures
+        if not record.has(measure.name, measure.version)
+        or (measure.has_arrays and not store.has_arrays(record.run_id, measure.name))
+    ]

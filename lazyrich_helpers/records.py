@@ -13,10 +13,11 @@ import json
 import math
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -40,6 +41,8 @@ NUMERICS = {
     "train": train.NUMERICS_VERSION,
 }
 """What a record's numbers rest on; a record with another version is stale."""
+LOCK_EVERY = 0.1
+"""Seconds between two looks at a lock that is waited for, for a limited time."""
 KEYS = ("run_id", "config", "status", "curves", "measures", "times", "origin")
 
 
@@ -213,28 +216,34 @@ class Store:
         except Exception as error:  # numpy and zipfile raise many kinds
             raise RecordError(
                 f"{path} is not a readable file of arrays ({type(error).__name__}); "
-                "delete it and its record, then run again."
+                "restore it from version control, or run again to measure them anew."
             ) from error
         weights = arrays.pop("weights", None)
         own = record is not None and weights == record.origin.get("weights")
         return arrays if own else {}
+
+    def has_arrays(self, run_id: str, measure: str) -> bool:
+        """Return whether arrays of the measurement are there and can be read."""
+        try:
+            arrays = self.read_arrays(run_id)
+        except RecordError:
+            return False
+        return any(name.startswith(f"{measure}/") for name in arrays)
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     @contextlib.contextmanager
-    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
-        """Hold a lock that dies with this process; yield whether it was got."""
+    def lock(self, name: str, *, seconds: float = math.inf) -> Iterator[bool]:
+        """Hold a lock that dies with this process; yield whether it was got.
+
+        `seconds` is how long to wait for it at most; 0 asks once.
+        """
         folder = self.folder / ".locks"
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / name).open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+            yield _locked(file, seconds)
 
     def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
         """Keep the parameters before and after training, for later measurements."""
@@ -258,6 +267,21 @@ class Store:
                 f"{path} is not a readable weights file ({type(error).__name__}); "
                 "delete it, then run again."
             ) from error
+
+
+def _locked(file: IO[str], seconds: float) -> bool:
+    """Lock `file`, waiting for at most `seconds`; return whether that was got."""
+    end = time.monotonic() + seconds
+    while True:
+        wait = math.isinf(seconds)  # flock itself cannot wait for a limited time
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return True
+        except BlockingIOError:
+            left = end - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(LOCK_EVERY, left))
 
 
 def _same_network(there: Record, record: Record) -> bool:

@@ -145,10 +145,9 @@ def _list_recipes() -> None:
         for budget in BUDGETS:
             recipe = make_recipe(name, budget)
             results = collect(recipe, store_for(budget))
-            stale = sum(record.stale for record in results.records)
             print(
                 f"  {budget}: {len(recipe.configs)} runs, {len(results.records)} "
-                f"recorded, {stale} of them stale"
+                f"recorded, {results.num_stale} of them stale"
             )
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from lazyrich_helpers.initialization import xavier_std
-from lazyrich_helpers.plots import draw_band, over_seeds, width_color
+from lazyrich_helpers.plots import draw_means, over_seeds, width_color
 from lazyrich_helpers.tables import one_setting
 
 NUM_BINS = 60
@@ -59,12 +59,9 @@ def training_curves(table: pd.DataFrame) -> Figure:
     for width in widths:
         rows = table.loc[table.width == width]
         color = width_color(width, widths)
-        loss = rows.groupby("epoch").train_loss.agg(mean="mean", error="sem")
-        upper.plot(loss["mean"], color=color, label=f"w = {width:,}")
-        draw_band(upper, loss, color)
-        accuracy = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
-        lower.plot(accuracy["mean"], color=color)
-        draw_band(lower, accuracy, color)
+        loss = over_seeds(rows, "epoch", "train_loss", scale=1)
+        draw_means(upper, loss, color, label=f"w = {width:,}")
+        draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
     upper.set_yscale("log")
     upper.set_ylabel("training loss (nats per image)")
     upper.legend(frameon=False)
@@ -88,16 +85,13 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
         layout="constrained",
     )  # fmt: skip
     for ax, depth in zip(axes[:, 0], depths, strict=True):
-        chosen = runs.loc[runs.depth == depth].rename(
-            columns={"test_accuracy": "accuracy"}
-        )
+        chosen = runs.loc[runs.depth == depth]
         widths = sorted(chosen.width.unique())
         for width in widths:
-            curve = over_seeds(chosen.loc[chosen.width == width], "lr")
-            color = width_color(width, widths)
-            label = f"w = {width:,}"
-            ax.plot(curve["mean"], "o-", markersize=4, color=color, label=label)
-            draw_band(ax, curve, color)
+            rows = chosen.loc[chosen.width == width]
+            curve = over_seeds(rows, "lr", "test_accuracy")
+            color, label = width_color(width, widths), f"w = {width:,}"
+            draw_means(ax, curve, color, label=label, marker="o")
         ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
         ax.axvline(best[depth], color="tab:orange", linestyle=":")
         ax.set_xscale("log")

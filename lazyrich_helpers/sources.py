@@ -36,6 +36,7 @@ class Source:
     parse: Callable[[list[bytes]], Arrays]
     image_size: int
     max_pixel: int
+    channels: int = 1
     downloader: str = ""
     """The class in `torchvision.datasets`; empty where the data is embedded."""
 
@@ -206,6 +207,7 @@ SOURCES = {
         _parse_cifar,
         image_size=32,
         max_pixel=255,
+        channels=3,
         downloader="CIFAR10",
     ),
 }

@@ -1,6 +1,7 @@
 """Records as tidy tables: one row per observation, config fields as columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,22 @@ from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import SCENARIOS, Reinit
+
+
+def measurements(
+    records: Iterable[Record], name: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each record's flat columns with the measurement `name`, where it has it."""
+    for record in records:
+        if name in record.measures:
+            yield record.columns(), record.measures[name]
+
+
+def tidy(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
+    """Return rows as a table; one without rows has `names` and a few of the config."""
+    if rows:
+        return pd.DataFrame(rows)
+    return pd.DataFrame(columns=[*names, "run_id", "width", "lr", "seed"])
 
 
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -33,6 +50,13 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
             row["held_out_accuracy"] = 0.0
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+SETTING = (
+    *("dataset", "train_size", "image_size", "model", "depth", "init", "gain"),
+    *("optimizer", "lr", "updates", "num_epochs", "batch_size", "precision"),
+)
+"""What all runs of a mean share; a figure varies the width, a mean is over seeds."""
 
 
 def best_lr(runs: pd.DataFrame) -> float:
@@ -73,22 +97,18 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
 def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, scenario and fraction, with `accuracy` in 0 to 1."""
     rows = []
-    for record in records:
-        measured = record.measures.get(Reinit.name)
-        if measured is None:
-            continue
-        columns, num_test = record.columns(), measured["num_test"]
+    for columns, measured in measurements(records, Reinit.name):
+        num_test = measured["num_test"]
         for scenario in SCENARIOS:
             own = columns | {"scenario": scenario, "num_test": num_test}
             curve = zip(measured["fractions"], measured[scenario], strict=True)
             rows += [own | {"fraction": f, "accuracy": n / num_test} for f, n in curve]
-    names = ["fraction", "accuracy", "scenario", "run_id", "width", "lr", "seed"]
-    return pd.DataFrame(rows, columns=None if rows else names)
+    return tidy(rows, ["scenario", "num_test", "fraction", "accuracy"])
 
 
 def one_setting(table: pd.DataFrame) -> None:
-    """Raise ValueError if the table mixes data sets, depths or learning rates."""
-    for name in ("dataset", "depth", "lr"):
+    """Raise ValueError if the table mixes what `SETTING` names, where it has it."""
+    for name in SETTING:
         values = sorted(table[name].unique()) if name in table else []
         require(len(values) <= 1, name, "one value in a table that is averaged", values)
 
@@ -96,16 +116,12 @@ def one_setting(table: pd.DataFrame) -> None:
 def movement_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, layer and histogram bin.
 
-    Columns beside the config's: `layer`, `movement` (the bin's centre, in initial
-    standard deviations), `share` of the layer's `num_weights` in the bin, and
-    `unmoved`, the share of them that did not move at all.
+    Columns beside the config's: `layer` (0 is the bottom), `movement` (the bin's
+    centre, in initial standard deviations), `share` of the layer's `num_weights` in the
+    bin, and `unmoved`, the share of them that did not move at all.
     """
     rows = []
-    for record in records:
-        measured = record.measures.get(Movement.name)
-        if measured is None:
-            continue
-        columns = record.columns()
+    for columns, measured in measurements(records, Movement.name):
         low, high = measured["histogram_decades"]
         for layer in measured["layers"]:
             edges = np.linspace(low, high, len(layer["histogram"]) + 1)
@@ -115,8 +131,7 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
             own |= columns | {"unmoved": layer["num_unmoved"] / size}
             bins = zip(centres.tolist(), layer["histogram"], strict=True)
             rows += [own | {"movement": x, "share": n / size} for x, n in bins]
-    names = ["movement", "share", "layer", "unmoved", "width", "lr", "seed"]
-    return pd.DataFrame(rows, columns=None if rows else names)
+    return tidy(rows, ["layer", "num_weights", "unmoved", "movement", "share"])
 
 
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:

@@ -1,11 +1,13 @@
 """Every number of a table is the record's, and shares add up."""
 
+import pandas as pd
 import pytest
 
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.activity_tables import (
     activity_table,
     criticality_table,
+    frequency_summary,
     gradient_table,
     layer_skew_table,
     skew_table,
@@ -54,6 +56,20 @@ def test_shares_of_a_network_add_to_one(records):
     gradient = table.query("definition == 'gradient'")
     assert gradient.zeros.between(0, 1).all() and (gradient.zeros > 0).any()
     assert table.query("definition == 'movement'").zeros.isna().all()
+
+
+def test_print_counts_layers_from_one(records):
+    table = activity_table(records)
+    summary = frequency_summary(table, alpha=10)
+    assert list(summary.columns) == ["1 (bottom)", "2", "3 (top)"]
+    assert list(summary.index) == [12]
+    top = table.query("layer == 2 and alpha == 10 and definition == 'gradient'")
+    expected = 100 * top.frequency.mean()
+    assert summary.loc[12, "3 (top)"] == pytest.approx(expected, abs=0.05)
+    assert frequency_summary(table.head(0), alpha=10).empty
+    with pytest.raises(ValueError, match="lr must be one value"):
+        both = pd.concat([table, table.assign(lr=9.0)])
+        frequency_summary(both, alpha=10)
 
 
 def test_one_row_per_layer_and_reset(records):

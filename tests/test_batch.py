@@ -46,6 +46,21 @@ def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
     assert all((after[name] == before[name]).all() for name in names)
 
 
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"not arrays"])
+def test_arrays_that_are_lost_are_measured_again(store, content):
+    measures = (Accuracy, Activity)
+    tiny.finish(store, *tiny.APART[:2], measures=measures)
+    run_id = tiny.APART[0].run_id
+    before, path = store.read_arrays(run_id), store.folder / f"{run_id}.npz"
+    path.unlink() if content is None else path.write_bytes(content)
+    summary = tiny.finish(store, *tiny.APART, measures=measures)
+    assert (summary.num_trained, summary.num_there, summary.failed) == (2, 1, {})
+    after = store.read_arrays(run_id)
+    assert before.keys() == after.keys()
+    assert all((after[name] == before[name]).all() for name in before)
+    assert tiny.finish(store, *tiny.APART, measures=measures).num_there == 3
+
+
 def test_a_record_holds_the_run(store, trained):
     tiny.finish(store, tiny.CONFIG)
     record = store.read(tiny.CONFIG.run_id)
@@ -286,6 +301,17 @@ def test_a_run_that_another_process_holds_is_left_out(store):
     assert together(store) == [2, 1, 2]
 
 
+def test_waiting_for_another_process_ends_with_the_time(store, monkeypatch):
+    monkeypatch.setattr(batch, "estimate_seconds", lambda *args, **options: 0.0)
+    held = tiny.SEEDS[1:]
+    with ThreadPoolExecutor() as pool:
+        with store.lock(held[0].run_id), store.lock(held[1].run_id):
+            work = pool.submit(tiny.finish, store, *tiny.SEEDS, seconds=1.0)
+            summary = work.result(timeout=30)
+    assert summary.num_trained == 1 and summary.postponed == held
+    assert store.ids() == [tiny.SEEDS[0].run_id]
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 60
     while not condition():
@@ -298,7 +324,7 @@ def test_every_lock_of_a_group_is_held_while_it_is_trained(store, monkeypatch):
 
     def spy(networks, data, configs, **options):
         for config in configs:
-            with store.lock(config.run_id, wait=False) as got:
+            with store.lock(config.run_id, seconds=0) as got:
                 seen.append(got)
         return plain(networks, data, configs, **options)
 
@@ -339,7 +365,12 @@ def test_a_group_that_fails_is_tried_one_by_one(store, monkeypatch, where):
     else:
         monkeypatch.setattr(Accuracy, "result", measure)
     monkeypatch.setattr(tiny, "Lines", Counted)
-    summary = tiny.finish(store, *tiny.SEEDS)
+    reason = "together" if where == "training" else "a bad run"
+    num_left = 3 if where == "training" else 2
+    told = r"^3 seeds of digits relu_net w=12 d=2 lr=0.03 failed together \("
+    told += rf"RuntimeError: {reason}\); the {num_left} left are tried one by one\.$"
+    with pytest.warns(UserWarning, match=told):
+        summary = tiny.finish(store, *tiny.SEEDS)
     assert summary.num_trained == 2
     assert list(summary.failed.values()) == ["RuntimeError: a bad run"]
     assert together(store) == ([1, 1, 1] if where == "training" else [3, 1, 1])

@@ -2,6 +2,7 @@
 
 import torch
 
+from lazyrich_helpers import criticality
 from lazyrich_helpers.activity import PERCENTS
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.layout import spans
@@ -36,6 +37,15 @@ def test_every_reset_is_that_of_a_network_made_by_hand(trained):
             reset = torch.where(own & movers, trained.initial, trained.final)
             assert layer["active"][place] == correct(trained, reset)
             assert layer["num_reset"][place] == (own & movers).sum()
+
+
+def test_it_costs_the_passes_it_says(trained, monkeypatch):
+    calls = []
+    monkeypatch.setattr(criticality, "count_correct", lambda *args: calls.append(args))
+    Criticality().result(trained)
+    num_layers = len(trained.network.layers)
+    expected = Criticality.test_passes + num_layers * Criticality.layer_passes
+    assert len(calls) == expected
 
 
 def test_a_trained_layer_matters(trained):

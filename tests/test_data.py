@@ -77,8 +77,9 @@ def test_packed_files_give_the_same_data(mnist, monkeypatch):
 
 def test_cifar_batches_are_read_as_written(offline, monkeypatch):
     put(offline, "cifar10", cifar_contents(), monkeypatch)
-    data = images("cifar10", train_size=50).load()
-    assert data.image_shape == (3, 32, 32)
+    part = images("cifar10", train_size=50)
+    data = part.load()
+    assert data.image_shape == part.image_shape == (3, 32, 32)
     red_green_blue = data.train.images.mean(dim=(0, 2, 3)) * 255
     assert red_green_blue.tolist() == pytest.approx([0, 1, 2])
     assert len(data.train) == len(data.held_out) == 50 and len(data.test) == 20
@@ -241,7 +242,9 @@ def test_the_held_out_set_is_smaller_where_a_class_runs_out():
 
 def test_enlargement_is_bilinear():
     small = images("digits", train_size=10).load().train.images[0, 0].numpy()
-    large = images("digits", train_size=10, image_size=28).load().train.images[0, 0]
+    part = images("digits", train_size=10, image_size=28)
+    assert part.load().image_shape == part.image_shape == (1, 28, 28)
+    large = part.load().train.images[0, 0]
     # Pixel centres: the large image's pixel j lies at (j + 1/2) 8/28 - 1/2.
     places = (np.arange(28) + 0.5) * 8 / 28 - 0.5
     rows = np.stack([np.interp(places, np.arange(8), row) for row in small])

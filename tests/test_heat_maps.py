@@ -3,35 +3,36 @@ import pytest
 
 from lazyrich_helpers import heat_maps
 from lazyrich_helpers.activity import PERCENTS, Activity
-from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.data import images
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.recipes import collect
 from tests import tiny
 from tests.test_widgets import image_of
-
-CONFIGS = [
-    tiny.config(
-        model=ReluNet(width=w, depth=2), training=tiny.training(seed=s).training
-    )
-    for w in (6, 12)
-    for s in (0, 1)
-]
 
 
 @pytest.fixture
 def results(store, monkeypatch):
     monkeypatch.setattr("lazyrich_helpers.heat_maps.store_for", lambda _: store)
-    tiny.finish(store, *CONFIGS, measures=(Activity,))
-    return collect(tiny.recipe(*CONFIGS, measures=(Activity,)), store)
+    return tiny.results(store, *tiny.WIDTHS, measures=(Activity,))
 
 
-def test_shapes_are_the_weight_matrices(results, store):
-    assert heat_maps.layer_shapes(results.records[-1]) == [(12, 64), (12, 12), (10, 12)]
+def test_shapes_are_the_weight_matrices(offline):
+    assert heat_maps.layer_shapes(tiny.CONFIG) == [(12, 64), (12, 12), (10, 12)]
     conv = tiny.config(model=ConvNet(width=3, depth=2))
-    tiny.finish(store, conv, measures=(Activity,))
-    record = store.read(conv.run_id)
-    assert heat_maps.layer_shapes(record) == [(3, 9), (3, 27), (10, 3 * 2 * 2)]
+    assert heat_maps.layer_shapes(conv) == [(3, 9), (3, 27), (10, 3 * 2 * 2)]
+    norm = tiny.config(model=VGG5(width=2, batch_norm=True))
+    expected = [(2, 9), (2, 18), (4, 18), (4, 36), (8, 36), *[(8, 72)] * 5]
+    expected += [(16, 8), (10, 16)]
+    assert heat_maps.layer_shapes(norm) == expected
+    colour = tiny.config(data=images("cifar10", train_size=200))  # not there, offline
+    assert heat_maps.layer_shapes(colour)[0] == (12, 3 * 32 * 32)
+
+
+def test_layers_of_several_matrices_are_a_sentence():
+    blocks = tiny.config(model=ResNet18(width=2))
+    with pytest.raises(ValueError, match=r"one weight matrix a layer.* got 'resnet18'"):
+        heat_maps.layer_shapes(blocks)
 
 
 def test_maps_are_the_mean_over_seeds_and_agree_with_the_counts(results, store):
@@ -63,8 +64,7 @@ def test_records_without_maps_are_a_sentence(results, store):
 
 def test_learning_rates_are_not_averaged(results, store):
     other = tiny.config(model=ReluNet(width=6, depth=2), optimizer=Adam(lr=0.001))
-    tiny.finish(store, other, measures=(Activity,))
-    both = collect(tiny.recipe(*CONFIGS, other, measures=(Activity,)), store)
+    both = tiny.results(store, *tiny.WIDTHS, other, measures=(Activity,))
     with pytest.raises(ValueError, match="lr must be one value"):
         heat_maps.heat_map_slider(both)
     _, control, _ = heat_maps.heat_map_slider(both, lr=0.001).children

@@ -10,26 +10,16 @@ from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.notebook import explore, first_layer, trained_networks
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.recipes import collect
 from lazyrich_helpers.reinit import FRACTIONS, movement_order, reinit_counts
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.widgets import log_fractions, reinit_slider
 from tests import tiny
 from tests.test_widgets import image_of
 
-CONFIGS = [
-    tiny.config(
-        model=ReluNet(width=w, depth=1), training=tiny.training(seed=s).training
-    )
-    for w in (6, 12)
-    for s in (0, 1)
-]
-
 
 @pytest.fixture
 def results(store):
-    tiny.finish(store, *CONFIGS)
-    return collect(tiny.recipe(*CONFIGS), store)
+    return tiny.results(store, *tiny.WIDTHS)
 
 
 @pytest.fixture
@@ -89,8 +79,7 @@ def test_while_a_slider_moves_one_network_of_the_width_is_shown(explorer):
 
 def test_learning_rates_have_buttons(store):
     rates = [tiny.config(optimizer=Adam(lr=lr)) for lr in (0.03, 0.001)]
-    tiny.finish(store, *rates)
-    records = collect(tiny.recipe(*rates), store).records
+    records = tiny.results(store, *rates).records
     nets = [load_trained(record, store, "cpu") for record in records]
     explorer = ReinitExplorer(nets, reinit_table(records))
     assert isinstance(explorer.lr, ToggleButtons)
@@ -123,8 +112,7 @@ def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
         tiny.CONFIG,
         tiny.config(optimizer=Adam(lr=0.001), model=ReluNet(width=6, depth=2)),
     ]
-    tiny.finish(store, *runs)
-    records = collect(tiny.recipe(*runs), store).records
+    records = tiny.results(store, *runs).records
     nets = [load_trained(record, store, "cpu") for record in records]
     explorer = ReinitExplorer(nets, reinit_table(records))
     assert explorer.lr.value == 0.03

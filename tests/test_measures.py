@@ -22,6 +22,7 @@ MEASURES = {
 def test_a_measure_is_pure_and_ready_for_json(measure, trained):
     assert isinstance(measure(), Measure)
     assert measure.version >= 1 and measure.test_passes >= 0
+    assert measure.has_arrays == (measure.arrays is not Measure.arrays)
     before = torch.get_rng_state()
     result = measure().result(trained)
     assert json.loads(json.dumps(result, allow_nan=False)) == result

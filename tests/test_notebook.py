@@ -6,6 +6,7 @@ import pytest
 
 from lazyrich_helpers import notebook
 from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.reinit import Reinit
 from tests.refresh_outputs import ROOT
 
 CHOICES = {"dataset": None, "widths": None, "seeds": None, "lrs": None}
@@ -97,6 +98,12 @@ def test_stale_records_are_marked(monkeypatch):
     found = notebook.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
     assert "STALE" not in notebook.describe(found)
     monkeypatch.setattr(records, "NUMERICS", records.NUMERICS | {"train": 999})
+    assert "2 of 2 records are STALE" in notebook.describe(found)
+
+
+def test_records_of_an_older_measure_are_marked(monkeypatch):
+    found = notebook.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
+    monkeypatch.setattr(Reinit, "version", Reinit.version + 1)
     assert "2 of 2 records are STALE" in notebook.describe(found)
 
 

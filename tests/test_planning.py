@@ -1,17 +1,20 @@
 """Effort adds up; an estimate is a short trial, and trains nothing of the run."""
 
 import dataclasses
+import time
 
 import pytest
 import torch
 
 from lazyrich_helpers import planning
-from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, multiply_adds, work
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
+from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
 
@@ -35,8 +38,22 @@ def test_an_estimate_is_steps_and_passes(monkeypatch):
     assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
     both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
     assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
+    for depth in (2, 9):
+        deep = dataclasses.replace(config, model=ReluNet(width=12, depth=depth))
+        by_layer = estimate_seconds(deep, (Criticality,), "cpu", eval_every=5)
+        resets = 1 + (depth + 1) * (1 + len(PERCENTS))  # of each layer, and of none
+        assert by_layer == 70 * 0.5 + (3 + resets) * 7
     watched = estimate_seconds(config, (Activity,), "cpu", eval_every=5)
     assert watched == 2 * 70 * 0.5 + 3 * 7  # a gradient over all images every epoch
+
+
+def test_networks_trained_as_one_are_watched_one_by_one(monkeypatch):
+    monkeypatch.setattr(planning, "_trial", lambda config, device, num: (1 / num, 7.0))
+    config = tiny.training(num_epochs=10)  # 70 steps
+    for num in (1, 4):
+        plain = estimate_seconds(config, (), "cpu", num=num)
+        watched = estimate_seconds(config, (Activity,), "cpu", num=num)
+        assert watched - plain == pytest.approx(70)
 
 
 def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
@@ -58,11 +75,20 @@ def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
 
 
 def test_an_estimate_is_of_the_right_size():
-    # Nothing sharper: the machine may be busy.
-    small = estimate_seconds(tiny.CONFIG, (), "cpu")
-    wide = tiny.config(model=ReluNet(width=1000, depth=3))
-    assert small < estimate_seconds(wide, (), "cpu") < 600
-    assert estimate_seconds(tiny.CONFIG, (), "cpu") == pytest.approx(small)
+    # The least of three, within a factor of five: the machine may be busy.
+    long = tiny.training(num_epochs=20)
+    wide = dataclasses.replace(long, model=ReluNet(width=300, depth=2))
+    data = wide.data.load()
+    estimates, actual = [], []
+    for _ in range(3):
+        planning._trial.cache_clear()
+        estimates.append(estimate_seconds(wide, (), "cpu", eval_every=20))
+        network = new_network(wide, data)
+        start = time.perf_counter()
+        for _ in train(network, data, wide, eval_every=20):
+            pass
+        actual.append(time.perf_counter() - start)
+    assert min(actual) / 5 < min(estimates) < 5 * min(actual)
 
 
 def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):

@@ -32,6 +32,13 @@ def test_over_seeds_gives_mean_standard_error_and_n(table):
     assert summary.n == 2
 
 
+def test_over_seeds_takes_any_column_at_any_scale(table):
+    table = table.rename(columns={"accuracy": "lost"})
+    chosen = table[(table.width == 10) & (table.scenario == "active")]
+    summary = plots.over_seeds(chosen, "fraction", "lost", scale=1).loc[0.0]
+    assert (summary["mean"], summary.error) == pytest.approx((0.8, 0.1))
+
+
 def test_one_seed_has_no_known_spread(table):
     chosen = table[(table.width == 10) & (table.seed == 0)]
     summary = plots.over_seeds(chosen[chosen.scenario == "lazy"], "fraction")

@@ -107,14 +107,30 @@ def test_what_was_measured_for_another_figure_is_missing_here(store):
     assert not more.records and list(more.missing) == [DONE.config]
 
 
-def test_what_is_complete():
-    measures = (Accuracy,)
+def test_records_of_older_training_or_of_an_older_measure_are_stale(store):
+    version = Accuracy.version
+    for seed, found in enumerate((version, version - 1, version)):
+        origin = {"numerics": NUMERICS | {"data": 0}} if seed == 2 else DONE.origin
+        measures = {"accuracy": {"version": found}, "another": {"version": 0}}
+        config = tiny.training(seed=seed)
+        store.write(Record(config, "ok", measures=measures, origin=origin))
+    diverged = Record(tiny.training(seed=3), "diverged", origin=DONE.origin)
+    store.write(diverged)
+    configs = [tiny.training(seed=seed) for seed in range(4)]
+    results = collect(tiny.recipe(*configs, measures=(Accuracy,)), store)
+    assert len(results.records) == 4 and results.num_stale == 2
+
+
+def test_what_is_complete(store):
+    def complete(record, measures=(Accuracy,)):
+        return is_complete(record, measures, store)
+
     measured = dataclasses.replace(DONE, measures={"accuracy": {"version": 1}})
     stale = {"numerics": NUMERICS | {"data": 0}}
-    assert is_complete(measured, measures) and is_complete(DONE, ())
-    assert is_complete(dataclasses.replace(DONE, status="diverged"), measures)
+    assert complete(measured) and complete(DONE, ())
+    assert complete(dataclasses.replace(DONE, status="diverged"))
     incomplete = [None, DONE, dataclasses.replace(measured, origin=stale)]
     incomplete += [dataclasses.replace(measured, status="failed: why")]
     incomplete += [dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})]
     incomplete += [dataclasses.replace(DONE, status="diverged", origin=stale)]
-    assert not any(is_complete(record, measures) for record in incomplete)
+    assert not any(complete(record) for record in incomplete)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -186,11 +187,14 @@ def test_broken_arrays_are_a_sentence_and_lose_no_measurement(store, content):
     store.write(with_arrays(one_a=[1]))
     path = store.folder / f"{RECORD.run_id}.npz"
     path.write_bytes(content)
-    with pytest.raises(RecordError, match=r"npz is not .* delete it and its record"):
+    with pytest.raises(RecordError, match=r"npz is not .* or run again to"):
         store.read_arrays(RECORD.run_id)
+    assert not store.has_arrays(RECORD.run_id, "one")
     store.write(with_arrays(two_a=[2]))
     assert set(store.read(RECORD.run_id).measures) == {"one", "two"}
     assert set(store.read_arrays(RECORD.run_id)) == {"two/a"}
+    assert store.has_arrays(RECORD.run_id, "two")
+    assert not store.has_arrays(RECORD.run_id, "one")
 
 
 @pytest.mark.parametrize("component", NUMERICS)
@@ -240,12 +244,24 @@ def test_a_partial_file_is_not_a_record(store):
 
 
 def test_a_lock_is_exclusive_until_it_is_released(store):
-    with store.lock("a") as first, store.lock("a", wait=False) as second:
+    with store.lock("a") as first, store.lock("a", seconds=0) as second:
         assert first and not second
-        with store.lock("b", wait=False) as other:
+        with store.lock("b", seconds=0) as other:
             assert other
-    with store.lock("a", wait=False) as again:
+    with store.lock("a", seconds=0) as again:
         assert again
+
+
+def test_a_lock_is_waited_for_as_long_as_asked(store):
+    with ThreadPoolExecutor() as pool:
+        with store.lock("a"):
+            start = time.monotonic()
+            with store.lock("a", seconds=0.3) as got:
+                assert not got and time.monotonic() - start >= 0.3
+            patient = pool.submit(lambda: store.lock("a", seconds=60).__enter__())
+            time.sleep(0.2)
+            assert not patient.done()
+        assert patient.result(timeout=30)
 
 
 WRITER = """

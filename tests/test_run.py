@@ -41,7 +41,8 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train", fails_once)
         patch.setattr(execution, "train_together", together)
-        assert main(tiny.TINY) == 1
+        with pytest.warns(UserWarning, match="out of luck together"):
+            assert main(tiny.TINY) == 1
     out = capsys.readouterr().out
     assert "1 done now, 0 done before, 1 FAILED." in out
     assert f"{error.__name__}: out of luck" in out

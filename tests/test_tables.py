@@ -5,7 +5,12 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.convnets import ConvNet
+from lazyrich_helpers.data import images
 from lazyrich_helpers.execution import execute
+from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
@@ -14,6 +19,7 @@ from lazyrich_helpers.tables import (
     best_lr,
     curves_table,
     movement_table,
+    one_setting,
     reinit_table,
     runs_table,
 )
@@ -132,6 +138,32 @@ def test_best_rate_is_of_one_depth():
     table = runs({(10, 0.1): [0.9]})
     with pytest.raises(ValueError, match="depth must be one value"):
         best_lr(pd.concat([table.assign(depth=1), table.assign(depth=4)]))
+
+
+OTHERS = {
+    "dataset": tiny.config(data=images("mnist", train_size=200)),
+    "train_size": tiny.config(data=images("digits", train_size=100)),
+    "image_size": tiny.config(data=images("digits", train_size=200, image_size=16)),
+    "model": tiny.config(model=ConvNet(width=12, depth=2)),
+    "depth": tiny.config(model=ReluNet(width=12, depth=3)),
+    "gain": tiny.config(init=XavierNormal(gain=2.0)),
+    "optimizer": tiny.config(optimizer=SGD(lr=0.03)),
+    "lr": tiny.config(optimizer=Adam(lr=0.1)),
+    "updates": tiny.config(updates=tiny.Mask(mask="101")),
+    "num_epochs": tiny.training(num_epochs=9),
+    "batch_size": tiny.training(batch_size=64),
+    "precision": tiny.training(precision="medium"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_mean_is_of_one_setting(name):
+    wide = tiny.config(model=ReluNet(width=99, depth=2))
+    same = [tiny.CONFIG, tiny.training(seed=1), wide]
+    one_setting(pd.DataFrame([config.columns() for config in same]))
+    mixed = [config.columns() for config in (*same, OTHERS[name])]
+    with pytest.raises(ValueError, match=f"^{name} must be one value in a table"):
+        one_setting(pd.DataFrame(mixed))
 
 
 def test_curves_have_one_row_per_epoch(records):

@@ -18,7 +18,7 @@ from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.objectives import CrossEntropy
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full, Plan
@@ -61,6 +61,12 @@ SEEDS = [training(seed=seed) for seed in (0, 1, 2)]
 """Three runs that are trained as one."""
 APART = [training(num_epochs=num) for num in (1, 2, 3)]
 """Three runs that are not."""
+WIDTHS = [
+    dataclasses.replace(run, model=ReluNet(width=width, depth=2))
+    for width in (6, 12)
+    for run in SEEDS[:2]
+]
+"""Two widths, two seeds of each."""
 
 
 def finish(
@@ -69,6 +75,12 @@ def finish(
     """Complete these runs in `store`, and return the summary."""
     runs = recipe(*configs, measures=measures)
     return complete(runs, store, device="cpu", progress=Lines(), **limits)
+
+
+def results(store: Store, *configs: RunConfig, measures: Any = MEASURES) -> Results:
+    """Complete these runs in `store`, and return what it then holds of them."""
+    finish(store, *configs, measures=measures)
+    return collect(recipe(*configs, measures=measures), store)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,6 +34,10 @@ class Few(Part, slot="data", kind="bench_few"):
     dataset: str
     num_train: int
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        return images(self.dataset, train_size=1000).image_shape
+
     def load(self, device: str = "cpu") -> Dataset:
         whole = images(self.dataset, train_size=1000).load(device)
         train, test = (
