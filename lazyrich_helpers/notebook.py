@@ -17,6 +17,7 @@ from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
 from lazyrich_helpers.batch import complete, pick_device, store_for
+from lazyrich_helpers.config import require
 from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.live import ReinitExplorer
@@ -50,23 +51,53 @@ class Settings:
         return "\n".join(_runs(recipe) for recipe in self.recipes.values())
 
 
+def recipe_for(parameter: str, value: object, **recipes: str) -> str:
+    """Return the recipe that a chapter's parameter stands for.
+
+    Args:
+        parameter: Its name.
+        value: What the reader chose.
+        recipes: Value → recipe.
+
+    Raises:
+        ChapterError: If there is no such value.
+    """
+    _sentence(
+        lambda: require(
+            value in list(recipes), parameter, f"one of {', '.join(recipes)}", value
+        )
+    )
+    return recipes[str(value)]
+
+
 def settings(
-    *recipes: str, budget: str, device: str = "auto", **choices: Any
+    *recipes: str,
+    budget: str,
+    device: str = "auto",
+    known: Sequence[str] = (),
+    **choices: Any,
 ) -> Settings:
     """Check a chapter's parameters; None leaves a choice to the budget.
 
     The environment variable `LAZYRICH_BUDGET`, where set, outranks `budget`.
 
+    Args:
+        recipes: Names.
+        budget: One of `recipes.BUDGETS`.
+        device: As in `batch.pick_device`.
+        known: Further parameters that the chapter has and checks itself.
+        choices: What the recipes let a caller choose.
+
     Raises:
         ChapterError: If a value is unknown or of the wrong type, or papermill was given
             a parameter that the chapter does not have.
     """
-    known = {"budget", "device", *choices}
+    names = {"budget", "device", *known, *choices}
     for name in _injected_names():
-        if name not in known:
+        if name not in names:
             raise ChapterError(
                 f"this chapter has no parameter {name!r}; it has "
-                f"{', '.join(sorted(known))}."
+                f"{', '.join(sorted(names))}."
             )
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
     made = _sentence(lambda: {r: make_recipe(r, budget, **choices) for r in recipes})

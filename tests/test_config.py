@@ -8,12 +8,20 @@ from dataclasses import dataclass
 import pytest
 
 import lazyrich_helpers.run  # noqa: F401  (registers every kind)
-from lazyrich_helpers.config import Part, RunConfig, Training, typed
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.config import _KINDS, Part, RunConfig, Training, typed
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+)
 from tests import tiny
 
 EXAMPLES = {
@@ -22,9 +30,18 @@ EXAMPLES = {
     "conv_net": ConvNet(width=10, depth=2),
     "adam": Adam(lr=0.1),
     "epochs": Training(num_epochs=5),
+    "cropped_images": CroppedImages(
+        dataset="cifar10", train_size=100, subset_seed=0, image_size=32, digest="0"
+    ),
+    "top_k": TopK(k=2),
+    "bottom_q": BottomQ(q=2),
+    "top_bottom": TopBottom(k=2, q=2),
+    "top_k_bottom_q": TopKBottomQ(k=2, q=2, rho=0.5),
+    "top_k_all_bottoms": TopKAllBottoms(k=2, rho=0.5),
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
-KINDS = [k for k in Part.__subclasses__() if k.__module__.startswith("lazyrich_")]
+OTHER |= {"draw": "step"}
+KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
 
 
 def example(kind):

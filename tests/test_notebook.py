@@ -44,6 +44,14 @@ def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, tol
     assert told in line and "\n" not in line and line.endswith(".")
 
 
+def test_a_parameter_may_choose_the_recipe():
+    names = {"relu_net": "figure-5", "conv_net": "figure-6"}
+    assert notebook.recipe_for("network", "conv_net", **names) == "figure-6"
+    for value in ("mlp", None, ["relu_net"]):
+        with pytest.raises(notebook.ChapterError, match="one of relu_net, conv_net"):
+            notebook.recipe_for("network", value, **names)
+
+
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [({"width": [10]}, "no parameter 'width'"), ({"widths": [0]}, "width must be")],
