@@ -21,6 +21,7 @@ from scipy import special
 from lazyrich_helpers.activity_tables import DEFINITIONS, layer_name
 from lazyrich_helpers.plots import draw_means, over_seeds
 from lazyrich_helpers.reinit_view import DPI
+from lazyrich_helpers.skew import ranks
 from lazyrich_helpers.tables import one_setting
 
 SHADES = "cividis"
@@ -195,39 +196,54 @@ def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
     ax.legend(frameon=False, title="layer", fontsize="small")
 
 
-def sorted_gradients(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Return sorted mini-batch gradients, a panel per network, a line per look.
+def sorted_gradients(
+    tables: Mapping[str, pd.DataFrame], yardstick: np.ndarray | None = None
+) -> Figure:
+    """Return sorted mini-batch gradients, two panels per network, a line per look.
 
-    Magnitudes are relative to the largest; components that are exactly zero are where
-    a line ends. Both axes are logarithmic.
+    Magnitudes are relative to the largest. The axes are linear in the first panel, as
+    the paper draws it, and logarithmic in the second; there a line ends where
+    components are exactly zero.
 
     Args:
         tables: Network in words → its `activity_tables.gradient_table`.
+        yardstick: Magnitudes (n,) in any order, drawn dashed for comparison.
 
     Source: Li & Banerjee (2021), Figure 1.
     """
-    count = len(tables)
+    count = 2 * len(tables)
     fig, axes = plt.subplots(
-        count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
+        count, 1, figsize=(5.2, 2.6 * count), squeeze=False, layout="constrained"
     )
-    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
-        epochs = sorted(table.epoch.unique())
-        for place, epoch in enumerate(epochs):
-            rows = table.loc[table.epoch == epoch]
-            means = rows.groupby("rank").magnitude.mean()
-            share = (means / means.iloc[0]).where(means > 0)
-            percent = 100 * means.index.to_numpy() / rows.num_parameters.iloc[0]
-            color = mpl.colormaps["viridis"](0.85 * place / max(1, len(epochs) - 1))
-            label = "at initialization" if epoch == 0 else f"after epoch {epoch}"
-            ax.plot(percent, share, color=color, label=label)
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_ylim(max(1e-8, ax.get_ylim()[0]), 1.5)
-        ax.set_xlabel("rank (% of all components)")
-        ax.set_ylabel("|gradient| / largest")
-        ax.set_title(name, fontsize="medium")
-        ax.legend(frameon=False, fontsize="small", loc="lower left")
+    for place, (name, table) in enumerate(tables.items()):
+        for ax, scale in zip(axes[2 * place :, 0], ("linear", "log"), strict=False):
+            ax.set_xscale(scale)
+            ax.set_yscale(scale)
+            _sorted_lines(table, ax)
+            if scale == "log":
+                ax.set_ylim(max(1e-8, ax.get_ylim()[0]), 1.5)
+            if yardstick is not None:
+                ordered = np.sort(yardstick)[::-1] / yardstick.max()
+                chosen = np.array(ranks(len(ordered)))
+                percent = 100 * chosen / len(ordered)
+                ax.plot(percent, ordered[chosen - 1], "--", color="0.5", linewidth=1)
+            ax.set_xlabel("rank (% of all components)")
+            ax.set_ylabel("|gradient| / largest")
+            ax.set_title(f"{name}, {scale} axes", fontsize="medium")
+        axes[2 * place, 0].legend(frameon=False, fontsize="small")
     return fig
+
+
+def _sorted_lines(table: pd.DataFrame, ax: Axes) -> None:
+    epochs = sorted(table.epoch.unique())
+    for place, epoch in enumerate(epochs):
+        rows = table.loc[table.epoch == epoch]
+        means = rows.groupby("rank").magnitude.mean()
+        share = (means / means.iloc[0]).where(means > 0)
+        percent = 100 * means.index.to_numpy() / rows.num_parameters.iloc[0]
+        color = mpl.colormaps["viridis"](0.85 * place / max(1, len(epochs) - 1))
+        label = "at initialization" if epoch == 0 else f"after epoch {epoch}"
+        ax.plot(percent, share, color=color, label=label)
 
 
 def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
