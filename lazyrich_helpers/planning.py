@@ -1,17 +1,17 @@
 """How much work a run is, how long it takes here, and what is best trained as one."""
 
 import contextlib
-import copy
 import dataclasses
 import functools
 import time
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
+from lazyrich_helpers.flops import layer_flops
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.schedules import Full
@@ -46,21 +46,7 @@ def multiply_adds(config: RunConfig) -> int:
 
 @functools.lru_cache
 def _multiply_adds(config: RunConfig) -> int:
-    network = copy.deepcopy(blueprint(config)).eval()
-    total = 0
-
-    def add(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        nonlocal total
-        del inputs
-        weight = next(layer.parameters())
-        total += weight.numel() * output.numel() // len(weight)  # once per place
-
-    for module in network.modules():
-        if isinstance(module, nn.Linear | nn.Conv2d):
-            module.register_forward_hook(add)
-    with torch.no_grad():
-        network(torch.zeros(1, *config.data.image_shape, device="meta"))
-    return total
+    return sum(layer_flops(blueprint(config), config.data.image_shape)) // 2
 
 
 def blueprint(config: RunConfig) -> Network:

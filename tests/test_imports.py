@@ -25,7 +25,7 @@ LEVELS = [
     {"activity", "criticality", "skew", "updates", "timing"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
     {"execution", "lws_exhibits"},
-    {"exhibits", "batch", "claims", "activity_claims", "plots"},
+    {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"run", "reinit_view", "setup_plots"},
     {"activity_plots", "widgets"},
     {"heat_maps", "live", "pictures"},

@@ -1,0 +1,131 @@
+"""Layer-Wise Sparse training as tables: what it reached, what it cost, what was said.
+
+Cost is the backward pass's, in operations, as a share of full training's: a bound that
+a clock can be held against, the same on every machine.
+"""
+
+import functools
+import math
+from collections.abc import Iterable
+from importlib import resources
+
+import pandas as pd
+
+from lazyrich_helpers.claims import interval
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.planning import blueprint
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import in_words
+from lazyrich_helpers.tables import one_setting, runs_table, tidy
+from lazyrich_helpers.train import epoch_plans
+
+PAPER_NAMES = {
+    "Fully trained": "full",
+    "Random-Uniform": "random uniform",
+    "Random-Beta": "random beta (2, 5)",
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def backward_cost(config: RunConfig) -> float:
+    """Return the run's backward operations as a share of full training's, 0 to 1.
+
+    Of the epochs that its seed drew, not of those that it would draw on average.
+    """
+    network = blueprint(config)
+    flops = layer_flops(network, config.data.image_shape)
+    num_examples = config.columns()["train_size"]
+    if getattr(config.updates, "draw", "epoch") == "epoch":
+        num_examples = 1  # a step tells of its whole epoch
+    shares = [
+        backward_share(flops, plan.layers)
+        for epoch in range(config.training.num_epochs)
+        for plan in epoch_plans(config, epoch, num_examples, len(flops))
+    ]
+    return sum(shares) / len(shares)
+
+
+def lws_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run.
+
+    Columns beside those of `tables.runs_table`:
+        schedule: Its name, from `schedules.in_words`.
+        rho: The probability of updating the bottom layers; NaN where there is none.
+        backward: `backward_cost`.
+        lost: The test accuracy of full training with the same seed less this run's, 0
+            to 1; NaN where that is not there.
+    """
+    records = list(records)
+    runs = runs_table(records)
+    if runs.empty:
+        names = ["schedule", "rho", "backward", "lost", "test_accuracy", "updates"]
+        return tidy([], names)
+    runs["schedule"] = [in_words(record.config.updates) for record in records]
+    runs["backward"] = [backward_cost(record.config) for record in records]
+    if "rho" not in runs:
+        runs["rho"] = math.nan
+    one_setting(runs.drop(columns="updates"))
+    full = runs.loc[runs.schedule == "full"].set_index(["width", "seed"]).test_accuracy
+    keys = pd.MultiIndex.from_arrays([runs.width, runs.seed])
+    runs["lost"] = full.reindex(keys).to_numpy() - runs.test_accuracy
+    return runs
+
+
+def paper_table_1() -> pd.DataFrame:
+    """Return the paper's Table 1, one row per cell.
+
+    Columns: `schedule` (as in `lws_table`), `rho`, `init` (`xavier` or `pretrain`),
+    `test_accuracy` and `lost` (0 to 1), `seconds` and `ratio` of back-propagation, of
+    VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5 runs.
+
+    Source: Li & Banerjee (2021), Table 1.
+    """
+    with resources.files("lazyrich_helpers").joinpath("table_1.csv").open() as file:
+        cells = pd.read_csv(file)
+    columns = (cells[name] for name in ("strategy", "k", "q"))
+    cells["schedule"] = [_paper_name(*cell) for cell in zip(*columns, strict=True)]
+    cells["test_accuracy"] /= 100
+    cells["lost"] = -cells["diff"] / 100
+    cells = cells.rename(columns={"time_s": "seconds"})
+    kept = ["schedule", "rho", "init", "test_accuracy", "lost", "seconds", "ratio"]
+    return cells.reindex(columns=kept)
+
+
+def _paper_name(strategy: str, k: float, q: str) -> str:
+    if strategy in PAPER_NAMES:
+        return PAPER_NAMES[strategy]
+    return f"top {k:.0f} " + ("all bottoms" if q == "all" else f"bottom {q}")
+
+
+def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """Return Table 1 cell by cell: the paper's beside ours, one row per cell of ours.
+
+    Columns: `schedule`, `rho`; `paper` and `paper_lost`; `ours`, `ours_lost` and
+    `half`, the half-width of its 95 % interval over seeds (infinite for one); `n`;
+    `paper_ratio` of back-propagation time and `backward`, our operations' share.
+    Accuracies are in percent, losses in points.
+
+    Args:
+        table: From `lws_table`, of one width.
+    """
+    paper = paper_table_1().query("init == 'xavier'").drop(columns=["init", "seconds"])
+    rows = []
+    for _, cell in table.groupby(["schedule", "rho"], dropna=False):
+        mean, half = interval(100 * cell.lost)
+        rows.append(
+            {
+                "schedule": cell.schedule.iloc[0],
+                "rho": cell.rho.iloc[0],
+                "ours": 100 * cell.test_accuracy.mean(),
+                "ours_lost": mean,
+                "half": half,
+                "n": cell.seed.nunique(),
+                "backward": cell.backward.mean(),
+            }
+        )
+    ours = pd.DataFrame(rows)
+    paper = paper.rename(columns={"ratio": "paper_ratio"})
+    paper["paper"] = 100 * paper.pop("test_accuracy")
+    paper["paper_lost"] = 100 * paper.pop("lost")
+    return paper.merge(ours, on=["schedule", "rho"], how="inner")

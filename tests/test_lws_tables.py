@@ -1,0 +1,107 @@
+"""Costs as drawn, losses beside the same seed's full training, the paper's cells."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.convnets import VGG11
+from lazyrich_helpers.data import images
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.lws_tables import (
+    backward_cost,
+    beside_paper,
+    lws_table,
+    paper_table_1,
+)
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from tests import tiny
+
+VGG = dataclasses.replace(
+    tiny.training(num_epochs=180),
+    model=VGG11(),
+    data=images("cifar10", train_size=50_000),
+)
+
+
+def record(config, correct):
+    """Return what a run that got `correct` of 1,000 test images leaves."""
+    curves = {"epoch": [1], "train_loss": [0.5], "num_correct": [correct]}
+    return Record(config, "ok", curves, {}, {}, {"num_test": 1000})
+
+
+def test_costs_are_of_the_epochs_that_were_drawn():
+    assert backward_cost(dataclasses.replace(VGG, updates=Full())) == 1
+    top = dataclasses.replace(VGG, updates=TopK(k=4))
+    assert backward_cost(top) == pytest.approx(0.034, abs=5e-4)
+    half = TopKAllBottoms(k=4, rho=0.5)
+    mixed = dataclasses.replace(VGG, updates=half)
+    plans = [half.plan(epoch, 0, 11, 0).layers for epoch in range(180)]
+    share = sum(len(layers) == 11 for layers in plans) / 180
+    assert 0.35 < share < 0.65 and share != 0.5
+    expected = share + (1 - share) * backward_cost(top)
+    assert backward_cost(mixed) == pytest.approx(expected)
+    each = dataclasses.replace(VGG, updates=dataclasses.replace(half, draw="step"))
+    assert backward_cost(each) == pytest.approx(0.5 + 0.5 * 0.034, abs=0.01)
+
+
+def test_losses_are_paired_by_seed():
+    runs = []
+    for seed, right in ((0, 900), (1, 800)):
+        training = dataclasses.replace(tiny.CONFIG.training, seed=seed)
+        config = tiny.config(training=training)
+        runs.append(record(config, right))
+        sparse = dataclasses.replace(config, updates=TopKAllBottoms(k=1, rho=0.1))
+        runs.append(record(sparse, right - 10 * (seed + 1)))
+    training = dataclasses.replace(tiny.CONFIG.training, seed=2)
+    alone = tiny.config(training=training, updates=RandomUniform())
+    table = lws_table([*runs, record(alone, 700)]).set_index(["schedule", "seed"])
+    assert table.lost["full"].tolist() == [0, 0]
+    sparse = table.loc["top 1 all bottoms"]
+    assert sparse.lost.tolist() == pytest.approx([0.01, 0.02])
+    assert sparse.rho.tolist() == [0.1, 0.1] and table.rho["full"].isna().all()
+    assert table.lost["random uniform"].isna().all()
+    with pytest.raises(ValueError, match="lr must be one value"):
+        other = dataclasses.replace(tiny.CONFIG.optimizer, lr=0.5)
+        lws_table([*runs, record(tiny.config(optimizer=other), 1)])
+
+
+def test_a_table_of_nothing_has_its_columns():
+    assert lws_table([]).empty
+    assert {"schedule", "rho", "backward", "lost"} <= {*lws_table([]).columns}
+
+
+def test_the_papers_table_is_whole():
+    cells = paper_table_1()
+    assert len(cells) == 44 and not cells.test_accuracy.isna().any()
+    full = cells.query("schedule == 'full'").set_index("init")
+    assert full.test_accuracy["xavier"] == pytest.approx(0.908)
+    assert full.ratio["xavier"] == 1
+    # every ratio is its time over full training's, and every loss its accuracy's
+    ratio = cells.seconds / full.seconds["xavier"]
+    assert (ratio - cells.ratio).abs().max() < 0.0051
+    assert (0.90805 - cells.test_accuracy - cells.lost).abs().max() < 1.1e-4
+    recipe = make_recipe("table-1", "paper", seeds=[0])
+    ours = lws_table([record(config, 500) for config in recipe.configs])
+    keys = {(s, r) for s, r in zip(ours.schedule, ours.rho.fillna(0), strict=True)}
+    xavier = cells.query("init == 'xavier'")
+    assert keys == set(zip(xavier.schedule, xavier.rho.fillna(0), strict=True))
+
+
+def test_ours_stands_beside_the_papers():
+    rows = [
+        ("full", float("nan"), 0, 0.80, 0.0, 1.0),
+        ("full", float("nan"), 1, 0.82, 0.0, 1.0),
+        ("top 1 all bottoms", 0.1, 0, 0.70, 0.10, 0.12),
+        ("top 1 all bottoms", 0.1, 1, 0.70, 0.12, 0.08),
+        ("top 3", float("nan"), 0, 0.3, 0.5, 0.01),  # not in the paper's table
+    ]
+    names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
+    found = beside_paper(pd.DataFrame(rows, columns=names)).set_index("schedule")
+    assert list(found.index) == ["full", "top 1 all bottoms"]
+    cell = found.loc["top 1 all bottoms"]
+    assert (cell.paper, cell.paper_lost, cell.paper_ratio) == (79.79, 11.01, 0.18)
+    assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
+    assert cell.ours_lost == pytest.approx(11)
+    assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
