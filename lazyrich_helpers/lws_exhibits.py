@@ -86,17 +86,16 @@ VGG5_SCALES = {
         num_epochs=2,
         train_size=200,
         rhos=(0.5,),
-        ks=(1,),
+        ks=(4,),
     ),
     "laptop": LwsScale(
         dataset="digits",
-        widths=(4,),
+        widths=(8,),
         seeds=(0,),
         lrs=(0.003,),
-        num_epochs=10,
-        train_size=500,
+        num_epochs=20,
         rhos=(0.1, 0.5),
-        ks=(1, 4),
+        ks=(4,),
     ),
     "paper": LwsScale(
         dataset="mnist",
@@ -110,7 +109,7 @@ VGG5_SCALES = {
 }
 VGG11_SCALES = {
     "smoke": VGG5_SCALES["smoke"].choose({"lrs": (0.01,)}),
-    "laptop": VGG5_SCALES["laptop"].choose({"lrs": (0.01,), "num_epochs": 20}),
+    "laptop": VGG5_SCALES["laptop"].choose({"lrs": (0.01,)}),
     "paper": LwsScale(
         dataset="cifar10",
         widths=(64,),
@@ -152,22 +151,22 @@ def _recipe(
 def _vgg5(
     name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
 ) -> Recipe:
-    """Return a recipe of VGG-5, on images of 28 pixels a side."""
+    """Return a recipe of VGG-5; digits are enlarged to 16 pixels a side."""
     return _recipe(
         name,
         budget,
         scale,
         updates,
         model=lambda width: VGG5(width=width),
-        data=images_of(scale, 28 if scale.dataset == "digits" else None),
+        data=images_of(scale, 16 if scale.dataset == "digits" else None),
     )
 
 
 def _vgg11(
     name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
 ) -> Recipe:
-    """Return a recipe of VGG-11, on images of 32 pixels, shifted if they are colour."""
-    data = images_of(scale, None if scale.dataset == "cifar10" else 32)
+    """Return a recipe of VGG-11; colour images are shifted, digits are enlarged."""
+    data = images_of(scale, 16 if scale.dataset == "digits" else None)
     if scale.dataset == "cifar10":
         fields = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
         data = CroppedImages(**fields)

@@ -27,7 +27,7 @@ LEVELS = [
     {"execution", "lws_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"run", "reinit_view", "setup_plots"},
-    {"activity_plots", "widgets"},
+    {"activity_plots", "widgets", "lws_plots"},
     {"heat_maps", "live", "pictures"},
     {"notebook"},
 ]

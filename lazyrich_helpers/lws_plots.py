@@ -1,0 +1,120 @@
+"""Figures of Layer-Wise Sparse training: what moves when, at what cost, how well.
+
+Tables → axes, as in `plots`.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
+
+from lazyrich_helpers.schedules import UpdateSchedule
+from lazyrich_helpers.tables import one_setting
+
+AWAKE = ListedColormap(["#dfe3e8", "#21598b"])
+FAMILIES = {
+    "full": ("black", "*"),
+    "all bottoms": ("#21598b", "o"),
+    "bottom": ("tab:orange", "s"),
+    "random": ("#3f7d3f", "^"),
+    "top": ("0.5", "v"),
+    "middle": ("tab:red", "D"),
+}
+"""Part of a schedule's name → colour and marker; the first that fits."""
+
+
+def family(schedule: str) -> str:
+    """Return the first of `FAMILIES` that a schedule's name has in it."""
+    return next(part for part in FAMILIES if part in schedule)
+
+
+def layer_picture(
+    updates: UpdateSchedule, ax: Axes, *, num_layers: int, num_epochs: int, seed: int
+) -> None:
+    """Draw which layers each epoch updates: a row per layer, the bottom one below.
+
+    Of a schedule that draws at every step, the first step of each epoch.
+    """
+    moved = np.zeros((num_layers, num_epochs))
+    for epoch in range(num_epochs):
+        layers = updates.plan(epoch, 0, num_layers, seed).layers
+        moved[sorted(layers), epoch] = 1
+    edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
+    ax.imshow(
+        moved, cmap=AWAKE, vmin=0, vmax=1, origin="lower", aspect="auto", extent=edges,
+        interpolation="nearest",
+    )  # fmt: skip
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("layer")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def named(table: pd.DataFrame) -> pd.Series:
+    """Return each schedule with its probability, as in `top 1 bottom 4, ρ 0.1`."""
+    return table.schedule + [
+        "" if math.isnan(rho) else f", ρ {rho:g}" for rho in table.rho
+    ]
+
+
+def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw test accuracy by schedule, means over seeds with one standard error.
+
+    The dotted line is full training's. Bars start at chance, one in ten.
+
+    Args:
+        table: From `lws_tables.lws_table`, of one width.
+        ax: Where to draw.
+
+    Source: Li & Banerjee (2021), Figures 7 and 10.
+    """
+    one_setting(table.drop(columns="updates"))
+    groups = 100 * table.set_index(named(table).rename("name")).test_accuracy
+    groups = groups.groupby(level="name", sort=False)
+    means, errors = groups.mean(), groups.sem().fillna(0)
+    places = np.arange(len(means))[::-1]
+    colors = [FAMILIES[family(name)][0] for name in means.index]
+    ax.barh(places, means - 10, left=10, xerr=errors, color=colors, height=0.7)
+    for place, mean in zip(places, means, strict=True):
+        ax.text(10.5, place, f"{mean:.1f}", va="center", fontsize="small", color="w")
+    if "full" in means.index:
+        ax.axvline(means["full"], color="0.5", linewidth=0.8, linestyle=":")
+    ax.set_yticks(places, means.index)
+    ax.set_xlim(10, 100)
+    ax.set_xlabel("test accuracy (%)")
+
+
+def error_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "backward") -> None:
+    """Draw test error over cost: a marker per schedule, larger with its probability.
+
+    Args:
+        table: From `lws_tables.lws_table`, of one width.
+        ax: Where to draw.
+        cost: A column of it: `backward`, the share of full training's backward
+            operations, or a measured one.
+
+    Source: Li & Banerjee (2021), Figures 9 and 12.
+    """
+    one_setting(table.drop(columns="updates"))
+    for name, cells in table.groupby(table.schedule, sort=False):
+        color, marker = FAMILIES[family(str(name))]
+        for rho, cell in cells.groupby("rho", dropna=False):
+            size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
+            error = 100 * (1 - cell.test_accuracy)
+            spread = error.sem() if len(error) > 1 else 0.0
+            ax.errorbar(
+                cell[cost].mean(), error.mean(), spread, color=color, linewidth=0.8
+            )
+            ax.scatter(
+                cell[cost].mean(), error.mean(), size, color=color, marker=marker,
+                alpha=0.75, linewidths=0,
+            )  # fmt: skip
+        ax.scatter([], [], 40, color=color, marker=marker, label=str(name))
+    ax.set_xlim(left=0)
+    ax.set_ylim(bottom=0)
+    ax.set_xlabel("backward operations / full training's")
+    ax.set_ylabel("test error (%)")
+    ax.legend(frameon=False, fontsize="small")

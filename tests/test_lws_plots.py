@@ -1,0 +1,83 @@
+"""Pictures of schedules show their plans; bars and markers show their tables."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from lazyrich_helpers import lws_plots
+from lazyrich_helpers.schedules import RandomUniform, TopBottom
+
+NAN = float("nan")
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+@pytest.fixture
+def table():
+    rows = [
+        ("full", NAN, 0, 0.90, 1.0),
+        ("full", NAN, 1, 0.94, 1.0),
+        ("top 1 all bottoms", 0.1, 0, 0.80, 0.12),
+        ("top 1 all bottoms", 0.1, 1, 0.84, 0.08),
+        ("top 1 all bottoms", 0.5, 0, 0.90, 0.5),
+        ("top 4 bottom 4", 0.1, 0, 0.70, 0.2),
+        ("random uniform", NAN, 0, 0.60, 0.4),
+        ("top 4", NAN, 0, 0.30, 0.0),
+        ("middle", NAN, 0, 0.85, 0.9),
+    ]
+    names = ["schedule", "rho", "seed", "test_accuracy", "backward"]
+    return pd.DataFrame(rows, columns=names).assign(updates="any", lr=0.1)
+
+
+def test_a_picture_has_a_row_per_layer_and_a_column_per_epoch(ax):
+    lws_plots.layer_picture(TopBottom(k=1, q=2), ax, num_layers=5, num_epochs=3, seed=0)
+    (image,) = ax.images
+    shown = np.asarray(image.get_array())
+    assert shown[:, 0].tolist() == [1, 1, 0, 0, 1] and shown.shape == (5, 3)
+    assert image.origin == "lower"
+    assert tuple(image.get_extent()) == (0.5, 3.5, 0.5, 5.5)
+
+
+def test_a_picture_shows_what_was_drawn(ax):
+    schedule = RandomUniform()
+    lws_plots.layer_picture(schedule, ax, num_layers=6, num_epochs=9, seed=4)
+    shown = np.asarray(ax.images[0].get_array())
+    for epoch in range(9):
+        layers = schedule.plan(epoch, 0, 6, 4).layers
+        assert set(shown[:, epoch].nonzero()[0]) == layers
+
+
+def test_bars_are_means_from_chance_upwards(ax, table):
+    lws_plots.accuracy_bars(table, ax)
+    names = [label.get_text() for label in ax.get_yticklabels()]
+    assert names[:3] == ["full", "top 1 all bottoms, ρ 0.1", "top 1 all bottoms, ρ 0.5"]
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    assert ends == pytest.approx([92, 82, 90, 70, 60, 30, 85])
+    assert {bar.get_x() for bar in ax.patches} == {10}
+    assert ax.lines[-1].get_xdata()[0] == pytest.approx(92)
+
+
+def test_error_stands_over_cost_and_markers_grow_with_the_probability(ax, table):
+    lws_plots.error_against_cost(table, ax)
+    drawn = [c for c in ax.collections if hasattr(c, "get_sizes")]
+    places = {
+        (round(x, 3), round(y, 3)): part.get_sizes()[0]
+        for part in drawn
+        for x, y in part.get_offsets()
+    }
+    assert places[0.1, 18.0] == 30 and places[0.5, 10.0] == 90
+    assert {(1.0, 8.0), (0.2, 30.0), (0.4, 40.0), (0.0, 70.0)} <= set(places)
+    assert len(ax.get_legend().get_texts()) == 6
+
+
+def test_settings_are_not_mixed(ax, table):
+    mixed = pd.concat([table, table.assign(lr=0.2)])
+    for draw in (lws_plots.accuracy_bars, lws_plots.error_against_cost):
+        with pytest.raises(ValueError, match="lr must be one value"):
+            draw(mixed, ax)
