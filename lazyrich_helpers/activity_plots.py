@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 from PIL import Image
 from scipy import special
 
@@ -31,8 +32,10 @@ MAP_ROOM, GAP = 4.25, 0.1
 GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
 """Part of the sum of magnitudes of Gaussian numbers in their largest 1 %: with the
 threshold t, the mean of |x| where |x| > t over the mean of |x| is exp(-t² / 2)."""
-THINNEST = 0.06
-"""Least height of a layer in inches: the ten rows of a top layer must be seen."""
+THINNEST, NARROWEST = 0.06, 0.2
+"""Least height and width of a layer in inches: ten rows of a top layer must be seen."""
+LOWEST = 0.6
+"""Least height in inches of the highest layer."""
 
 
 def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
@@ -79,7 +82,28 @@ def _layer_lines(table: pd.DataFrame, value: str, ax: Axes) -> None:
         curve = over_seeds(table.loc[table.layer == layer], "width", value)
         color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
         draw_means(ax, curve, color, label=label, marker="o")
+    widths = sorted(table.width.unique())
     ax.set_xscale("log")
+    ax.set_xticks(widths, [f"{width:,}" for width in widths])
+    ax.xaxis.set_minor_locator(NullLocator())
+
+
+def rectangle_sizes(shapes: Sequence[tuple[int, int]]) -> list[tuple[float, float]]:
+    """Return width and height, in inches, at which matrices (rows, columns) are drawn.
+
+    One scale for all columns, and for all rows the same one, unless the highest would
+    then be lower than `LOWEST`: then rows are stretched. What would still be too narrow
+    or too thin to see gets the least size that can be seen, at the widest one's cost.
+    """
+    room = MAP_ROOM - GAP * (len(shapes) - 1)
+    scale = room / sum(columns for _, columns in shapes)
+    widths = np.array([columns * scale for _, columns in shapes])
+    widths = np.maximum(widths, NARROWEST)
+    widths[widths.argmax()] -= widths.sum() - room
+    heights = np.array([rows * scale for rows, _ in shapes])
+    heights *= max(1.0, LOWEST / heights.max())
+    heights = np.maximum(heights, THINNEST)
+    return list(zip(widths.tolist(), heights.tolist(), strict=True))
 
 
 def heat_map_image(
@@ -89,7 +113,9 @@ def heat_map_image(
     *,
     least_height: float = 0.0,
 ) -> Image.Image:
-    """Return one network's heat maps, a rectangle per layer, to scale, bottom first.
+    """Return one network's heat maps, a rectangle per layer, bottom first.
+
+    They are to scale where `rectangle_sizes` can have them so.
 
     Args:
         maps: Per layer, how often its weights are active, 0 to 1, pooled, (rows,
@@ -100,18 +126,14 @@ def heat_map_image(
 
     Source: Li & Banerjee (2021), Figures 5 and 6.
     """
-    total = sum(columns for _, columns in shapes)
-    room = MAP_ROOM - GAP * (len(shapes) - 1)
-    heights = [max(room * rows / total, THINNEST) for rows, _ in shapes]
-    tall = max(
-        max(heights) + 0.8, least_height
-    )  # inches, with a title and the layers' numbers
+    sizes = rectangle_sizes(shapes)
+    tallest = max(height for _, height in sizes)
+    tall = max(tallest + 0.8, least_height)  # with a title and the layers' numbers
     figure = Figure(figsize=(5.2, tall), dpi=DPI)
     canvas = FigureCanvasAgg(figure)
     shades = ScalarMappable(Normalize(0, 100), SHADES)
-    left, middle = 0.1, 0.3 + max(heights) / 2
-    for index, (values, height) in enumerate(zip(maps, heights, strict=True)):
-        width = room * shapes[index][1] / total
+    left, middle = 0.1, 0.3 + tallest / 2
+    for index, (values, (width, height)) in enumerate(zip(maps, sizes, strict=True)):
         inches = (left, middle - height / 2, width, height)
         ax = figure.add_axes(np.divide(inches, (5.2, tall, 5.2, tall)).tolist())
         ax.imshow(100 * values, cmap=shades.cmap, vmin=0, vmax=100, aspect="auto")
@@ -119,10 +141,10 @@ def heat_map_image(
         ax.set_yticks([])
         figure.text((left + width / 2) / 5.2, 0.1 / tall, str(index + 1), ha="center")
         left += width + GAP
-    bar = figure.add_axes((0.87, 0.3 / tall, 0.015, max(max(heights), 0.5) / tall))
+    bar = figure.add_axes((0.87, 0.3 / tall, 0.015, tallest / tall))
     figure.colorbar(shades, cax=bar, ticks=[0, 50, 100], format="%d %%")
-    sizes = ", ".join(f"{rows}×{columns}" for rows, columns in shapes)
-    figure.text(0.02, 1 - 0.2 / tall, f"α = {alpha} %; {sizes}", fontsize="small")
+    listed = ", ".join(f"{rows}×{columns}" for rows, columns in shapes)
+    figure.text(0.02, 1 - 0.2 / tall, f"α = {alpha} %; {listed}", fontsize="small")
     canvas.draw()
     return Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
 

@@ -138,7 +138,8 @@ def num_seeds(table: pd.DataFrame) -> str:
     """Return "n = 5 seeds", or a range where widths differ."""
     counts = table.groupby("width").seed.nunique()
     low, high = counts.min(), counts.max()
-    return f"n = {low} seeds" if low == high else f"n = {low} to {high} seeds"
+    seeds = "seed" if high == 1 else "seeds"
+    return f"n = {low} {seeds}" if low == high else f"n = {low} to {high} seeds"
 
 
 def _spread(values: pd.Series) -> str:

@@ -220,7 +220,7 @@ def describe(results: Results) -> str:
         *listed("width", "width "),
         *listed("lr", "learning rate "),
         *listed("num_epochs", "epochs "),
-        f"n = {_seeds_per_setting(records)} seeds",
+        f"n = {_seeds_per_setting(records)}",
         *listed("precision", "precision "),
         *made,
     ]
@@ -239,7 +239,9 @@ def describe(results: Results) -> str:
 def _seeds_per_setting(records: Sequence[Record]) -> str:
     counts = Counter(label_without_seed(record.config) for record in records)
     low, high = min(counts.values()), max(counts.values())
-    return str(low) if low == high else f"{low} to {high}"
+    if low == high == 1:
+        return "1 seed"
+    return f"{low} seeds" if low == high else f"{low} to {high} seeds"
 
 
 def show_source(thing: Callable[..., Any]) -> Code:

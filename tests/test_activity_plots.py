@@ -147,6 +147,18 @@ def test_heat_maps_are_to_scale_and_bright_where_active(monkeypatch):
     assert wide == pytest.approx(2 * half, abs=4)
 
 
+def test_rectangles_are_to_scale_as_far_as_they_can_be_seen():
+    sizes = np.array(activity_plots.rectangle_sizes([(50, 9), (50, 450), (10, 2450)]))
+    room = activity_plots.MAP_ROOM - 2 * activity_plots.GAP
+    assert sizes[:, 0].sum() == pytest.approx(room)
+    assert sizes[0, 0] == activity_plots.NARROWEST  # 9 columns would be 0.01 inches
+    assert sizes[1, 0] == pytest.approx(room * 450 / (9 + 450 + 2450))
+    assert sizes[:, 1].tolist() == pytest.approx([0.6, 0.6, 0.12])
+    wide = activity_plots.rectangle_sizes([(1000, 784), (1000, 1000), (10, 1000)])
+    assert wide[0][0] / wide[0][1] == pytest.approx(0.784)
+    assert wide[2][1] == activity_plots.THINNEST
+
+
 def test_pictures_can_be_of_one_size():
     small = [(8, 8)] * 2
     maps = [np.zeros((8, 8))] * 2

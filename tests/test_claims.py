@@ -110,7 +110,7 @@ def test_settings_are_not_mixed():
 def test_one_seed_decides_nothing_it_cannot(claim):
     verdict = CLAIMS[claim].verdict(curves(PAPER, PAPER, seeds=1))
     assert verdict.holds is None
-    assert "n = 1 seeds" in verdict.numbers
+    assert "n = 1 seed" in verdict.numbers
 
 
 @pytest.mark.parametrize("claim", sorted(CLAIMS))
