@@ -1,4 +1,4 @@
-"""The paper's claims about gradients (G1) and about active layers (B1 to B4).
+"""The paper's claims about gradients (G1) and about active layers (B1 to B5).
 
 A claim holds where the 95 % interval over seeds lies beyond the line it states, and is
 open where the interval spans the line. The lines are ours: the paper shows pictures.
@@ -161,3 +161,19 @@ CONV_NET_CLAIMS = (
     MIDDLE_IS_IDLE,
 )
 """Claims about Figures 6 and 17."""
+
+FASHION_RELU_NET = Claim(
+    "B5",
+    "On Fashion-MNIST, too, active parameters of wide ReLU-Nets are in the bottom and "
+    "the top layer (we ask as in B2)",
+    _at_both_ends,
+    least_width=1000,
+)
+FASHION_CONV_NET = Claim(
+    "B5",
+    "On Fashion-MNIST, too, active parameters of Conv-Nets are in the bottom layer (we "
+    "ask: at the widest network more than three times as often as in any other)",
+    lambda table: concentrated(table, (0,)),
+    least_width=50,
+)
+"""Claims about Figures 18 and 19; each judges its own `activity_table`."""

@@ -5,11 +5,14 @@ import pytest
 
 from lazyrich_helpers.activity_claims import (
     CONV_NET_CLAIMS,
+    FASHION_CONV_NET,
+    FASHION_RELU_NET,
     GRADIENT_CLAIMS,
     RELU_NET_CLAIMS,
 )
 
 CLAIMS = {claim.name: claim for claim in (*CONV_NET_CLAIMS, *RELU_NET_CLAIMS)}
+CLAIMS |= {"B5 relu": FASHION_RELU_NET, "B5 conv": FASHION_CONV_NET}
 EVEN = (1.0, 1.0, 1.0, 1.0, 1.0)
 ENDS = (30.0, 0.2, 0.1, 0.1, 40.0)
 BOTTOM = (30.0, 0.2, 0.1, 0.1, 0.2)
@@ -46,6 +49,12 @@ def table(seeds=5, noise=0.01, **by_width):
         ("B3", {"w10": EVEN, "w50": ENDS}, False),
         ("B3", {"w10": BOTTOM, "w50": BOTTOM}, False),
         ("B3", {"w5": EVEN, "w50": BOTTOM}, None),
+        ("B5 relu", {"w1000": ENDS}, True),
+        ("B5 relu", {"w1000": BOTTOM}, False),
+        ("B5 relu", {"w100": ENDS}, None),
+        ("B5 conv", {"w10": EVEN, "w50": BOTTOM}, True),
+        ("B5 conv", {"w50": ENDS}, False),
+        ("B5 conv", {"w10": BOTTOM}, None),
         ("B4", {"w10": (20, 0.3, 0.3, 0.3, 20), "w1000": ENDS}, True),
         ("B4", {"w10": EVEN, "w1000": ENDS}, False),
         ("B4", {"w10": ENDS, "w1000": (20, 0.3, 0.3, 0.3, 20)}, False),
