@@ -26,7 +26,7 @@ LEVELS = [
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
     {"execution", "lws_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
-    {"run", "reinit_view", "setup_plots"},
+    {"run", "reinit_view", "setup_plots", "lws_claims"},
     {"activity_plots", "widgets", "lws_plots"},
     {"heat_maps", "live", "pictures"},
     {"notebook"},

@@ -1,0 +1,284 @@
+"""The paper's claims about Layer-Wise Sparse training (D1 to D8, E2 to E11).
+
+They judge a `lws_tables.lws_table` of one width. Losses are in points of test accuracy
+against full training with the same seed; a claim holds where the 95 % interval over
+seeds lies beyond the line it states. The lines are ours. What is said of networks
+pre-trained on ImageNet (E1, E3, E13) is not tested here, and E12, on the clock's time,
+is not a question for these tables.
+
+Source: Li & Banerjee (2021), Sections 6.1 and 6.2.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pandas as pd
+
+from lazyrich_helpers.claims import (
+    Claim,
+    Judge,
+    above,
+    everywhere,
+    interval,
+    widths_of,
+)
+
+Cell = tuple[str, float | None]
+"""A schedule's name, and its probability where it has one."""
+
+
+def of_cell(table: pd.DataFrame, cell: Cell, column: str) -> pd.Series:
+    """Return a column by seed, of one schedule; empty where it was not run."""
+    schedule, rho = cell
+    rows = table.loc[table.schedule == schedule]
+    rows = rows.loc[rows.rho.isna() if rho is None else rows.rho == rho]
+    return pd.Series(rows[column].to_numpy(), rows.seed.to_numpy(), dtype=float)
+
+
+def lost(table: pd.DataFrame, cell: Cell) -> pd.Series:
+    """Return points of test accuracy lost against full training, by seed."""
+    return 100 * of_cell(table, cell, "lost")
+
+
+def name(cell: Cell) -> str:
+    """Return a cell's name, as in `top 1 all bottoms, ρ 0.1`."""
+    schedule, rho = cell
+    return schedule if rho is None else f"{schedule}, ρ {rho:g}"
+
+
+def _said(values: pd.Series) -> str:
+    mean, half = interval(values)
+    return f"{mean:.1f}" + (f" ± {half:.1f}" if half < float("inf") else "")
+
+
+def _judged(
+    table: pd.DataFrame,
+    cells: Iterable[Cell],
+    answer: Callable[[pd.Series], bool | None],
+) -> tuple[bool | None, str]:
+    """Ask a question of what each cell lost; return whether all hold, and the numbers.
+
+    A cell that was not run leaves it open.
+    """
+    answers: list[bool | None] = []
+    said = []
+    for cell in cells:
+        values = lost(table, cell)
+        answers.append(answer(values) if len(values) else None)
+        said.append(f"{name(cell)}: {_said(values) if len(values) else 'not run yet'}")
+    holds = everywhere(answers)
+    return holds, f"Points lost: {'; '.join(said)} ({_settings(table)})."
+
+
+def _settings(table: pd.DataFrame) -> str:
+    seeds = table.groupby(["schedule", "rho"], dropna=False).seed.nunique()
+    low, high = seeds.min(), seeds.max()
+    num = f"n = {low}" if low == high else f"n = {low} to {high}"
+    return f"w = {widths_of(table)[-1]:,}, {num} seed" + ("s" if high > 1 else "")
+
+
+def loses_less(cells: Iterable[Cell], points: float) -> Judge:
+    """Return the test that each of the cells loses less than so many points."""
+    chosen = list(cells)
+    return lambda table: _judged(table, chosen, lambda v: above(-v, -points))
+
+
+def loses_more(cells: Iterable[Cell], points: float) -> Judge:
+    """Return the test that each of the cells loses more than so many points."""
+    chosen = list(cells)
+    return lambda table: _judged(table, chosen, lambda v: above(v, points))
+
+
+def improves(cells: Iterable[Cell]) -> Judge:
+    """Return the test that the last of the cells loses less than the first."""
+    chosen = list(cells)
+
+    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
+        _, numbers = _judged(table, chosen, lambda _: None)
+        gain = (lost(table, chosen[0]) - lost(table, chosen[-1])).dropna()
+        return above(gain, 0.0) if len(gain) else None, numbers
+
+    return judge
+
+
+def some_loses_less(cells: Iterable[Cell], points: float) -> Judge:
+    """Return the test that at least one of the cells loses less than so many points."""
+    chosen = list(cells)
+
+    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
+        each = [
+            _judged(table, [cell], lambda v: above(-v, -points))[0] for cell in chosen
+        ]
+        _, numbers = _judged(table, chosen, lambda _: None)
+        if True in each:
+            return True, numbers
+        return (None if None in each else False), numbers
+
+    return judge
+
+
+def costs_between(cells: Iterable[Cell], low: float, high: float) -> Judge:
+    """Return the test that each cell's backward operations are a share in [low, high].
+
+    They follow from the network and the draws, so that one run decides.
+    """
+    chosen = list(cells)
+
+    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
+        answers: list[bool | None] = []
+        said = []
+        for cell in chosen:
+            values = of_cell(table, cell, "backward")
+            answers.append(low <= values.mean() <= high if len(values) else None)
+            shown = f"{values.mean():.2f}" if len(values) else "not run yet"
+            said.append(f"{name(cell)}: {shown}")
+        numbers = f"Backward operations over full training's: {'; '.join(said)}"
+        return everywhere(answers), f"{numbers} ({_settings(table)})."
+
+    return judge
+
+
+def all_of(*judges: Judge) -> Judge:
+    """Return the test that each of these holds."""
+
+    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
+        found = [one(table) for one in judges]
+        return everywhere([holds for holds, _ in found]), " ".join(n for _, n in found)
+
+    return judge
+
+
+RHOS = (0.1, 0.2, 0.3, 0.4, 0.5)
+TOPS: list[Cell] = [(f"top {k}", None) for k in (1, 2, 3, 4)]
+BOTTOMS: list[Cell] = [(f"bottom {q}", None) for q in (1, 2, 3, 4)]
+BOTH: list[Cell] = [(f"top {k} bottom {k}", None) for k in (1, 2, 3, 4)]
+MIDDLE: Cell = ("middle", None)
+CHEAPER = (
+    "Back-propagation is 2 to 5 times cheaper (we ask: top k all bottoms at ρ = 0.1 to "
+    "0.5 take a fifth to a half, give or take 0.1, of the operations)"
+)
+
+
+def _claim(number: str, says: str, judge: Judge, **options: Any) -> Claim:
+    return Claim(number, says, judge, compares=("updates",), **options)
+
+
+STATIC_MNIST = (
+    _claim(
+        "D1",
+        "On MNIST training the top and the bottom layer of VGG-5 almost attains full "
+        "training (we ask: less than 1 point is lost)",
+        loses_less(BOTH[:1], 1.0),
+    ),
+    _claim(
+        "D2",
+        "Training the top 3 or 4, the top and bottom k, or the middle loses at most 2 "
+        "points",
+        loses_less([*TOPS[2:], *BOTH, MIDDLE], 2.0),
+    ),
+    _claim(
+        "D8",
+        "Training top and bottom is only mildly faster (we ask: at least half of the "
+        "backward operations)",
+        costs_between(BOTH, 0.5, 1.0),
+    ),
+)
+"""Claims about Figures 7 (a) and 8 (a)."""
+
+STATIC_CIFAR10 = (
+    _claim(
+        "D3",
+        "On CIFAR-10 training the top layers of VGG-11 alone does not work well (we "
+        "ask: for k up to 4 more than 10 points are lost)",
+        loses_more(TOPS, 10.0),
+    ),
+    _claim(
+        "D4",
+        "Training bottom layers alone takes more of them (we ask: 4 lose less than 1)",
+        improves(BOTTOMS),
+    ),
+    _claim(
+        "D5",
+        "Training the middle loses less than 5 points",
+        loses_less([MIDDLE], 5.0),
+    ),
+    _claim(
+        "D6",
+        "Some combination of top and bottom layers almost equals full training (we "
+        "ask: less than 2 points are lost)",
+        some_loses_less(BOTH, 2.0),
+    ),
+)
+"""Claims about Figure 7 (b)."""
+
+RANDOM_MNIST = (
+    _claim(
+        "E9",
+        "On MNIST accuracy takes only a slight hit even with the very bottom layer at "
+        "ρ = 0.1 (we ask: top 1 bottom 1 loses less than 1 point)",
+        loses_less([("top 1 bottom 1", 0.1)], 1.0),
+    ),
+    _claim(
+        "E11",
+        "Top k all bottoms with a large k, at ρ = 0.1, and random uniform preserve the "
+        "accuracy (we ask: less than 1 point is lost)",
+        loses_less([("top 4 all bottoms", 0.1), ("random uniform", None)], 1.0),
+    ),
+    _claim(
+        "E4",
+        CHEAPER,
+        costs_between(
+            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)],
+            0.1,
+            0.6,
+        ),
+    ),
+)
+"""Claims about Figures 9 to 12 (a)."""
+
+RANDOM_CIFAR10 = (
+    _claim(
+        "E2",
+        "From Xavier's initialization, top k all bottoms at ρ = 0.1 does not match "
+        "full training of VGG-11 (we ask: more than 5 points are lost)",
+        loses_more([("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)], 5.0),
+    ),
+    _claim(
+        "E4",
+        CHEAPER,
+        costs_between(
+            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in RHOS], 0.1, 0.6
+        ),
+    ),
+    _claim(
+        "E6",
+        "Random uniform loses some accuracy, random beta most of it (we ask: more than "
+        "2, and more than 20 points)",
+        all_of(
+            loses_more([("random uniform", None)], 2.0),
+            loses_more([("random beta (2, 5)", None)], 20.0),
+        ),
+    ),
+    _claim(
+        "E7",
+        "Accuracy increases with ρ in every family (we ask: from ρ = 0.1 to 0.5)",
+        all_of(
+            *(
+                improves([(family, rho) for rho in RHOS])
+                for family in (
+                    "top 1 all bottoms",
+                    "top 4 all bottoms",
+                    "top 1 bottom 4",
+                    "top 4 bottom 4",
+                )
+            )
+        ),
+    ),
+    _claim(
+        "E8",
+        "With the bottom 4, four layers at the top are better than one (we ask: at "
+        "ρ = 0.1)",
+        improves([("top 1 bottom 4", 0.1), ("top 4 bottom 4", 0.1)]),
+    ),
+)
+"""Claims about Table 1's rows that start from Xavier's initialization."""
