@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.schedules import UpdateSchedule
@@ -32,6 +33,9 @@ class LayerwiseSparse:
     layer sleep, the backward pass ends there. A sleeping layer computes in eval mode,
     whatever mode the model is in: batch norm's statistics rest, and dropout does
     nothing.
+
+    A model that `torch.compile` made is compiled anew at each change of layers; raise
+    `torch._dynamo.config.recompile_limit` above their number, or it is run uncompiled.
 
     Args:
         layers: The model's layers, input to output. Every parameter of the optimizer
@@ -79,22 +83,30 @@ class LayerwiseSparse:
         """Inside, only the layers of this epoch move. Yield them, 0 the bottom.
 
         Raises:
-            ValueError: If the schedule draws at every step.
+            ValueError: If the schedule changes within an epoch.
         """
-        draw = getattr(self.schedule, "draw", "epoch")
-        if draw == "step":
+        if self.schedule.per_step:
             raise ValueError(
-                "this schedule draws at every step: use `with sparse.step(epoch, step)`"
-                " around each, or make it with draw='epoch'."
+                "this schedule changes from step to step: use `with sparse.step(epoch, "
+                "step)` around each, or make it with draw='epoch'."
             )
         with self.step(epoch, 0) as awake:
             yield awake
 
     @contextlib.contextmanager
     def step(self, epoch: int, step: int) -> Iterator[frozenset[int]]:
-        """Inside, only the layers of this step move. Yield them, 0 the bottom."""
+        """Inside, only the layers of this step move. Yield them, 0 the bottom.
+
+        Raises:
+            ValueError: If the caller has frozen all of them.
+        """
         awake = self.schedule.plan(epoch, step, self.num_layers, self.seed).layers
         asleep = [i for i in range(self.num_layers) if i not in awake]
+        if not any(p.requires_grad for i in awake for p in self._parameters[i]):
+            raise ValueError(
+                f"layers {sorted(awake)} are to be updated, and all their parameters "
+                "are frozen: set requires_grad, or leave these layers out of `layers`."
+            )
         parameters = [
             p for i in asleep for p in self._parameters[i] if p.requires_grad
         ]  # a parameter that the caller has frozen stays so afterwards
@@ -199,26 +211,32 @@ def _check_optimizer(
 
 @contextlib.contextmanager
 def _in_eval_mode(module: nn.Module) -> Iterator[None]:
-    """Inside, the module computes in eval mode, even after `model.train()`."""
-    before: list[tuple[nn.Module, bool]] = []
+    """Inside, it and all it holds compute in eval mode, even after `model.train()`.
 
-    def enter(module: nn.Module, inputs: Any) -> None:
-        del inputs
-        before.extend((each, each.training) for each in module.modules())
-        module.eval()
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        del module, inputs, output
-        while before:
-            each, mode = before.pop()
-            each.training = mode
-
-    hooks = [
-        module.register_forward_pre_hook(enter, prepend=True),
-        module.register_forward_hook(leave, always_call=True),
-    ]
+    Each module has its own hooks: a model may call the parts of a layer one by one.
+    """
+    hooks = [hook for each in module.modules() for hook in _eval_hooks(each)]
     try:
         yield
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
+    """Return hooks that put a module, not what it holds, into eval mode in a call."""
+    modes: list[bool] = []
+
+    def enter(module: nn.Module, inputs: Any) -> None:
+        del inputs
+        modes.append(module.training)
+        module.training = False
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        del inputs, output
+        module.training = modes.pop()
+
+    return [
+        module.register_forward_pre_hook(enter, prepend=True),
+        module.register_forward_hook(leave, always_call=True),
+    ]

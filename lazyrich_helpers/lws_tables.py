@@ -36,7 +36,7 @@ def backward_cost(config: RunConfig) -> float:
     network = blueprint(config)
     flops = layer_flops(network, config.data.image_shape)
     num_examples = config.columns()["train_size"]
-    if getattr(config.updates, "draw", "epoch") == "epoch":
+    if not config.updates.per_step:
         num_examples = 1  # a step tells of its whole epoch
     shares = [
         backward_share(flops, plan.layers)
@@ -54,13 +54,15 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
         rho: The probability of updating the bottom layers; NaN where there is none.
         backward: `backward_cost`.
         lost: The test accuracy of full training with the same seed less this run's, 0
-            to 1; NaN where that is not there.
+            to 1; NaN where that is not there. A run that diverged has accuracy 0.
     """
-    records = list(records)
+    records = list({record.run_id: record for record in records}.values())
     runs = runs_table(records)
     if runs.empty:
         names = ["schedule", "rho", "backward", "lost", "test_accuracy", "updates"]
         return tidy([], names)
+    diverged = [record.status == "diverged" for record in records]
+    runs.loc[diverged, "test_accuracy"] = 0.0  # else the seeds that survived would tell
     runs["schedule"] = [in_words(record.config.updates) for record in records]
     runs["backward"] = [backward_cost(record.config) for record in records]
     if "rho" not in runs:
@@ -120,7 +122,7 @@ def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
                 "ours": 100 * cell.test_accuracy.mean(),
                 "ours_lost": mean,
                 "half": half,
-                "n": cell.seed.nunique(),
+                "n": int(cell.lost.notna().sum()),
                 "backward": cell.backward.mean(),
             }
         )

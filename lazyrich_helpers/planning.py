@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import nn
 
+from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
 from lazyrich_helpers.flops import layer_flops
@@ -67,7 +68,8 @@ def work(config: RunConfig) -> float:
 def most_together(config: RunConfig, device: str) -> int:
     """Return how many runs like this one are best trained as one; 1 is alone."""
     stateful = any(True for _ in blueprint(config).buffers())
-    if stateful or not isinstance(config.updates, Full):
+    changing = isinstance(config.data, CroppedImages)
+    if stateful or changing or not isinstance(config.updates, Full):
         return 1
     if torch.device(device).type == "cpu":
         convolves = any(isinstance(m, nn.Conv2d) for m in blueprint(config).modules())

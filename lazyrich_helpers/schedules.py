@@ -32,6 +32,11 @@ class UpdateSchedule(Protocol):
     uninterrupted one would, and a plot can ask about any step.
     """
 
+    @property
+    def per_step(self) -> bool:
+        """Whether plans may differ within an epoch; if not, step 0 tells of it."""
+        ...
+
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         """Return the plan of `step`, counted from 0 within `epoch`.
 
@@ -57,8 +62,16 @@ def bottom(q: int, num_layers: int) -> frozenset[int]:
     return frozenset(range(q))
 
 
+class _Fixed:
+    """Of a schedule whose plan is the same everywhere."""
+
+    @property
+    def per_step(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True, kw_only=True)
-class Full(Part, slot="updates", kind="full"):
+class Full(_Fixed, Part, slot="updates", kind="full"):
     """Every layer at every step: ordinary training."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -67,7 +80,7 @@ class Full(Part, slot="updates", kind="full"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopK(Part, slot="updates", kind="top_k"):
+class TopK(_Fixed, Part, slot="updates", kind="top_k"):
     """Only the top k layers, always."""
 
     k: int
@@ -79,7 +92,7 @@ class TopK(Part, slot="updates", kind="top_k"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class BottomQ(Part, slot="updates", kind="bottom_q"):
+class BottomQ(_Fixed, Part, slot="updates", kind="bottom_q"):
     """Only the bottom q layers, always."""
 
     q: int
@@ -91,7 +104,7 @@ class BottomQ(Part, slot="updates", kind="bottom_q"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopBottom(Part, slot="updates", kind="top_bottom"):
+class TopBottom(_Fixed, Part, slot="updates", kind="top_bottom"):
     """Only the top k and the bottom q layers, always."""
 
     k: int
@@ -105,7 +118,7 @@ class TopBottom(Part, slot="updates", kind="top_bottom"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Middle(Part, slot="updates", kind="middle"):
+class Middle(_Fixed, Part, slot="updates", kind="middle"):
     """All layers but the top one and the bottom one, always."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -147,6 +160,10 @@ class TopKBottomQ(Part, slot="updates", kind="top_k_bottom_q"):
         require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
         _check_draw(self.draw)
 
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
+
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper, lower = top(self.k, num_layers), bottom(self.q, num_layers)
         stream = _stream(self.draw, seed, epoch, step)
@@ -172,6 +189,10 @@ class TopKAllBottoms(Part, slot="updates", kind="top_k_all_bottoms"):
         require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
         _check_draw(self.draw)
 
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
+
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper = top(self.k, num_layers)
         stream = _stream(self.draw, seed, epoch, step)
@@ -188,6 +209,10 @@ class RandomUniform(Part, slot="updates", kind="random_uniform"):
 
     def check(self) -> None:
         _check_draw(self.draw)
+
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         stream = _stream(self.draw, seed, epoch, step)
@@ -215,6 +240,10 @@ class RandomBeta(Part, slot="updates", kind="random_beta"):
         require(self.a >= 1, "a", "at least 1", self.a)
         require(self.b >= 1, "b", "at least 1", self.b)
         _check_draw(self.draw)
+
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         stream = _stream(self.draw, seed, epoch, step)

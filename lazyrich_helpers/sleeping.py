@@ -31,7 +31,8 @@ class SleepingBottom:
     """What a network's sleeping bottom layers make of a fixed set of images.
 
     While none of them moves it is computed once and kept, where it takes at most
-    `most_bytes`.
+    `most_bytes`. That one was written to by somebody else is noticed, too, unless it
+    was through a parameter's `data`.
 
     Args:
         layers: Of the network, bottom first.
@@ -57,11 +58,12 @@ class SleepingBottom:
         The layer is `cut`, or a lower one where its input would take too much. Layers
         below `cut` are put into eval mode. Precision is that of the caller's context.
         """
-        if cut < self._start:
+        if cut < self._start or self._state != self._written(self._start):
             self._forget()
         kept = self._computed(self._layers[self._start : cut])
         if kept is not None:
             self._start, self._kept = cut, kept
+            self._state = self._written(cut)
         return self._start, self._kept
 
     def moved(self, layers: Collection[int]) -> None:
@@ -70,7 +72,15 @@ class SleepingBottom:
             self._forget()
 
     def _forget(self) -> None:
-        self._start, self._kept = 0, self._images
+        self._start, self._kept, self._state = 0, self._images, self._written(0)
+
+    def _written(self, cut: int) -> list[tuple[int, int]]:
+        """Return what changes when something writes to a layer below `cut`."""
+        return [
+            (values.data_ptr(), values._version)
+            for layer in self._layers[:cut]
+            for values in (*layer.parameters(), *layer.buffers())
+        ]
 
     def _computed(self, layers: Sequence[nn.Module]) -> Tensor | None:
         """Return what `layers` make of what is kept; None if it is too large."""

@@ -55,6 +55,8 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
 SETTING = (
     *("dataset", "train_size", "image_size", "model", "depth", "init", "gain"),
     *("optimizer", "lr", "updates", "num_epochs", "batch_size", "precision"),
+    *("data", "padding", "num_views", "batch_norm", "fig13"),
+    *("momentum", "weight_decay"),
 )
 """What all runs of a mean share; a figure varies the width, a mean is over seeds."""
 

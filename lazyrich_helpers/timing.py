@@ -71,6 +71,7 @@ def _step(
     step: int,
 ) -> list[float]:
     """Take a step; return the seconds of each phase."""
+    optimizer.zero_grad(set_to_none=True)
     marks = [_now(data.device)]
 
     def after(result: Any) -> Any:
@@ -80,7 +81,6 @@ def _step(
     images, labels = after(_batch(data, config.training.batch_size, step))
     with arithmetic(config.training.precision, data.device):
         loss = after(config.objective.loss(at_least_single(network(images)), labels))
-        optimizer.zero_grad(set_to_none=True)
         after(loss.backward())
         after(optimizer.step())
     return [end - start for start, end in itertools.pairwise(marks)]

@@ -43,10 +43,12 @@ def train_together(
 
     Raises:
         ValueError: If the configs differ by more than the seed, do not update every
-            layer at every step, or the networks have buffers.
+            layer at every step, the networks have buffers, or the images change.
         RuntimeError: If a parameter was rebound between two epochs.
     """
     _check(configs)
+    same = data.shift is None and not data.views
+    require(same, "data", "images that are the same in every epoch", data.digest)
     first, num = configs[0], len(configs)
     stack = Stack.of(networks)
     _bind_(networks, stack)

@@ -133,12 +133,11 @@ def epoch_plans(
     config: RunConfig, epoch: int, num_examples: int, num_layers: int
 ) -> list[Plan]:
     """Return the plan of each step of `epoch`."""
-    settings = config.training
+    settings, updates = config.training, config.updates
     num_steps = math.ceil(num_examples / settings.batch_size)
-    return [
-        config.updates.plan(epoch, step, num_layers, settings.seed)
-        for step in range(num_steps)
-    ]
+    drawn = range(num_steps if updates.per_step else 1)
+    plans = [updates.plan(epoch, step, num_layers, settings.seed) for step in drawn]
+    return plans if updates.per_step else plans * num_steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,21 +170,23 @@ def _train_epoch(
     total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
     now = None
     batches = order.split(config.training.batch_size)
-    for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
-        if plan != now:
-            wake(list(network.layers), plan.layers)
-            now = plan
-        inputs = task.inputs[batch]
-        if task.shift is not None:
-            stream = generator("shift", seed, task.epoch, step)
-            inputs = shifted(inputs, task.shift, stream)
-        logits = at_least_single(network(inputs, task.start))
-        loss = config.objective.loss(logits, task.labels[batch])
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        total += loss.detach() * len(batch)
-    network.requires_grad_(True)
+    try:
+        for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
+            if plan != now:
+                wake(list(network.layers), plan.layers)
+                now = plan
+            inputs = task.inputs[batch]
+            if task.shift is not None:
+                stream = generator("shift", seed, task.epoch, step)
+                inputs = shifted(inputs, task.shift, stream)
+            logits = at_least_single(network(inputs, task.start))
+            loss = config.objective.loss(logits, task.labels[batch])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(batch)
+    finally:
+        network.requires_grad_(True)
     return total.item() / len(order)
 
 
@@ -213,11 +214,20 @@ def count_correct(
 
 @contextlib.contextmanager
 def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """Compute at `precision` (see `Training.precision`) inside, as before outside."""
+    """Compute at `precision` (see `Training.precision`) inside, as before outside.
+
+    Autocast's cache is off: it would keep the weights' bf16 copies until the end, while
+    the steps inside change the weights.
+    """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium" if precision == "medium" else "highest")
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(
+            device.type,
+            torch.bfloat16,
+            enabled=precision == "bf16",
+            cache_enabled=False,
+        ):
             yield
     finally:
         torch.set_float32_matmul_precision(before)

@@ -204,8 +204,48 @@ def test_a_step_at_a_time():
         assert moved(before, states(model)) == awake
         seen.add(awake)
     assert len(seen) == 3
-    with pytest.raises(ValueError, match="draws at every step"), sparse.epoch(0):
+    with pytest.raises(ValueError, match="changes from step to step"), sparse.epoch(0):
         pass
+
+
+def test_a_schedule_without_draws_may_change_from_step_to_step():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, tiny.Cyclic())
+    with pytest.raises(ValueError, match="changes from step"), sparse.epoch(0):
+        pass
+
+
+def test_a_layer_whose_parts_are_called_one_by_one_sleeps_too():
+    body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5))
+    head = nn.Linear(32, 3)
+    optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], 0.1)
+    sparse = LayerwiseSparse([body, head], optimizer, TopK(k=1))
+    before = copy.deepcopy(body.state_dict())
+    with sparse.epoch(0):
+        body.train()
+        outputs = []
+        for _ in range(2):
+            hidden = INPUTS
+            for part in body:
+                hidden = part(hidden)
+            outputs.append(hidden)
+            F.cross_entropy(head(hidden.flatten(1)), LABELS).backward()
+            optimizer.step()
+    assert torch.equal(*outputs)  # no dropout
+    after = body.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(module.training for module in body.modules())
+
+
+def test_layers_that_the_user_froze_can_not_be_updated():
+    model = Small()
+    model.head.requires_grad_(False)
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    with pytest.raises(ValueError, match=r"layers \[2\] are to be updated, and all"):
+        with sparse.epoch(0):
+            pass
 
 
 def test_a_resumed_run_is_a_straight_one():

@@ -5,9 +5,11 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.convnets import VGG11
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.flops import backward_share, layer_flops
 from lazyrich_helpers.lws_tables import (
     backward_cost,
     beside_paper,
@@ -65,6 +67,32 @@ def test_losses_are_paired_by_seed():
     with pytest.raises(ValueError, match="lr must be one value"):
         other = dataclasses.replace(tiny.CONFIG.optimizer, lr=0.5)
         lws_table([*runs, record(tiny.config(optimizer=other), 1)])
+
+
+def test_a_run_of_two_recipes_counts_once_and_a_diverged_one_counts():
+    config = tiny.config()
+    sparse = tiny.config(updates=TopK(k=1))
+    lost = dataclasses.replace(record(sparse, None), status="diverged")
+    table = lws_table([record(config, 900), lost, record(config, 900)])
+    assert len(table) == 2
+    assert table.set_index("schedule").lost["top 1"] == pytest.approx(0.9)
+
+
+def test_runs_on_other_images_are_not_mixed():
+    part = images("cifar10", train_size=100).to_dict()
+    del part["kind"]
+    configs = [tiny.config(data=CroppedImages(**part, num_views=num)) for num in (0, 8)]
+    with pytest.raises(ValueError, match="num_views must be one value"):
+        lws_table([record(config, 900) for config in configs])
+
+
+def test_schedules_within_an_epoch_are_costed_step_by_step():
+    cyclic = dataclasses.replace(VGG, updates=tiny.Cyclic())
+    once = dataclasses.replace(VGG, updates=TopK(k=1))
+    assert backward_cost(once) < backward_cost(cyclic) < 1
+    flops = layer_flops(VGG11().build((3, 32, 32), 10).to("meta"), (3, 32, 32))
+    every = [backward_share(flops, {layer}) for layer in range(11)]
+    assert backward_cost(cyclic) == pytest.approx(sum(every) / 11, rel=1e-2)
 
 
 def test_a_table_of_nothing_has_its_columns():

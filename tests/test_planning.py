@@ -10,10 +10,18 @@ from lazyrich_helpers import planning
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import TRIAL_STEPS, estimate_seconds, multiply_adds, work
+from lazyrich_helpers.planning import (
+    TRIAL_STEPS,
+    estimate_seconds,
+    grouped,
+    multiply_adds,
+    work,
+)
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
+from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
@@ -126,3 +134,9 @@ def test_a_long_group_uses_the_threads_that_are_faster(monkeypatch, slow, chosen
         with planning.suitable_threads(config, "cpu", num):
             assert torch.get_num_threads() == expected
         assert torch.get_num_threads() == 3
+
+
+def test_cropped_images_are_trained_one_by_one():
+    configs = make_recipe("table-1", "paper", seeds=[0, 1]).configs
+    groups = grouped([c for c in configs if isinstance(c.updates, Full)], "cuda")
+    assert [len(group) for group in groups] == [1, 1]

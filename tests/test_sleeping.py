@@ -53,18 +53,27 @@ def test_inputs_are_what_the_layers_below_make_of_the_images(layers, images, cut
     assert inputs.stride() == expected.stride()
 
 
-def test_they_are_kept_until_a_layer_below_moves(layers, images):
+def test_they_are_kept_until_a_layer_below_is_written_to(layers, images):
     bottom = SleepingBottom(layers, images)
     _, first = bottom.inputs(2)
-    bottom.moved({2, 3})
+    with torch.no_grad():
+        layers[2].weight.add_(1)  # above
     assert bottom.inputs(2)[1] is first
     _, higher = bottom.inputs(3)  # from there on
     torch.testing.assert_close(higher, through(layers, images, 3))
-    bottom.moved({3})
     assert bottom.inputs(3)[1] is higher
-    with torch.no_grad():
-        layers[1][1].weight.add_(1)
-    bottom.moved({1})
+    for write in (
+        lambda: layers[1][1].weight.add_(1),
+        lambda: torch.nn.init.zeros_(layers[2].bias),
+        lambda: layers[0][1].running_mean.add_(1),
+        lambda: setattr(layers[1][1].weight, "data", torch.ones(8, 48)),
+    ):
+        with torch.no_grad():
+            write()
+        torch.testing.assert_close(bottom.inputs(3)[1], through(layers, images, 3))
+    bottom.inputs(3)
+    layers[2].weight.data.add_(1)  # unnoticed, and therefore said
+    bottom.moved({2, 3})
     torch.testing.assert_close(bottom.inputs(3)[1], through(layers, images, 3))
     assert bottom.inputs(0) == (0, images)
     torch.testing.assert_close(bottom.inputs(1)[1], through(layers, images, 1))

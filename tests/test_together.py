@@ -183,3 +183,13 @@ def test_statistics_of_batches_are_refused():
     networks = [conv_network(seed, nn.BatchNorm2d(4)) for seed in range(2)]
     with pytest.raises(ValueError, match=r"buffers .* layers\.0\.3\.running_mean"):
         next(train_together(networks, DATA, tiny.SEEDS[:2]))
+
+
+def test_images_that_change_are_refused():
+    configs = [tiny.training(seed=seed) for seed in (0, 1)]
+    data = configs[0].data.load()
+    for changing in ({"shift": 1}, {"views": (data.train,)}):
+        other = dataclasses.replace(data, **changing)
+        networks = [new_network(config, data) for config in configs]
+        with pytest.raises(ValueError, match="the same in every epoch"):
+            next(train_together(networks, other, configs))

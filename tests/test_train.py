@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lazyrich_helpers.config import Part
+from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import Network
@@ -171,17 +173,88 @@ LWS = [
 ]
 
 
-@pytest.mark.parametrize("updates", LWS, ids=lambda part: f"{part.kind}-{part}")
+@pytest.mark.parametrize("updates", LWS, ids=lambda part: part.kind)
 @pytest.mark.parametrize("optimizer", [HEAVY, Adam(lr=0.01)], ids=["sgd", "adam"])
-def test_what_sleeping_layers_make_of_the_images_can_be_kept(updates, optimizer):
+@pytest.mark.parametrize("eval_every", [1, 3])
+@pytest.mark.parametrize("num_views", [0, 2])
+def test_what_sleeping_layers_make_of_the_images_can_be_kept(
+    updates, optimizer, eval_every, num_views
+):
     config = dataclasses.replace(
-        tiny.training(num_epochs=8), updates=updates, optimizer=optimizer
+        tiny.training(num_epochs=9), updates=updates, optimizer=optimizer
     )
-    kept, with_it = run(config)
-    anew, without = run(config, most_kept=0)
-    torch.testing.assert_close(flat_parameters(kept), flat_parameters(anew))
-    for one, two in zip(with_it, without, strict=True):
-        assert one == pytest.approx(two, rel=1e-4)
+    data = config.data.load()
+    views = [data.train, Split(data.train.images.flip(3), data.train.labels)]
+    data = dataclasses.replace(data, views=tuple(views[:num_views]))
+    vectors, losses = [], []
+    for most_kept in (2**30, 0):
+        network = new_network(config, data)
+        options = {"eval_every": eval_every, "most_kept": most_kept}
+        epochs = list(train(network, data, config, **options))
+        vectors.append(flat_parameters(network))
+        losses.append([(e.train_loss, e.num_correct or 0) for e in epochs])
+    torch.testing.assert_close(vectors[0], vectors[1], rtol=1e-3, atol=1e-5)
+    for one, two in zip(*losses, strict=True):
+        assert one == pytest.approx(two, rel=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["highest", "bf16"])
+def test_convolutions_can_be_kept_in_any_precision(precision):
+    config = dataclasses.replace(
+        tiny.training(num_epochs=6, precision=precision),
+        model=ConvNet(width=4, depth=2),
+        updates=TopKAllBottoms(k=1, rho=0.4),
+    )
+    data, accuracies = config.data.load(), []
+    for most_kept in (2**30, 0):
+        network = new_network(config, data)
+        *_, last = train(network, data, config, eval_every=3, most_kept=most_kept)
+        accuracies.append((last.num_correct, last.train_loss))
+    assert accuracies[0] == pytest.approx(accuracies[1], rel=0.02)
+
+
+def test_writing_between_epochs_is_noticed():
+    config = dataclasses.replace(tiny.training(num_epochs=4), updates=TopK(k=1))
+    data, losses = config.data.load(), []
+    for most_kept in (2**30, 0):
+        network = new_network(config, data)
+        losses.append([])
+        for epoch in train(network, data, config, most_kept=most_kept):
+            losses[-1].append(epoch.train_loss)
+            if epoch.number == 2:
+                with torch.no_grad():
+                    network.layers[0][1].weight.neg_()
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_bf16_is_a_plain_loop_under_autocast():
+    config = dataclasses.replace(tiny.training(precision="bf16"), optimizer=SGD(lr=0.1))
+    data, seed = config.data.load(), config.training.seed
+    plain = new_network(config, data)
+    optimizer = config.optimizer.build(plain.parameters())
+    for epoch in range(3):
+        order = torch.randperm(200, generator=generator("order", seed, epoch))
+        for batch in order.split(32):
+            with torch.autocast("cpu", torch.bfloat16):
+                logits = plain(data.train.images[batch])
+            loss = nn.functional.cross_entropy(logits.float(), data.train.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    network, _ = run(config)
+    torch.testing.assert_close(flat_parameters(network), flat_parameters(plain))
+
+
+def test_every_layer_accepts_gradients_after_an_error():
+    config = dataclasses.replace(tiny.CONFIG, updates=TopK(k=1))
+    data = config.data.load()
+    network = new_network(config, data)
+    short = dataclasses.replace(
+        data, train=Split(data.train.images, data.train.labels + 99)
+    )
+    with pytest.raises(IndexError):
+        list(train(network, short, config))
+    assert all(p.requires_grad for p in network.parameters())
 
 
 def test_a_sleeping_bottom_is_computed_once():
@@ -199,6 +272,8 @@ def test_a_step_plans_for_its_epoch_and_seed():
 
     @dataclass(frozen=True, kw_only=True)
     class Ask(Part, slot="updates", kind="test_ask"):
+        per_step: ClassVar[bool] = True
+
         def plan(self, epoch, step, num_layers, seed):
             asked.append((epoch, step, num_layers, seed))
             return Plan(frozenset(range(num_layers)))

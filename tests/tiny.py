@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from lazyrich_helpers.batch import Summary, complete
 from lazyrich_helpers.config import Part, RunConfig, Training
@@ -88,6 +88,7 @@ class Mask(Part, slot="updates", kind="test_mask"):
     """Updates layer i where character i is 1; a schedule none but the tests know."""
 
     mask: str
+    per_step: ClassVar[bool] = False
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         return Plan(frozenset(i for i in range(num_layers) if self.mask[i] == "1"))
@@ -96,6 +97,8 @@ class Mask(Part, slot="updates", kind="test_mask"):
 @dataclass(frozen=True, kw_only=True)
 class Cyclic(Part, slot="updates", kind="test_cyclic"):
     """One layer a step, from the bottom upwards, then around again."""
+
+    per_step: ClassVar[bool] = True
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         return Plan(frozenset({step % num_layers}))
