@@ -82,12 +82,14 @@ def shifted(images: Tensor, padding: int, stream: torch.Generator) -> Tensor:
     zeros move in. Mirroring, left to right, has probability 1/2.
     """
     num, _, height, width = images.shape
+    device = images.device
+    starts = torch.randint(2 * padding + 1, (2, num), generator=stream)
+    mirrored = torch.rand((1, num), generator=stream) < 0.5
+    draws = torch.cat([starts, mirrored]).to(device)[:, :, None]  # one transfer a step
+    rows = draws[0] + torch.arange(height, device=device)
+    columns = draws[1] + torch.arange(width, device=device)
+    columns = torch.where(draws[2] > 0, columns.flip(1), columns)
     padded = F.pad(images, [padding] * 4)
-    starts = torch.randint(2 * padding + 1, (2, num, 1), generator=stream)
-    mirrored = torch.rand((num, 1), generator=stream) < 0.5
-    rows = starts[0] + torch.arange(height)
-    columns = starts[1] + torch.arange(width)
-    columns = torch.where(mirrored, columns.flip(1), columns)
-    places = torch.arange(num)[:, None, None], rows[:, :, None], columns[:, None, :]
-    which, rows, columns = (place.to(images.device) for place in places)
-    return padded[which, :, rows, columns].permute(0, 3, 1, 2)  # (n, h, w, c) before
+    which = torch.arange(num, device=device)[:, None, None]
+    chosen = padded[which, :, rows[:, :, None], columns[:, None, :]]
+    return chosen.permute(0, 3, 1, 2)  # (n, h, w, c) before

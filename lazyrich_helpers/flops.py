@@ -64,6 +64,9 @@ def backward_flops(flops: Sequence[int], awake: Collection[int]) -> int:
     Args:
         flops: From `layer_flops`.
         awake: Layers, at least one, 0 the bottom.
+
+    Of a layer that holds several weights, such as a residual block, it is a lower
+    bound: gradients of inputs within the lowest awake layer are left out.
     """
     weights = sum(flops[layer] for layer in awake)
     inputs = sum(flops[min(awake) + 1 :])

@@ -19,9 +19,11 @@ FAMILIES = {
     "full": ("black", "*"),
     "all bottoms": ("#21598b", "o"),
     "bottom": ("tab:orange", "s"),
-    "random": ("#3f7d3f", "^"),
+    "random uniform": ("#3f7d3f", "^"),
+    "random beta": ("#7fae2c", "v"),
     "top": ("0.5", "v"),
     "middle": ("tab:red", "D"),
+    "": ("tab:purple", "P"),
 }
 """Part of a schedule's name → colour and marker; the first that fits."""
 
@@ -34,9 +36,9 @@ def family(schedule: str) -> str:
 def layer_picture(
     updates: UpdateSchedule, ax: Axes, *, num_layers: int, num_epochs: int, seed: int
 ) -> None:
-    """Draw which layers each epoch updates: a row per layer, the bottom one below.
+    """Draw which layers each epoch updates: a row per layer, 1 the bottom, below.
 
-    Of a schedule that draws at every step, the first step of each epoch.
+    Of a schedule that changes within an epoch, the first step of each.
     """
     moved = np.zeros((num_layers, num_epochs))
     for epoch in range(num_epochs):
@@ -79,7 +81,15 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     colors = [FAMILIES[family(name)][0] for name in means.index]
     ax.barh(places, means - 10, left=10, xerr=errors, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
-        ax.text(10.5, place, f"{mean:.1f}", va="center", fontsize="small", color="w")
+        inside = mean > 25  # room for the number within the bar
+        ax.text(
+            10.5 if inside else max(mean, 10) + 1.5,
+            place,
+            f"{mean:.1f}",
+            va="center",
+            fontsize="small",
+            color="white" if inside else "black",
+        )
     if "full" in means.index:
         ax.axvline(means["full"], color="0.5", linewidth=0.8, linestyle=":")
     ax.set_yticks(places, means.index)
@@ -87,34 +97,40 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_xlabel("test accuracy (%)")
 
 
-def error_against_cost(table: pd.DataFrame, ax: Axes, cost: str = "backward") -> None:
+def error_against_cost(
+    table: pd.DataFrame,
+    ax: Axes,
+    cost: str = "backward",
+    label: str = "backward operations / full training's",
+) -> None:
     """Draw test error over cost: a marker per schedule, larger with its probability.
+
+    Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
+    fewer layers is hollow.
 
     Args:
         table: From `lws_tables.lws_table`, of one width.
         ax: Where to draw.
-        cost: A column of it: `backward`, the share of full training's backward
-            operations, or a measured one.
+        cost: A column of it: `backward`, or a measured one.
+        label: What it is, for the axis.
 
     Source: Li & Banerjee (2021), Figures 9 and 12.
     """
     one_setting(table.drop(columns="updates"))
     for name, cells in table.groupby(table.schedule, sort=False):
         color, marker = FAMILIES[family(str(name))]
+        face = "none" if str(name).startswith("top 1") else color
+        look = {"marker": marker, "facecolors": face, "edgecolors": color}
         for rho, cell in cells.groupby("rho", dropna=False):
             size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
             error = 100 * (1 - cell.test_accuracy)
             spread = error.sem() if len(error) > 1 else 0.0
-            ax.errorbar(
-                cell[cost].mean(), error.mean(), spread, color=color, linewidth=0.8
-            )
-            ax.scatter(
-                cell[cost].mean(), error.mean(), size, color=color, marker=marker,
-                alpha=0.75, linewidths=0,
-            )  # fmt: skip
-        ax.scatter([], [], 40, color=color, marker=marker, label=str(name))
+            place = cell[cost].mean(), error.mean()
+            ax.errorbar(*place, spread, color=color, linewidth=0.8)
+            ax.scatter(*place, size, **look)
+        ax.scatter([], [], 40, **look, label=str(name))
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
-    ax.set_xlabel("backward operations / full training's")
+    ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
     ax.legend(frameon=False, fontsize="small")

@@ -74,6 +74,28 @@ def test_error_stands_over_cost_and_markers_grow_with_the_probability(ax, table)
     assert places[0.1, 18.0] == 30 and places[0.5, 10.0] == 90
     assert {(1.0, 8.0), (0.2, 30.0), (0.4, 40.0), (0.0, 70.0)} <= set(places)
     assert len(ax.get_legend().get_texts()) == 6
+    looks = {  # of the legend's markers
+        (
+            tuple(part.get_edgecolors()[0]),
+            len(part.get_facecolors()),
+            part.get_paths()[0].vertices.tobytes(),
+        )
+        for part in drawn
+        if not len(part.get_offsets())
+    }
+    assert len(looks) == 6
+
+
+def test_a_measured_cost_names_its_axis(ax, table):
+    timed = table.assign(seconds=5.0)
+    lws_plots.error_against_cost(timed, ax, "seconds", "seconds of training")
+    assert ax.get_xlabel() == "seconds of training"
+
+
+def test_any_schedule_has_a_look():
+    assert lws_plots.FAMILIES[lws_plots.family("Mask(mask='1')")]
+    assert lws_plots.family("top 4 bottom 4") == "bottom"
+    assert lws_plots.family("random beta (2, 5)") == "random beta"
 
 
 def test_settings_are_not_mixed(ax, table):
