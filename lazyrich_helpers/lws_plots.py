@@ -4,6 +4,7 @@ Tables → axes, as in `plots`.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,8 @@ def error_against_cost(
     for name, cells in table.groupby(table.schedule, sort=False):
         color, marker = FAMILIES[family(str(name))]
         face = "none" if str(name).startswith("top 1") else color
-        look = {"marker": marker, "facecolors": face, "edgecolors": color}
+        look: dict[str, Any] = {"marker": marker, "facecolors": face}
+        look["edgecolors"] = color
         for rho, cell in cells.groupby("rho", dropna=False):
             size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
             error = 100 * (1 - cell.test_accuracy)
