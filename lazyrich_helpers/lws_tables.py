@@ -4,7 +4,6 @@ Cost is the backward pass's, in operations, as a share of full training's: a bou
 a clock can be held against, the same on every machine.
 """
 
-import functools
 import math
 from collections.abc import Iterable
 from importlib import resources
@@ -12,38 +11,16 @@ from importlib import resources
 import pandas as pd
 
 from lazyrich_helpers.claims import interval
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.flops import backward_share, layer_flops
-from lazyrich_helpers.planning import blueprint
+from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import in_words
 from lazyrich_helpers.tables import one_setting, runs_table, tidy
-from lazyrich_helpers.train import epoch_plans
 
 PAPER_NAMES = {
     "Fully trained": "full",
     "Random-Uniform": "random uniform",
     "Random-Beta": "random beta (2, 5)",
 }
-
-
-@functools.lru_cache(maxsize=1024)
-def backward_cost(config: RunConfig) -> float:
-    """Return the run's backward operations as a share of full training's, 0 to 1.
-
-    Of the epochs that its seed drew, not of those that it would draw on average.
-    """
-    network = blueprint(config)
-    flops = layer_flops(network, config.data.image_shape)
-    num_examples = config.columns()["train_size"]
-    if not config.updates.per_step:
-        num_examples = 1  # a step tells of its whole epoch
-    shares = [
-        backward_share(flops, plan.layers)
-        for epoch in range(config.training.num_epochs)
-        for plan in epoch_plans(config, epoch, num_examples, len(flops))
-    ]
-    return sum(shares) / len(shares)
 
 
 def lws_table(records: Iterable[Record]) -> pd.DataFrame:

@@ -11,13 +11,19 @@ from torch import nn
 
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
-from lazyrich_helpers.flops import layer_flops
+from lazyrich_helpers.data import NUM_CLASSES, Split
+from lazyrich_helpers.flops import backward_share, layer_flops
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.together import train_together, without_seed
-from lazyrich_helpers.train import EVAL_BATCH, count_correct, new_network, train
+from lazyrich_helpers.train import (
+    EVAL_BATCH,
+    count_correct,
+    epoch_plans,
+    new_network,
+    train,
+)
 
 TRIAL_STEPS = 10
 OVERHEAD = 50_000
@@ -58,6 +64,25 @@ def blueprint(config: RunConfig) -> Network:
 @functools.lru_cache
 def _blueprint(config: RunConfig) -> Network:
     return config.model.build(config.data.image_shape, NUM_CLASSES).to("meta")
+
+
+@functools.lru_cache(maxsize=1024)
+def backward_cost(config: RunConfig) -> float:
+    """Return the run's backward operations as a share of full training's, 0 to 1.
+
+    Of the epochs that its seed drew, not of those that it would draw on average.
+    """
+    network = blueprint(config)
+    flops = layer_flops(network, config.data.image_shape)
+    num_examples = config.columns()["train_size"]
+    if not config.updates.per_step:
+        num_examples = 1  # a step tells of its whole epoch
+    shares = [
+        backward_share(flops, plan.layers)
+        for epoch in range(config.training.num_epochs)
+        for plan in epoch_plans(config, epoch, num_examples, len(flops))
+    ]
+    return sum(shares) / len(shares)
 
 
 def work(config: RunConfig) -> float:
@@ -141,9 +166,11 @@ def estimate_seconds(
 ) -> float:
     """Return the expected seconds of a run on `device`, from a trial of ten steps.
 
-    Where it is one of `num` trained as one, these are its share of their seconds.
+    Where it is one of `num` trained as one, these are its share of their seconds. The
+    trial updates every layer; what sleeping ones save is estimated from operations.
     """
-    setting = without_seed(config)
+    setting = dataclasses.replace(without_seed(config), updates=Full())
+    awake = (1 + 2 * backward_cost(config)) / 3  # backward is two thirds of a step
     watching = sum(measure.epoch_passes for measure in measures)
     with suitable_threads(config, device, num):
         per_step, per_pass = _trial(setting, device, num)
@@ -153,7 +180,7 @@ def estimate_seconds(
     passes += sum(measure.test_passes for measure in measures)
     num_layers = len(blueprint(config).layers)
     passes += num_layers * sum(measure.layer_passes for measure in measures)
-    steps = num_steps(config) * (per_step + watching * alone)
+    steps = num_steps(config) * (awake * per_step + watching * alone)
     return steps + passes * per_pass
 
 
@@ -165,7 +192,7 @@ def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
     few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])
     test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
-    small = Dataset(train_few, data.held_out, test_few, data.digest)
+    small = dataclasses.replace(data, train=train_few, test=test_few, views=())
     networks = [new_network(config, small) for _ in range(num)]
     if num > 1:
         *_, (warm, *_) = train_together(networks, small, [config] * num, eval_every=2)

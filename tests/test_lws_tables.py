@@ -10,12 +10,8 @@ from lazyrich_helpers.convnets import VGG11
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.flops import backward_share, layer_flops
-from lazyrich_helpers.lws_tables import (
-    backward_cost,
-    beside_paper,
-    lws_table,
-    paper_table_1,
-)
+from lazyrich_helpers.lws_tables import beside_paper, lws_table, paper_table_1
+from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from tests import tiny

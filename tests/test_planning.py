@@ -21,7 +21,7 @@ from lazyrich_helpers.planning import (
     work,
 )
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
-from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
@@ -140,3 +140,16 @@ def test_cropped_images_are_trained_one_by_one():
     configs = make_recipe("table-1", "paper", seeds=[0, 1]).configs
     groups = grouped([c for c in configs if isinstance(c.updates, Full)], "cuda")
     assert [len(group) for group in groups] == [1, 1]
+
+
+def test_a_sparse_run_is_estimated_from_what_its_epochs_update(monkeypatch):
+    monkeypatch.setattr(planning, "_trial", lambda *_: (0.3, 0.0))
+    full = estimate_seconds(tiny.training(num_epochs=50), [Accuracy], "cpu")
+    seconds = []
+    for rho in (0.0, 0.3, 1.0):
+        config = dataclasses.replace(
+            tiny.training(num_epochs=50), updates=TopKAllBottoms(k=1, rho=rho)
+        )
+        seconds.append(estimate_seconds(config, [Accuracy], "cpu"))
+    assert seconds[0] < seconds[1] < seconds[2] == pytest.approx(full)
+    assert seconds[0] > full / 3  # the forward pass stays
