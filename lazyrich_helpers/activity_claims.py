@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from lazyrich_helpers.activity_tables import layer_name
 from lazyrich_helpers.claims import (
     Claim,
     Judge,
@@ -18,6 +19,7 @@ from lazyrich_helpers.claims import (
     num_seeds,
     widths_of,
 )
+from lazyrich_helpers.tables import one_setting
 
 ALPHA = 1
 """Share of parameters that is active, in percent."""
@@ -38,6 +40,37 @@ def frequencies(table: pd.DataFrame, width: int) -> pd.DataFrame:
     return rows.loc[rows.alpha == ALPHA].pivot(
         index="seed", columns="layer", values="frequency"
     )
+
+
+def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
+    """Return what is active in each layer, in words: a row per layer, 1 the bottom.
+
+    Means over seeds with the half-width of their 95 % interval: `frequency`, how often
+    a weight is active, and `share`, the layer's part of all active weights, in percent;
+    `relative`, that part over the layer's part of all weights.
+
+    Args:
+        table: An `activity_tables.activity_table` of one setting.
+        width: One that is in it.
+        alpha: Share of the network's parameters that is active, in percent.
+    """
+    one_setting(table)
+    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
+    layers = rows.loc[rows.alpha == alpha].groupby("layer")
+    columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
+    summary = pd.DataFrame(
+        {
+            name: [_with_interval(scale * values) for _, values in layers[name]]
+            for name, scale in columns.items()
+        }
+    )
+    names = [layer_name(layer, len(layers)) for layer in layers.groups]
+    return summary.set_axis(names, axis="index")
+
+
+def _with_interval(values: pd.Series) -> str:
+    mean, half = interval(values)
+    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
 
 
 def _listed(found: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ from lazyrich_helpers.activity_claims import (
     FASHION_RELU_NET,
     GRADIENT_CLAIMS,
     RELU_NET_CLAIMS,
+    layer_summary,
 )
 
 CLAIMS = {claim.name: claim for claim in (*CONV_NET_CLAIMS, *RELU_NET_CLAIMS)}
@@ -63,6 +64,18 @@ def table(seeds=5, noise=0.01, **by_width):
 def test_a_verdict_is_that_of_its_line(claim, frequencies, holds):
     verdict = CLAIMS[claim].verdict(table(**frequencies))
     assert verdict.holds is holds, verdict
+
+
+def test_layers_are_summed_up_with_intervals_over_seeds():
+    found = table(seeds=3, noise=0.1, w10=(10, 2, 4), w100=(1, 1, 1))
+    found = found.assign(share=found.frequency / 0.16, relative=found.frequency * 10)
+    summary = layer_summary(found, width=10, alpha=1)
+    assert list(summary.index) == ["1 (bottom)", "2", "3 (top)"]
+    # 9, 10 and 11 %: Student's t with two degrees of freedom, 4.303 / sqrt(3)
+    assert summary.frequency["1 (bottom)"] == "10 ± 2"
+    assert summary.share["2"] == "12 ± 3" and summary.relative["3 (top)"] == "0.4 ± 0.1"
+    one = layer_summary(found.query("seed == 1"), width=10, alpha=1)
+    assert one.frequency["1 (bottom)"] == "10"
 
 
 def test_a_network_without_middle_layers_decides_nothing():
