@@ -130,18 +130,26 @@ class Middle(_Fixed, Part, slot="updates", kind="middle"):
 DRAWS = ("epoch", "step")
 
 
-def _check_draw(draw: str) -> None:
-    require(draw in DRAWS, "draw", f"one of {', '.join(DRAWS)}", draw)
+class _Drawn:
+    """Of a schedule with a field `draw`, which says how often it is drawn."""
 
+    draw: str
 
-def _stream(draw: str, seed: int, epoch: int, step: int) -> torch.Generator:
-    """Return the random stream of an epoch, or of a step of it."""
-    key = (epoch, step) if draw == "step" else (epoch,)
-    return generator("schedule", seed, *key)
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
+
+    def check(self) -> None:
+        require(self.draw in DRAWS, "draw", f"one of {', '.join(DRAWS)}", self.draw)
+
+    def stream(self, seed: int, epoch: int, step: int) -> torch.Generator:
+        """Return the random stream of an epoch, or of a step of it."""
+        key = (epoch, step) if self.per_step else (epoch,)
+        return generator("schedule", seed, *key)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopKBottomQ(Part, slot="updates", kind="top_k_bottom_q"):
+class TopKBottomQ(_Drawn, Part, slot="updates", kind="top_k_bottom_q"):
     """The top k layers; with probability ρ the bottom q as well.
 
     At ρ = 0 it is `TopK`, at ρ = 1 `TopBottom`. One draw decides for all q layers.
@@ -158,21 +166,17 @@ class TopKBottomQ(Part, slot="updates", kind="top_k_bottom_q"):
 
     def check(self) -> None:
         require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
-        _check_draw(self.draw)
-
-    @property
-    def per_step(self) -> bool:
-        return self.draw == "step"
+        super().check()
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper, lower = top(self.k, num_layers), bottom(self.q, num_layers)
-        stream = _stream(self.draw, seed, epoch, step)
+        stream = self.stream(seed, epoch, step)
         deep = torch.rand((), generator=stream).item() < self.rho
         return Plan(upper | lower if deep else upper)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopKAllBottoms(Part, slot="updates", kind="top_k_all_bottoms"):
+class TopKAllBottoms(_Drawn, Part, slot="updates", kind="top_k_all_bottoms"):
     """The top k layers; with probability ρ the whole network.
 
     At ρ = 0 it is `TopK`, at ρ = 1 `Full`.
@@ -187,41 +191,30 @@ class TopKAllBottoms(Part, slot="updates", kind="top_k_all_bottoms"):
 
     def check(self) -> None:
         require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
-        _check_draw(self.draw)
-
-    @property
-    def per_step(self) -> bool:
-        return self.draw == "step"
+        super().check()
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper = top(self.k, num_layers)
-        stream = _stream(self.draw, seed, epoch, step)
+        stream = self.stream(seed, epoch, step)
         deep = torch.rand((), generator=stream).item() < self.rho
         return Plan(frozenset(range(num_layers)) if deep else upper)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomUniform(Part, slot="updates", kind="random_uniform"):
+class RandomUniform(_Drawn, Part, slot="updates", kind="random_uniform"):
     """The top k layers, k drawn evenly from 1 to the number of layers."""
 
     draw: str = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
-    def check(self) -> None:
-        _check_draw(self.draw)
-
-    @property
-    def per_step(self) -> bool:
-        return self.draw == "step"
-
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        stream = _stream(self.draw, seed, epoch, step)
+        stream = self.stream(seed, epoch, step)
         k = 1 + torch.randint(num_layers, (), generator=stream).item()
         return Plan(top(int(k), num_layers))
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomBeta(Part, slot="updates", kind="random_beta"):
+class RandomBeta(_Drawn, Part, slot="updates", kind="random_beta"):
     r"""The top k layers, $k = \mathrm{round}(1 + (d - 1) B)$, $B$ from Beta(a, b).
 
     d is the number of layers. The paper maps the distribution "over the interval [1, d]
@@ -239,14 +232,10 @@ class RandomBeta(Part, slot="updates", kind="random_beta"):
     def check(self) -> None:
         require(self.a >= 1, "a", "at least 1", self.a)
         require(self.b >= 1, "b", "at least 1", self.b)
-        _check_draw(self.draw)
-
-    @property
-    def per_step(self) -> bool:
-        return self.draw == "step"
+        super().check()
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        stream = _stream(self.draw, seed, epoch, step)
+        stream = self.stream(seed, epoch, step)
         draws = torch.rand(self.a + self.b - 1, generator=stream)
         share = draws.sort().values[self.a - 1].item()
         return Plan(top(round(1 + (num_layers - 1) * share), num_layers))
