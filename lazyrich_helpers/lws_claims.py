@@ -9,6 +9,7 @@ is not a question for these tables.
 Source: Li & Banerjee (2021), Sections 6.1 and 6.2.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ from lazyrich_helpers.claims import (
     interval,
     widths_of,
 )
+from lazyrich_helpers.lws_tables import cell_name
 
 Cell = tuple[str, float | None]
 """A schedule's name, and its probability where it has one."""
@@ -43,7 +45,7 @@ def lost(table: pd.DataFrame, cell: Cell) -> pd.Series:
 def name(cell: Cell) -> str:
     """Return a cell's name, as in `top 1 all bottoms, ρ 0.1`."""
     schedule, rho = cell
-    return schedule if rho is None else f"{schedule}, ρ {rho:g}"
+    return cell_name(schedule, math.nan if rho is None else rho)
 
 
 def _said(values: pd.Series) -> str:

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
+from lazyrich_helpers.lws_tables import cell_name
 from lazyrich_helpers.schedules import UpdateSchedule
 from lazyrich_helpers.tables import one_setting
 
@@ -56,13 +57,6 @@ def layer_picture(
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def named(table: pd.DataFrame) -> pd.Series:
-    """Return each schedule with its probability, as in `top 1 bottom 4, ρ 0.1`."""
-    return table.schedule + [
-        "" if math.isnan(rho) else f", ρ {rho:g}" for rho in table.rho
-    ]
-
-
 def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw test accuracy by schedule, means over seeds with one standard error.
 
@@ -75,8 +69,8 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     Source: Li & Banerjee (2021), Figures 7 and 10.
     """
     one_setting(table.drop(columns="updates"))
-    groups = 100 * table.set_index(named(table).rename("name")).test_accuracy
-    groups = groups.groupby(level="name", sort=False)
+    names = list(map(cell_name, table.schedule, table.rho))
+    groups = (100 * table.test_accuracy).groupby(names, sort=False)
     means, errors = groups.mean(), groups.sem().fillna(0)
     places = np.arange(len(means))[::-1]
     colors = [FAMILIES[family(name)][0] for name in means.index]

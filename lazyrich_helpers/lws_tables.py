@@ -23,6 +23,11 @@ PAPER_NAMES = {
 }
 
 
+def cell_name(schedule: str, rho: float) -> str:
+    """Return a schedule with its probability, as in `top 1 bottom 4, ρ 0.1`."""
+    return schedule if math.isnan(rho) else f"{schedule}, ρ {rho:g}"
+
+
 def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run.
 

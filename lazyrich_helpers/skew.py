@@ -85,19 +85,24 @@ def skew(magnitudes: Tensor) -> dict[str, Any]:
     """
     ordered = magnitudes.sort(descending=True).values
     size = len(ordered)
-    tops = [num_active(percent / 100, size) for percent in PERCENTS]
-    shares = {}
-    for name, powers in (("l1", ordered.double()), ("l2", ordered.double() ** 2)):
-        total = max(float(powers.sum()), float(np.finfo(float).tiny))
-        parts = [float(powers[:top].sum()) / total for top in tops]
-        shares[name] = [float(f"{part:.5g}") for part in parts]
     chosen = torch.tensor(ranks(size), device=ordered.device) - 1
     return {
         "values": [float(f"{value:.4g}") for value in ordered[chosen].tolist()],
         "num_zeros": size - int(torch.count_nonzero(ordered)),
         "elbow": elbow(ordered),
-        **shares,
+        "l1": held(ordered.double()),
+        "l2": held(ordered.double() ** 2),
     }
+
+
+def held(ordered: Tensor) -> list[float]:
+    """Return the shares of the sum of `ordered` (p,) in its largest `PERCENTS`.
+
+    It is sorted, largest first, and non-negative; 0 if all are zero.
+    """
+    total = max(float(ordered.sum()), float(np.finfo(float).tiny))
+    tops = [num_active(percent / 100, len(ordered)) for percent in PERCENTS]
+    return [float(f"{float(ordered[:top].sum()) / total:.5g}") for top in tops]
 
 
 def by_layer(magnitudes: Tensor, network: Network) -> list[dict[str, Any]]:
@@ -106,7 +111,7 @@ def by_layer(magnitudes: Tensor, network: Network) -> list[dict[str, Any]]:
     return [
         {
             "share": float(f"{float(part.double().sum()) / total:.5g}"),
-            "l1": skew(part)["l1"],
+            "l1": held(part.double().sort(descending=True).values),
         }
         for part in (magnitudes[place] for place in layer_places(network))
     ]

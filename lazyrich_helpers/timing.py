@@ -20,7 +20,12 @@ from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.sleeping import wake
-from lazyrich_helpers.train import arithmetic, at_least_single, new_network
+from lazyrich_helpers.train import (
+    arithmetic,
+    at_least_single,
+    new_network,
+    new_optimizer,
+)
 
 PHASES = ("data", "forward", "backward", "optimizer")
 
@@ -47,9 +52,7 @@ def step_times(
     """
     data = config.data.load(device)
     network = new_network(config, data)
-    optimizer = config.optimizer.build(
-        [{"params": list(layer.parameters())} for layer in network.layers]
-    )
+    optimizer = new_optimizer(config, network)
     rows = []
     for step in range(-warm_up, num_steps):
         for name, awake in plans.items():
@@ -113,7 +116,7 @@ def step_bytes(
     data = config.data.load(device)
     network = new_network(config, data)
     wake(list(network.layers), awake)
-    optimizer = config.optimizer.build(list(network.parameters()))
+    optimizer = new_optimizer(config, network)
     size = config.training.batch_size
     images, labels = data.train.images[:size], data.train.labels[:size]
     known = {p.untyped_storage().data_ptr() for p in network.parameters()}

@@ -62,6 +62,16 @@ def new_network(config: RunConfig, data: Dataset) -> Network:
     return network.to(data.device)
 
 
+def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
+    """Return the optimizer of `config`, with a parameter group for each layer.
+
+    Fused SGD can not step a group of which some have momentum and some have not yet.
+    """
+    return config.optimizer.build(
+        [{"params": list(layer.parameters())} for layer in network.layers]
+    )
+
+
 def train(
     network: Network,
     data: Dataset,
@@ -92,10 +102,7 @@ def train(
             training and test images; 0 computes them anew at every step.
     """
     settings = config.training
-    # A group for each layer: fused SGD can not step parameters with and without a past.
-    optimizer = config.optimizer.build(
-        [{"params": list(layer.parameters())} for layer in network.layers]
-    )
+    optimizer = new_optimizer(config, network)
     splits = (*(data.views or [data.train]), data.test)
     *bottoms, shown = (
         SleepingBottom(list(network.layers), split.images, most_bytes=most_kept)
