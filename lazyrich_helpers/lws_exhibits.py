@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.convnets import VGG5, VGG11
 from lazyrich_helpers.data import DataPart
-from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.models import ModelPart
 from lazyrich_helpers.optimizers import SGD, OptimizerPart
 from lazyrich_helpers.recipes import (
@@ -34,6 +35,7 @@ from lazyrich_helpers.schedules import (
     TopKBottomQ,
     UpdateSchedule,
 )
+from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.updates import Updates
 
 
@@ -130,6 +132,7 @@ def _recipe(
     model: Callable[[int], ModelPart],
     data: DataPart,
     optimizer: Callable[[float], OptimizerPart] = adam,
+    measures: tuple[type[Measure], ...] = (Accuracy, Updates),
 ) -> Recipe:
     """Return every schedule with the first seed, then with the next."""
     configs = [
@@ -143,13 +146,15 @@ def _recipe(
             updates=updates,
         )
     ]
-    return Recipe(
-        name=name, budget=budget, configs=tuple(configs), measures=(Accuracy, Updates)
-    )
+    return Recipe(name=name, budget=budget, configs=tuple(configs), measures=measures)
 
 
 def _vgg5(
-    name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
+    name: str,
+    budget: str,
+    scale: LwsScale,
+    updates: Sequence[UpdateSchedule],
+    **options: Any,
 ) -> Recipe:
     """Return a recipe of VGG-5; digits are enlarged to 16 pixels a side."""
     return _recipe(
@@ -159,11 +164,16 @@ def _vgg5(
         updates,
         model=lambda width: VGG5(width=width),
         data=images_of(scale, 16 if scale.dataset == "digits" else None),
+        **options,
     )
 
 
 def _vgg11(
-    name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
+    name: str,
+    budget: str,
+    scale: LwsScale,
+    updates: Sequence[UpdateSchedule],
+    **options: Any,
 ) -> Recipe:
     """Return a recipe of VGG-11; colour images are shifted, digits are enlarged."""
     data = images_of(scale, 16 if scale.dataset == "digits" else None)
@@ -178,6 +188,7 @@ def _vgg11(
         model=lambda width: VGG11(width=width),
         data=data,
         optimizer=lambda lr: SGD(lr=lr),
+        **options,
     )
 
 
@@ -220,11 +231,49 @@ def learning_rates_vgg5(budget: str, **choices: Any) -> Recipe:
     return _vgg5("learning-rates-vgg5", budget, scale, [Full()])
 
 
+FEW = {"train_size": 1280, "num_epochs": 1, "seeds": (0,)}
+"""Training enough for a network whose steps are timed: ten steps of it."""
+
+
+def step_times_vgg5(budget: str, **choices: Any) -> Recipe:
+    """What a step of VGG-5 takes with every set of layers of Section 6.
+
+    Run it while the machine does nothing else.
+    """
+    scale = VGG5_SCALES[budget].choose(FEW if budget == "paper" else {})
+    scale = scale.choose(choices)
+    return _vgg5("step-times-vgg5", budget, scale, [Full()], measures=(StepTimes,))
+
+
+def step_times_vgg11(budget: str, **choices: Any) -> Recipe:
+    """What a step of VGG-11 takes with every set of layers of Section 6.
+
+    Run it while the machine does nothing else.
+    """
+    scale = VGG11_SCALES[budget].choose(FEW if budget == "paper" else {})
+    scale = scale.choose(choices)
+    return _vgg11("step-times-vgg11", budget, scale, [Full()], measures=(StepTimes,))
+
+
+def training_times_vgg5(budget: str, **choices: Any) -> Recipe:
+    """How long VGG-5's whole training takes: all layers, or top 1 all bottoms.
+
+    Run it while the machine does nothing else.
+    """
+    scale = VGG5_SCALES[budget].choose({"rhos": (0.1,)}).choose(choices)
+    updates = [Full(), *(TopKAllBottoms(k=1, rho=rho) for rho in scale.rhos)]
+    measures = (Accuracy, Updates, Clock)
+    return _vgg5("training-times-vgg5", budget, scale, updates, measures=measures)
+
+
 LWS_RECIPES: dict[str, RecipeFunction] = {
     "figure-10-vgg5": figure_10_vgg5,
     "figure-7-vgg11": figure_7_vgg11,
     "figure-7-vgg5": figure_7_vgg5,
     "learning-rates-vgg5": learning_rates_vgg5,
+    "step-times-vgg11": step_times_vgg11,
+    "step-times-vgg5": step_times_vgg5,
     "table-1": table_1,
+    "training-times-vgg5": training_times_vgg5,
 }
 """Section 6's recipes, by name."""

@@ -11,6 +11,7 @@ from importlib import resources
 import pandas as pd
 
 from lazyrich_helpers.claims import interval
+from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import in_words
@@ -54,6 +55,41 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     keys = pd.MultiIndex.from_arrays([runs.width, runs.seed])
     runs["lost"] = full.reindex(keys).to_numpy() - runs.test_accuracy
     return runs
+
+
+def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFrame:
+    """Return one row per run, as `lws_table`, with what it took.
+
+    Further columns: `num_full`, the epochs that updated every layer; `minutes` of the
+    whole training; `ratio`, to full training's with the same seed; `minutes_to`, until
+    a test evaluation came within `within` of the accuracy that full training ended
+    with, NaN where none did.
+    """
+    timed = [record for record in records if Clock.name in record.measures]
+    table = lws_table(timed)
+    if table.empty:
+        return table
+    table["num_full"] = [r.measures["updates"]["num_full"] for r in timed]
+    table["minutes"] = [r.measures[Clock.name]["seconds"][-1] / 60 for r in timed]
+    full = table.loc[table.schedule == "full"].set_index("seed")
+    table["ratio"] = table.minutes / table.seed.map(full.minutes)
+    goals = table.seed.map(full.test_accuracy) - within
+    table["minutes_to"] = [
+        _minutes_to(record, goal) for record, goal in zip(timed, goals, strict=True)
+    ]
+    return table
+
+
+def _minutes_to(record: Record, accuracy: float) -> float:
+    """Return minutes until the test accuracy was first at least so much; or NaN."""
+    seconds = record.measures[Clock.name]["seconds"]
+    correct = record.curves["num_correct"]
+    for spent, num_correct in zip(seconds, correct, strict=True):
+        if num_correct is not None and num_correct / record.origin["num_test"] >= (
+            accuracy
+        ):
+            return spent / 60
+    return float("nan")
 
 
 def paper_table_1() -> pd.DataFrame:

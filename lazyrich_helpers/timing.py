@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Mapping
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -30,18 +29,17 @@ from lazyrich_helpers.train import (
 PHASES = ("data", "forward", "backward", "optimizer")
 
 
-def step_times(
+def step_seconds(
     config: RunConfig,
     plans: Mapping[str, Collection[int]],
     *,
     num_steps: int = 20,
     warm_up: int = 3,
     device: str = "cpu",
-) -> pd.DataFrame:
-    """Return the seconds of each phase of training steps, one row per step and phase.
+) -> dict[str, dict[str, list[float]]]:
+    """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
-    Columns: `plan`, `step`, `phase` (of `PHASES`), `seconds`. Nothing is kept between
-    steps: sleeping layers are computed anew, as in the paper.
+    Nothing is kept between steps: sleeping layers are computed anew, as in the paper.
 
     Args:
         config: Says what is trained, and how.
@@ -53,17 +51,14 @@ def step_times(
     data = config.data.load(device)
     network = new_network(config, data)
     optimizer = new_optimizer(config, network)
-    rows = []
-    for step in range(-warm_up, num_steps):
-        for name, awake in plans.items():
+    found = {plan: {phase: [] for phase in PHASES} for plan in plans}
+    for step in range(warm_up + num_steps):
+        for plan, awake in plans.items():
             wake(list(network.layers), awake)
-            seconds = _step(network, data, config, optimizer, step + warm_up)
-            rows += [
-                {"plan": name, "step": step, "phase": phase, "seconds": each}
-                for phase, each in zip(PHASES, seconds, strict=True)
-            ]
-    table = pd.DataFrame(rows)
-    return table.loc[table.step >= 0].reset_index(drop=True)
+            phases = _step(network, data, config, optimizer, step)
+            for phase, seconds in zip(PHASES, phases, strict=True):
+                found[plan][phase] += [seconds] if step >= warm_up else []
+    return found
 
 
 def _step(
@@ -150,21 +145,3 @@ def step_bytes(
 
 def _bytes(values: Tensor) -> int:
     return values.numel() * values.element_size()
-
-
-def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
-    """Return each plan's seconds over those of the plan `to`, paired step by step.
-
-    Columns: `plan`, `median`, `low`, `high` (the quartiles) of the steps' ratios.
-
-    Args:
-        times: From `step_times`.
-        phase: One of `PHASES`, or `total` for all together.
-        to: A plan of `times`.
-    """
-    chosen = times if phase == "total" else times.loc[times.phase == phase]
-    seconds = chosen.pivot_table("seconds", "step", "plan", aggfunc="sum", sort=False)
-    ratios = seconds.div(seconds[to], axis="index")
-    quartiles = ratios.quantile([0.5, 0.25, 0.75]).T
-    quartiles.columns = ["median", "low", "high"]
-    return quartiles.rename_axis("plan").reset_index()

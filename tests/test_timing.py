@@ -10,13 +10,14 @@ import torch
 from lazyrich_helpers import timing
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.timing_tables import relative, times_table
 from tests import tiny
 
 PLANS = {"full": {0, 1, 2}, "top": {2}}
 
 
 def test_every_step_of_every_plan_has_every_phase():
-    table = timing.step_times(tiny.CONFIG, PLANS, num_steps=4, warm_up=2)
+    table = times_table(timing.step_seconds(tiny.CONFIG, PLANS, num_steps=4, warm_up=2))
     assert len(table) == 4 * 2 * len(timing.PHASES)
     assert set(table.plan) == set(PLANS) and set(table.step) == {0, 1, 2, 3}
     assert (table.seconds > 0).all()
@@ -39,7 +40,9 @@ def test_a_slow_phase_is_charged_where_it_is(phase, owner, name, monkeypatch):
         return function(*args, **options)
 
     monkeypatch.setattr(owner, name, slowly)
-    table = timing.step_times(tiny.CONFIG, {"full": {0, 1, 2}}, num_steps=3)
+    table = times_table(
+        timing.step_seconds(tiny.CONFIG, {"full": {0, 1, 2}}, num_steps=3)
+    )
     assert (table.loc[table.phase == phase].seconds >= pause).all()
     assert table.loc[table.phase != phase].seconds.median() < pause
 
@@ -54,7 +57,7 @@ def test_only_awake_layers_move():
             return super().build(groups)
 
     config = tiny.config(optimizer=Spy(lr=0.1))
-    timing.step_times(config, {"top": {2}}, num_steps=2)
+    timing.step_seconds(config, {"top": {2}}, num_steps=2)
     assert [all(p.grad is not None for p in group) for group in seen] == [
         False,
         False,
@@ -67,10 +70,10 @@ def test_ratios_are_of_the_same_step():
     rows += [("top", s, "backward", 2.0**s) for s in range(5)]
     rows += [(plan, s, "forward", 1.0) for plan in ("full", "top") for s in range(5)]
     table = pd.DataFrame(rows, columns=["plan", "step", "phase", "seconds"])
-    found = timing.relative(table, "backward").set_index("plan")
+    found = relative(table, "backward").set_index("plan")
     assert found.loc["top"].tolist() == [0.5, 0.5, 0.5]
     assert found.loc["full"].tolist() == [1, 1, 1]
-    total = timing.relative(table, "total").set_index("plan")
+    total = relative(table, "total").set_index("plan")
     assert total.loc["top", "median"] == pytest.approx((4 + 1) / (8 + 1))
     assert total.loc["top", "low"] == pytest.approx(5 / 9, abs=0.03)
 

@@ -1,0 +1,41 @@
+"""How long a whole training takes, by the wall's clock."""
+
+import time
+from typing import Any, ClassVar
+
+import torch
+
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.train import Epoch, Run, Trained
+
+
+class Clock(Measure):
+    """Seconds from the first step to the end of each epoch, evaluations included.
+
+    It has to watch, so that a run made in another's company is made again: seconds
+    mean nothing where the machine does something else meanwhile.
+    """
+
+    name: ClassVar[str] = "clock"
+    version: ClassVar[int] = 1
+    watches: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._seconds: list[float] = []
+
+    def start(self, run: Run) -> None:
+        self._began = _now(run)
+
+    def after_epoch(self, run: Run, epoch: Epoch) -> None:
+        self._seconds.append(round(_now(run) - self._began, 3))
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        return {"threads": torch.get_num_threads(), "seconds": self._seconds}
+
+
+def _now(run: Run) -> float:
+    device = run.data.device
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -1,0 +1,131 @@
+"""Times of steps as tables, beside the operations that bound them."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.planning import blueprint
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.step_times import StepTimes
+from lazyrich_helpers.timing import PHASES
+from lazyrich_helpers.train import epoch_plans
+
+
+def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.DataFrame:
+    """Return `timing.step_seconds` as a table: `plan`, `step`, `phase`, `seconds`."""
+    rows = [
+        {"plan": plan, "step": step, "phase": phase, "seconds": each}
+        for plan, phases in seconds.items()
+        for phase, own in phases.items()
+        for step, each in enumerate(own)
+    ]
+    return pd.DataFrame(rows)
+
+
+def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
+    """Return each plan's seconds over those of the plan `to`, paired step by step.
+
+    Columns: `plan`, `median`, `low`, `high` (the quartiles) of the steps' ratios.
+
+    Args:
+        times: From `times_table`.
+        phase: One of `PHASES`, or `total` for all together.
+        to: A plan of `times`.
+    """
+    chosen = times if phase == "total" else times.loc[times.phase == phase]
+    seconds = chosen.pivot_table("seconds", "step", "plan", aggfunc="sum", sort=False)
+    ratios = seconds.div(seconds[to], axis="index")
+    quartiles = ratios.quantile([0.5, 0.25, 0.75]).T
+    quartiles.columns = ["median", "low", "high"]
+    return quartiles.rename_axis("plan").reset_index()
+
+
+def recorded_times(record: Record) -> tuple[pd.DataFrame, dict[str, frozenset[int]]]:
+    """Return a record's `times_table`, and its plans: name → layers."""
+    plans = record.measures[StepTimes.name]["plans"]
+    layers = {plan: frozenset(own["layers"]) for plan, own in plans.items()}
+    seconds = {plan: own["seconds"] for plan, own in plans.items()}
+    return times_table(seconds), layers
+
+
+def anatomy(
+    times: pd.DataFrame, plans: Mapping[str, Collection[int]], config: RunConfig
+) -> pd.DataFrame:
+    """Return where a step's time goes, one row per plan, beside its bounds.
+
+    Columns: `plan`; the median milliseconds of `data`, `forward`, `backward`,
+    `optimizer` and `total`; `ratio`, `low` and `high`, the median and quartiles of the
+    backward pass over full training's; `bound`, the same ratio of operations;
+    `total_ratio`, and `total_bound`, of all operations.
+
+    Args:
+        times: From `times_table`; one of the plans is `full`.
+        plans: Name → layers that are awake.
+        config: What was timed.
+    """
+    network = blueprint(config)
+    flops = layer_flops(network, config.data.image_shape)
+    per_step = times.pivot_table("seconds", ["plan", "step"], "phase", sort=False)
+    per_step["total"] = per_step.sum(axis="columns")
+    table = 1000 * per_step.groupby("plan", sort=False).median()[[*PHASES, "total"]]
+    backward = relative(times, "backward").set_index("plan")
+    table[["ratio", "low", "high"]] = backward[["median", "low", "high"]]
+    bounds = pd.Series({p: backward_share(flops, awake) for p, awake in plans.items()})
+    table["bound"] = bounds
+    table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
+    forward = sum(flops)
+    full = 2 * forward - flops[0]  # the gradient of the images is not wanted
+    table["total_bound"] = (forward + full * bounds) / (forward + full)
+    return table.reset_index()
+
+
+def within_bound(table: pd.DataFrame) -> pd.Series:
+    """Return, for each row of `anatomy`, whether time follows the operations.
+
+    That is: to a tenth of the bound, or to 0.03 of full training's backward pass.
+    """
+    return (table.ratio <= 1.1 * table.bound) | (table.ratio <= table.bound + 0.03)
+
+
+def of_schedule(
+    config: RunConfig, values: Mapping[frozenset[int], float]
+) -> float | None:
+    """Return the mean over a run's epochs of what each plan costs.
+
+    Args:
+        config: Of a run whose schedule is drawn per epoch.
+        values: Layers that are awake → cost.
+
+    Returns:
+        None where a plan's cost is not known.
+    """
+    num_layers, num_epochs = len(blueprint(config).layers), config.training.num_epochs
+    plans = [epoch_plans(config, e, 1, num_layers)[0].layers for e in range(num_epochs)]
+    if any(layers not in values for layers in plans):
+        return None
+    return sum(values[layers] for layers in plans) / num_epochs
+
+
+def backward_times(
+    records: Iterable[Record], timed: Sequence[Record]
+) -> dict[str, float]:
+    """Return each run's backward time over full training's, from recorded steps.
+
+    The epochs are those the run drew; the network that was timed may be wider.
+
+    Args:
+        records: Runs.
+        timed: One record with `StepTimes`, or none.
+
+    Returns:
+        Run → ratio; runs with a plan that was not timed are left out.
+    """
+    if not timed:
+        return {}
+    times, plans = recorded_times(timed[0])
+    ratios = relative(times, "backward").set_index("plan")["median"].to_dict()
+    values = {layers: ratios[plan] for plan, layers in plans.items()}
+    found = {r.run_id: of_schedule(r.config, values) for r in records}
+    return {run: value for run, value in found.items() if value is not None}

@@ -1,0 +1,74 @@
+"""The clock runs from the first step on; a goal is reached when it is seen."""
+
+import dataclasses
+import time
+
+import pytest
+
+from lazyrich_helpers.batch import complete
+from lazyrich_helpers.clock import Clock
+from lazyrich_helpers.lws_tables import clock_table
+from lazyrich_helpers.measures import Accuracy, Measure
+from lazyrich_helpers.progress import Lines
+from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.schedules import Full, TopKAllBottoms
+from lazyrich_helpers.updates import Updates
+from tests import tiny
+
+
+def record(updates, seconds, correct, seed=0, status="ok", num_full=0):
+    config = dataclasses.replace(tiny.training(seed=seed), updates=updates)
+    epochs = list(range(1, len(correct) + 1))
+    curves = {"epoch": epochs, "train_loss": [1.0] * len(epochs)}
+    measures = {"clock": {"seconds": seconds}, "updates": {"num_full": num_full}}
+    origin = {"num_test": 100}
+    return Record(
+        config, status, curves | {"num_correct": correct}, measures, {}, origin, {}
+    )
+
+
+def test_seconds_add_up_and_include_evaluations(tmp_path, monkeypatch):
+    from lazyrich_helpers import train
+
+    count = train.count_correct
+
+    def slowly(*args, **options):
+        time.sleep(0.05)
+        return count(*args, **options)
+
+    monkeypatch.setattr(train, "count_correct", slowly)
+    config = tiny.training(num_epochs=4)
+    recipe = tiny.recipe(config, measures=(Clock, Accuracy))
+    recipe = dataclasses.replace(recipe, eval_every=2)
+    store = Store(tmp_path, tmp_path / "weights")
+    complete(recipe, store, device="cpu", progress=Lines())
+    made = store.read(config.run_id)
+    assert made is not None
+    seconds = made.measures["clock"]["seconds"]
+    assert len(seconds) == 4 and seconds == sorted(seconds)
+    assert seconds[1] - seconds[0] >= 0.05 and seconds[3] - seconds[2] >= 0.05
+    assert seconds[-1] <= made.times["total"]
+    assert seconds[-1] >= 0.1 + made.times["train"]
+    assert Clock.watches and issubclass(Clock, Measure)
+
+
+def test_ratios_are_to_full_training_of_the_same_seed():
+    fast = TopKAllBottoms(k=1, rho=0.1)
+    records = [
+        record(Full(), [30, 60, 120], [None, 80, 90], num_full=3),
+        record(Full(), [60, 120, 240], [None, 80, 90], seed=1, num_full=3),
+        record(fast, [6, 12, 24], [None, 89, 88], num_full=1),
+        record(fast, [6, 12, 24], [None, 70, 88], seed=1, num_full=1),
+    ]
+    table = clock_table(records)
+    assert table.minutes.tolist() == [2, 4, 0.4, 0.4]
+    assert table.ratio.tolist() == pytest.approx([1, 1, 0.2, 0.1])
+    assert table.minutes_to.tolist()[:3] == pytest.approx([2, 4, 0.2])
+    assert table.minutes_to.isna().tolist() == [False, False, False, True]
+    assert table.num_full.tolist() == [3, 3, 1, 1]
+
+
+def test_runs_without_a_clock_are_left_out():
+    plain = record(Full(), [1], [50])
+    plain.measures.pop("clock")
+    assert clock_table([plain]).empty and Updates.name in plain.measures

@@ -1,0 +1,128 @@
+"""Step times stand beside their bounds; a schedule costs the mean of its epochs."""
+
+import dataclasses
+import json
+
+import pandas as pd
+import pytest
+
+from lazyrich_helpers import step_times
+from lazyrich_helpers.convnets import VGG5, VGG11
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.flops import backward_flops, layer_flops
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from lazyrich_helpers.step_times import StepTimes, timed_plans
+from lazyrich_helpers.timing import PHASES
+from lazyrich_helpers.timing_tables import (
+    anatomy,
+    backward_times,
+    of_schedule,
+    recorded_times,
+    within_bound,
+)
+from lazyrich_helpers.train import Trained, new_network
+from tests import tiny
+
+PLANS = {"full": {0, 1, 2}, "top 1": {2}, "bottom 1": {0}}
+SECONDS = {  # data, forward, backward, optimizer
+    "full": (0.001, 0.010, 0.020, 0.002),
+    "top 1": (0.001, 0.010, 0.004, 0.001),
+    "bottom 1": (0.001, 0.010, 0.018, 0.001),
+}
+
+
+@pytest.fixture
+def times():
+    rows = [
+        (plan, step, phase, seconds * (step + 1))
+        for plan, phases in SECONDS.items()
+        for step in range(3)
+        for phase, seconds in zip(PHASES, phases, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["plan", "step", "phase", "seconds"])
+
+
+@pytest.fixture
+def record(monkeypatch):
+    monkeypatch.setattr(step_times, "NUM_STEPS", 2)
+    data = tiny.CONFIG.data.load()
+    network = new_network(tiny.CONFIG, data)
+    vector = flat_parameters(network)
+    trained = Trained(tiny.CONFIG, data, network, vector, vector)
+    measured = {StepTimes.name: {"version": 1} | StepTimes().result(trained)}
+    return Record(tiny.CONFIG, "ok", {}, json.loads(json.dumps(measured)), {}, {}, {})
+
+
+def test_every_schedule_of_section_6_is_timed():
+    for model, num_layers in ((VGG5(), 12), (VGG11(), 11)):
+        timed = set(timed_plans(num_layers).values())
+        shape = (3, 32, 32)
+        assert len(model.build(shape, 10).layers) == num_layers
+        names = ("figure-7-vgg5", "figure-10-vgg5", "figure-7-vgg11", "table-1")
+        for config in (c for n in names for c in make_recipe(n, "paper").configs):
+            for epoch in range(20):
+                plan = config.updates.plan(epoch, 0, num_layers, 0)
+                assert plan.layers in timed, config.updates
+
+
+@pytest.mark.parametrize("num_layers", [3, 4, 5])
+def test_small_networks_have_fewer_plans_each_once(num_layers):
+    plans = timed_plans(num_layers)
+    assert len(set(plans.values())) == len(plans)
+    assert plans["full"] == frozenset(range(num_layers))
+
+
+def test_anatomy_by_hand(times):
+    table = anatomy(times, PLANS, tiny.CONFIG).set_index("plan")
+    full, top, bottom = (table.loc[plan] for plan in PLANS)
+    assert full[[*PHASES]].tolist() == pytest.approx([2, 20, 40, 4])  # the second step
+    assert full.total == pytest.approx(66) and full.ratio == full.bound == 1
+    assert top.ratio == pytest.approx(0.2) == top.low == top.high
+    assert bottom.total_ratio == pytest.approx(30 / 33)
+    flops = layer_flops(tiny.CONFIG.model.build((1, 8, 8), 10), (1, 8, 8))
+    forward, backward = sum(flops), backward_flops(flops, range(3))
+    assert top.bound == pytest.approx(flops[2] / backward)
+    share = (forward + flops[2]) / (forward + backward)
+    assert top.total_bound == pytest.approx(share)
+
+
+def test_within_bound_allows_a_tenth_or_three_hundredths():
+    table = pd.DataFrame(
+        [(1.09, 1.0), (1.11, 1.0), (0.03, 0.001), (0.05, 0.001)],
+        columns=["ratio", "bound"],
+    )
+    assert within_bound(table).tolist() == [True, False, True, False]
+
+
+def test_the_measure_survives_a_record(record):
+    found, plans = recorded_times(record)
+    assert plans == timed_plans(3)
+    assert set(found.value_counts(["plan", "phase"])) == {2}
+    assert (found.seconds > 0).all()
+    table = anatomy(found, plans, record.config)
+    assert list(table.plan) == list(plans)
+    assert not table.isna().to_numpy().any()
+    measured = record.measures[StepTimes.name]["plans"]
+    assert measured["top 1"]["bytes"]["gradients"] == 4 * 10 * 13
+
+
+def test_a_schedule_costs_the_mean_of_its_epochs():
+    config = tiny.training(num_epochs=50)
+    config = dataclasses.replace(config, updates=TopKAllBottoms(k=1, rho=0.3))
+    values = {frozenset({0, 1, 2}): 1.0, frozenset({2}): 0.1}
+    deep = [len(config.updates.plan(e, 0, 3, 0).layers) == 3 for e in range(50)]
+    expected = (sum(deep) + 0.1 * (50 - sum(deep))) / 50
+    assert of_schedule(config, values) == pytest.approx(expected)
+    random = dataclasses.replace(config, updates=RandomUniform())
+    assert of_schedule(random, values) is None
+
+
+def test_backward_times_of_runs(record):
+    runs = [tiny.CONFIG, dataclasses.replace(tiny.CONFIG, updates=TopK(k=1))]
+    records = [Record(config, "ok", {}, {}, {}, {}, {}) for config in runs]
+    found = backward_times(records, [record])
+    assert found[runs[0].run_id] == 1 and isinstance(runs[0].updates, Full)
+    assert 0 < found[runs[1].run_id] < 1
+    assert backward_times(records, []) == {}
