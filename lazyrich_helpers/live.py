@@ -4,7 +4,7 @@ Where there is no kernel, `widgets.reinit_slider` shows the same figure from rec
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import ipywidgets
 import pandas as pd
@@ -23,6 +23,25 @@ from lazyrich_helpers.widgets import CONTROL, in_words, picture
 PREVIEW_IMAGES = 1000
 SETTLE_SECONDS = 0.4
 """How long a slider has to rest before everything is evaluated."""
+
+
+class Rest:
+    """Calls back once nothing has moved for `SETTLE_SECONDS`."""
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._callback = callback
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Wait, anew if it did already."""
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no event loop to wait in: not in a notebook
+            self._callback()
+        else:
+            self._timer = loop.call_later(SETTLE_SECONDS, self._callback)
 
 
 class Resettable:
@@ -94,7 +113,7 @@ class ReinitExplorer(ipywidgets.VBox):
         }
         self.shown = ipywidgets.HTML()
         self._picks: dict[str, Pick] = {}
-        self._resting: asyncio.TimerHandle | None = None
+        self._rest = Rest(self.settle)
         super().__init__([self.lr, self.width, *self.shares.values(), self.shown])
         for scenario, share in self.shares.items():
             share.observe(lambda _, s=scenario: self.preview(s), names="value")
@@ -108,14 +127,7 @@ class ReinitExplorer(ipywidgets.VBox):
         one = self._nets.get((lr, width), [])[:1]
         self._evaluate(scenario, {width: one} if one else {}, PREVIEW_IMAGES)
         self._show()
-        if self._resting is not None:
-            self._resting.cancel()
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # no event loop to wait in: not in a notebook
-            self.settle()
-        else:
-            self._resting = loop.call_later(SETTLE_SECONDS, self.settle)
+        self._rest.begin()
 
     def settle(self) -> None:
         """Show all networks of the learning rate, on all test images."""

@@ -35,6 +35,17 @@ def family(schedule: str) -> str:
     return next(part for part in FAMILIES if part in schedule)
 
 
+def updated(
+    updates: UpdateSchedule, num_layers: int, num_epochs: int, seed: int
+) -> np.ndarray:
+    """Return (layers, epochs): 1 where an epoch's first step updates a layer."""
+    moved = np.zeros((num_layers, num_epochs))
+    for epoch in range(num_epochs):
+        layers = updates.plan(epoch, 0, num_layers, seed).layers
+        moved[sorted(layers), epoch] = 1
+    return moved
+
+
 def layer_picture(
     updates: UpdateSchedule, ax: Axes, *, num_layers: int, num_epochs: int, seed: int
 ) -> None:
@@ -42,10 +53,7 @@ def layer_picture(
 
     Of a schedule that changes within an epoch, the first step of each.
     """
-    moved = np.zeros((num_layers, num_epochs))
-    for epoch in range(num_epochs):
-        layers = updates.plan(epoch, 0, num_layers, seed).layers
-        moved[sorted(layers), epoch] = 1
+    moved = updated(updates, num_layers, num_epochs, seed)
     edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
     ax.imshow(
         moved, cmap=AWAKE, vmin=0, vmax=1, origin="lower", aspect="auto", extent=edges,

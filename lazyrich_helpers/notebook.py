@@ -21,10 +21,12 @@ from lazyrich_helpers.config import require
 from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.live import ReinitExplorer
+from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.progress import Bar, label_without_seed
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
+from lazyrich_helpers.schedule_view import probability_slider
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.widgets import reinit_slider, slider
@@ -177,6 +179,17 @@ def explore(results: Results, *, device: str) -> ipywidgets.Widget:
     if os.environ.get("LAZYRICH_PAGE") == "static" or not networks:
         return reinit_slider(table)
     return ReinitExplorer(networks, table)
+
+
+def explore_schedules(results: Results, *, device: str) -> ipywidgets.Widget:
+    """Return sliders over schedules: live, or a slider over ρ in a built page.
+
+    Live ones train a network where `results` has none; without a kernel the recorded
+    ones are shown.
+    """
+    if os.environ.get("LAZYRICH_PAGE") == "static":
+        return probability_slider(results)
+    return ScheduleExplorer(results, device)
 
 
 def first_layer(results: Results) -> ipywidgets.Widget:

@@ -29,7 +29,8 @@ LEVELS = [
     {"timing_tables"},
     {"run", "reinit_view", "setup_plots", "lws_claims"},
     {"activity_plots", "widgets", "lws_plots"},
-    {"heat_maps", "live", "pictures"},
+    {"heat_maps", "live", "pictures", "schedule_view"},
+    {"live_schedules"},
     {"notebook"},
 ]
 """Each module imports from lower levels only, or from its own without a circle."""
