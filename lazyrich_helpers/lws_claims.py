@@ -18,6 +18,7 @@ import pandas as pd
 from lazyrich_helpers.claims import (
     Claim,
     Judge,
+    Verdict,
     above,
     everywhere,
     interval,
@@ -284,3 +285,24 @@ RANDOM_CIFAR10 = (
     ),
 )
 """Claims about Table 1's rows that start from Xavier's initialization."""
+
+
+def time_order(table: pd.DataFrame) -> Verdict:
+    """Judge D7, which layers are cheap going backward, by a `timing_tables.anatomy`.
+
+    One machine's medians decide; the quartiles are within the table.
+    """
+    ratio = table.set_index("plan").ratio
+    tops = ratio[[f"top {k}" for k in (1, 2, 3, 4)]]
+    static = ratio[[name for name, _ in (*TOPS, *BOTTOMS, *BOTH, MIDDLE)]]
+    others = static.drop(tops.index)
+    holds = bool(static.max() < 1 and tops.max() < others.min())
+    holds = holds and others.idxmax() == MIDDLE[0]
+    listed = "; ".join(f"{plan}: {value:.2f}" for plan, value in static.items())
+    return Verdict(
+        "D7",
+        "Every choice of layers is faster than full training going backward, the top "
+        "layers are fastest, and the middle is slowest of all",
+        holds,
+        f"Backward time over full training's: {listed}.",
+    )

@@ -138,3 +138,60 @@ def error_against_cost(
     ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
     ax.legend(frameon=False, fontsize="small")
+
+
+PHASE_COLORS = {
+    "data": "0.6",
+    "forward": "#a9cbe6",
+    "backward": "#21598b",
+    "optimizer": "tab:orange",
+}
+
+
+def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw where a step's time goes, a bar per plan; the mark is its operations' share.
+
+    Args:
+        table: From `timing_tables.anatomy`; one of the plans is `full`.
+        ax: Where to draw.
+    """
+    places = np.arange(len(table))[::-1]
+    left = np.zeros(len(table))
+    for phase, color in PHASE_COLORS.items():
+        ax.barh(places, table[phase], left=left, color=color, label=phase, height=0.7)
+        left += table[phase].to_numpy()
+    full = float(table.loc[table.plan == "full", "total"].sum())
+    bounds = full * table.total_bound
+    ax.plot(bounds, places, "|", color="black", markersize=12, label="by operations")
+    ax.set_yticks(places, table.plan)
+    ax.set_xlim(0, 1.05 * max(left.max(), full))
+    ax.set_xlabel("milliseconds a step (median)")
+    ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center",
+              bbox_to_anchor=(0.45, 1))  # fmt: skip
+
+
+def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
+
+    Args:
+        table: With columns `schedule`, `ratio` and `backward`.
+        ax: Where to draw.
+    """
+    ax.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, linestyle=":")
+    for name, cells in table.groupby("schedule", sort=False):
+        color, marker = FAMILIES[family(str(name))]
+        face = "none" if str(name).startswith("top 1") else color
+        ax.scatter(
+            cells.backward,
+            cells.ratio,
+            30,
+            marker=marker,
+            facecolors=face,
+            edgecolors=color,
+            label=str(name),
+        )
+    ax.set_xlim(0, 1.05)
+    ax.set_ylim(0, 1.05)
+    ax.set_xlabel("backward operations / full training's")
+    ax.set_ylabel("back-propagation time / full's")
+    ax.legend(frameon=False, fontsize="small")

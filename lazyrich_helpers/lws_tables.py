@@ -6,17 +6,26 @@ a clock can be held against, the same on every machine.
 
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from importlib import resources
 
 import pandas as pd
 
 from lazyrich_helpers.claims import interval
 from lazyrich_helpers.clock import Clock
+from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.schedules import in_words
+from lazyrich_helpers.schedules import (
+    TopKAllBottoms,
+    TopKBottomQ,
+    UpdateSchedule,
+    in_words,
+)
 from lazyrich_helpers.tables import one_setting, runs_table, tidy
 
+MANY_EPOCHS = 1000
+"""So many draws of a random depth settle its mean cost to about 0.01."""
 PAPER_NAMES = {
     "Fully trained": "full",
     "Random-Uniform": "random uniform",
@@ -110,6 +119,42 @@ def paper_table_1() -> pd.DataFrame:
     cells = cells.rename(columns={"time_s": "seconds"})
     kept = ["schedule", "rho", "init", "test_accuracy", "lost", "seconds", "ratio"]
     return cells.reindex(columns=kept)
+
+
+def paper_against_operations(configs: Iterable[RunConfig]) -> pd.DataFrame:
+    """Return Table 1's Xavier rows with the operations that they need on average.
+
+    Columns: `schedule`, `rho`, `ratio` (of back-propagation time, as printed) and
+    `backward`, from `mean_cost`.
+
+    Args:
+        configs: One run of each cell.
+    """
+    rows = [
+        {
+            "schedule": in_words(config.updates),
+            "rho": config.columns().get("rho", math.nan),
+            "backward": mean_cost(config),
+        }
+        for config in configs
+    ]
+    paper = paper_table_1().query("init == 'xavier'")
+    cells = paper[["schedule", "rho", "ratio"]]
+    return cells.merge(pd.DataFrame(rows), on=["schedule", "rho"])
+
+
+def mean_cost(config: RunConfig) -> float:
+    """Return `backward_cost` as it is on average, rather than as one seed drew it."""
+    updates = config.updates
+    if isinstance(updates, TopKBottomQ | TopKAllBottoms):  # linear in ρ
+        shallow, deep = (_cost(config, replace(updates, rho=rho), 1) for rho in (0, 1))
+        return (1 - updates.rho) * shallow + updates.rho * deep
+    return _cost(config, updates, MANY_EPOCHS)
+
+
+def _cost(config: RunConfig, updates: UpdateSchedule, num_epochs: int) -> float:
+    training = replace(config.training, num_epochs=num_epochs)
+    return backward_cost(replace(config, updates=updates, training=training))
 
 
 def _paper_name(strategy: str, k: float, q: str) -> str:

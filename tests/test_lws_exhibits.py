@@ -71,3 +71,11 @@ def test_probabilities_and_layers_can_be_chosen():
         columns("table-1", rhos=[2])
     with pytest.raises(ValueError, match="a choice must be one of"):
         columns("figure-2", rhos=[0.1])
+
+
+def test_the_timed_training_draws_what_its_probability_says():
+    full, sometimes = make_recipe("training-times-vgg5", "paper").configs
+    assert isinstance(full.updates, Full) and full.training == sometimes.training
+    seed, num_epochs = full.training.seed, full.training.num_epochs
+    plans = [sometimes.updates.plan(e, 0, 12, seed).layers for e in range(num_epochs)]
+    assert num_epochs == 100 and sum(0 in layers for layers in plans) == 10

@@ -103,3 +103,25 @@ def test_settings_are_not_mixed(ax, table):
     for draw in (lws_plots.accuracy_bars, lws_plots.error_against_cost):
         with pytest.raises(ValueError, match="lr must be one value"):
             draw(mixed, ax)
+
+
+def test_phases_are_stacked_and_the_mark_is_the_bound(ax):
+    rows = [
+        ("full", 1.0, 10.0, 20.0, 2.0, 33.0, 1.0),
+        ("top 1", 1.0, 10.0, 1.0, 0.5, 12.5, 0.4),
+    ]
+    names = ["plan", *lws_plots.PHASE_COLORS, "total", "total_bound"]
+    lws_plots.phase_bars(pd.DataFrame(rows, columns=names), ax)
+    ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
+    assert ends[-2:] == [33.0, 12.5] and len(ends) == 8
+    (marks,) = ax.lines
+    assert list(marks.get_xdata()) == pytest.approx([33.0, 13.2])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["full", "top 1"]
+
+
+def test_times_stand_over_operations(ax):
+    rows = [("top 1 bottom 4", 0.1, 0.16), ("full", 1.0, 1.0)]
+    table = pd.DataFrame(rows, columns=["schedule", "ratio", "backward"])
+    lws_plots.times_against_operations(table, ax)
+    places = [tuple(p) for part in ax.collections for p in part.get_offsets()]
+    assert places == [(0.16, 0.1), (1.0, 1.0)]

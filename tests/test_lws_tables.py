@@ -10,7 +10,13 @@ from lazyrich_helpers.convnets import VGG11
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.flops import backward_share, layer_flops
-from lazyrich_helpers.lws_tables import beside_paper, lws_table, paper_table_1
+from lazyrich_helpers.lws_tables import (
+    beside_paper,
+    lws_table,
+    mean_cost,
+    paper_against_operations,
+    paper_table_1,
+)
 from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
@@ -129,3 +135,30 @@ def test_ours_stands_beside_the_papers():
     assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
     assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
+
+
+def test_mean_cost_is_what_draws_come_to():
+    for config in make_recipe("table-1", "smoke").configs:
+        training = dataclasses.replace(config.training, num_epochs=500)
+        drawn = [
+            backward_cost(
+                dataclasses.replace(
+                    config, training=dataclasses.replace(training, seed=seed)
+                )
+            )
+            for seed in range(3)
+        ]
+        # 1,500 epochs of cost 0 or 1: four standard errors are at most 0.05
+        assert mean_cost(config) == pytest.approx(sum(drawn) / 3, abs=0.05)
+
+
+def test_the_papers_times_beside_its_operations():
+    configs = make_recipe("table-1", "paper", seeds=[0]).configs
+    table = paper_against_operations(configs).set_index(["schedule", "rho"])
+    assert len(table) == 23 and not table.isna().to_numpy().any()
+    cell = table.loc[("top 1 all bottoms", 0.1)]
+    assert cell.ratio == 0.18
+    assert cell.backward == pytest.approx(0.1, abs=0.001)  # the top costs next to none
+    uniform = table.loc["random uniform"]
+    # FLOP shares of the top k of VGG-11, averaged over k: Li & Banerjee print 0.45
+    assert uniform.backward.iloc[0] == pytest.approx(0.38, abs=0.03)
