@@ -14,9 +14,11 @@ import pandas as pd
 from lazyrich_helpers.claims import interval
 from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.planning import backward_cost
+from lazyrich_helpers.planning import backward_cost, blueprint
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import (
+    RandomUniform,
+    TopK,
     TopKAllBottoms,
     TopKBottomQ,
     UpdateSchedule,
@@ -24,8 +26,8 @@ from lazyrich_helpers.schedules import (
 )
 from lazyrich_helpers.tables import one_setting, runs_table, tidy
 
-MANY_EPOCHS = 1000
-"""So many draws of a random depth settle its mean cost to about 0.01."""
+MANY_EPOCHS = 500
+"""So many draws settle random beta's mean cost to about 0.006."""
 PAPER_NAMES = {
     "Fully trained": "full",
     "Random-Uniform": "random uniform",
@@ -149,6 +151,9 @@ def mean_cost(config: RunConfig) -> float:
     if isinstance(updates, TopKBottomQ | TopKAllBottoms):  # linear in ρ
         shallow, deep = (_cost(config, replace(updates, rho=rho), 1) for rho in (0, 1))
         return (1 - updates.rho) * shallow + updates.rho * deep
+    if isinstance(updates, RandomUniform):
+        depths = range(1, len(blueprint(config).layers) + 1)
+        return sum(_cost(config, TopK(k=k), 1) for k in depths) / len(depths)
     return _cost(config, updates, MANY_EPOCHS)
 
 

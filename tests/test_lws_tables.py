@@ -160,5 +160,5 @@ def test_the_papers_times_beside_its_operations():
     assert cell.ratio == 0.18
     assert cell.backward == pytest.approx(0.1, abs=0.001)  # the top costs next to none
     uniform = table.loc["random uniform"]
-    # FLOP shares of the top k of VGG-11, averaged over k: Li & Banerjee print 0.45
-    assert uniform.backward.iloc[0] == pytest.approx(0.38, abs=0.03)
+    # with the floor of 0.09 that its other times have; Li & Banerjee print 0.45
+    assert 0.09 + 0.91 * uniform.backward.iloc[0] == pytest.approx(0.436, abs=1e-3)
