@@ -164,6 +164,29 @@ class VGG5(Part, slot="model", kind="vgg5"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class VGG5Blocks(Part, slot="model", kind="vgg5_blocks"):
+    """VGG-5 with its five blocks for layers: four of convolutions, and the classifier.
+
+    The same network from another draw; what a schedule calls a layer is a block.
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        network = VGG5(width=self.width).build(image_shape, num_classes)
+        return Network(
+            [
+                nn.Sequential(*(network.layers[layer] for layer in block))
+                for block in network.blocks
+            ]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class VGG11(Part, slot="model", kind="vgg11"):
     """VGG-11: eight convolutions in five blocks, each block pooled, then 512, 512.
 

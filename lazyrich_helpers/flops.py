@@ -4,7 +4,8 @@ Counted are the products of matrix multiplications and convolutions, two operati
 each multiplication; what else a step does (activations, pooling, the optimizer) is left
 out. Going forward a layer of weights W costs some F operations. Going backward it costs
 F for the gradient of W, where it is awake, and F for the gradient of its input, which
-the layers below need: not where none of those is awake.
+the layers below need: not where none of those is awake. A layer may hold several
+weights, one after the other, such as a block of convolutions.
 
 Source: Li & Banerjee (2021), Section 6.1, say the like in words; the count is ours.
 """
@@ -16,9 +17,12 @@ from torch import Tensor, nn
 
 from lazyrich_helpers.models import Network
 
+Flops = Sequence[Sequence[int]]
+"""Layer, bottom first → operations of each of its weights, forward, for one image."""
 
-def layer_flops(network: Network, image_shape: tuple[int, int, int]) -> list[int]:
-    """Return each layer's operations forward, for one image, bottom first.
+
+def layer_flops(network: Network, image_shape: tuple[int, int, int]) -> Flops:
+    """Return the operations of each layer's weights.
 
     The network may be on any device, also without numbers (`meta`); it is left as it
     was.
@@ -37,15 +41,15 @@ def layer_flops(network: Network, image_shape: tuple[int, int, int]) -> list[int
     return found
 
 
-def _through(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:
-    """Return a layer's output and its operations."""
-    total = 0
+def _through(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, list[int]]:
+    """Return a layer's output and the operations of its weights, in turn."""
+    found: list[int] = []
 
     def add(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        nonlocal total
         del inputs
         weight = next(module.parameters())
-        total += 2 * weight.numel() * output.numel() // len(weight)  # once per place
+        places = output.numel() // len(weight)
+        found.append(2 * weight.numel() * places)
 
     hooks = [
         module.register_forward_hook(add)
@@ -55,24 +59,30 @@ def _through(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, int]:
     output = layer(inputs)
     for hook in hooks:
         hook.remove()
-    return output, total
+    return output, found
 
 
-def backward_flops(flops: Sequence[int], awake: Collection[int]) -> int:
+def forward_flops(flops: Flops) -> int:
+    """Return a step's operations forward, for one image; `flops` as `layer_flops`."""
+    return sum(map(sum, flops))
+
+
+def backward_flops(flops: Flops, awake: Collection[int]) -> int:
     """Return a step's operations backward where only the layers `awake` are updated.
 
     Args:
         flops: From `layer_flops`.
         awake: Layers, at least one, 0 the bottom.
 
-    Of a layer that holds several weights, such as a residual block, it is a lower
-    bound: gradients of inputs within the lowest awake layer are left out.
+    In a residual block a second weight reads what the first does; then this counts a
+    gradient of it too many in the lowest awake layer.
     """
-    weights = sum(flops[layer] for layer in awake)
-    inputs = sum(flops[min(awake) + 1 :])
+    weights = sum(sum(flops[layer]) for layer in awake)
+    lowest = min(awake)
+    inputs = sum(flops[lowest][1:]) + forward_flops(flops[lowest + 1 :])
     return weights + inputs
 
 
-def backward_share(flops: Sequence[int], awake: Collection[int]) -> float:
+def backward_share(flops: Flops, awake: Collection[int]) -> float:
     """Return `backward_flops` as a share of those of full training, 0 to 1."""
     return backward_flops(flops, awake) / backward_flops(flops, range(len(flops)))

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.clock import Clock
-from lazyrich_helpers.convnets import VGG5, VGG11
+from lazyrich_helpers.convnets import VGG5, VGG11, VGG5Blocks
 from lazyrich_helpers.data import DataPart
 from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.models import ModelPart
@@ -154,6 +154,7 @@ def _vgg5(
     budget: str,
     scale: LwsScale,
     updates: Sequence[UpdateSchedule],
+    model: Callable[[int], ModelPart] = lambda width: VGG5(width=width),
     **options: Any,
 ) -> Recipe:
     """Return a recipe of VGG-5; digits are enlarged to 16 pixels a side."""
@@ -162,7 +163,7 @@ def _vgg5(
         budget,
         scale,
         updates,
-        model=lambda width: VGG5(width=width),
+        model=model,
         data=images_of(scale, 16 if scale.dataset == "digits" else None),
         **options,
     )
@@ -200,6 +201,21 @@ def figure_7_vgg5(budget: str, **choices: Any) -> Recipe:
     """
     scale = VGG5_SCALES[budget].choose(choices)
     return _vgg5("figure-7-vgg5", budget, scale, static(scale))
+
+
+def figure_7_vgg5_blocks(budget: str, **choices: Any) -> Recipe:
+    """VGG-5 of which fixed blocks are trained: 1 or 2 at an end, or the middle.
+
+    As `figure_7_vgg5`, with its five blocks for layers.
+    """
+    scale = VGG5_SCALES[budget].choose({"ks": (1, 2)}).choose(choices)
+    return _vgg5(
+        "figure-7-vgg5-blocks",
+        budget,
+        scale,
+        static(scale),
+        model=lambda width: VGG5Blocks(width=width),
+    )
 
 
 def figure_7_vgg11(budget: str, **choices: Any) -> Recipe:
@@ -272,6 +288,7 @@ LWS_RECIPES: dict[str, RecipeFunction] = {
     "figure-10-vgg5": figure_10_vgg5,
     "figure-7-vgg11": figure_7_vgg11,
     "figure-7-vgg5": figure_7_vgg5,
+    "figure-7-vgg5-blocks": figure_7_vgg5_blocks,
     "learning-rates-vgg5": learning_rates_vgg5,
     "step-times-vgg11": step_times_vgg11,
     "step-times-vgg5": step_times_vgg5,

@@ -12,7 +12,7 @@ from torch import nn
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Split
-from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.flops import backward_share, forward_flops, layer_flops
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.schedules import Full
@@ -53,7 +53,8 @@ def multiply_adds(config: RunConfig) -> int:
 
 @functools.lru_cache
 def _multiply_adds(config: RunConfig) -> int:
-    return sum(layer_flops(blueprint(config), config.data.image_shape)) // 2
+    flops = layer_flops(blueprint(config), config.data.image_shape)
+    return forward_flops(flops) // 2
 
 
 def blueprint(config: RunConfig) -> Network:

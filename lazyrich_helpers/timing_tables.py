@@ -5,7 +5,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import pandas as pd
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.flops import (
+    backward_flops,
+    backward_share,
+    forward_flops,
+    layer_flops,
+)
 from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.step_times import StepTimes
@@ -75,8 +80,7 @@ def anatomy(
     bounds = pd.Series({p: backward_share(flops, awake) for p, awake in plans.items()})
     table["bound"] = bounds
     table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
-    forward = sum(flops)
-    full = 2 * forward - flops[0]  # the gradient of the images is not wanted
+    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
     table["total_bound"] = (forward + full * bounds) / (forward + full)
     return table.reset_index()
 

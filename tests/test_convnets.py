@@ -1,15 +1,28 @@
 """Networks have the parameters their sources count, and are their layers in order."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, rectified
+from lazyrich_helpers.convnets import (
+    VGG5,
+    VGG11,
+    ConvNet,
+    ResNet18,
+    VGG5Blocks,
+    rectified,
+)
+from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal, flat_parameters, xavier_std
 from lazyrich_helpers.layout import spans
 from lazyrich_helpers.models import ModelPart
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.reinit import bind_
+from lazyrich_helpers.train import new_network, train
+from tests import tiny
 
 SMALL = {
     "conv_net": ConvNet(width=3, depth=2),
@@ -134,3 +147,21 @@ def test_batch_norm_starts_as_the_identity_and_kernels_as_xavier_says(part):
     # Standard normal: five deviations of the sample variance.
     assert draws.var().item() == pytest.approx(1, abs=5 * (2 / len(draws)) ** 0.5)
     assert torch.equal(flat, flat_parameters(built(part)))
+
+
+def test_blocks_are_the_same_network_in_five_layers():
+    digits = images("digits", train_size=100, image_size=16)
+    trained = []
+    for model in (VGG5(width=2), VGG5Blocks(width=2)):
+        config = dataclasses.replace(tiny.training(num_epochs=2), model=model)
+        config = dataclasses.replace(config, data=digits)
+        data = config.data.load()
+        network = new_network(config, data)
+        if trained:  # each layer has a stream of its own: begin where the other began
+            bind_(network, start.clone())
+        start = flat_parameters(network)
+        list(train(network, data, config))
+        trained.append(flat_parameters(network))
+        assert len(network.blocks) == 5
+    assert len(network.layers) == 5  # of the last, which has blocks for layers
+    assert torch.equal(*trained)

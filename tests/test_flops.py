@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
-from lazyrich_helpers.flops import backward_flops, backward_share, layer_flops
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.flops import (
+    backward_flops,
+    backward_share,
+    forward_flops,
+    layer_flops,
+)
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.schedules import (
@@ -22,15 +27,16 @@ SMALL = {
     "relu_net": ReluNet(width=5, depth=2),
     "conv_net": ConvNet(width=3, depth=2),
     "vgg5": VGG5(width=2),
+    "vgg5_blocks": VGG5Blocks(width=2),
     "vgg11": VGG11(width=2),
 }
 
 
 def test_by_hand():
     network = ReluNet(width=5, depth=2).build((1, 4, 4), 10)
-    assert layer_flops(network, (1, 4, 4)) == [2 * 16 * 5, 2 * 5 * 5, 2 * 5 * 10]
+    assert layer_flops(network, (1, 4, 4)) == [[2 * 16 * 5], [2 * 5 * 5], [2 * 5 * 10]]
     network = ConvNet(width=3, depth=2).build((2, 8, 8), 10)
-    first, second, top = layer_flops(network, (2, 8, 8))
+    (first,), (second,), (top,) = layer_flops(network, (2, 8, 8))
     assert (first, second) == (2 * 64 * 2 * 3 * 9, 2 * 16 * 3 * 3 * 9)
     assert top == 2 * 3 * 4 * 10
 
@@ -43,7 +49,7 @@ def test_forward_as_torch_counts_it(part):
     assert network.training
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network.eval()(torch.zeros(1, 1, 8, 8, device="meta"))
-    assert sum(mine) == counter.get_total_flops()
+    assert forward_flops(mine) == counter.get_total_flops()
 
 
 @pytest.mark.parametrize("part", SMALL.values(), ids=SMALL)

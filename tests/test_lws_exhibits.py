@@ -15,6 +15,7 @@ TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), T
     "top_k_all_bottoms": 10,
 }
 FIGURE_7 = {"full": 1, "top_k": 4, "bottom_q": 4, "top_bottom": 4, "middle": 1}
+FIGURE_7_BLOCKS = FIGURE_7 | {"top_k": 2, "bottom_q": 2, "top_bottom": 2}
 FIGURE_10 = TABLE_1 | {"top_k_bottom_q": 12, "top_k_all_bottoms": 6}
 
 
@@ -28,6 +29,7 @@ def columns(name, budget="paper", **choices):
         ("table-1", TABLE_1),
         ("figure-7-vgg5", FIGURE_7),
         ("figure-7-vgg11", FIGURE_7),
+        ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
         ("figure-10-vgg5", FIGURE_10),
     ],
 )
