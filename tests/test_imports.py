@@ -17,7 +17,7 @@ PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
     {"sources", "sleeping"},
-    {"data", "models", "schedules", "objectives", "optimizers"},
+    {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
     {"train"},
     {"stack"},
