@@ -148,7 +148,7 @@ def _recipe(
     )
 
 
-def _vgg5(
+def vgg5_recipe(
     name: str, budget: str, scale: LwsScale, updates: Sequence[UpdateSchedule]
 ) -> Recipe:
     """Return a recipe of VGG-5; digits are enlarged to 16 pixels a side."""
@@ -188,7 +188,7 @@ def figure_7_vgg5(budget: str, **choices: Any) -> Recipe:
     without batch norm does not train.
     """
     scale = VGG5_SCALES[budget].choose(choices)
-    return _vgg5("figure-7-vgg5", budget, scale, static(scale))
+    return vgg5_recipe("figure-7-vgg5", budget, scale, static(scale))
 
 
 def figure_7_vgg11(budget: str, **choices: Any) -> Recipe:
@@ -201,7 +201,7 @@ def figure_10_vgg5(budget: str, **choices: Any) -> Recipe:
     """VGG-5 whose top layers are trained always, the others in random epochs."""
     scale = VGG5_SCALES[budget].choose(choices)
     qs = sorted({min(scale.ks), max(scale.ks)})
-    return _vgg5("figure-10-vgg5", budget, scale, probabilistic(scale, qs))
+    return vgg5_recipe("figure-10-vgg5", budget, scale, probabilistic(scale, qs))
 
 
 def table_1(budget: str, **choices: Any) -> Recipe:
@@ -217,7 +217,7 @@ def learning_rates_vgg5(budget: str, **choices: Any) -> Recipe:
     """Adam's learning rate for VGG-5 trained whole; the paper's is 0.1."""
     scale = VGG5_SCALES[budget].choose({"lrs": (0.1, 0.01, 0.001, 0.0001)})
     scale = scale.choose({"seeds": (0,)}).choose(choices)
-    return _vgg5("learning-rates-vgg5", budget, scale, [Full()])
+    return vgg5_recipe("learning-rates-vgg5", budget, scale, [Full()])
 
 
 LWS_RECIPES: dict[str, RecipeFunction] = {

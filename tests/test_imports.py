@@ -24,7 +24,7 @@ LEVELS = [
     {"measures", "reinit", "movement", "records", "gradients", "together"},
     {"activity", "criticality", "skew", "updates", "timing"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
-    {"execution", "lws_exhibits"},
+    {"execution", "lws_exhibits", "neighbours_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"run", "reinit_view", "setup_plots", "lws_claims"},
     {"activity_plots", "widgets", "lws_plots"},
