@@ -189,9 +189,9 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
     between are drawn evenly, without replacement.
 
     Source: Pan et al. (2024), arXiv:2403.17919, Algorithm 1, and OptimalScale/LMFlow.
-    The first version of the paper wakes each layer with its own probability, and adds
-    that in practice a fixed number is drawn, as here. What becomes of the optimizer's
-    state: see `forgets`.
+    The paper derives a probability of waking for each layer, and adds that in practice
+    a fixed number is drawn, as here. What becomes of the optimizer's state: see
+    `forgets`.
     """
 
     steps_per_epoch: int
