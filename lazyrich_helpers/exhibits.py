@@ -14,6 +14,7 @@ from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.lws_exhibits import LWS_RECIPES
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.neighbours_exhibits import NEIGHBOURS_RECIPES
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.recipes import (
     BUDGETS,
@@ -269,6 +270,7 @@ RECIPES: dict[str, RecipeFunction] = {
     "figure-6": figure_6,
     "learning-rates": learning_rates,
     **LWS_RECIPES,
+    **NEIGHBOURS_RECIPES,
 }
 """Every recipe there is, by name."""
 

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.schedules import UpdateSchedule
+from lazyrich_helpers.sleeping import forget
 
 Layer = nn.Module | Sequence[nn.Module]
 """A module, or several that sleep and wake together, such as a convolution and its
@@ -33,6 +34,10 @@ class LayerwiseSparse:
     layer sleep, the backward pass ends there. A sleeping layer computes in eval mode,
     whatever mode the model is in: batch norm's statistics rest, and dropout does
     nothing.
+
+    Where the schedule scales learning rates, a group's is scaled inside and put back
+    afterwards: step torch's own schedulers outside. What the schedule has the optimizer
+    forget is dropped on entry.
 
     A model that `torch.compile` made is compiled anew at each change of layers; raise
     `torch._dynamo.config.recompile_limit` above their number, or it is run uncompiled.
@@ -72,6 +77,7 @@ class LayerwiseSparse:
         self._parameters = [_parameters(layer) for layer in self._modules]
         _check_layers(self._parameters, self._modules)
         _check_optimizer(optimizer, self._parameters)
+        self._optimizer = optimizer
 
     @property
     def num_layers(self) -> int:
@@ -98,9 +104,11 @@ class LayerwiseSparse:
         """Inside, only the layers of this step move. Yield them, 0 the bottom.
 
         Raises:
-            ValueError: If the caller has frozen all of them.
+            ValueError: If the caller has frozen all of them, or the schedule scales
+                learning rates and the optimizer's groups are not of one layer each.
         """
-        awake = self.schedule.plan(epoch, step, self.num_layers, self.seed).layers
+        plan = self.schedule.plan(epoch, step, self.num_layers, self.seed)
+        awake = plan.layers
         asleep = [i for i in range(self.num_layers) if i not in awake]
         if not any(p.requires_grad for i in awake for p in self._parameters[i]):
             raise ValueError(
@@ -111,6 +119,10 @@ class LayerwiseSparse:
             p for i in asleep for p in self._parameters[i] if p.requires_grad
         ]  # a parameter that the caller has frozen stays so afterwards
         with contextlib.ExitStack() as stack:
+            if plan.lr_scales:
+                stack.enter_context(self._at_scaled_rates(plan.scales))
+            for layer in plan.forget:
+                forget(self._optimizer, self._parameters[layer])
             for i in asleep:
                 for module in self._modules[i]:
                     stack.enter_context(_in_eval_mode(module))
@@ -120,6 +132,29 @@ class LayerwiseSparse:
             stack.callback(lambda: [p.requires_grad_(True) for p in parameters])
             yield awake
         self.counts.update(awake)
+
+    @contextlib.contextmanager
+    def _at_scaled_rates(self, scales: dict[int, float]) -> Iterator[None]:
+        """Inside, each layer's learning rate is multiplied by its factor."""
+        owner = _owner(self._parameters)
+        groups = self._optimizer.param_groups
+        held = [{owner[id(p)] for p in group["params"]} for group in groups]
+        for layers in held:
+            if len(layers) > 1:
+                raise ValueError(
+                    "this schedule has a learning rate for each layer, and the "
+                    f"optimizer has layers {sorted(layers)} in one group: give it a "
+                    "group for each layer."
+                )
+        rates = [group["lr"] for group in groups]
+        try:
+            for group, layers in zip(groups, held, strict=True):
+                for layer in layers & scales.keys():
+                    group["lr"] = group["lr"] * scales[layer]
+            yield
+        finally:
+            for group, lr in zip(groups, rates, strict=True):
+                group["lr"] = lr
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside the model's and optimizer's states."""
@@ -160,6 +195,11 @@ def _parameters(modules: list[nn.Module]) -> list[nn.Parameter]:
     return [p for module in modules for p in module.parameters()]
 
 
+def _owner(parameters: list[list[nn.Parameter]]) -> dict[int, int]:
+    """Return the layer of each parameter, by its id."""
+    return {id(p): index for index, own in enumerate(parameters) for p in own}
+
+
 def _check_layers(
     parameters: list[list[nn.Parameter]], modules: list[list[nn.Module]]
 ) -> None:
@@ -186,7 +226,7 @@ def _check_optimizer(
     optimizer: torch.optim.Optimizer, parameters: list[list[nn.Parameter]]
 ) -> None:
     """Raise ValueError if the optimizer could move a sleeping layer, or break."""
-    owner = {id(p): index for index, own in enumerate(parameters) for p in own}
+    owner = _owner(parameters)
     for group in optimizer.param_groups:
         left_out = [tuple(p.shape) for p in group["params"] if id(p) not in owner]
         if left_out:

@@ -149,7 +149,7 @@ def _recipe(
     return Recipe(name=name, budget=budget, configs=tuple(configs), measures=measures)
 
 
-def _vgg5(
+def vgg5_recipe(
     name: str,
     budget: str,
     scale: LwsScale,
@@ -200,7 +200,7 @@ def figure_7_vgg5(budget: str, **choices: Any) -> Recipe:
     without batch norm does not train.
     """
     scale = VGG5_SCALES[budget].choose(choices)
-    return _vgg5("figure-7-vgg5", budget, scale, static(scale))
+    return vgg5_recipe("figure-7-vgg5", budget, scale, static(scale))
 
 
 def figure_7_vgg5_blocks(budget: str, **choices: Any) -> Recipe:
@@ -209,7 +209,7 @@ def figure_7_vgg5_blocks(budget: str, **choices: Any) -> Recipe:
     As `figure_7_vgg5`, with its five blocks for layers.
     """
     scale = VGG5_SCALES[budget].choose({"ks": (1, 2)}).choose(choices)
-    return _vgg5(
+    return vgg5_recipe(
         "figure-7-vgg5-blocks",
         budget,
         scale,
@@ -228,7 +228,7 @@ def figure_10_vgg5(budget: str, **choices: Any) -> Recipe:
     """VGG-5 whose top layers are trained always, the others in random epochs."""
     scale = VGG5_SCALES[budget].choose(choices)
     qs = sorted({min(scale.ks), max(scale.ks)})
-    return _vgg5("figure-10-vgg5", budget, scale, probabilistic(scale, qs))
+    return vgg5_recipe("figure-10-vgg5", budget, scale, probabilistic(scale, qs))
 
 
 def table_1(budget: str, **choices: Any) -> Recipe:
@@ -244,7 +244,7 @@ def learning_rates_vgg5(budget: str, **choices: Any) -> Recipe:
     """Adam's learning rate for VGG-5 trained whole; the paper's is 0.1."""
     scale = VGG5_SCALES[budget].choose({"lrs": (0.1, 0.01, 0.001, 0.0001)})
     scale = scale.choose({"seeds": (0,)}).choose(choices)
-    return _vgg5("learning-rates-vgg5", budget, scale, [Full()])
+    return vgg5_recipe("learning-rates-vgg5", budget, scale, [Full()])
 
 
 FEW = {"train_size": 1280, "num_epochs": 1, "seeds": (0,)}
@@ -258,7 +258,9 @@ def step_times_vgg5(budget: str, **choices: Any) -> Recipe:
     """
     scale = VGG5_SCALES[budget].choose(FEW if budget == "paper" else {})
     scale = scale.choose(choices)
-    return _vgg5("step-times-vgg5", budget, scale, [Full()], measures=(StepTimes,))
+    return vgg5_recipe(
+        "step-times-vgg5", budget, scale, [Full()], measures=(StepTimes,)
+    )
 
 
 def step_times_vgg11(budget: str, **choices: Any) -> Recipe:
@@ -281,7 +283,7 @@ def training_times_vgg5(budget: str, **choices: Any) -> Recipe:
     scale = scale.choose(choices)
     updates = [Full(), *(TopKAllBottoms(k=1, rho=rho) for rho in scale.rhos)]
     measures = (Accuracy, Updates, Clock)
-    return _vgg5("training-times-vgg5", budget, scale, updates, measures=measures)
+    return vgg5_recipe("training-times-vgg5", budget, scale, updates, measures=measures)
 
 
 LWS_RECIPES: dict[str, RecipeFunction] = {

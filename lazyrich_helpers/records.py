@@ -27,6 +27,7 @@ from lazyrich_helpers import (  # every kind that a record may name
     convnets,  # noqa: F401
     data,
     initialization,
+    neighbours,  # noqa: F401
     objectives,  # noqa: F401
     optimizers,  # noqa: F401
     schedules,  # noqa: F401

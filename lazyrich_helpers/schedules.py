@@ -18,10 +18,23 @@ from lazyrich_helpers.randomness import generator
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one step updates. Layers are counted from 0, the bottom."""
+    """What one step updates, and how. Layers are counted from 0, the bottom."""
 
     layers: frozenset[int]
     """The layers that move, at least one; the others sleep, by whatever optimizer."""
+    lr_scales: tuple[float, ...] = ()
+    """Factor on the learning rate of each of them, bottom first; none: all are 1."""
+    forget: frozenset[int] = frozenset()
+    """Layers, awake or asleep, whose optimizer state is dropped before the step."""
+
+    def __post_init__(self) -> None:
+        assert len(self.lr_scales) in (0, len(self.layers))
+
+    @property
+    def scales(self) -> dict[int, float]:
+        """Layer that moves → factor on its learning rate."""
+        factors = self.lr_scales or (1.0,) * len(self.layers)
+        return dict(zip(sorted(self.layers), factors, strict=True))
 
 
 @runtime_checkable
@@ -42,6 +55,23 @@ class UpdateSchedule(Protocol):
 
         Raises:
             ValueError: If the schedule asks for more layers than there are.
+        """
+        ...
+
+
+@runtime_checkable
+class TimedSchedule(UpdateSchedule, Protocol):
+    """A schedule that goes by the training's length, and holds it in its fields.
+
+    The length is not an argument of `plan`: what has a schedule can ask it for any
+    step, and need not know of the training.
+    """
+
+    def check_length(self, num_epochs: int, num_steps: int) -> None:
+        """Check that it was made for `num_epochs` epochs of `num_steps` steps each.
+
+        Raises:
+            ValueError: If it was made for others.
         """
         ...
 
@@ -244,7 +274,7 @@ class RandomBeta(_Drawn, Part, slot="updates", kind="random_beta"):
 def in_words(schedule: UpdateSchedule) -> str:
     """Return a schedule's name as the paper has it, such as `top 1 all bottoms`.
 
-    Without its probability; a kind that is not of this module is named by its fields.
+    Without its probability; a kind that is not of this module names itself, by `str`.
     """
     match schedule:
         case Full():
@@ -264,7 +294,7 @@ def in_words(schedule: UpdateSchedule) -> str:
         case RandomBeta(a=a, b=b):
             name = f"random beta ({a}, {b})"
         case _:
-            return repr(schedule)
+            return str(schedule)
     return (
         f"{name}, drawn each step" if getattr(schedule, "draw", "") == "step" else name
     )

@@ -1,7 +1,7 @@
 """Layers that sleep: how they are kept still, and what they need not do twice."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,12 @@ def wake(layers: Sequence[nn.Module], awake: Collection[int]) -> None:
         if index not in awake:
             for p in layer.parameters():
                 p.grad = None  # a gradient of zeros would still decay the weights
+
+
+def forget(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]) -> None:
+    """Drop what `optimizer` remembers of `parameters`: they go on as at its start."""
+    for p in parameters:
+        optimizer.state.pop(p, None)
 
 
 class SleepingBottom:

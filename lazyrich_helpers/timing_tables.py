@@ -99,12 +99,14 @@ def of_schedule(
     """Return the mean over a run's epochs of what each plan costs.
 
     Args:
-        config: Of a run whose schedule is drawn per epoch.
+        config: Of a run.
         values: Layers that are awake → cost.
 
     Returns:
-        None where a plan's cost is not known.
+        None where a plan's cost is not known, or plans change within an epoch.
     """
+    if config.updates.per_step:
+        return None
     num_layers, num_epochs = len(blueprint(config).layers), config.training.num_epochs
     plans = [epoch_plans(config, e, 1, num_layers)[0].layers for e in range(num_epochs)]
     if any(layers not in values for layers in plans):

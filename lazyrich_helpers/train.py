@@ -1,6 +1,7 @@
 """The training loop: a generator of epochs. Callers plot, log and stop."""
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import Plan
-from lazyrich_helpers.sleeping import MOST_BYTES, SleepingBottom, wake
+from lazyrich_helpers.schedules import Plan, TimedSchedule
+from lazyrich_helpers.sleeping import MOST_BYTES, SleepingBottom, forget, wake
 
 NUMERICS_VERSION = 1
 EVAL_BATCH = 1000
@@ -93,6 +94,9 @@ def train(
     are never the same twice. Training ends early only where the loss is no longer
     finite: that epoch is the last one yielded.
 
+    A plan's factors are on the learning rate that the optimizer's part has for the
+    epoch.
+
     Args:
         network: Trained in place.
         data: On the network's device.
@@ -109,8 +113,6 @@ def train(
         for split in splits
     )
     for epoch in range(settings.num_epochs):
-        for group in optimizer.param_groups:
-            group["lr"] = config.optimizer.lr_at(epoch)
         began = time.perf_counter()
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
         awake = frozenset().union(*(plan.layers for plan in plans))
@@ -139,12 +141,21 @@ def train(
 def epoch_plans(
     config: RunConfig, epoch: int, num_examples: int, num_layers: int
 ) -> list[Plan]:
-    """Return the plan of each step of `epoch`."""
+    """Return the plan of each step of `epoch`.
+
+    Raises:
+        ValueError: If the schedule was made for a training of another length.
+    """
     settings, updates = config.training, config.updates
     num_steps = math.ceil(num_examples / settings.batch_size)
+    if isinstance(updates, TimedSchedule):
+        updates.check_length(settings.num_epochs, num_steps)
     drawn = range(num_steps if updates.per_step else 1)
     plans = [updates.plan(epoch, step, num_layers, settings.seed) for step in drawn]
-    return plans if updates.per_step else plans * num_steps
+    if updates.per_step:
+        return plans
+    later = dataclasses.replace(plans[0], forget=frozenset())  # once an epoch is enough
+    return plans + [later] * (num_steps - 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,18 +181,22 @@ def _train_epoch(
     optimizer: torch.optim.Optimizer,
 ) -> float:
     """Take every step of one epoch; return the mean training loss, in nats."""
-    seed = config.training.seed
+    seed, lr = config.training.seed, config.optimizer.lr_at(task.epoch)
     order = torch.randperm(
         len(task.labels), generator=generator("order", seed, task.epoch)
     ).to(task.labels.device)
     total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
-    now = None
+    awake: frozenset[int] = frozenset()
     batches = order.split(config.training.batch_size)
     try:
         for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
-            if plan != now:
+            if plan.layers != awake:
                 wake(list(network.layers), plan.layers)
-                now = plan
+                awake = plan.layers
+            for layer, scale in plan.scales.items():
+                optimizer.param_groups[layer]["lr"] = lr * scale
+            for layer in plan.forget:
+                forget(optimizer, network.layers[layer].parameters())
             inputs = task.inputs[batch]
             if task.shift is not None:
                 stream = generator("shift", seed, task.epoch, step)

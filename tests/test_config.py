@@ -14,6 +14,7 @@ from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.schedules import (
     BottomQ,
@@ -38,9 +39,14 @@ EXAMPLES = {
     "top_bottom": TopBottom(k=2, q=2),
     "top_k_bottom_q": TopKBottomQ(k=2, q=2, rho=0.5),
     "top_k_all_bottoms": TopKAllBottoms(k=2, rho=0.5),
+    "freeze_out": FreezeOut(total_epochs=3, steps_per_epoch=7),
+    "layer_freezing": LayerFreezing(total_epochs=3),
+    "lisa": LISA(steps_per_epoch=7),
+    "badam": BAdam(steps_per_epoch=7),
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
-OTHER |= {"draw": "step"}
+OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
+OTHER |= {"switch_mode": "random"}
 KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
 
 

@@ -151,17 +151,17 @@ def test_batch_norm_starts_as_the_identity_and_kernels_as_xavier_says(part):
 
 def test_blocks_are_the_same_network_in_five_layers():
     digits = images("digits", train_size=100, image_size=16)
-    trained = []
-    for model in (VGG5(width=2), VGG5Blocks(width=2)):
-        config = dataclasses.replace(tiny.training(num_epochs=2), model=model)
-        config = dataclasses.replace(config, data=digits)
-        data = config.data.load()
-        network = new_network(config, data)
-        if trained:  # each layer has a stream of its own: begin where the other began
-            bind_(network, start.clone())
-        start = flat_parameters(network)
+    config = dataclasses.replace(tiny.training(num_epochs=2), data=digits)
+    data = digits.load()
+    layers, blocks = (
+        new_network(dataclasses.replace(config, model=model), data)
+        for model in (VGG5(width=2), VGG5Blocks(width=2))
+    )
+    assert len(blocks.layers) == len(blocks.blocks) == 5
+    start = flat_parameters(layers)  # each layer has a stream of its own
+    assert not torch.equal(start, flat_parameters(blocks))
+    bind_(blocks, start.clone())
+    for network in (layers, blocks):
         list(train(network, data, config))
-        trained.append(flat_parameters(network))
-        assert len(network.blocks) == 5
-    assert len(network.layers) == 5  # of the last, which has blocks for layers
-    assert torch.equal(*trained)
+    assert not torch.equal(start, flat_parameters(layers))
+    assert torch.equal(flat_parameters(layers), flat_parameters(blocks))

@@ -26,6 +26,7 @@ from lazyrich_helpers.initialization import XavierNormal, flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet, relu_net
 from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.recipes import BUDGETS
@@ -56,6 +57,11 @@ TRAININGS = {  # fp32 only: bf16 sums differ between processors
     "lws": tiny.config(
         optimizer=SGD(lr=0.1), updates=TopKAllBottoms(k=1, rho=0.5, draw="step")
     ),
+    "freeze_out": tiny.config(
+        optimizer=SGD(lr=0.1),
+        updates=FreezeOut(total_epochs=3, steps_per_epoch=4, t_0=0.5),
+    ),
+    "badam": tiny.config(updates=BAdam(steps_per_epoch=4, switch_block_every=2)),
 }
 NETWORKS = {
     "conv_net": ConvNet(width=3, depth=2),
@@ -74,6 +80,10 @@ SCHEDULES = [
     RandomUniform(),
     RandomBeta(),
     RandomBeta(draw="step"),
+    FreezeOut(total_epochs=40, steps_per_epoch=4),
+    LayerFreezing(total_epochs=40),
+    LISA(steps_per_epoch=4, interval_steps=6),
+    BAdam(steps_per_epoch=4, switch_block_every=6, switch_mode="random"),
 ]
 KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images, CroppedImages}
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}

@@ -18,6 +18,7 @@ from lazyrich_helpers.schedules import (
     TopK,
     TopKAllBottoms,
 )
+from lazyrich_helpers.sleeping import forget
 from tests import tiny
 
 INPUTS = torch.randn(12, 1, 6, 6, generator=generator("inputs"))
@@ -113,6 +114,19 @@ def test_exactly_the_awake_layers_move_whatever_the_optimizer(make, set_to_none)
         assert awake == {i for i in range(3) if mask[i] == "1"}
         assert moved(before, states(model)) == awake
     assert [sparse.counts[i] for i in range(3)] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_what_is_forgotten_begins_anew_whatever_the_optimizer(make):
+    model = Small()
+    optimizer = make(model.parameters())
+    steps(model, optimizer)
+    fresh = copy.deepcopy(model)
+    forget(optimizer, model.parameters())
+    for one, its in ((model, optimizer), (fresh, make(fresh.parameters()))):
+        torch.manual_seed(0)  # dropout's
+        steps(one, its)
+    assert moved(states(model), states(fresh)) == set()
 
 
 def test_full_is_the_loop_alone_bit_for_bit():

@@ -6,6 +6,7 @@ import torch
 from scipy import stats
 
 from lazyrich_helpers.config import Part
+from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.schedules import (
     BottomQ,
     Full,
@@ -32,6 +33,10 @@ EXAMPLES = [
     TopKAllBottoms(k=2, rho=0.5, draw="step"),
     RandomUniform(),
     RandomBeta(),
+    FreezeOut(total_epochs=5, steps_per_epoch=8),
+    LayerFreezing(total_epochs=5),
+    LISA(steps_per_epoch=8, activated_layers=1),
+    BAdam(steps_per_epoch=8),
 ]
 IDS = [schedule.kind for schedule in EXAMPLES]
 MANY = 4000
