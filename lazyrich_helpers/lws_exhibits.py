@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.convnets import VGG5, VGG11, VGG5Blocks
 from lazyrich_helpers.data import DataPart
 from lazyrich_helpers.measures import Accuracy, Measure
@@ -273,19 +272,6 @@ def step_times_vgg11(budget: str, **choices: Any) -> Recipe:
     return _vgg11("step-times-vgg11", budget, scale, [Full()], measures=(StepTimes,))
 
 
-def training_times_vgg5(budget: str, **choices: Any) -> Recipe:
-    """How long VGG-5's whole training takes: all layers, or top 1 all bottoms.
-
-    Run it while the machine does nothing else. Seed 13 is the first that wakes the
-    bottom in exactly 10 of 100 epochs at ρ = 0.1, which is what ρ says.
-    """
-    scale = VGG5_SCALES[budget].choose({"rhos": (0.1,), "seeds": (13,)})
-    scale = scale.choose(choices)
-    updates = [Full(), *(TopKAllBottoms(k=1, rho=rho) for rho in scale.rhos)]
-    measures = (Accuracy, Updates, Clock)
-    return vgg5_recipe("training-times-vgg5", budget, scale, updates, measures=measures)
-
-
 LWS_RECIPES: dict[str, RecipeFunction] = {
     "figure-10-vgg5": figure_10_vgg5,
     "figure-7-vgg11": figure_7_vgg11,
@@ -295,6 +281,5 @@ LWS_RECIPES: dict[str, RecipeFunction] = {
     "step-times-vgg11": step_times_vgg11,
     "step-times-vgg5": step_times_vgg5,
     "table-1": table_1,
-    "training-times-vgg5": training_times_vgg5,
 }
 """Section 6's recipes, by name."""

@@ -76,7 +76,7 @@ def test_probabilities_and_layers_can_be_chosen():
 
 
 def test_the_timed_training_draws_what_its_probability_says():
-    full, sometimes = make_recipe("training-times-vgg5", "paper").configs
+    full, sometimes, *_ = make_recipe("training-times-vgg5", "paper").configs
     assert isinstance(full.updates, Full) and full.training == sometimes.training
     seed, num_epochs = full.training.seed, full.training.num_epochs
     plans = [sometimes.updates.plan(e, 0, 12, seed).layers for e in range(num_epochs)]
