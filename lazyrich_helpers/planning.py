@@ -14,7 +14,7 @@ from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Split
 from lazyrich_helpers.flops import backward_share, forward_flops, layer_flops
 from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.models import Network
+from lazyrich_helpers.models import ModelPart, Network
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.together import train_together, without_seed
 from lazyrich_helpers.train import (
@@ -59,12 +59,12 @@ def _multiply_adds(config: RunConfig) -> int:
 
 def blueprint(config: RunConfig) -> Network:
     """Return the run's network without numbers; its data need not be there."""
-    return _blueprint(without_seed(config))
+    return _blueprint(config.model, config.data.image_shape)
 
 
 @functools.lru_cache
-def _blueprint(config: RunConfig) -> Network:
-    return config.model.build(config.data.image_shape, NUM_CLASSES).to("meta")
+def _blueprint(model: ModelPart, image_shape: tuple[int, int, int]) -> Network:
+    return model.build(image_shape, NUM_CLASSES).to("meta")
 
 
 @functools.lru_cache(maxsize=1024)
