@@ -13,6 +13,7 @@ from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Split
 from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.schedules import Full
@@ -185,9 +186,12 @@ def estimate_seconds(
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
-    """Return a run's seconds per training step and per pass over the test images."""
+    """Return a run's seconds per training step and per pass over the test images.
+
+    Where the run starts does not matter to them.
+    """
     trial = dataclasses.replace(config.training, num_epochs=2)
-    config = dataclasses.replace(config, training=trial)
+    config = dataclasses.replace(config, training=trial, init=XavierNormal())
     data = config.data.load(device)
     few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])
