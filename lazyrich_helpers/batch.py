@@ -11,14 +11,17 @@ from dataclasses import dataclass, field
 import torch
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.execution import execute, measured_again
+from lazyrich_helpers.execution import execute, kept_weights, measured_again
+from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.planning import (
+    blueprint,
     estimate_seconds,
     grouped,
     suitable_threads,
     work,
 )
 from lazyrich_helpers.progress import Progress, label, label_without_seed
+from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store, computed_store, recorded_store
 
@@ -35,6 +38,13 @@ class Summary:
     """Not started: they would not have fitted the time budget, or others had them."""
     failed: dict[str, str] = field(default_factory=dict)
     """Run → why."""
+
+    def add(self, first: "Summary") -> None:
+        """Count what was done for these runs before they could start."""
+        self.num_trained += first.num_trained
+        self.num_diverged += first.num_diverged
+        self.postponed += first.postponed
+        self.failed |= first.failed
 
     def __str__(self) -> str:
         parts = [f"{self.num_trained} done now", f"{self.num_there} done before"]
@@ -62,13 +72,19 @@ def complete(
 
     A run that fails is reported and the others go on. A run that is being trained by
     another process is left to it. No run is started that is not expected to end within
-    `seconds` from now, nor is another process waited for any longer.
+    `seconds` from now, nor is another process waited for any longer. Runs that others
+    start from are completed before those.
     """
     deadline = time.monotonic() + seconds
     todo = missing(recipe, store)
     summary = Summary(num_there=len(recipe.configs) - len(todo))
-    for part in {config.data for config in todo}:
-        part.load(device)  # missing data stops the batch, before any work
+    require_ready(todo, device)
+    first = pre_training(recipe, todo)
+    if first is not None:
+        summary.add(
+            complete(first, store, device=device, progress=progress, seconds=seconds)
+        )
+        todo = _startable(todo, first, store, summary)
     progress.begin(len(todo), sum(work(config) for config in todo))
     batch = _Batch(recipe, store, device, progress, summary, deadline)
     try:
@@ -81,6 +97,58 @@ def complete(
     finally:
         progress.end()
     return summary
+
+
+def require_ready(configs: Sequence[RunConfig], device: str) -> None:
+    """Stop the batch before any work, where data or weights are missing.
+
+    Raises:
+        ValueError: If data or weights are missing, or do not fit the network.
+    """
+    for config in configs:
+        config.init.require_ready(blueprint(config))
+    for part in {config.data for config in configs}:
+        part.load(device)
+
+
+def pre_training(recipe: Recipe, configs: Sequence[RunConfig]) -> Recipe | None:
+    """Return the runs of which `configs`, of `recipe`, need the weights; or None."""
+    sources = dict.fromkeys(map(source_of, configs))
+    needed = tuple(source for source in sources if source is not None)
+    if not needed:
+        return None
+    return Recipe(
+        name=f"{recipe.name}, pre-training",
+        budget=recipe.budget,
+        configs=needed,
+        measures=(Accuracy,),
+        for_weights=True,
+    )
+
+
+def _startable(
+    configs: Sequence[RunConfig], first: Recipe, store: Store, summary: Summary
+) -> list[RunConfig]:
+    """Return the runs whose pre-training is there; tell `summary` of the others."""
+    absent = [source for source in first.configs if not _has_weights(source, store)]
+    for source in absent:
+        waiting = [config for config in configs if source_of(config) == source]
+        if source in summary.postponed:
+            summary.postponed += waiting
+        else:
+            runs = f"{len(waiting)} runs that start from {label(source)}"
+            summary.failed[runs] = _why_absent(source, store)
+    return [config for config in configs if source_of(config) not in absent]
+
+
+def _why_absent(source: RunConfig, store: Store) -> str:
+    try:
+        record = store.read(source.run_id)
+    except ValueError as error:
+        return _reason(error)
+    if record is not None and record.status == "diverged":
+        return "their pre-training diverged; choose a smaller learning rate."
+    return f"run {source.run_id} left no weights of its own under {store.weights}."
 
 
 def planned(
@@ -123,9 +191,22 @@ def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
 
 def _is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     try:
-        return is_complete(store.read(config.run_id), recipe.measures, store)
+        record = store.read(config.run_id)
+        done = is_complete(record, recipe.measures, store)
     except ValueError:  # unreadable: reported when it is its turn
         return False
+    if record is None or record.status != "ok" or not recipe.for_weights:
+        return done
+    return done and _has_weights(config, store)
+
+
+def _has_weights(config: RunConfig, store: Store) -> bool:
+    try:
+        record = store.read(config.run_id)
+        kept = kept_weights(record, store)
+    except ValueError:
+        return False
+    return record is not None and not record.stale and kept is not None
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class Claim:
         """Judge a table of one setting, but for what the claim compares."""
         if table.empty:
             return Verdict(self.name, self.says, None, "Not run yet.")
-        one_setting(table.drop(columns=list(self.compares)))
+        one_setting(table.drop(columns=list(self.compares), errors="ignore"))
         holds, numbers = self.judge(table)
         if widths_of(table)[-1] < self.least_width:
             holds = None

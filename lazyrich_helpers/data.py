@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -22,6 +24,8 @@ from lazyrich_helpers.subsets import balanced_subsets
 NUMERICS_VERSION = 1
 NUM_CLASSES = 10
 """Of every data set here."""
+Places = NDArray[np.intp]
+"""Indices of images in a data set's own order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +129,10 @@ class Images(Part, slot="data", kind="images"):
     def load(self, device: str = "cpu") -> Dataset:
         return _load(self, device, data_folder())
 
+    def chosen(self, labels: Bytes) -> tuple[Places, Places]:
+        """Return which images are trained on, and which are held out, ascending."""
+        return balanced_subsets(labels, self.train_size, self.subset_seed)
+
 
 def images(
     dataset: str,
@@ -156,8 +164,7 @@ def _load(part: Images, device: str, folder: Path) -> Dataset:
             f"this version reads {source.digest}."
         )
     pixels, labels, *test = read(part.dataset, folder)
-    chosen = balanced_subsets(labels, part.train_size, part.subset_seed)
-    arrays = [(pixels[indices], labels[indices]) for indices in chosen]
+    arrays = [(pixels[places], labels[places]) for places in part.chosen(labels)]
     arrays.append((test[0], test[1]))
     content = b"".join(array.tobytes() for pair in arrays for array in pair)
     splits = [_split(*pair, part, source.max_pixel, device) for pair in arrays]

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from lazyrich_helpers import origin
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.data import Dataset
+from lazyrich_helpers.initialization import convolutions, flat_parameters, transfer_
 from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.models import Network
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.progress import Progress, label
+from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe, lacking
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.reinit import bind_
@@ -29,6 +33,8 @@ class _Watched:
 
     run: Run
     measures: list[Measure]
+    origin: dict[str, Any]
+    """Where its record's numbers come from."""
     epochs: list[Epoch] = field(default_factory=list)
 
     @property
@@ -57,13 +63,14 @@ def execute(
     left: list[_Watched] = []
     try:
         for config in configs:
-            network = new_network(config, data)
+            network, start = _started(config, data, store)
             run = Run(config, data, network, flat_parameters(network))
-            left.append(_Watched(run, [measure() for measure in recipe.measures]))
+            measures = [measure() for measure in recipe.measures]
+            left.append(_Watched(run, measures, where | start))
         _train(left, recipe.eval_every, progress)
         shared = (time.perf_counter() - began) / len(configs)
         while left:
-            record = _record(left[0], dict(where), store, shared)
+            record = _record(left[0], store, shared)
             del left[0]
             yield record
     except Exception:
@@ -72,6 +79,28 @@ def execute(
                 done = len(each.epochs) * _work_of_an_epoch(each.config)
                 progress.advance(each.config, 0, -done)
         raise
+
+
+def _started(
+    config: RunConfig, data: Dataset, store: Store
+) -> tuple[Network, dict[str, Any]]:
+    """Return the run's network before its first step, and what it was started from."""
+    source = source_of(config)
+    if source is None:
+        return new_network(config, data), {}
+    trained = kept_weights(store.read(source.run_id), store)
+    if trained is None:
+        raise ValueError(
+            f"it starts from the weights of run {source.run_id} ({label(source)}), "
+            f"which are not under {store.weights}; train that run first."
+        )
+    before = source.model.build(source.data.image_shape, data.num_classes)
+    bind_(before, trained)
+    network = config.model.build(data.image_shape, data.num_classes)
+    kept = [p for layer in convolutions(before) for p in layer.parameters()]
+    transfer_(network, config.training.seed, kept)
+    start = {"run_id": source.run_id, "weights": origin.vector_digest(trained)}
+    return network.to(data.device), {"pretrained": start}
 
 
 def _train(group: list[_Watched], eval_every: int, progress: Progress) -> None:
@@ -104,12 +133,10 @@ def _work_of_an_epoch(config: RunConfig) -> float:
     return work(config) / config.training.num_epochs
 
 
-def _record(
-    watched: _Watched, where: dict[str, Any], store: Store, shared: float
-) -> Record:
+def _record(watched: _Watched, store: Store, shared: float) -> Record:
     """Measure the trained network, keep its weights, and return its record."""
     began = time.perf_counter()
-    run, epochs = watched.run, watched.epochs
+    run, epochs, where = watched.run, watched.epochs, dict(watched.origin)
     final = flat_parameters(run.network)
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
@@ -181,19 +208,36 @@ def measured_again(
     )
 
 
-def load_trained(record: Record, store: Store, device: str) -> Trained | None:
-    """Return the network of a record from its kept weights; None where there are none.
+def kept_weights(record: Record | None, store: Store) -> Tensor | None:
+    """Return a trained network's parameters on the CPU; None where they are not kept.
 
-    Weights left by another training of this config (elsewhere, earlier) are not its,
-    and with batch norm the weights alone are not the network.
+    Weights left by another training of this config (elsewhere, earlier) are not its.
     """
+    vectors = _kept(record, store)
+    return None if vectors is None else vectors[1]
+
+
+def _kept(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:
+    if record is None or record.status != "ok":
+        return None
     weights = store.read_weights(record.run_id)
     if weights is None:
         return None
-    if origin.vector_digest(weights[1]) != record.origin.get("weights"):
+    own = origin.vector_digest(weights[1]) == record.origin.get("weights")
+    return weights if own else None
+
+
+def load_trained(record: Record, store: Store, device: str) -> Trained | None:
+    """Return the network of a record from its kept weights; None where there are none.
+
+    With batch norm the weights alone are not the network.
+    """
+    weights = _kept(record, store)
+    if weights is None:
         return None
     data = record.config.data.load(device)
-    network = new_network(record.config, data)
+    network = record.config.model.build(data.image_shape, data.num_classes)
+    network = network.to(data.device)
     if any(True for _ in network.buffers()):
         return None
     initial, final = (vector.to(device) for vector in weights)

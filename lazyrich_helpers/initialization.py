@@ -1,6 +1,7 @@
 """Initial parameters. Every draw comes from the run's seed, on the CPU."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,7 +17,16 @@ NUMERICS_VERSION = 1
 
 @runtime_checkable
 class InitPart(Protocol):
-    """A config part that draws a network's initial parameters, in place."""
+    """A config part that sets a network's initial parameters, in place."""
+
+    def require_ready(self, network: Network) -> None:
+        """Look ahead: `network` may be a blueprint, without numbers.
+
+        Raises:
+            ValueError: If such a network can not start from here, or a file that it
+                takes (`DataError`) is missing, truncated or altered.
+        """
+        ...
 
     def initialize_(self, network: Network, seed: int) -> None:
         """Overwrite every parameter of `network`, which lies on the CPU."""
@@ -40,6 +50,9 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
 
     def check(self) -> None:
         require(self.gain > 0, "gain", "positive", self.gain)
+
+    def require_ready(self, network: Network) -> None:
+        """Every network is fine, and no file is needed."""
 
     def initialize_(self, network: Network, seed: int) -> None:
         for index, layer in enumerate(network.layers):
@@ -66,6 +79,27 @@ def xavier_std(weight: Tensor, *, gain: float = 1.0) -> float:
     fan_out, fan_in = weight.shape[:2]
     area = math.prod(weight.shape[2:])
     return gain * math.sqrt(2.0 / (area * (fan_in + fan_out)))
+
+
+def convolutions(network: Network) -> list[nn.Conv2d]:
+    """Return the network's convolutions, bottom first."""
+    return [m for m in network.modules() if isinstance(m, nn.Conv2d)]
+
+
+def transfer_(network: Network, seed: int, trained: Sequence[Tensor]) -> None:
+    """Set the convolutions to trained ones; all else as `XavierNormal` draws it.
+
+    Args:
+        network: Overwritten; it lies on the CPU.
+        seed: What does not come from `trained` starts as without it, bit for bit.
+        trained: The convolutions' parameters in order, each shaped as the network's.
+    """
+    XavierNormal().initialize_(network, seed)
+    kept = [p for layer in convolutions(network) for p in layer.parameters()]
+    with torch.no_grad():
+        for parameter, values in zip(kept, trained, strict=True):
+            assert parameter.shape == values.shape, "copy_ would broadcast"
+            parameter.copy_(values)
 
 
 def flat_parameters(network: Network) -> Tensor:

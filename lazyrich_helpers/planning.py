@@ -13,6 +13,7 @@ from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES, Split
 from lazyrich_helpers.flops import backward_share, forward_flops, layer_flops
+from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import ModelPart, Network
 from lazyrich_helpers.schedules import Full
@@ -92,15 +93,16 @@ def work(config: RunConfig) -> float:
 
 
 def most_together(config: RunConfig, device: str) -> int:
-    """Return how many runs like this one are best trained as one; 1 is alone."""
-    stateful = any(True for _ in blueprint(config).buffers())
+    """Return how many runs like this one are best trained as one; 1 is alone.
+
+    A convolutional network is: the kernels of several make no one convolution.
+    """
+    convolves = any(isinstance(m, nn.Conv2d) for m in blueprint(config).modules())
     changing = isinstance(config.data, CroppedImages)
-    if stateful or changing or not isinstance(config.updates, Full):
+    if convolves or changing or not isinstance(config.updates, Full):
         return 1
     if torch.device(device).type == "cpu":
-        convolves = any(isinstance(m, nn.Conv2d) for m in blueprint(config).modules())
-        small = multiply_adds(config) < MANY and not convolves
-        return MOST_TOGETHER if small else 1
+        return MOST_TOGETHER if multiply_adds(config) < MANY else 1
     return max(
         1, min(MOST_TOGETHER_ON_GPU, PARAMETERS_ON_GPU // num_parameters(config))
     )
@@ -186,9 +188,12 @@ def estimate_seconds(
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
-    """Return a run's seconds per training step and per pass over the test images."""
+    """Return a run's seconds per training step and per pass over the test images.
+
+    Where the run starts does not matter to them.
+    """
     trial = dataclasses.replace(config.training, num_epochs=2)
-    config = dataclasses.replace(config, training=trial)
+    config = dataclasses.replace(config, training=trial, init=XavierNormal())
     data = config.data.load(device)
     few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])

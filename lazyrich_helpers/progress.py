@@ -5,6 +5,7 @@ import time
 from typing import Protocol
 
 from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, in_words
 
@@ -40,12 +41,15 @@ def label(config: RunConfig) -> str:
 def label_without_seed(config: RunConfig) -> str:
     """Return what tells a setting from its neighbours; seeds repeat a setting."""
     columns = config.columns()
+    images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
     short = {"width": "w", "depth": "d", "lr": "lr"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
     if not isinstance(config.updates, Full):
         settings += [in_words(config.updates)]
         settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []
-    return " ".join([columns["dataset"], columns["model"], *settings])
+    if columns["init"] != XavierNormal.kind:
+        settings += [f"from {columns['init']}"]
+    return " ".join([*images, columns["model"], *settings])
 
 
 def duration(seconds: float) -> str:

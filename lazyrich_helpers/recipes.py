@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 
 from lazyrich_helpers.config import RunConfig, Training, require
 from lazyrich_helpers.data import DataPart, Images, images
-from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.initialization import InitPart, XavierNormal
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import ModelPart, ReluNet
 from lazyrich_helpers.objectives import CrossEntropy
@@ -20,6 +20,7 @@ from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.schedules import Full, UpdateSchedule
 
 BUDGETS = ("smoke", "laptop", "paper")
+XAVIER = XavierNormal()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,9 @@ class Recipe:
     measures: tuple[type[Measure], ...]
     eval_every: int = 5
     """Epochs between test evaluations; it changes no network."""
+    for_weights: bool = False
+    """Whether its networks are for others to start from: then a record is not enough,
+    its weights must be kept as well."""
 
 
 RecipeFunction = Callable[..., Recipe]
@@ -103,6 +107,7 @@ def network_configs(
     data: DataPart | None = None,
     optimizer: Callable[[float], OptimizerPart] = adam,
     updates: Sequence[UpdateSchedule] = (Full(),),
+    init: InitPart = XAVIER,
 ) -> tuple[RunConfig, ...]:
     """Return a network per width, learning rate, schedule and seed, in that order.
 
@@ -112,6 +117,7 @@ def network_configs(
         data: None takes `images_of(scale)`.
         optimizer: Learning rate → optimizer.
         updates: Schedules.
+        init: Where each starts.
     """
     data = images_of(scale) if data is None else data
     settings = itertools.product(scale.widths, scale.lrs, updates, scale.seeds)
@@ -119,7 +125,7 @@ def network_configs(
         RunConfig(
             data=data,
             model=model(width),
-            init=XavierNormal(),
+            init=init,
             objective=CrossEntropy(),
             optimizer=optimizer(lr),
             updates=schedule,

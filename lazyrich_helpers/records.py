@@ -26,10 +26,12 @@ from torch import Tensor
 from lazyrich_helpers import (  # every kind that a record may name
     convnets,  # noqa: F401
     data,
+    imagenet,  # noqa: F401
     initialization,
     neighbours,  # noqa: F401
     objectives,  # noqa: F401
     optimizers,  # noqa: F401
+    proxy,  # noqa: F401
     schedules,  # noqa: F401
     train,
 )

@@ -19,6 +19,8 @@ from lazyrich_helpers.batch import (
     missing,
     pick_device,
     planned,
+    pre_training,
+    require_ready,
     store_for,
 )
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
@@ -101,21 +103,32 @@ def _main(options: argparse.Namespace) -> int:
         if options.threads < 1:
             raise ValueError(f"threads must be at least 1; got {options.threads}.")
         torch.set_num_threads(options.threads)
-    start = time.monotonic()
-    failed = False
+    deadline = time.monotonic() + seconds
+    status = 0
     for recipe in recipes:
-        store = store_for(recipe.budget)
-        if options.dry_run:
-            _dry_run(recipe, store, device)
-            continue
-        left = seconds - (time.monotonic() - start)
-        progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
-        summary = complete(
-            recipe, store, device=device, progress=progress, seconds=left
-        )
-        print(f"{recipe.name} at {recipe.budget}: {summary}")
-        failed = failed or bool(summary.failed)
-    return 1 if failed else 0
+        try:
+            if options.dry_run:
+                _dry_run(recipe, store_for(recipe.budget), device)
+            else:
+                status = max(status, _complete(recipe, device, deadline))
+        except (ValueError, OSError) as error:  # the next may have what it needs
+            print(f"error: {error}", file=sys.stderr)
+            status = 2
+    return status
+
+
+def _complete(recipe: Recipe, device: str, deadline: float) -> int:
+    """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
+    progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
+    summary = complete(
+        recipe,
+        store_for(recipe.budget),
+        device=device,
+        progress=progress,
+        seconds=deadline - time.monotonic(),
+    )
+    print(f"{recipe.name} at {recipe.budget}: {summary}")
+    return 1 if summary.failed else 0
 
 
 def has_tqdm() -> bool:
@@ -126,6 +139,10 @@ def has_tqdm() -> bool:
 def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     """Print the runs that are missing, and how long they would take here."""
     todo = missing(recipe, store)
+    require_ready(todo, device)
+    first = pre_training(recipe, todo)
+    if first is not None:
+        _dry_run(first, store, device)
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0

@@ -57,6 +57,7 @@ SETTING = (
     *("optimizer", "lr", "updates", "num_epochs", "batch_size", "precision"),
     *("data", "padding", "num_views", "batch_norm", "fig13"),
     *("momentum", "weight_decay"),
+    *("skipped", "sha256", "pretrain_size", "pretrain_epochs", "pretrain_seed"),
 )
 """What all runs of a mean share; a figure varies the width, a mean is over seeds."""
 

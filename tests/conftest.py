@@ -29,12 +29,14 @@ def store(tmp_path: Path) -> Store:
 
 @pytest.fixture
 def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder, and no network; returns the folder."""
+    """Empty folders of data and of weights, and no network; returns the former."""
 
     def no_network():
         raise RuntimeError("no network")
 
     monkeypatch.setattr(vision, "datasets", no_network)
+    monkeypatch.setattr(vision, "models", no_network)
+    monkeypatch.setenv("LAZYRICH_WEIGHTS", str(tmp_path / "weights"))
     monkeypatch.setenv("LAZYRICH_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 

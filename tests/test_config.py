@@ -16,6 +16,12 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.proxy import Proxy
+from lazyrich_helpers.remaining import (
+    RemainingCroppedImages,
+    RemainingImages,
+    remaining,
+)
 from lazyrich_helpers.schedules import (
     BottomQ,
     TopBottom,
@@ -25,15 +31,20 @@ from lazyrich_helpers.schedules import (
 )
 from tests import tiny
 
+LARGE = images("digits", train_size=100, image_size=32)
+CROPPED = CroppedImages(
+    dataset="cifar10", train_size=100, subset_seed=0, image_size=32, digest="0"
+)
 EXAMPLES = {
-    "images": images("digits", train_size=100, image_size=32),
+    "images": LARGE,
+    "remaining_images": remaining(LARGE, 200),
+    "remaining_cropped_images": remaining(CROPPED, 200),
     "relu_net": ReluNet(width=10, depth=2),
     "conv_net": ConvNet(width=10, depth=2),
     "adam": Adam(lr=0.1),
     "epochs": Training(num_epochs=5),
-    "cropped_images": CroppedImages(
-        dataset="cifar10", train_size=100, subset_seed=0, image_size=32, digest="0"
-    ),
+    "cropped_images": CROPPED,
+    "proxy": Proxy(pretrain_size=100, pretrain_epochs=2),
     "top_k": TopK(k=2),
     "bottom_q": BottomQ(q=2),
     "top_bottom": TopBottom(k=2, q=2),
@@ -47,6 +58,7 @@ EXAMPLES = {
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
 OTHER |= {"switch_mode": "random"}
+OTHER |= {"sha256": "0" * 8}
 KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
 
 
@@ -196,6 +208,12 @@ def test_a_config_cannot_change():
         (SGD, "lr_decay", 1.5),
         (SGD, "decay_every", 0),
         (XavierNormal, "gain", 0.0),
+        (Proxy, "pretrain_size", 105),
+        (Proxy, "pretrain_size", 0),
+        (Proxy, "pretrain_epochs", 0),
+        (Proxy, "pretrain_seed", -1),
+        (RemainingImages, "skipped", -10),
+        (RemainingCroppedImages, "skipped", 15),
         (Training, "num_epochs", 0),
         (Training, "batch_size", -1),
         (Training, "seed", -1),

@@ -22,15 +22,27 @@ from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.initialization import XavierNormal, flat_parameters
+from lazyrich_helpers.imagenet import ImageNetVGG11
+from lazyrich_helpers.initialization import (
+    XavierNormal,
+    convolutions,
+    flat_parameters,
+    transfer_,
+)
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet, relu_net
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.proxy import Proxy, source_of
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.recipes import BUDGETS
 from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.remaining import (
+    RemainingCroppedImages,
+    RemainingImages,
+    remaining,
+)
 from lazyrich_helpers.schedules import (
     BottomQ,
     Full,
@@ -87,6 +99,7 @@ SCHEDULES = [
 ]
 KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images, CroppedImages}
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
+KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, Proxy}
 """Kinds whose numbers are traced below."""
 
 
@@ -129,12 +142,14 @@ def digest(array) -> str:
 
 def data_numbers():
     digits = images("digits", train_size=1000).load()
+    other = remaining(images("digits", train_size=200), 100).load()
     large = images("digits", train_size=10, image_size=28).load().train.images
     shift = shifted(digits.train.images[:8], 2, generator("golden"))
     labels = (torch.arange(1000) // 3 % 10).byte().numpy()
     chosen, rest = balanced_subsets(labels, 100, seed=3)
     return {
         "digits": digits.digest,
+        "remaining": other.digest,
         "labels": digest(digits.train.labels.numpy()),
         "pixels": digest((digits.train.images * 16).round().byte().numpy()),
         "subset": digest(chosen),
@@ -161,6 +176,12 @@ def init_numbers():
         pixels = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
         with torch.no_grad():
             numbers[name] = network.eval()(pixels).flatten().tolist()
+    network = NETWORKS["vgg11"].build((1, 8, 8), 10)
+    trained = [p for layer in convolutions(network) for p in layer.parameters()]
+    stream = torch.Generator().manual_seed(1)
+    transfer_(network, 7, [torch.randn(p.shape, generator=stream) for p in trained])
+    with torch.no_grad():
+        numbers["transferred"] = network(pixels).flatten().tolist()
     return numbers
 
 
@@ -307,12 +328,13 @@ def test_a_drift_asks_for_a_version(component, monkeypatch):
 
 def test_every_component_has_a_trace():
     recipes = [make_recipe(name, budget) for name in RECIPES for budget in BUDGETS]
+    configs = [config for recipe in recipes for config in recipe.configs]
+    configs += [source for config in configs if (source := source_of(config))]
     measures = {measure for recipe in recipes for measure in recipe.measures}
     assert measures <= {holder for _, holder, _ in COMPONENTS.values()}
     used = {
         type(getattr(config, slot))
-        for recipe in recipes
-        for config in recipe.configs
+        for config in configs
         for slot in ("data", "model", "init", "optimizer", "updates")
     }
     assert used <= KINDS, "a recipe uses a kind that no golden trace has"

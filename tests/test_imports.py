@@ -19,6 +19,8 @@ LEVELS = [
     {"sources", "sleeping"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
+    {"imagenet", "remaining"},
+    {"proxy"},
     {"train"},
     {"stack"},
     {"measures", "reinit", "movement", "records", "gradients", "together"},

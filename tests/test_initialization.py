@@ -5,10 +5,13 @@ import math
 import pytest
 import torch
 
+from lazyrich_helpers.convnets import VGG5
 from lazyrich_helpers.initialization import (
     InitPart,
     XavierNormal,
+    convolutions,
     flat_parameters,
+    transfer_,
     xavier_std,
 )
 from lazyrich_helpers.models import ReluNet
@@ -81,6 +84,24 @@ def test_flat_parameters_are_a_copy_in_order():
     assert flat.tolist() == [x for p in network.parameters() for x in p.flatten()]
     flat += 1
     assert not torch.equal(flat, flat_parameters(network))
+
+
+def test_a_transfer_moves_convolutions_and_nothing_else():
+    own, plain = (VGG5(width=2).build((1, 16, 16), 10) for _ in range(2))
+    XavierNormal().initialize_(plain, seed=3)
+    kernels = [p for layer in convolutions(own) for p in layer.parameters()]
+    assert len(kernels) == 2 * 10 and len(list(own.parameters())) == 2 * 12
+    trained = [torch.randn_like(p) for p in kernels]
+    before = torch.get_rng_state()
+    transfer_(own, 3, trained)
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(map(torch.equal, kernels, trained))
+    for mine, xaviers in zip(own.layers[10:], plain.layers[10:], strict=True):
+        assert torch.equal(flat_parameters(mine), flat_parameters(xaviers))
+    with pytest.raises(AssertionError, match="broadcast"):
+        transfer_(own, 3, [torch.zeros(1) for _ in kernels])
+    with pytest.raises(ValueError, match="zip"):
+        transfer_(own, 3, trained[:-2])
 
 
 def test_kinds_keep_the_protocol():

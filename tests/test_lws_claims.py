@@ -3,17 +3,22 @@
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.lws_claims import (
+    PRETRAINED_CIFAR10,
     RANDOM_CIFAR10,
     RANDOM_MNIST,
     RHOS,
     STATIC_CIFAR10,
     STATIC_MNIST,
 )
+from lazyrich_helpers.lws_tables import lws_table
+from lazyrich_helpers.records import Record
 
 NAN = float("nan")
 MNIST = {claim.name: claim for claim in (*STATIC_MNIST, *RANDOM_MNIST)}
 CIFAR10 = {claim.name: claim for claim in (*STATIC_CIFAR10, *RANDOM_CIFAR10)}
+PRETRAINED = {claim.name: claim for claim in PRETRAINED_CIFAR10}
 TOPS = [f"top {k}" for k in (1, 2, 3, 4)]
 BOTTOMS = [f"bottom {q}" for q in (1, 2, 3, 4)]
 BOTH = [f"top {k} bottom {k}" for k in (1, 2, 3, 4)]
@@ -25,7 +30,7 @@ FAMILIES = [
 ]
 
 
-def table(losses, seeds=3, cost=0.3):
+def table(losses, seeds=3, cost=0.3, init="xavier_normal"):
     """Return runs that lost so many points, from (schedule, ρ) or schedule → points."""
     rows = []
     for key, points in ({"full": 0.0} | losses).items():
@@ -34,7 +39,7 @@ def table(losses, seeds=3, cost=0.3):
             noisy = (points + 0.05 * (seed - seeds // 2)) / 100
             rows.append((schedule, rho, seed, 0.0 if key == "full" else noisy, cost))
     names = ["schedule", "rho", "seed", "lost", "backward"]
-    fixed = {"width": 16, "lr": 0.001, "updates": "several"}
+    fixed = {"width": 16, "lr": 0.001, "updates": "several", "init": init}
     return pd.DataFrame(rows, columns=names).assign(**fixed)
 
 
@@ -117,3 +122,98 @@ def test_only_schedules_may_differ():
     mixed.loc[0, "lr"] = 0.1
     with pytest.raises(ValueError, match="lr must be one value"):
         MNIST["D1"].verdict(mixed)
+
+
+BEST = [("top 4 all bottoms", rho) for rho in RHOS[2:]]
+
+
+@pytest.mark.parametrize(
+    ("claim", "losses", "holds"),
+    [
+        (
+            "E1",
+            {("top 1 all bottoms", 0.1): 1.7, ("top 4 all bottoms", 0.1): 2.4},
+            True,
+        ),
+        ("E1", {("top 1 all bottoms", 0.1): 9, ("top 4 all bottoms", 0.1): 9}, False),
+        ("E1", {("top 1 all bottoms", 0.1): 9}, None),
+        ("E3", points(BEST, -0.3), True),
+        ("E3", points(BEST, -0.3, 0.4, -0.3), False),
+        ("E3", points(BEST[:1], -0.3), None),
+    ],
+)
+def test_pre_trained_networks_are_judged_from_imagenets_weights(claim, losses, holds):
+    verdict = PRETRAINED[claim].verdict(table(losses, init="imagenet_vgg11"))
+    assert verdict.holds is holds, verdict
+
+
+def started(init, accuracy, early_loss, seeds=3):
+    """Return full training's rows of a start, its seeds a tenth of a point apart."""
+    rows = table({}, seeds=seeds, init=init)
+    spread = 0.001 * (rows.seed % 2)
+    return rows.assign(test_accuracy=accuracy + spread, early_loss=early_loss + spread)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "early_loss", "holds"),
+    [(0.93, 0.5, True), (0.93, 2.5, False), (0.88, 0.5, False), (0.9, 0.5, None)],
+)
+def test_a_start_is_better_if_it_ends_better_and_is_faster(accuracy, early_loss, holds):
+    plain = started("xavier_normal", 0.9, 2.0)
+    own = started("imagenet_vgg11", accuracy, early_loss)
+    if holds is None:  # the same on average, not for every seed
+        own.test_accuracy += [0.01, -0.01, 0.0]
+    verdict = PRETRAINED["E13"].verdict(pd.concat([plain, own]))
+    assert verdict.holds is holds, verdict
+    assert "w = 16, n = 3)" in verdict.numbers
+
+
+def test_starts_are_compared_seed_by_seed():
+    plain = started("xavier_normal", 0.9, 2.0, seeds=5)
+    own = started("imagenet_vgg11", 0.93, 0.5)
+    assert "n = 3)" in PRETRAINED["E13"].verdict(pd.concat([plain, own])).numbers
+    apart = own.assign(seed=own.seed + 10)
+    verdict = PRETRAINED["E13"].verdict(pd.concat([plain, apart]))
+    assert verdict.holds is None and verdict.numbers.startswith("Not run yet")
+
+
+def records_of(recipe):
+    """Return what networks of a recipe leave that all do as well as can be."""
+    for config in make_recipe(recipe, "laptop", seeds=[0, 1, 2], rhos=RHOS).configs:
+        losses = [0.1] * config.training.num_epochs
+        curves = {"epoch": [1], "train_loss": losses, "num_correct": [999]}
+        yield Record(config, "ok", curves, {}, {}, {"num_test": 1000})
+
+
+def test_a_proxys_records_decide_no_claim():
+    proxy = lws_table(records_of("table-1-proxy"))
+    assert len(proxy) == 3 * 13 and proxy.lost.notna().all()
+    plain = lws_table(records_of("table-1"))
+    every = (*PRETRAINED.values(), *CIFAR10.values(), *MNIST.values())
+    for claim in every:
+        verdict = claim.verdict(proxy)
+        assert verdict.holds is None and verdict.word == "open", verdict
+        assert verdict.numbers.startswith("Not run yet"), verdict
+    both = pd.concat([proxy, plain.assign(train_size=240)])
+    for claim in PRETRAINED.values():
+        for records in (plain, both, lws_table([])):
+            verdict = claim.verdict(records)
+            assert verdict.holds is None, verdict
+            assert verdict.numbers.startswith("Not run yet"), verdict
+    for claim in CIFAR10.values():  # nor do they move a verdict of others
+        assert claim.verdict(both) == claim.verdict(plain)
+
+
+def test_real_records_do_decide():
+    real = lws_table(records_of("table-1-pretrained"))
+    found = {claim.name: claim.verdict(real) for claim in PRETRAINED.values()}
+    assert "lost" in found["E1"].numbers and "lost" in found["E3"].numbers
+    assert found["E1"].holds is True  # none of them lost anything
+
+
+def test_one_start_is_of_one_setting():
+    real = table({("top 1 all bottoms", 0.1): 1.0}, init="imagenet_vgg11")
+    mixed = pd.concat([real.assign(sha256="0" * 8), real.assign(sha256="1" * 8)])
+    for claim in PRETRAINED.values():
+        with pytest.raises(ValueError, match="sha256 must be one value"):
+            claim.verdict(mixed)

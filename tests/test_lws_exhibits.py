@@ -1,10 +1,13 @@
 """Section 6's recipes hold the paper's schedules, each once a seed."""
 
 import collections
+import dataclasses
 
 import pytest
 
 from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.schedules import Full
 
 TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), Table 1
@@ -27,6 +30,8 @@ def columns(name, budget="paper", **choices):
     ("name", "rows"),
     [
         ("table-1", TABLE_1),
+        ("table-1-pretrained", TABLE_1),
+        ("table-1-proxy", TABLE_1),
         ("figure-7-vgg5", FIGURE_7),
         ("figure-7-vgg11", FIGURE_7),
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
@@ -81,3 +86,37 @@ def test_the_timed_training_draws_what_its_probability_says():
     seed, num_epochs = full.training.seed, full.training.num_epochs
     plans = [sometimes.updates.plan(e, 0, 12, seed).layers for e in range(num_epochs)]
     assert num_epochs == 100 and sum(0 in layers for layers in plans) == 10
+
+
+def without_start(name, **choices):
+    configs = make_recipe(name, "paper", seeds=[0, 1], **choices).configs
+    return [dataclasses.replace(config, init=XavierNormal()) for config in configs]
+
+
+def test_starts_are_all_that_tells_the_tables_apart():
+    assert without_start("table-1-pretrained") == without_start("table-1")
+    some = {"train_size": 10_000}
+    assert without_start("table-1-proxy") == without_start("table-1", **some)
+    for name, expected in {
+        "table-1-pretrained": {"init": "imagenet_vgg11", "sha256": "8a719046"},
+        "table-1-proxy": {
+            "init": "proxy",
+            "pretrain_size": 30_000,
+            "pretrain_epochs": 180,
+            "pretrain_seed": 0,
+        },
+    }.items():
+        assert all(expected.items() <= row.items() for row in columns(name))
+
+
+def test_a_proxy_is_pre_trained_on_images_that_are_left():
+    for budget in ("smoke", "laptop", "paper"):
+        configs = make_recipe("table-1-proxy", budget).configs
+        (source,) = {source_of(config) for config in configs}
+        own = configs[0].data
+        assert source.data.skipped == 2 * own.train_size
+        assert source.data.train_size == 3 * own.train_size
+        if own.dataset == "digits":
+            assert len(source.data.load().train) == 3 * own.train_size
+    assert source.data.kind == "remaining_cropped_images"
+    assert source.data.skipped + source.data.train_size == 50_000  # all of CIFAR-10

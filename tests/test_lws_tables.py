@@ -10,6 +10,8 @@ from lazyrich_helpers.convnets import VGG11
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.flops import backward_share, layer_flops
+from lazyrich_helpers.imagenet import ImageNetVGG11
+from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.lws_tables import (
     beside_paper,
     lws_table,
@@ -18,8 +20,10 @@ from lazyrich_helpers.lws_tables import (
     paper_table_1,
 )
 from lazyrich_helpers.planning import backward_cost
+from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from lazyrich_helpers.tables import one_setting
 from tests import tiny
 
 VGG = dataclasses.replace(
@@ -115,8 +119,12 @@ def test_the_papers_table_is_whole():
     recipe = make_recipe("table-1", "paper", seeds=[0])
     ours = lws_table([record(config, 500) for config in recipe.configs])
     keys = {(s, r) for s, r in zip(ours.schedule, ours.rho.fillna(0), strict=True)}
-    xavier = cells.query("init == 'xavier'")
-    assert keys == set(zip(xavier.schedule, xavier.rho.fillna(0), strict=True))
+    starts = [cells.query("init == @init") for init in ("xavier", "pretrain")]
+    xavier, pretrain = (
+        set(zip(rows.schedule, rows.rho.fillna(0), strict=True)) for rows in starts
+    )
+    assert keys == xavier and len(pretrain) == 21
+    assert xavier - pretrain == {("random uniform", 0), ("random beta (2, 5)", 0)}
 
 
 def test_ours_stands_beside_the_papers():
@@ -128,13 +136,20 @@ def test_ours_stands_beside_the_papers():
         ("top 3", float("nan"), 0, 0.3, 0.5, 0.01),  # not in the paper's table
     ]
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
-    found = beside_paper(pd.DataFrame(rows, columns=names)).set_index("schedule")
+    table = pd.DataFrame(rows, columns=names).assign(init="xavier_normal")
+    found = beside_paper(table).set_index("schedule")
     assert list(found.index) == ["full", "top 1 all bottoms"]
     cell = found.loc["top 1 all bottoms"]
     assert (cell.paper, cell.paper_lost, cell.paper_ratio) == (79.79, 11.01, 0.18)
     assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
     assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
+    beside = beside_paper(table.assign(init="imagenet_vgg11"), init="pretrain")
+    cell = beside.set_index("schedule").loc["top 1 all bottoms"]
+    assert (cell.paper, cell.paper_ratio, cell.init) == (89.17, 0.18, "imagenet_vgg11")
+    # against full training from the same start, 90.89, not from Xavier's, 90.80
+    assert cell.paper_lost == pytest.approx(90.89 - 89.17)
+    assert beside.paper_lost.iloc[0] == 0 and cell.ours_lost == pytest.approx(11)
 
 
 def test_mean_cost_is_what_draws_come_to():
@@ -162,3 +177,53 @@ def test_the_papers_times_beside_its_operations():
     uniform = table.loc["random uniform"]
     # with the floor of 0.09 that its other times have; Li & Banerjee print 0.45
     assert 0.09 + 0.91 * uniform.backward.iloc[0] == pytest.approx(0.436, abs=1e-3)
+
+
+def test_a_proxy_beside_the_paper_says_so_and_starts_are_not_mixed():
+    rows = [("full", float("nan"), 0, 0.80, 0.0, 1.0)]
+    names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
+    table = pd.DataFrame(rows, columns=names)
+    proxy, plain = table.assign(init="proxy"), table.assign(init="xavier_normal")
+    assert beside_paper(proxy, init="pretrain").init.tolist() == ["proxy"]
+    with pytest.raises(ValueError, match=r"^init must be one of .* got 'imagenet'"):
+        beside_paper(table, init="imagenet")
+    mixed = pd.concat([proxy, proxy.assign(init="imagenet_vgg11")])
+    for wrong, init in [(proxy, "xavier"), (plain, "pretrain"), (mixed, "pretrain")]:
+        with pytest.raises(
+            ValueError, match=f"^init must be .* beside the paper's {init}"
+        ):
+            beside_paper(wrong, init=init)
+
+
+def test_losses_are_against_full_training_from_the_same_start():
+    starts = [XavierNormal(), Proxy(pretrain_size=10, pretrain_epochs=1)]
+    starts.append(ImageNetVGG11())
+    runs = []
+    for right, init in zip((600, 700, 800), starts, strict=True):
+        runs.append(record(tiny.config(init=init), right))
+        sparse = tiny.config(init=init, updates=TopK(k=1))
+        runs.append(record(sparse, right - 50))
+    table = lws_table(runs).set_index(["schedule", "init"])
+    assert table.lost["full"].tolist() == [0, 0, 0]
+    assert table.lost["top 1"].tolist() == pytest.approx([0.05] * 3)
+    alone = lws_table([runs[0], runs[3]]).set_index("schedule")
+    assert alone.lost.isna()["top 1"]
+    other = tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=2))
+    with pytest.raises(ValueError, match="pretrain_epochs must be one value"):
+        lws_table([*runs, record(other, 1)])
+    longer = dataclasses.replace(tiny.training(num_epochs=9), init=starts[1])
+    with pytest.raises(ValueError, match="num_epochs must be one value"):
+        lws_table([runs[0], record(longer, 1)])
+    with pytest.raises(ValueError, match="init must be one value"):
+        one_setting(lws_table(runs).drop(columns="updates"))  # as a plot asks
+
+
+def test_early_loss_is_of_the_first_tenth():
+    config = tiny.training(num_epochs=20)
+    losses = [3.0, 1.0, *[0.5] * 18]
+    curves = {"epoch": [*range(1, 21)], "train_loss": losses, "num_correct": [9] * 20}
+    done = dataclasses.replace(record(config, 900), curves=curves)
+    assert lws_table([done]).early_loss.item() == 2.0
+    lost = dataclasses.replace(done, curves=curves | {"train_loss": [3.0, None]})
+    assert lws_table([lost]).early_loss.isna().item()
+    assert lws_table([record(tiny.CONFIG, 900)]).early_loss.item() == 0.5

@@ -120,6 +120,8 @@ def test_a_gpu_takes_larger_networks_together():
     assert 1 < most(2000, "cuda") < planning.MOST_TOGETHER_ON_GPU
     assert most(20_000, "cuda") == 1
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
+    convolves = tiny.config(model=ConvNet(width=2, depth=1))
+    assert planning.most_together(convolves, "cuda") == 1
 
 
 @pytest.mark.parametrize(("slow", "chosen"), [(1, 3), (3, 1)])

@@ -5,7 +5,9 @@ import pytest
 from lazyrich_helpers import progress
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration, label
+from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.remaining import remaining
 from lazyrich_helpers.schedules import TopKAllBottoms
 from tests import tiny
 
@@ -25,6 +27,10 @@ def test_a_label_tells_a_run_from_its_neighbours():
     assert len(set(map(label, neighbours))) == 3
     sparse = tiny.config(updates=TopKAllBottoms(k=1, rho=0.1))
     assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
+    proxy = tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=1))
+    assert label(proxy) == "digits relu_net w=12 d=2 lr=0.03 from proxy seed=0"
+    other = tiny.config(data=remaining(tiny.CONFIG.data, 100))
+    assert label(other) == "digits (rest) relu_net w=12 d=2 lr=0.03 seed=0"
 
 
 @pytest.mark.parametrize(

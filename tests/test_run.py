@@ -128,6 +128,24 @@ def test_several_recipes_in_one_call(store, capsys):
     assert capsys.readouterr().out.count("1 done now, 0 done before.") == 2
 
 
+def test_missing_data_of_a_recipe_leaves_the_next_alone(store, offline, capsys):
+    words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
+    plain = run.make_recipe
+    mnist = plain("figure-2", "paper", widths=[4], num_epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            run,
+            "make_recipe",
+            lambda name, *rest, **choices: (
+                mnist if name != "figure-2" else plain(name, *rest, **choices)
+            ),
+        )
+        assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert err.startswith("error: mnist needs") and err.count("\n") == 1
+    assert "figure-2 at smoke: 1 done now" in out and len(store.ids()) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("0s", 0)]
 )

@@ -5,6 +5,7 @@ import importlib.util
 import pytest
 
 from lazyrich_helpers import vision
+from lazyrich_helpers.imagenet import FILE
 from lazyrich_helpers.sources import SOURCES
 
 # Not importorskip: a plain import is just what fails beside a CPU-only torch.
@@ -23,3 +24,8 @@ def test_cifar_10s_checksums_are_the_published_ones():
     folder = published.base_folder
     expected = {f"{folder}/{name}": md5 for name, md5 in files.items()}
     assert SOURCES["cifar10"].files == expected
+
+
+def test_vgg_11s_file_is_the_published_one():
+    url = vision.models().VGG11_Weights.IMAGENET1K_V1.url
+    assert url.rsplit("/", 1)[1] == FILE

@@ -1,0 +1,76 @@
+"""What a subset leaves out shares no image with it, and is treated alike."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.data import DataPart, images
+from lazyrich_helpers.remaining import remaining
+from lazyrich_helpers.subsets import balanced_subsets
+from tests import tiny
+from tests.test_data import put
+
+
+def seen(split) -> set[bytes]:
+    return {image.numpy().tobytes() for image in split.images}
+
+
+@pytest.mark.parametrize("subset_seed", [0, 1])
+def test_other_images_are_in_none_of_its_sets(subset_seed):
+    part = images("digits", train_size=200, subset_seed=subset_seed, image_size=9)
+    data, other = part.load(), remaining(part, 600).load()
+    own = [seen(split) for split in (data.train, data.held_out, data.test)]
+    assert len(set.union(*own)) == 200 + 200 + 500  # digits are all different
+    assert len(seen(other.train)) == 600 and not seen(other.train) & set.union(*own)
+    assert not seen(other.held_out) & (set.union(*own) | seen(other.train))
+    assert torch.equal(other.test.images, data.test.images)
+    assert (other.train.labels.bincount() == 60).all()
+
+
+def colours():
+    """Return a 250 + 50 image CIFAR-10, each image of a shade of its own."""
+    for batch in range(6):
+        shades = (50 * batch + np.arange(50)).astype(np.uint16)
+        rows = np.zeros((50, 3072), np.uint8)
+        rows[:, 0], rows[:, 1] = shades // 256, shades % 256
+        yield pickle.dumps({"data": rows, "labels": [i % 10 for i in range(50)]})
+
+
+def test_colour_images_stay_cropped_and_normalized(offline, monkeypatch):
+    put(offline, "cifar10", colours(), monkeypatch)
+    fields = images("cifar10", train_size=50).to_dict()
+    del fields["kind"]
+    part = CroppedImages(**fields, padding=3)
+    other = remaining(part, 150)
+    assert isinstance(other, CroppedImages) and isinstance(other, DataPart)
+    assert other.padding == 3 and other.skipped == 100
+    data, rest = part.load(), other.load()
+    assert data.shift == rest.shift == 3 and rest.image_shape == (3, 32, 32)
+    own = [seen(split) for split in (data.train, data.held_out, data.test)]
+    assert [len(one) for one in own] == [50, 50, 50] and len(seen(rest.train)) == 150
+    assert not seen(rest.train) & set.union(*own)
+
+
+def test_subsets_of_one_seed_can_be_kept_apart():
+    labels = np.random.Generator(np.random.PCG64(0)).permutation(np.arange(300) % 10)
+    labels = labels.astype(np.uint8)
+    plain = balanced_subsets(labels, 60, 5)
+    assert all(map(np.array_equal, plain, balanced_subsets(labels, 60, 5, skipped=0)))
+    # what is held out is what comes next
+    assert np.array_equal(plain[1], balanced_subsets(labels, 60, 5, skipped=60)[0])
+    chosen, rest = balanced_subsets(labels, 200, 5, skipped=60)
+    assert len(chosen) == 200 and len(rest) == 40 and (np.diff(chosen) > 0).all()
+    assert not set(chosen) & set(rest) and not set(plain[0]) & {*chosen, *rest}
+
+
+def test_too_few_or_unknown_others_are_a_sentence():
+    part = remaining(images("digits", train_size=500), 300)
+    with pytest.raises(ValueError, match=r"^300 images .* the 1000 .* 1240 in all; ch"):
+        part.load()
+    with pytest.raises(ValueError, match=r"^data must be images or cropped_images, "):
+        remaining(part, 100)
+    with pytest.raises(ValueError, match="got 25"):
+        remaining(tiny.CONFIG.data, 25)
