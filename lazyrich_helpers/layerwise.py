@@ -21,9 +21,10 @@ from lazyrich_helpers.config import require
 from lazyrich_helpers.schedules import UpdateSchedule
 from lazyrich_helpers.sleeping import forget
 
-Layer = nn.Module | Sequence[nn.Module]
-"""A module, or several that sleep and wake together, such as a convolution and its
-batch norm."""
+Piece = nn.Module | nn.Parameter
+Layer = Piece | Sequence[Piece]
+"""A module or parameter, or several that sleep and wake together, such as a convolution
+and its batch norm, or an embedding and its bare position parameter."""
 
 
 class LayerwiseSparse:
@@ -73,9 +74,12 @@ class LayerwiseSparse:
         self.schedule, self.seed = schedule, seed
         self.counts: Counter[int] = Counter()
         """Layer → epochs, or steps, in which it was updated."""
-        self._modules = [_modules(layer) for layer in layers]
-        self._parameters = [_parameters(layer) for layer in self._modules]
-        _check_layers(self._parameters, self._modules)
+        pieces = [_pieces(layer) for layer in layers]
+        self._modules = [
+            [piece for piece in own if isinstance(piece, nn.Module)] for own in pieces
+        ]
+        self._parameters = [_parameters(own) for own in pieces]
+        _check_layers(self._parameters, pieces)
         _check_optimizer(optimizer, self._parameters)
         self._optimizer = optimizer
 
@@ -183,16 +187,19 @@ class LayerwiseSparse:
         return describe() if describe else repr(self.schedule)
 
 
-def _name(module: nn.Module) -> str:
-    return type(module).__name__
+def _name(piece: Piece) -> str:
+    return type(piece).__name__
 
 
-def _modules(layer: Layer) -> list[nn.Module]:
-    return [layer] if isinstance(layer, nn.Module) else list(layer)
+def _pieces(layer: Layer) -> list[Piece]:
+    return [layer] if isinstance(layer, nn.Module | nn.Parameter) else list(layer)
 
 
-def _parameters(modules: list[nn.Module]) -> list[nn.Parameter]:
-    return [p for module in modules for p in module.parameters()]
+def _parameters(pieces: list[Piece]) -> list[nn.Parameter]:
+    found: list[nn.Parameter] = []
+    for piece in pieces:
+        found += [piece] if isinstance(piece, nn.Parameter) else piece.parameters()
+    return found
 
 
 def _owner(parameters: list[list[nn.Parameter]]) -> dict[int, int]:
@@ -201,13 +208,13 @@ def _owner(parameters: list[list[nn.Parameter]]) -> dict[int, int]:
 
 
 def _check_layers(
-    parameters: list[list[nn.Parameter]], modules: list[list[nn.Module]]
+    parameters: list[list[nn.Parameter]], pieces: list[list[Piece]]
 ) -> None:
     """Raise ValueError unless each layer has parameters, all of them its own."""
-    require(len(modules) >= 1, "layers", "at least one layer", [])
+    require(len(pieces) >= 1, "layers", "at least one layer", [])
     owner: dict[int, int] = {}
     for index, own in enumerate(parameters):
-        names = ", ".join(map(_name, modules[index]))
+        names = ", ".join(map(_name, pieces[index]))
         if not own:
             raise ValueError(
                 f"layer {index} ({names}) has no parameters: leave it out, or put it "

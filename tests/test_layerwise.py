@@ -337,6 +337,29 @@ def test_a_transformer():
         assert all(torch.equal(p, q) for p, q in pairs) == (index < 3)
 
 
+def test_a_bare_parameter_sleeps_with_its_layer():
+    """As a vision transformer's class token and positions, which are in no module."""
+    torch.manual_seed(0)
+    token = nn.Parameter(torch.randn(1, 4))
+    first, head = nn.Linear(4, 4), nn.Linear(4, 3)
+    parameters = [token, *first.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=0.1)
+    groups = {
+        "with a module": ([[token, first], head], "01", [3, 4]),
+        "alone": ([token, [first, head]], "10", [0]),
+    }
+    for name, (layers, mask, moves) in groups.items():
+        sparse = LayerwiseSparse(layers, optimizer, tiny.Mask(mask=mask))
+        before = [p.detach().clone() for p in parameters]
+        with sparse.epoch(0):
+            optimizer.zero_grad()
+            head(first(token)).square().sum().backward()
+            optimizer.step()
+        pairs = enumerate(zip(before, parameters, strict=True))
+        moved = [i for i, (old, new) in pairs if not torch.equal(old, new)]
+        assert moved == moves, name
+
+
 def tied():
     embedding, head = nn.Embedding(11, 8), nn.Linear(8, 11, bias=False)
     head.weight = embedding.weight
