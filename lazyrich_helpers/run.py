@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="most CPU threads a run may use; small networks use one",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="have torch compile the steps of runs that are trained one by one",
+    )
     parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
     parser.add_argument("--dry-run", action="store_true", help="say what it would do")
     return parser
@@ -106,12 +111,17 @@ def _main(options: argparse.Namespace) -> int:
     for recipe in recipes:
         store = store_for(recipe.budget)
         if options.dry_run:
-            _dry_run(recipe, store, device)
+            _dry_run(recipe, store, device, options.compile)
             continue
         left = seconds - (time.monotonic() - start)
         progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
         summary = complete(
-            recipe, store, device=device, progress=progress, seconds=left
+            recipe,
+            store,
+            device=device,
+            progress=progress,
+            seconds=left,
+            compiled=options.compile,
         )
         print(f"{recipe.name} at {recipe.budget}: {summary}")
         failed = failed or bool(summary.failed)
@@ -123,14 +133,14 @@ def has_tqdm() -> bool:
     return importlib.util.find_spec("tqdm") is not None
 
 
-def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
+def _dry_run(recipe: Recipe, store: Store, device: str, compiled: bool) -> None:
     """Print the runs that are missing, and how long they would take here."""
     todo = missing(recipe, store)
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0
     for group in planned(todo, store, device):
-        expected = expected_seconds(group, recipe, device)
+        expected = expected_seconds(group, recipe, device, compiled=compiled)
         total += expected
         for config in group:
             share = duration(expected / len(group))
