@@ -3,6 +3,11 @@
 What is compiled is looked up by what it was compiled for. Left to itself, torch would
 look for it among all that it has compiled of the same lines, and after eight of them
 (`recompile_limit`) compile no more.
+
+On a CPU it does not pay. A step of VGG-5 or VGG-11 (width 16, batches of 128, fp32, one
+thread) took 1.0 to 1.1 times as long where all layers move, 0.9 where only upper ones
+do, 1.0 where what those read is kept, and 1.0 to 1.2 where only top and bottom do;
+compiling took 4 to 50 CPU seconds for a set of layers. On a GPU it has not been timed.
 """
 
 import types
