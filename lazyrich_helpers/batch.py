@@ -67,6 +67,7 @@ def complete(
     device: str,
     progress: Progress,
     seconds: float = math.inf,
+    compiled: bool = False,
 ) -> Summary:
     """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
 
@@ -74,6 +75,8 @@ def complete(
     another process is left to it. No run is started that is not expected to end within
     `seconds` from now, nor is another process waited for any longer. Runs that others
     start from are completed before those.
+
+    With `compiled`, the steps of runs that are trained alone are compiled.
     """
     deadline = time.monotonic() + seconds
     todo = missing(recipe, store)
@@ -82,11 +85,18 @@ def complete(
     first = pre_training(recipe, todo)
     if first is not None:
         summary.add(
-            complete(first, store, device=device, progress=progress, seconds=seconds)
+            complete(
+                first,
+                store,
+                device=device,
+                progress=progress,
+                seconds=seconds,
+                compiled=compiled,
+            )
         )
         todo = _startable(todo, first, store, summary)
     progress.begin(len(todo), sum(work(config) for config in todo))
-    batch = _Batch(recipe, store, device, progress, summary, deadline)
+    batch = _Batch(recipe, store, device, progress, summary, deadline, compiled)
     try:
         for group in batch.locked(planned(todo, store, device)):
             # Another process may have been faster, with all or a part of it.
@@ -172,7 +182,9 @@ def _is_fresh(config: RunConfig, store: Store) -> bool:
     return record is None or record.stale
 
 
-def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) -> float:
+def expected_seconds(
+    group: Sequence[RunConfig], recipe: Recipe, device: str, *, compiled: bool = False
+) -> float:
     """Return how long runs trained as one take on `device`, from a short trial."""
     share = estimate_seconds(
         group[0],
@@ -180,6 +192,7 @@ def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) ->
         device,
         eval_every=recipe.eval_every,
         num=len(group),
+        compiled=compiled,
     )
     return share * len(group)
 
@@ -220,6 +233,8 @@ class _Batch:
     summary: Summary
     deadline: float
     """On the monotonic clock."""
+    compiled: bool
+    """Whether the steps of runs trained alone are."""
 
     def locked(self, groups: Sequence[list[RunConfig]]) -> Iterator[list[RunConfig]]:
         """Yield groups while holding their locks; runs held elsewhere come last, alone.
@@ -286,13 +301,22 @@ class _Batch:
             self._keep(record)
 
     def _fits(self, group: Sequence[RunConfig]) -> bool:
-        left = self._seconds_left()
-        if math.isinf(left):  # then the trial would be a waste
+        if math.isinf(self.deadline):  # then the trial would be a waste
             return True
-        return expected_seconds(group, self.recipe, self.device) <= left
+        expected = expected_seconds(
+            group, self.recipe, self.device, compiled=self.compiled
+        )
+        return expected <= self._seconds_left()
 
     def _execute(self, group: Sequence[RunConfig]) -> Iterator[Record]:
-        return execute(group, self.recipe, self.store, self.device, self.progress)
+        return execute(
+            group,
+            self.recipe,
+            self.store,
+            self.device,
+            self.progress,
+            compiled=self.compiled,
+        )
 
     def _keep(self, record: Record) -> None:
         try:

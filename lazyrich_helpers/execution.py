@@ -48,18 +48,25 @@ def execute(
     store: Store,
     device: str,
     progress: Progress,
+    *,
+    compiled: bool = False,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
 
     The weights are kept in `store`; the records are the caller's to keep. Seconds that
     were spent on all are shared out evenly. Where several are interrupted by an error,
     `progress` is put back for those that were not yielded.
+
+    With `compiled`, the steps of a network that is trained alone are compiled, and its
+    record's origin says so; several as one are not.
     """
     began = time.perf_counter()
     data = configs[0].data.load(device)
     where = origin.describe(data)
     if len(configs) > 1:
         where["together"] = len(configs)
+    elif compiled:
+        where["compiled"] = True
     left: list[_Watched] = []
     try:
         for config in configs:
@@ -67,7 +74,7 @@ def execute(
             run = Run(config, data, network, flat_parameters(network))
             measures = [measure() for measure in recipe.measures]
             left.append(_Watched(run, measures, where | start))
-        _train(left, recipe.eval_every, progress)
+        _train(left, recipe.eval_every, progress, compiled)
         shared = (time.perf_counter() - began) / len(configs)
         while left:
             record = _record(left[0], store, shared)
@@ -103,12 +110,14 @@ def _started(
     return network.to(data.device), {"pretrained": start}
 
 
-def _train(group: list[_Watched], eval_every: int, progress: Progress) -> None:
+def _train(
+    group: list[_Watched], eval_every: int, progress: Progress, compiled: bool
+) -> None:
     """Train every run of the group to its end, under the eyes of its measures."""
     for each in group:
         for measure in each.measures:
             measure.start(each.run)
-    for row in _epochs([each.run for each in group], eval_every):
+    for row in _epochs([each.run for each in group], eval_every, compiled):
         for each, epoch in zip(group, row, strict=True):
             if epoch is None:
                 continue
@@ -119,13 +128,17 @@ def _train(group: list[_Watched], eval_every: int, progress: Progress) -> None:
             progress.advance(each.config, epoch.number, work)
 
 
-def _epochs(runs: list[Run], eval_every: int) -> Iterator[list[Epoch | None]]:
+def _epochs(
+    runs: list[Run], eval_every: int, compiled: bool
+) -> Iterator[list[Epoch | None]]:
     data, networks = runs[0].data, [run.network for run in runs]
     configs = [run.config for run in runs]
     if len(runs) > 1:
         yield from train_together(networks, data, configs, eval_every=eval_every)
     else:
-        for epoch in train(networks[0], data, configs[0], eval_every=eval_every):
+        for epoch in train(
+            networks[0], data, configs[0], eval_every=eval_every, compiled=compiled
+        ):
             yield [epoch]
 
 

@@ -11,12 +11,12 @@ from torch import nn
 
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import NUM_CLASSES, Split
+from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
 from lazyrich_helpers.flops import backward_share, forward_flops, layer_flops
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import ModelPart, Network
-from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.schedules import Full, Plan
 from lazyrich_helpers.together import train_together, without_seed
 from lazyrich_helpers.train import (
     EVAL_BATCH,
@@ -74,17 +74,25 @@ def backward_cost(config: RunConfig) -> float:
 
     Of the epochs that its seed drew, not of those that it would draw on average.
     """
-    network = blueprint(config)
-    flops = layer_flops(network, config.data.image_shape)
-    num_examples = config.columns()["train_size"]
-    if not config.updates.per_step:
-        num_examples = 1  # a step tells of its whole epoch
-    shares = [
-        backward_share(flops, plan.layers)
-        for epoch in range(config.training.num_epochs)
-        for plan in epoch_plans(config, epoch, num_examples, len(flops))
-    ]
+    flops = layer_flops(blueprint(config), config.data.image_shape)
+    shares = [backward_share(flops, plan.layers) for plan in _plans(config)]
     return sum(shares) / len(shares)
+
+
+def layer_sets(config: RunConfig) -> set[frozenset[int]]:
+    """Return the different sets of layers that the run's steps update."""
+    return {plan.layers for plan in _plans(config)}
+
+
+def _plans(config: RunConfig) -> list[Plan]:
+    """Return the plan of every step; of one an epoch, where it tells of them all."""
+    num_layers = len(blueprint(config).layers)
+    num_examples = config.columns()["train_size"] if config.updates.per_step else 1
+    return [
+        plan
+        for epoch in range(config.training.num_epochs)
+        for plan in epoch_plans(config, epoch, num_examples, num_layers)
+    ]
 
 
 def work(config: RunConfig) -> float:
@@ -166,11 +174,15 @@ def estimate_seconds(
     *,
     eval_every: int = 1,
     num: int = 1,
+    compiled: bool = False,
 ) -> float:
     """Return the expected seconds of a run on `device`, from a trial of ten steps.
 
     Where it is one of `num` trained as one, these are its share of their seconds. The
     trial updates every layer; what sleeping ones save is estimated from operations.
+
+    With `compiled`, what it takes to compile one step is added for each set of layers;
+    the steps themselves are taken to be no faster.
     """
     setting = dataclasses.replace(without_seed(config), updates=Full())
     awake = (1 + 2 * backward_cost(config)) / 3  # backward is two thirds of a step
@@ -184,21 +196,16 @@ def estimate_seconds(
     num_layers = len(blueprint(config).layers)
     passes += num_layers * sum(measure.layer_passes for measure in measures)
     steps = num_steps(config) * (awake * per_step + watching * alone)
-    return steps + passes * per_pass
+    compiling = 0.0
+    if compiled and num == 1:  # several as one are not compiled
+        compiling = len(layer_sets(config)) * compile_seconds(setting, device)
+    return compiling + steps + passes * per_pass
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
-    """Return a run's seconds per training step and per pass over the test images.
-
-    Where the run starts does not matter to them.
-    """
-    trial = dataclasses.replace(config.training, num_epochs=2)
-    config = dataclasses.replace(config, training=trial, init=XavierNormal())
+    """Return a run's seconds per training step and per pass over the test images."""
     data = config.data.load(device)
-    few = TRIAL_STEPS * config.training.batch_size
-    train_few = Split(data.train.images[:few], data.train.labels[:few])
-    test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
-    small = dataclasses.replace(data, train=train_few, test=test_few, views=())
+    config, small = _shortened(config, data, TRIAL_STEPS)
     networks = [new_network(config, small) for _ in range(num)]
     if num > 1:
         *_, (warm, *_) = train_together(networks, small, [config] * num, eval_every=2)
@@ -210,6 +217,34 @@ def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
     per_image = (time.perf_counter() - start) / len(small.test)
     num_steps = -(-len(small.train) // config.training.batch_size)
     return warm.seconds / num_steps, per_image * len(data.test)
+
+
+def _shortened(
+    config: RunConfig, data: Dataset, num_steps: int
+) -> tuple[RunConfig, Dataset]:
+    """Return a training of two short epochs, the first to warm up, and its data.
+
+    Where the run starts does not matter to its times.
+    """
+    trial = dataclasses.replace(config.training, num_epochs=2)
+    few = num_steps * config.training.batch_size
+    train_few = Split(data.train.images[:few], data.train.labels[:few])
+    test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
+    small = dataclasses.replace(data, train=train_few, test=test_few, views=())
+    config = dataclasses.replace(config, training=trial, init=XavierNormal())
+    return config, small
+
+
+@functools.lru_cache
+def compile_seconds(config: RunConfig, device: str) -> float:
+    """Return the seconds of compiling the run's first step, here and now.
+
+    The next time takes less: torch keeps on disk what it has compiled.
+    """
+    config, small = _shortened(config, config.data.load(device), 1)
+    network = new_network(config, small)
+    first, second = train(network, small, config, eval_every=2, compiled=True)
+    return first.seconds - second.seconds
 
 
 _trial = functools.lru_cache(_time)

@@ -68,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
         type=int,
         help="most CPU threads a run may use; small networks use one",
     )
+    parser.add_argument(
+        "--compile",
+        action="store_true",
+        help="have torch compile the steps of runs that are trained one by one",
+    )
     parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
     parser.add_argument("--dry-run", action="store_true", help="say what it would do")
     return parser
@@ -108,16 +113,18 @@ def _main(options: argparse.Namespace) -> int:
     for recipe in recipes:
         try:
             if options.dry_run:
-                _dry_run(recipe, store_for(recipe.budget), device)
+                _dry_run(recipe, store_for(recipe.budget), device, options.compile)
             else:
-                status = max(status, _complete(recipe, device, deadline))
+                status = max(
+                    status, _complete(recipe, device, deadline, options.compile)
+                )
         except (ValueError, OSError) as error:  # the next may have what it needs
             print(f"error: {error}", file=sys.stderr)
             status = 2
     return status
 
 
-def _complete(recipe: Recipe, device: str, deadline: float) -> int:
+def _complete(recipe: Recipe, device: str, deadline: float, compiled: bool) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
     summary = complete(
@@ -126,6 +133,7 @@ def _complete(recipe: Recipe, device: str, deadline: float) -> int:
         device=device,
         progress=progress,
         seconds=deadline - time.monotonic(),
+        compiled=compiled,
     )
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0
@@ -136,18 +144,18 @@ def has_tqdm() -> bool:
     return importlib.util.find_spec("tqdm") is not None
 
 
-def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
+def _dry_run(recipe: Recipe, store: Store, device: str, compiled: bool) -> None:
     """Print the runs that are missing, and how long they would take here."""
     todo = missing(recipe, store)
     require_ready(todo, device)
     first = pre_training(recipe, todo)
     if first is not None:
-        _dry_run(first, store, device)
+        _dry_run(first, store, device, compiled)
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     total = 0.0
     for group in planned(todo, store, device):
-        expected = expected_seconds(group, recipe, device)
+        expected = expected_seconds(group, recipe, device, compiled=compiled)
         total += expected
         for config in group:
             share = duration(expected / len(group))

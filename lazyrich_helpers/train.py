@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.augmentation import shifted
+from lazyrich_helpers.compiled import CompiledStep, PlainStep, Step
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
@@ -80,6 +81,7 @@ def train(
     *,
     eval_every: int = 1,
     most_kept: int = MOST_BYTES,
+    compiled: bool = False,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
 
@@ -104,9 +106,15 @@ def train(
         eval_every: Epochs between two looks at the test images.
         most_kept: Most bytes of the sleeping layers' outputs that are kept, for each of
             training and test images; 0 computes them anew at every step.
+        compiled: Whether torch compiles the steps, anew for each set of layers that
+            move; the same up to rounding.
+
+    Raises:
+        CompileError: If they can not be compiled here.
     """
     settings = config.training
     optimizer = new_optimizer(config, network)
+    take_step = _new_step(network, data, config, compiled)
     splits = (*(data.views or [data.train]), data.test)
     *bottoms, shown = (
         SleepingBottom(list(network.layers), split.images, most_bytes=most_kept)
@@ -121,7 +129,7 @@ def train(
             bottom = bottoms[epoch % len(bottoms)]
             start, inputs = bottom.inputs(min(awake) if fixed else 0)
             task = _Task(epoch, plans, start, inputs, data.train.labels, data.shift)
-            loss = _train_epoch(network, task, config, optimizer)
+            loss = _train_epoch(network, task, config, optimizer, take_step)
         for bottom in (*bottoms, shown):
             bottom.moved(awake)
         seconds = time.perf_counter() - began
@@ -136,6 +144,19 @@ def train(
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
             return
+
+
+def _new_step(
+    network: Network, data: Dataset, config: RunConfig, compiled: bool
+) -> Step:
+    def batch_loss(inputs: Tensor, labels: Tensor, start: int) -> Tensor:
+        logits = at_least_single(network(inputs, start))
+        return config.objective.loss(logits, labels)
+
+    if not compiled:
+        return PlainStep(batch_loss)
+    batch_size = min(config.training.batch_size, len(data.train))
+    return CompiledStep(batch_loss, batch_size)
 
 
 def epoch_plans(
@@ -179,6 +200,7 @@ def _train_epoch(
     task: _Task,
     config: RunConfig,
     optimizer: torch.optim.Optimizer,
+    take_step: Step,
 ) -> float:
     """Take every step of one epoch; return the mean training loss, in nats."""
     seed, lr = config.training.seed, config.optimizer.lr_at(task.epoch)
@@ -201,12 +223,10 @@ def _train_epoch(
             if task.shift is not None:
                 stream = generator("shift", seed, task.epoch, step)
                 inputs = shifted(inputs, task.shift, stream)
-            logits = at_least_single(network(inputs, task.start))
-            loss = config.objective.loss(logits, task.labels[batch])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss = take_step(inputs, task.labels[batch], task.start, plan.layers)
             optimizer.step()
-            total += loss.detach() * len(batch)
+            total += loss * len(batch)
     finally:
         network.requires_grad_(True)
     return total.item() / len(order)

@@ -16,7 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
-    {"sources", "sleeping"},
+    {"sources", "sleeping", "compiled"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
     {"imagenet", "remaining"},

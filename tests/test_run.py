@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lazyrich_helpers import batch, execution, run
+from lazyrich_helpers import batch, compiled, execution, run
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main, parse_duration
 from tests import tiny
@@ -102,6 +102,18 @@ def test_a_dry_run_trains_nothing(store, no_training, capsys):
     assert "1 to do, 1 done before." in out
     assert re.search(r"  [0-9a-f]{12} digits relu_net w=4 .* seed=1: about \d+ s", out)
     assert tiny.contents(store.folder.parent) == before
+
+
+def test_steps_are_compiled_where_asked(store, monkeypatch, capsys):
+    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+    words = [*tiny.TINY, "--seeds", "0", "--compile"]
+    assert main([*words, "--dry-run"]) == 0
+    assert main([*words, "--time-budget", "1h"]) == 0
+    assert "1 done now" in capsys.readouterr().out
+    (run_id,) = store.ids()
+    assert store.read(run_id).origin["compiled"] is True
+    assert main(words[:-1]) == 0  # it is the same run
+    assert "0 done now, 1 done before" in capsys.readouterr().out
 
 
 def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):
