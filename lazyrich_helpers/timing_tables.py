@@ -63,6 +63,7 @@ def anatomy(
     Columns: `plan`; the median milliseconds of `data`, `forward`, `backward`,
     `optimizer` and `total`; `ratio`, `low` and `high`, the median and quartiles of the
     backward pass over full training's; `bound`, the same ratio of operations;
+    `speed`, the backward pass's billions of operations a second;
     `total_ratio`, and `total_bound`, of all operations.
 
     Args:
@@ -79,6 +80,9 @@ def anatomy(
     table[["ratio", "low", "high"]] = backward[["median", "low", "high"]]
     bounds = pd.Series({p: backward_share(flops, awake) for p, awake in plans.items()})
     table["bound"] = bounds
+    work = {p: backward_flops(flops, awake) for p, awake in plans.items()}
+    work = config.training.batch_size * pd.Series(work) / 1e9
+    table["speed"] = work / (table.backward / 1000)
     table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
     forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
     table["total_bound"] = (forward + full * bounds) / (forward + full)

@@ -19,7 +19,7 @@ from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.augmentation import CroppedImages, shifted
 from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
@@ -80,6 +80,7 @@ TRAININGS = {  # fp32 only: bf16 sums differ between processors
 NETWORKS = {
     "conv_net": ConvNet(width=3, depth=2),
     "vgg5": VGG5(width=2, batch_norm=True),
+    "vgg5_blocks": VGG5Blocks(width=2),
     "vgg5_printed": VGG5(width=2, fig13=True),
     "vgg11": VGG11(width=2),
     "resnet18": ResNet18(width=2),

@@ -86,6 +86,9 @@ def test_anatomy_by_hand(times):
     assert top.bound == pytest.approx(flops[2][0] / backward)
     share = (forward + flops[2][0]) / (forward + backward)
     assert top.total_bound == pytest.approx(share)
+    batch = tiny.CONFIG.training.batch_size
+    assert full.speed == pytest.approx(batch * backward / 1e9 / 0.040)
+    assert top.speed == pytest.approx(batch * flops[2][0] / 1e9 / 0.008)
 
 
 def test_within_bound_allows_a_tenth_or_three_hundredths():
