@@ -13,7 +13,7 @@ Source: Li & Banerjee (2021), Sections 6.1 and 6.2.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -69,14 +69,22 @@ def _judged(
 
     A cell that was not run leaves it open.
     """
-    answers: list[bool | None] = []
-    said = []
-    for cell in cells:
-        values = lost(table, cell)
-        answers.append(answer(values) if len(values) else None)
-        said.append(f"{name(cell)}: {_said(values) if len(values) else 'not run yet'}")
-    holds = everywhere(answers)
-    return holds, f"Points lost: {'; '.join(said)} ({_settings(table)})."
+    chosen = {cell: lost(table, cell) for cell in cells}
+    answers = [answer(values) if len(values) else None for values in chosen.values()]
+    said = {cell: _said(values) for cell, values in chosen.items() if len(values)}
+    return everywhere(answers), _numbers("Points lost", said, len(chosen), table)
+
+
+def _numbers(
+    what: str, said: Mapping[Cell, str], num_cells: int, table: pd.DataFrame
+) -> str:
+    """Return what was found of each cell, and how many were not run."""
+    if not said:
+        return "Not run yet."
+    listed = "; ".join(f"{name(cell)}: {text}" for cell, text in said.items())
+    if left := num_cells - len(said):
+        listed += f"; {left} of {num_cells} schedules not run yet"
+    return f"{what}: {listed} ({_settings(table)})."
 
 
 def _settings(table: pd.DataFrame) -> str:
@@ -134,15 +142,13 @@ def costs_between(cells: Iterable[Cell], low: float, high: float) -> Judge:
     chosen = list(cells)
 
     def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
-        answers: list[bool | None] = []
-        said = []
-        for cell in chosen:
-            values = of_cell(table, cell, "backward")
-            answers.append(low <= values.mean() <= high if len(values) else None)
-            shown = f"{values.mean():.2f}" if len(values) else "not run yet"
-            said.append(f"{name(cell)}: {shown}")
-        numbers = f"Backward operations over full training's: {'; '.join(said)}"
-        return everywhere(answers), f"{numbers} ({_settings(table)})."
+        costs = {cell: of_cell(table, cell, "backward") for cell in chosen}
+        answers = [
+            low <= cost.mean() <= high if len(cost) else None for cost in costs.values()
+        ]
+        said = {c: f"{cost.mean():.2f}" for c, cost in costs.items() if len(cost)}
+        what = "Backward operations over full training's"
+        return everywhere(answers), _numbers(what, said, len(chosen), table)
 
     return judge
 
@@ -315,10 +321,14 @@ RANDOM_CIFAR10 = (
 """Claims about Table 1's rows that start from Xavier's initialization."""
 
 
-def time_order(table: pd.DataFrame) -> Verdict:
+def time_order(table: pd.DataFrame, network: str) -> Verdict:
     """Judge D7, which layers are cheap going backward, by a `timing_tables.anatomy`.
 
     One machine's medians decide; the quartiles are within the table.
+
+    Args:
+        table: Of a network.
+        network: Its name.
     """
     ratio = table.set_index("plan").ratio
     tops = ratio[[f"top {k}" for k in (1, 2, 3, 4)]]
@@ -332,7 +342,7 @@ def time_order(table: pd.DataFrame) -> Verdict:
         "Every choice of layers is faster than full training going backward, the top "
         "layers are fastest, and the middle is slowest of all",
         holds,
-        f"Backward time over full training's: {listed}.",
+        f"{network}, backward time over full training's: {listed}.",
     )
 
 

@@ -145,7 +145,7 @@ def paper_table_1() -> pd.DataFrame:
     columns = (cells[name] for name in ("strategy", "k", "q"))
     cells["schedule"] = [_paper_name(*cell) for cell in zip(*columns, strict=True)]
     cells["test_accuracy"] /= 100
-    cells["lost"] = -cells["diff"] / 100
+    cells["lost"] = 0.0 - cells["diff"] / 100  # never -0.0
     cells = cells.rename(columns={"time_s": "seconds"})
     kept = ["schedule", "rho", "init", "test_accuracy", "lost", "seconds", "ratio"]
     return cells.reindex(columns=kept)

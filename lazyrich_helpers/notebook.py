@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import itertools
 import os
 import platform
 import sys
@@ -244,9 +245,22 @@ def describe(results: Results) -> str:
     if diverged:
         parts.append(f"{diverged} runs diverged")
     if results.missing:
-        lacking = sorted({label_without_seed(c) for c in results.missing})
-        parts.append(f"not or not wholly run yet: {', '.join(lacking)}")
+        lacking = {label_without_seed(config) for config in results.missing}
+        parts.append(f"not or not wholly run yet: {in_short(sorted(lacking))}")
     return "; ".join(parts) + "."
+
+
+def in_short(labels: Sequence[str]) -> str:
+    """Return labels in a row, the words that all begin with said but once.
+
+    What is nothing but those is a schedule that leaves nothing out: `full`.
+    """
+    split = [text.split() for text in labels]
+    places = zip(*split, strict=False) if len(split) > 1 else ()
+    alike = itertools.takewhile(lambda words: len(set(words)) == 1, places)
+    shared = [words[0] for words in alike]
+    rests = ", ".join(" ".join(words[len(shared) :]) or "full" for words in split)
+    return f"{' '.join(shared)}: {rests}" if shared else rests
 
 
 def _seeds_per_setting(records: Sequence[Record]) -> str:

@@ -118,3 +118,10 @@ def test_records_of_an_older_measure_are_marked(monkeypatch):
 def test_environment_names_versions():
     text = notebook.environment()
     assert "Python 3" in text and "torch" in text
+
+
+def test_what_labels_share_is_said_once():
+    labels = ["mnist vgg5 w=16", "mnist vgg5 w=16 top 1", "mnist vgg5 w=16 top 2"]
+    assert notebook.in_short(labels) == "mnist vgg5 w=16: full, top 1, top 2"
+    assert notebook.in_short(["mnist vgg5 w=16"]) == "mnist vgg5 w=16"
+    assert notebook.in_short(["mnist a", "digits b"]) == "mnist a, digits b"
