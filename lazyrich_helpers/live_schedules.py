@@ -16,7 +16,7 @@ from lazyrich_helpers.schedules import (
     TopKBottomQ,
     UpdateSchedule,
 )
-from lazyrich_helpers.train import count_correct, new_network, train
+from lazyrich_helpers.train import new_network, train
 from lazyrich_helpers.widgets import CONTROL, picture
 
 
@@ -68,14 +68,15 @@ class ScheduleExplorer(ipywidgets.VBox):
             data = config.data.load(self._device)
             network = new_network(config, data)
             num_epochs = config.training.num_epochs
+            correct = None
             for epoch in train(network, data, config, eval_every=num_epochs):
                 self.note.value = f"Training: epoch {epoch.number} of {num_epochs}."
-            correct = count_correct(network, data.test, config.training.precision)
-            self._trained[config.updates] = correct / len(data.test)
+                correct = epoch.num_correct
+            self._trained[config.updates] = (correct or 0) / len(data.test)
         self._show()
 
     def _schedule(self) -> UpdateSchedule:
-        k, q, rho = self.k.value, self.q.value, self.rho.value
+        k, q, rho = self.k.value, self.q.value, round(self.rho.value, 2)
         if q == 0:
             return TopK(k=k)
         if q == self._num_layers:

@@ -170,8 +170,8 @@ BOTTOMS: list[Cell] = [(f"bottom {q}", None) for q in (1, 2, 3, 4)]
 BOTH: list[Cell] = [(f"top {k} bottom {k}", None) for k in (1, 2, 3, 4)]
 MIDDLE: Cell = ("middle", None)
 CHEAPER = (
-    "Back-propagation is 2 to 5 times cheaper (we ask: top k all bottoms at ρ = 0.1 to "
-    "0.5 take a fifth to a half, give or take 0.1, of the operations)"
+    "Back-propagation is 2 to 5 times cheaper (we ask: with top k all bottoms at "
+    "ρ = 0.1 to 0.5 it takes at most 0.6 of the operations: a half and some luck)"
 )
 
 
@@ -231,7 +231,8 @@ STATIC_CIFAR10 = (
     ),
     _claim(
         "D4",
-        "Training bottom layers alone takes more of them (we ask: 4 lose less than 1)",
+        "Training bottom layers alone takes more of them (we ask: the bottom 4 lose "
+        "less than the bottom 1 alone)",
         improves(BOTTOMS),
     ),
     _claim(
@@ -266,7 +267,7 @@ RANDOM_MNIST = (
         CHEAPER,
         costs_between(
             [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)],
-            0.1,
+            0.0,
             0.6,
         ),
     ),
@@ -284,7 +285,7 @@ RANDOM_CIFAR10 = (
         "E4",
         CHEAPER,
         costs_between(
-            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in RHOS], 0.1, 0.6
+            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in RHOS], 0.0, 0.6
         ),
     ),
     _claim(
@@ -324,24 +325,27 @@ RANDOM_CIFAR10 = (
 def time_order(table: pd.DataFrame, network: str) -> Verdict:
     """Judge D7, which layers are cheap going backward, by a `timing_tables.anatomy`.
 
-    One machine's medians decide; the quartiles are within the table.
+    It is open where the quartiles of steps on one machine do not keep them apart.
 
     Args:
         table: Of a network.
         network: Its name.
     """
-    ratio = table.set_index("plan").ratio
-    tops = ratio[[f"top {k}" for k in (1, 2, 3, 4)]]
-    static = ratio[[name for name, _ in (*TOPS, *BOTTOMS, *BOTH, MIDDLE)]]
-    others = static.drop(tops.index)
-    holds = bool(static.max() < 1 and tops.max() < others.min())
-    holds = holds and others.idxmax() == MIDDLE[0]
-    listed = "; ".join(f"{plan}: {value:.2f}" for plan, value in static.items())
+    static = [name for name, _ in (*TOPS, *BOTTOMS, *BOTH, MIDDLE)]
+    rows = table.set_index("plan").loc[static]
+    tops = rows.loc[[name for name, _ in TOPS]]
+    others = rows.drop(tops.index)
+    middle, rest = rows.loc[MIDDLE[0]], others.drop(MIDDLE[0])
+    gaps = [(1.0, rows), (others.ratio.min(), tops), (middle.ratio, rest)]
+    holds = all(faster.ratio.max() < line for line, faster in gaps)
+    apart = rows.high.max() < 1 and tops.high.max() < others.low.min()
+    apart = apart and rest.high.max() < middle.low
+    listed = "; ".join(f"{plan}: {ratio:.2f}" for plan, ratio in rows.ratio.items())
     return Verdict(
         "D7",
         "Every choice of layers is faster than full training going backward, the top "
         "layers are fastest, and the middle is slowest of all",
-        holds,
+        (True if apart else None) if holds else False,
         f"{network}, backward time over full training's: {listed}.",
     )
 

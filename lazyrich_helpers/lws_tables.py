@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from importlib import resources
 
+import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.claims import interval
@@ -66,7 +67,8 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
         early_loss: Mean training loss over the first tenth of the epochs, in nats; NaN
             where it was not finite.
 
-    Runs may differ by where they start, but each kind of start is of one setting.
+    Runs may differ by learning rate and by where they start; each kind of start is of
+    one setting.
     """
     records = list({record.run_id: record for record in records}.values())
     runs = runs_table(records)
@@ -79,15 +81,20 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     runs["backward"] = [backward_cost(record.config) for record in records]
     if "rho" not in runs:
         runs["rho"] = math.nan
-    one_setting(runs.drop(columns=["updates", *START], errors="ignore"))
-    for _, alike in runs.groupby("init"):
+    one_setting(runs.drop(columns=["updates", "lr", *START], errors="ignore"))
+    for _, alike in runs.groupby(["init", "lr"]):
         one_setting(alike.drop(columns="updates"))
     runs["early_loss"] = [_early_loss(record) for record in records]
-    names = ["init", "width", "seed"]
-    full = runs.loc[runs.schedule == "full"].set_index(names).test_accuracy
-    keys = pd.MultiIndex.from_arrays([runs[name] for name in names])
-    runs["lost"] = full.reindex(keys).to_numpy() - runs.test_accuracy
+    runs["lost"] = _of_full(runs, "test_accuracy") - runs.test_accuracy
     return runs
+
+
+def _of_full(runs: pd.DataFrame, column: str) -> np.ndarray:
+    """Return, for each run, a column of the full training that it is compared with."""
+    names = ["init", "lr", "width", "seed"]
+    full = runs.loc[runs.schedule == "full"].set_index(names)[column]
+    keys = pd.MultiIndex.from_arrays([runs[name] for name in names])
+    return full.reindex(keys).to_numpy()
 
 
 def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFrame:
@@ -97,20 +104,30 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     whole training; `ratio`, to full training's with the same seed; `minutes_to`, until
     a test evaluation came within `within` of the accuracy that full training ended
     with, NaN where none did.
+
+    Raises:
+        ValueError: If the runs were not made alike: device, threads, compiled steps.
     """
     timed = [record for record in records if Clock.name in record.measures]
     table = lws_table(timed)
     if table.empty:
         return table
+    made = sorted({_made_by(record) for record in timed})
+    require(len(made) == 1, "the machine", "one in a table of times", made)
     table["num_full"] = [r.measures["updates"]["num_full"] for r in timed]
     table["minutes"] = [r.measures[Clock.name]["seconds"][-1] / 60 for r in timed]
-    full = table.loc[table.schedule == "full"].set_index("seed")
-    table["ratio"] = table.minutes / table.seed.map(full.minutes)
-    goals = table.seed.map(full.test_accuracy) - within
+    table["ratio"] = table.minutes / _of_full(table, "minutes")
+    goals = _of_full(table, "test_accuracy") - within
     table["minutes_to"] = [
         _minutes_to(record, goal) for record, goal in zip(timed, goals, strict=True)
     ]
     return table
+
+
+def _made_by(record: Record) -> str:
+    threads = record.measures[Clock.name]["threads"]
+    compiled = ", compiled" if record.origin.get("compiled") else ""
+    return f"{record.origin.get('device')}, {threads} threads{compiled}"
 
 
 def _minutes_to(record: Record, accuracy: float) -> float:

@@ -60,7 +60,7 @@ class ScheduleView:
     """Pictures of schedules in front of all that were run with the same network."""
 
     def __init__(self, table: pd.DataFrame, config: RunConfig) -> None:
-        """Take a `lws_table` of one width, and any run of the network.
+        """Take a `lws_table`, and any run of the network and learning rate to show.
 
         Source: Li & Banerjee (2021), Figures 9 and 12, for the lower panel.
         """
@@ -76,12 +76,13 @@ class ScheduleView:
             num_epochs=config.training.num_epochs,
             seed=config.training.seed,
         )
-        for _, cell in table.groupby(["schedule", "rho"], dropna=False):
+        alike = _alike(table, config)
+        for _, cell in alike.groupby(["schedule", "rho"], dropna=False):
             color, marker = FAMILIES[family(cell.schedule.iloc[0])]
             place = cell.backward.mean(), 100 * (1 - cell.test_accuracy.mean())
             self._costs.scatter(*place, 22, color=color, marker=marker, alpha=0.45)
         self._costs.set_xlim(0, 1.03)
-        self._costs.set_ylim(0, 105 - 100 * min(table.test_accuracy, default=0))
+        self._costs.set_ylim(0, 105 - 100 * min(alike.test_accuracy, default=0))
         self._costs.set_xlabel("backward operations / full training's")
         self._costs.set_ylabel("test error (%)")
         self._canvas.draw()
@@ -143,8 +144,15 @@ def layers_slider(results: Results) -> ipywidgets.VBox:
 
 
 def _first_seeds(results: Results) -> list[RunConfig]:
+    """Return the runs of the first seed, at the first width and learning rate."""
     configs = results.recipe.configs
-    return [c for c in configs if c.training.seed == configs[0].training.seed]
+    first = configs[0]
+    return [
+        config
+        for config in configs
+        if (config.training, config.model, config.optimizer)
+        == (first.training, first.model, first.optimizer)
+    ]
 
 
 def _slider(
@@ -169,9 +177,16 @@ def _frame(view: ScheduleView, label: str, shown: Shown) -> Frame:
     return Frame(label, str(shown), view.picture(shown))
 
 
+def _alike(table: pd.DataFrame, config: RunConfig) -> pd.DataFrame:
+    """Return the rows of a run's width and learning rate."""
+    columns = config.columns()
+    return table.loc[(table.width == columns["width"]) & (table.lr == columns["lr"])]
+
+
 def shown_of(table: pd.DataFrame, config: RunConfig) -> Shown:
     """Return a run with the accuracies that a `lws_table` has of its schedule."""
     rho = config.columns().get("rho")
-    rows = table.loc[table.schedule == in_words(config.updates)]
+    rows = _alike(table, config)
+    rows = rows.loc[rows.schedule == in_words(config.updates)]
     rows = rows.loc[rows.rho.isna() if rho is None else rows.rho == rho]
     return Shown(config, tuple(rows.test_accuracy))

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,10 @@ def record(updates, seconds, correct, seed=0, status="ok", num_full=0):
     config = dataclasses.replace(tiny.training(seed=seed), updates=updates)
     epochs = list(range(1, len(correct) + 1))
     curves = {"epoch": epochs, "train_loss": [1.0] * len(epochs)}
-    measures = {"clock": {"seconds": seconds}, "updates": {"num_full": num_full}}
+    measures: dict[str, Any] = {
+        "clock": {"seconds": seconds, "threads": 1},
+        "updates": {"num_full": num_full},
+    }
     origin = {"num_test": 100}
     return Record(
         config, status, curves | {"num_correct": correct}, measures, {}, origin, {}
@@ -72,3 +76,11 @@ def test_runs_without_a_clock_are_left_out():
     plain = record(Full(), [1], [50])
     plain.measures.pop("clock")
     assert clock_table([plain]).empty and Updates.name in plain.measures
+
+
+def test_times_of_different_machines_are_not_compared():
+    slow = record(Full(), [30, 60, 120], [None, 80, 90])
+    fast = record(TopKAllBottoms(k=1, rho=0.1), [1, 2, 3], [None, 80, 90])
+    fast.measures["clock"]["threads"] = 2
+    with pytest.raises(ValueError, match="the machine must be one in a table"):
+        clock_table([slow, fast])

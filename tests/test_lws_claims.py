@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from lazyrich_helpers import lws_claims
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.lws_claims import (
     PRETRAINED_CIFAR10,
@@ -217,3 +218,26 @@ def test_one_start_is_of_one_setting():
     for claim in PRETRAINED.values():
         with pytest.raises(ValueError, match="sha256 must be one value"):
             claim.verdict(mixed)
+
+
+def anatomy(**changed):
+    """Return ratios of steps as the paper has them, each within a hundredth."""
+    tops = {f"top {k}": 0.01 * k for k in (1, 2, 3, 4)}
+    bottoms = {f"bottom {q}": 0.5 + 0.05 * q for q in (1, 2, 3, 4)}
+    both = {f"top {k} bottom {k}": 0.5 + 0.05 * k for k in (1, 2, 3, 4)}
+    ratios = {"full": 1.0} | tops | bottoms | both | {"middle": 0.9} | changed
+    table = pd.DataFrame({"plan": list(ratios), "ratio": list(ratios.values())})
+    return table.assign(low=table.ratio - 0.01, high=table.ratio + 0.01)
+
+
+def test_the_order_of_times():
+    verdict = lws_claims.time_order(anatomy(), "VGG-5")
+    assert verdict.holds is True and verdict.numbers.startswith("VGG-5, backward")
+    assert lws_claims.time_order(anatomy(middle=0.6), "").holds is False
+    assert lws_claims.time_order(anatomy(middle=1.2), "").holds is False
+    faster_than_a_top = anatomy(**{"bottom 1": 0.03})
+    assert lws_claims.time_order(faster_than_a_top, "").holds is False
+    assert lws_claims.time_order(anatomy(middle=0.995), "").holds is None
+    wide = anatomy()
+    wide.loc[wide.plan == "bottom 2", "high"] = 1.3
+    assert lws_claims.time_order(wide, "").holds is None

@@ -70,9 +70,12 @@ def test_losses_are_paired_by_seed():
     assert sparse.lost.tolist() == pytest.approx([0.01, 0.02])
     assert sparse.rho.tolist() == [0.1, 0.1] and table.rho["full"].isna().all()
     assert table.lost["random uniform"].isna().all()
-    with pytest.raises(ValueError, match="lr must be one value"):
-        other = dataclasses.replace(tiny.CONFIG.optimizer, lr=0.5)
-        lws_table([*runs, record(tiny.config(optimizer=other), 1)])
+    other = dataclasses.replace(tiny.CONFIG.optimizer, lr=0.5)
+    faster = lws_table([*runs, record(tiny.config(optimizer=other), 1)])
+    assert faster.lost.tolist() == pytest.approx([0, 0.01, 0, 0.02, 0])  # its own
+    longer = dataclasses.replace(tiny.training(num_epochs=9), updates=TopK(k=1))
+    with pytest.raises(ValueError, match="num_epochs must be one value"):
+        lws_table([*runs, record(longer, 1)])
 
 
 def test_a_run_of_two_recipes_counts_once_and_a_diverged_one_counts():

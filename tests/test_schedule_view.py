@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lazyrich_helpers.lws_tables import lws_table
+from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.planning import backward_cost
 from lazyrich_helpers.schedule_view import (
     ScheduleView,
@@ -106,3 +107,18 @@ def test_the_upper_panel_holds_the_draws(store, schedule):
     for epoch in range(3):
         layers = schedule.plan(epoch, 0, 3, 0).layers
         assert set(array[:, epoch].nonzero()[0]) == layers
+
+
+def test_other_widths_are_not_mixed_in(store):
+    narrow = runs(RANDOM[:2])
+    wide = [dataclasses.replace(c, model=ReluNet(width=20, depth=2)) for c in narrow]
+    results = tiny.results(store, *narrow, *wide)
+    table = lws_table(results.records)
+    for config in (narrow[1], wide[1]):
+        shown = shown_of(table, config)
+        (record,) = (r for r in results.records if r.config == config)
+        correct = record.curves["num_correct"][-1]
+        assert shown.accuracies == (correct / record.origin["num_test"],)
+    _, stack = probability_slider(results).children  # one family: no buttons
+    (frame,) = stack.children
+    assert image_of(frame)["alt"] == str(shown_of(table, narrow[1]))
