@@ -90,7 +90,7 @@ VGG5_SCALES = {
         lrs=(0.003,),
         num_epochs=2,
         train_size=200,
-        rhos=(0.5,),
+        rhos=(0.1, 0.5),
         ks=(4,),
     ),
     "laptop": LwsScale(

@@ -9,6 +9,7 @@ from lazyrich_helpers.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.recipes import BUDGETS
+from lazyrich_helpers.step_times import StepTimes
 
 MEASURES = {
     measure.name: measure
@@ -26,7 +27,8 @@ def test_a_measure_is_pure_and_ready_for_json(measure, trained):
     before = torch.get_rng_state()
     result = measure().result(trained)
     assert json.loads(json.dumps(result, allow_nan=False)) == result
-    assert measure().result(trained) == result
+    if measure is not StepTimes:  # other seconds each time
+        assert measure().result(trained) == result
     assert torch.equal(flat_parameters(trained.network), trained.final)
     assert torch.equal(before, torch.get_rng_state())
 

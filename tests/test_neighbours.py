@@ -343,7 +343,7 @@ def test_what_layers_that_left_make_of_the_images_is_kept(schedule):
 def test_a_layer_that_left_costs_nothing_backward():
     schedule = LayerFreezing(total_epochs=10, freeze_start=0.0)
     shares = [
-        backward_share([1] * 5, schedule.plan(epoch, 0, 5, 0).layers)
+        backward_share([[1]] * 5, schedule.plan(epoch, 0, 5, 0).layers)
         for epoch in range(10)
     ]
     assert shares == sorted(shares, reverse=True) and shares[-1] < shares[0] == 1

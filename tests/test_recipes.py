@@ -28,8 +28,9 @@ def test_a_recipe_names_its_runs_once(name, budget):
     assert RECIPES[name].__doc__
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", [n for n in RECIPES if n != "table-1-pretrained"])
 def test_small_budgets_need_no_download(name):
+    """But for what starts from ImageNet's weights: they fit colour images alone."""
     for budget in ("smoke", "laptop"):
         columns = [config.columns() for config in make_recipe(name, budget).configs]
         assert {column["dataset"] for column in columns} == {"digits"}
