@@ -251,14 +251,14 @@ def test_the_recipe_runs_end_to_end_and_goes_on(store, capsys):
     assert main([*words, "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "table-1-proxy, pre-training at smoke: 1 to do, 0 done before." in out
-    assert "table-1-proxy at smoke: 5 to do" in out and store.ids() == []
+    assert "table-1-proxy at smoke: 7 to do" in out and store.ids() == []
     assert main(words) == 0
     out = capsys.readouterr().out
-    assert "6 done now, 0 done before." in out and "from proxy seed=0" in out
+    assert "8 done now, 0 done before." in out and "from proxy seed=0" in out
     recipe = make_recipe("table-1-proxy", "smoke")
-    assert len(collect(recipe, store).records) == 5 and len(store.ids()) == 6
+    assert len(collect(recipe, store).records) == 7 and len(store.ids()) == 8
     assert main(words) == 0
-    assert "0 done now, 5 done before." in capsys.readouterr().out
+    assert "0 done now, 7 done before." in capsys.readouterr().out
 
 
 def test_a_later_measurement_needs_no_pre_trained_network(store, monkeypatch):
