@@ -158,7 +158,8 @@ def all_of(*judges: Judge) -> Judge:
 
     def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
         found = [one(table) for one in judges]
-        return everywhere([holds for holds, _ in found]), " ".join(dict.fromkeys(said for _, said in found))
+        once = dict.fromkeys(numbers for _, numbers in found)
+        return everywhere([holds for holds, _ in found]), " ".join(once)
 
     return judge
 
