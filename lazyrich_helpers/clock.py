@@ -1,11 +1,11 @@
 """How long a whole training takes, by the wall's clock."""
 
-import time
 from typing import Any, ClassVar
 
 import torch
 
 from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.timing import now
 from lazyrich_helpers.train import Epoch, Run, Trained
 
 
@@ -25,17 +25,10 @@ class Clock(Measure):
         self._seconds: list[float] = []
 
     def start(self, run: Run) -> None:
-        self._began = _now(run)
+        self._began = now(run.data.device)
 
     def after_epoch(self, run: Run, epoch: Epoch) -> None:
-        self._seconds.append(round(_now(run) - self._began, 3))
+        self._seconds.append(round(now(run.data.device) - self._began, 3))
 
     def result(self, trained: Trained) -> dict[str, Any]:
         return {"threads": torch.get_num_threads(), "seconds": self._seconds}
-
-
-def _now(run: Run) -> float:
-    device = run.data.device
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter()

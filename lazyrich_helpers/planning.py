@@ -75,16 +75,16 @@ def backward_cost(config: RunConfig) -> float:
     Of the epochs that its seed drew, not of those that it would draw on average.
     """
     flops = layer_flops(blueprint(config), config.data.image_shape)
-    shares = [backward_share(flops, plan.layers) for plan in _plans(config)]
+    shares = [backward_share(flops, plan.layers) for plan in plans_of(config)]
     return sum(shares) / len(shares)
 
 
 def layer_sets(config: RunConfig) -> set[frozenset[int]]:
     """Return the different sets of layers that the run's steps update."""
-    return {plan.layers for plan in _plans(config)}
+    return {plan.layers for plan in plans_of(config)}
 
 
-def _plans(config: RunConfig) -> list[Plan]:
+def plans_of(config: RunConfig) -> list[Plan]:
     """Return the plan of every step; of one an epoch, where it tells of them all."""
     num_layers = len(blueprint(config).layers)
     num_examples = config.columns()["train_size"] if config.updates.per_step else 1

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.lws_claims import of_cell
 from lazyrich_helpers.lws_plots import FAMILIES, family, layer_picture, updated
 from lazyrich_helpers.lws_tables import cell_name, lws_table
 from lazyrich_helpers.planning import backward_cost, blueprint
@@ -185,8 +186,6 @@ def _alike(table: pd.DataFrame, config: RunConfig) -> pd.DataFrame:
 
 def shown_of(table: pd.DataFrame, config: RunConfig) -> Shown:
     """Return a run with the accuracies that a `lws_table` has of its schedule."""
-    rho = config.columns().get("rho")
-    rows = _alike(table, config)
-    rows = rows.loc[rows.schedule == in_words(config.updates)]
-    rows = rows.loc[rows.rho.isna() if rho is None else rows.rho == rho]
-    return Shown(config, tuple(rows.test_accuracy))
+    cell = in_words(config.updates), config.columns().get("rho")
+    accuracies = of_cell(_alike(table, config), cell, "test_accuracy")
+    return Shown(config, tuple(accuracies))

@@ -70,10 +70,10 @@ def _step(
 ) -> list[float]:
     """Take a step; return the seconds of each phase."""
     optimizer.zero_grad(set_to_none=True)
-    marks = [_now(data.device)]
+    marks = [now(data.device)]
 
     def after(result: Any) -> Any:
-        marks.append(_now(data.device))
+        marks.append(now(data.device))
         return result
 
     images, labels = after(_batch(data, config.training.batch_size, step))
@@ -93,7 +93,8 @@ def _batch(data: Dataset, size: int, step: int) -> tuple[Tensor, Tensor]:
     return images, data.train.labels[places]
 
 
-def _now(device: torch.device) -> float:
+def now(device: torch.device) -> float:
+    """Return the wall's seconds, once `device` has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -11,11 +11,10 @@ from lazyrich_helpers.flops import (
     forward_flops,
     layer_flops,
 )
-from lazyrich_helpers.planning import blueprint
+from lazyrich_helpers.planning import blueprint, plans_of
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.timing import PHASES
-from lazyrich_helpers.train import epoch_plans
 
 
 def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.DataFrame:
@@ -111,11 +110,10 @@ def of_schedule(
     """
     if config.updates.per_step:
         return None
-    num_layers, num_epochs = len(blueprint(config).layers), config.training.num_epochs
-    plans = [epoch_plans(config, e, 1, num_layers)[0].layers for e in range(num_epochs)]
+    plans = [plan.layers for plan in plans_of(config)]
     if any(layers not in values for layers in plans):
         return None
-    return sum(values[layers] for layers in plans) / num_epochs
+    return sum(values[layers] for layers in plans) / len(plans)
 
 
 def backward_times(
