@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import time
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -11,7 +10,8 @@ from dataclasses import dataclass, field
 import torch
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.execution import execute, kept_weights, measured_again
+from lazyrich_helpers.execution import execute
+from lazyrich_helpers.kept import kept_weights, measured_again
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.planning import (
     blueprint,
@@ -24,6 +24,7 @@ from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store, computed_store, recorded_store
+from lazyrich_helpers.stopping import Stop, Stopped
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Summary:
     """Complete before it was their turn."""
     num_diverged: int = 0
     postponed: list[RunConfig] = field(default_factory=list)
-    """Not started: they would not have fitted the time budget, or others had them."""
+    """Not ended: for lack of time, because others had them, or on request."""
+    num_begun: int = 0
+    """Of those, how many were begun and can be gone on with."""
     failed: dict[str, str] = field(default_factory=dict)
     """Run → why."""
 
@@ -44,6 +47,7 @@ class Summary:
         self.num_trained += first.num_trained
         self.num_diverged += first.num_diverged
         self.postponed += first.postponed
+        self.num_begun += first.num_begun
         self.failed |= first.failed
 
     def __str__(self) -> str:
@@ -51,7 +55,8 @@ class Summary:
         if self.num_diverged:
             parts.append(f"{self.num_diverged} diverged")
         if self.postponed:
-            parts.append(f"{len(self.postponed)} left for lack of time")
+            begun = f", {self.num_begun} of them begun" if self.num_begun else ""
+            parts.append(f"{len(self.postponed)} left for later{begun}")
         if self.failed:
             parts.append(f"{len(self.failed)} FAILED")
         lines = [", ".join(parts) + "."]
@@ -66,19 +71,20 @@ def complete(
     *,
     device: str,
     progress: Progress,
-    seconds: float = math.inf,
+    stop: Stop | None = None,
     compiled: bool = False,
 ) -> Summary:
     """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
 
     A run that fails is reported and the others go on. A run that is being trained by
-    another process is left to it. No run is started that is not expected to end within
-    `seconds` from now, nor is another process waited for any longer. Runs that others
-    start from are completed before those.
+    another process is left to it. No run is started that is not expected to end before
+    `stop` is due, nor is another process waited for any longer; a run that is in
+    training then is kept as it is after the epoch, and gone on with the next time. Runs
+    that others start from are completed before those.
 
     With `compiled`, the steps of runs that are trained alone are compiled.
     """
-    deadline = time.monotonic() + seconds
+    stop = stop or Stop()
     todo = missing(recipe, store)
     summary = Summary(num_there=len(recipe.configs) - len(todo))
     require_ready(todo, device)
@@ -90,13 +96,13 @@ def complete(
                 store,
                 device=device,
                 progress=progress,
-                seconds=seconds,
+                stop=stop,
                 compiled=compiled,
             )
         )
         todo = _startable(todo, first, store, summary)
     progress.begin(len(todo), sum(work(config) for config in todo))
-    batch = _Batch(recipe, store, device, progress, summary, deadline, compiled)
+    batch = _Batch(recipe, store, device, progress, summary, stop, compiled)
     try:
         for group in batch.locked(planned(todo, store, device)):
             # Another process may have been faster, with all or a part of it.
@@ -231,26 +237,33 @@ class _Batch:
     device: str
     progress: Progress
     summary: Summary
-    deadline: float
-    """On the monotonic clock."""
+    stop: Stop
     compiled: bool
     """Whether the steps of runs trained alone are."""
 
     def locked(self, groups: Sequence[list[RunConfig]]) -> Iterator[list[RunConfig]]:
         """Yield groups while holding their locks; runs held elsewhere come last, alone.
 
-        What is still held elsewhere at the deadline is postponed.
+        What is left when it is time to stop is postponed.
         """
         queue, lock = deque(groups), self.store.lock
         busy = 0
         while queue:
+            if self.stop.asked:
+                break
             group = queue.popleft()
             # Waiting with a lock in hand could be for ever: who waits holds none.
             wait = len(group) == 1 and busy > len(queue)
-            seconds = self._seconds_left() if wait else 0.0
+            seconds = self.stop.seconds_left if wait else 0.0
             with contextlib.ExitStack() as locks:
                 is_ours = {
-                    config: locks.enter_context(lock(config.run_id, seconds=seconds))
+                    config: locks.enter_context(
+                        lock(
+                            config.run_id,
+                            seconds=seconds,
+                            give_up=lambda: self.stop.asked,
+                        )
+                    )
                     for config in group
                 }
                 got = [config for config in group if is_ours[config]]
@@ -262,12 +275,13 @@ class _Batch:
                 busy = 0 if got else busy + 1
                 if got:
                     yield got
-
-    def _seconds_left(self) -> float:
-        return self.deadline - time.monotonic()
+        self.summary.postponed += [config for group in queue for config in group]
 
     def complete(self, group: list[RunConfig]) -> None:
         """Complete these runs, together if they are several and it can be done."""
+        if self.stop.asked:
+            self.summary.postponed += group
+            return
         left = list(group)
         try:
             if len(group) > 1 and self._fits(group):
@@ -275,6 +289,9 @@ class _Batch:
                     for record in self._execute(group):
                         left.remove(record.config)
                         self._keep(record)
+        except Stopped:
+            self._leave(left)
+            return
         except Exception as error:  # alone, a bad run fails alone, and says why
             warnings.warn(
                 f"{len(group)} seeds of {label_without_seed(group[0])} failed together "
@@ -295,18 +312,24 @@ class _Batch:
                 record = measured_again(before, self.recipe, self.store, self.device)
                 if record is None:
                     (record,) = self._execute([config])
+        except Stopped:
+            self._leave([config])
         except Exception as error:  # one run's failure must not end the batch
             self._fail(config, error, replace=before is None)
         else:
             self._keep(record)
 
+    def _leave(self, begun: Sequence[RunConfig]) -> None:
+        self.summary.postponed += begun
+        self.summary.num_begun += len(begun)
+
     def _fits(self, group: Sequence[RunConfig]) -> bool:
-        if math.isinf(self.deadline):  # then the trial would be a waste
+        if math.isinf(self.stop.deadline):  # then the trial would be a waste
             return True
         expected = expected_seconds(
             group, self.recipe, self.device, compiled=self.compiled
         )
-        return expected <= self._seconds_left()
+        return expected <= self.stop.seconds_left
 
     def _execute(self, group: Sequence[RunConfig]) -> Iterator[Record]:
         return execute(
@@ -316,6 +339,7 @@ class _Batch:
             self.device,
             self.progress,
             compiled=self.compiled,
+            stop=self.stop,
         )
 
     def _keep(self, record: Record) -> None:

@@ -1,5 +1,6 @@
 """How long a whole training takes, by the wall's clock."""
 
+import time
 from typing import Any, ClassVar
 
 import torch
@@ -26,6 +27,11 @@ class Clock(Measure):
 
     def start(self, run: Run) -> None:
         self._began = now(run.data.device)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on; the seconds between the two processes do not count."""
+        super().load_state_dict(state)
+        self._began = time.perf_counter() - sum(self._seconds[-1:])
 
     def after_epoch(self, run: Run, epoch: Epoch) -> None:
         self._seconds.append(round(now(run.data.device) - self._began, 3))

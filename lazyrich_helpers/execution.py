@@ -1,6 +1,5 @@
 """Executing runs: networks are trained, measured and recorded; several as one."""
 
-import dataclasses
 import math
 import time
 import warnings
@@ -9,22 +8,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from lazyrich_helpers import origin
+from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.initialization import convolutions, flat_parameters, transfer_
+from lazyrich_helpers.kept import arrays_of, kept_weights, result_of
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.progress import Progress, label
 from lazyrich_helpers.proxy import source_of
-from lazyrich_helpers.recipes import Recipe, lacking
+from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.reinit import bind_
-from lazyrich_helpers.together import train_together
-from lazyrich_helpers.train import Epoch, Run, Trained, new_network, train
+from lazyrich_helpers.stopping import Stop, Stopped
+from lazyrich_helpers.together import JointState, train_together
+from lazyrich_helpers.train import (
+    Epoch,
+    Run,
+    Trained,
+    TrainingState,
+    new_network,
+    train,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +49,65 @@ class _Watched:
     def config(self) -> RunConfig:
         return self.run.config
 
+    @property
+    def work(self) -> float:
+        """Of the epochs so far."""
+        return len(self.epochs) * _work_of_an_epoch(self.config)
+
+    @property
+    def diverged(self) -> bool:
+        return bool(self.epochs) and not math.isfinite(self.epochs[-1].train_loss)
+
+
+@dataclass(eq=False)
+class _Group:
+    """Runs that are trained as one, or one alone; and how far they are."""
+
+    each: list[_Watched]
+    state: TrainingState | JointState
+    before: float = 0.0
+    """Seconds spent on it by processes that were interrupted."""
+    began: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.began
+
+    def to_keep(self) -> dict[str, Any]:
+        """Return what a checkpoint holds: tensors, numbers and text."""
+        return {
+            "state": self.state.state_dict(),
+            "seconds": self.seconds,
+            "runs": [
+                {
+                    "origin": watched.origin,
+                    "epochs": [list(_fields(epoch)) for epoch in watched.epochs],
+                    "measures": [m.state_dict() for m in watched.measures],
+                }
+                for watched in self.each
+            ],
+        }
+
+    def go_on(self, kept: dict[str, Any]) -> None:
+        """Take up what `to_keep` returned, in another process."""
+        self.state.load_state_dict(kept["state"])
+        self.before = kept["seconds"]
+        for watched, run in zip(self.each, kept["runs"], strict=True):
+            watched.epochs.extend(Epoch(*fields) for fields in run["epochs"])
+            for measure, state in zip(watched.measures, run["measures"], strict=True):
+                measure.load_state_dict(state)
+            earlier = run["origin"]
+            if earlier.get("pretrained") != watched.origin.get("pretrained"):
+                raise ValueError("it started from other weights")
+            names = ("commit", "torch", "device", "start")
+            part = {name: earlier[name] for name in names}
+            part["num_epochs"] = len(watched.epochs)
+            watched.origin["resumed"] = [*earlier.get("resumed", []), part]
+
+
+def _fields(epoch: Epoch) -> tuple[int, float, int | None, float]:
+    return epoch.number, epoch.train_loss, epoch.num_correct, epoch.seconds
+
 
 def execute(
     configs: Sequence[RunConfig],
@@ -50,6 +117,7 @@ def execute(
     progress: Progress,
     *,
     compiled: bool = False,
+    stop: Stop | None = None,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
 
@@ -57,35 +125,78 @@ def execute(
     were spent on all are shared out evenly. Where several are interrupted by an error,
     `progress` is put back for those that were not yielded.
 
+    What takes long is kept now and then, and gone on with by whoever executes the same
+    runs next: bit for bit as if it had never been interrupted, on a CPU. When `stop` is
+    due, it is kept after the epoch in hand.
+
     With `compiled`, the steps of a network that is trained alone are compiled, and its
     record's origin says so; several as one are not.
+
+    Raises:
+        Stopped: When `stop` was due before the end.
     """
-    began = time.perf_counter()
-    data = configs[0].data.load(device)
-    where = origin.describe(data)
-    if len(configs) > 1:
-        where["together"] = len(configs)
-    elif compiled:
-        where["compiled"] = True
-    left: list[_Watched] = []
+    checkpoint = Checkpoint(configs, recipe, store)
+    group = _resumed(configs, recipe, store, device, checkpoint)
+    for watched in group.each:
+        if len(configs) == 1 and compiled:
+            watched.origin["compiled"] = True
+        if watched.epochs:
+            progress.advance(watched.config, len(watched.epochs), watched.work)
+    left = group.each
     try:
-        for config in configs:
-            network, start = _started(config, data, store)
-            run = Run(config, data, network, flat_parameters(network))
-            measures = [measure() for measure in recipe.measures]
-            left.append(_Watched(run, measures, where | start))
-        _train(left, recipe.eval_every, progress, compiled)
-        shared = (time.perf_counter() - began) / len(configs)
+        _train(group, recipe, progress, checkpoint, stop or Stop(), compiled)
+        shared = group.seconds / len(configs)
         while left:
             record = _record(left[0], store, shared)
             del left[0]
             yield record
+        checkpoint.remove()
     except Exception:
         if len(configs) > 1:
             for each in left:
-                done = len(each.epochs) * _work_of_an_epoch(each.config)
-                progress.advance(each.config, 0, -done)
+                progress.advance(each.config, 0, -each.work)
         raise
+
+
+def _resumed(
+    configs: Sequence[RunConfig],
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    checkpoint: Checkpoint,
+) -> _Group:
+    """Return the group as far as it was brought before."""
+    group = _new_group(configs, recipe, store, device)
+    kept = checkpoint.read(device)
+    if kept is None:
+        return group
+    try:
+        group.go_on(kept)
+    except Exception as error:  # what a wrong file makes torch raise is anybody's guess
+        checkpoint.refuse(error)
+        return _new_group(configs, recipe, store, device)
+    return group
+
+
+def _new_group(
+    configs: Sequence[RunConfig], recipe: Recipe, store: Store, device: str
+) -> _Group:
+    data = configs[0].data.load(device)
+    where = origin.describe(data)
+    if len(configs) > 1:
+        where["together"] = len(configs)
+    each = []
+    for config in configs:
+        network, start = _started(config, data, store)
+        run = Run(config, data, network, flat_parameters(network))
+        measures = [measure() for measure in recipe.measures]
+        each.append(_Watched(run, measures, where | start))
+        for measure in measures:
+            measure.start(run)
+    networks = [watched.run.network for watched in each]
+    if len(configs) > 1:
+        return _Group(each, JointState(networks, configs))
+    return _Group(each, TrainingState(networks[0], data, configs[0]))
 
 
 def _started(
@@ -111,14 +222,18 @@ def _started(
 
 
 def _train(
-    group: list[_Watched], eval_every: int, progress: Progress, compiled: bool
+    group: _Group,
+    recipe: Recipe,
+    progress: Progress,
+    checkpoint: Checkpoint,
+    stop: Stop,
+    compiled: bool,
 ) -> None:
     """Train every run of the group to its end, under the eyes of its measures."""
-    for each in group:
-        for measure in each.measures:
-            measure.start(each.run)
-    for row in _epochs([each.run for each in group], eval_every, compiled):
-        for each, epoch in zip(group, row, strict=True):
+    if all(watched.diverged for watched in group.each):
+        return
+    for row in _epochs(group, recipe.eval_every, compiled):
+        for each, epoch in zip(group.each, row, strict=True):
             if epoch is None:
                 continue
             each.epochs.append(epoch)
@@ -126,18 +241,33 @@ def _train(
                 measure.after_epoch(each.run, epoch)
             work = _work_of_an_epoch(each.config)
             progress.advance(each.config, epoch.number, work)
+        due = stop.due  # asked once: a signal may come at any moment
+        if due or checkpoint.due:
+            checkpoint.write(group.to_keep())
+        if due:
+            first, done = group.each[0].config, group.state.num_done
+            others = f" and {len(group.each) - 1} more" if len(group.each) > 1 else ""
+            raise Stopped(f"{label(first)}{others}: left after epoch {done}")
 
 
 def _epochs(
-    runs: list[Run], eval_every: int, compiled: bool
+    group: _Group, eval_every: int, compiled: bool
 ) -> Iterator[list[Epoch | None]]:
+    runs = [watched.run for watched in group.each]
     data, networks = runs[0].data, [run.network for run in runs]
     configs = [run.config for run in runs]
-    if len(runs) > 1:
-        yield from train_together(networks, data, configs, eval_every=eval_every)
+    if isinstance(group.state, JointState):
+        yield from train_together(
+            networks, data, configs, eval_every=eval_every, state=group.state
+        )
     else:
         for epoch in train(
-            networks[0], data, configs[0], eval_every=eval_every, compiled=compiled
+            networks[0],
+            data,
+            configs[0],
+            eval_every=eval_every,
+            compiled=compiled,
+            state=group.state,
         ):
             yield [epoch]
 
@@ -158,8 +288,8 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
     arrays: dict[str, np.ndarray] = {}
     if status == "ok":
         where["weights"] = origin.vector_digest(final)
-        measured = {m.name: _result(m, trained) for m in watched.measures}
-        arrays = _arrays(watched.measures, trained)
+        measured = {m.name: result_of(m, trained) for m in watched.measures}
+        arrays = arrays_of(watched.measures, trained)
         _keep_weights(trained, store)
     curves = {
         "epoch": [epoch.number for epoch in epochs],
@@ -176,83 +306,10 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
 def _keep_weights(trained: Trained, store: Store) -> None:
     try:
         store.write_weights(trained.config.run_id, trained.initial, trained.final)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as the latter
+    except OSError as error:
         # They only spare a later measurement the training: the record matters more.
         warnings.warn(
             f"weights of {label(trained.config)} were not kept ({error}); free some "
             f"space under {store.weights}.",
             stacklevel=2,
         )
-
-
-def _result(measure: Measure, trained: Trained) -> dict[str, Any]:
-    return {"version": measure.version} | measure.result(trained)
-
-
-def _arrays(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
-    """Return all arrays of these measures, each named `measure/array`."""
-    return {
-        f"{measure.name}/{name}": array
-        for measure in measures
-        for name, array in measure.arrays(trained).items()
-    }
-
-
-def measured_again(
-    record: Record | None, recipe: Recipe, store: Store, device: str
-) -> Record | None:
-    """Return a trained run's record with what was missing, from its kept weights.
-
-    None where it must be trained: not done, stale, weights gone or another's, or a
-    measurement that has to watch the epochs.
-    """
-    if record is None or record.status != "ok" or record.stale:
-        return None
-    missing = lacking(record, recipe.measures, store)
-    if any(measure.watches for measure in missing):
-        return None
-    trained = load_trained(record, store, device)
-    if trained is None:
-        return None
-    measures = [measure() for measure in missing]
-    added = {m.name: _result(m, trained) for m in measures}
-    return dataclasses.replace(
-        record, measures=record.measures | added, arrays=_arrays(measures, trained)
-    )
-
-
-def kept_weights(record: Record | None, store: Store) -> Tensor | None:
-    """Return a trained network's parameters on the CPU; None where they are not kept.
-
-    Weights left by another training of this config (elsewhere, earlier) are not its.
-    """
-    vectors = _kept(record, store)
-    return None if vectors is None else vectors[1]
-
-
-def _kept(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:
-    if record is None or record.status != "ok":
-        return None
-    weights = store.read_weights(record.run_id)
-    if weights is None:
-        return None
-    own = origin.vector_digest(weights[1]) == record.origin.get("weights")
-    return weights if own else None
-
-
-def load_trained(record: Record, store: Store, device: str) -> Trained | None:
-    """Return the network of a record from its kept weights; None where there are none.
-
-    With batch norm the weights alone are not the network.
-    """
-    weights = _kept(record, store)
-    if weights is None:
-        return None
-    data = record.config.data.load(device)
-    network = record.config.model.build(data.image_shape, data.num_classes)
-    network = network.to(data.device)
-    if any(True for _ in network.buffers()):
-        return None
-    initial, final = (vector.to(device) for vector in weights)
-    bind_(network, final.clone())
-    return Trained(record.config, data, network, initial, final)

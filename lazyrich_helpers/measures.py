@@ -34,6 +34,14 @@ class Measure:
     def after_epoch(self, run: Run, epoch: Epoch) -> None:
         """Look at the network after an epoch."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it has seen so far: tensors, numbers, text, by reference."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict` of the same run, in another process."""
+        vars(self).update(state)
+
     def result(self, trained: Trained) -> dict[str, Any]:
         """Return the numbers, ready for JSON; leave the network as it was."""
         raise NotImplementedError

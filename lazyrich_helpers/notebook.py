@@ -19,8 +19,8 @@ from IPython.display import HTML, Code
 
 from lazyrich_helpers.batch import complete, pick_device, store_for
 from lazyrich_helpers.config import require
-from lazyrich_helpers.execution import load_trained
 from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.pictures import weight_frames

@@ -29,7 +29,7 @@ def describe(data: Dataset) -> dict[str, Any]:
         "device": device_name(device),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a plain one, for checkpoints
         "numpy": np.__version__,
         "start": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }

@@ -7,20 +7,17 @@ beside it in `<run_id>.npz`; weights lie in a store that git ignores.
 
 import contextlib
 import dataclasses
-import fcntl
 import io
 import json
 import math
 import os
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lazyrich_helpers import (  # every kind that a record may name
@@ -36,6 +33,8 @@ from lazyrich_helpers import (  # every kind that a record may name
     train,
 )
 from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.locks import claim
+from lazyrich_helpers.tensor_files import read_tensors, write_tensors
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMERICS = {
@@ -44,8 +43,6 @@ NUMERICS = {
     "train": train.NUMERICS_VERSION,
 }
 """What a record's numbers rest on; a record with another version is stale."""
-LOCK_EVERY = 0.1
-"""Seconds between two looks at a lock that is waited for, for a limited time."""
 KEYS = ("run_id", "config", "status", "curves", "measures", "times", "origin")
 
 
@@ -142,6 +139,7 @@ class Store:
     def __init__(self, folder: Path, weights: Path) -> None:
         self.folder = folder
         self.weights = weights
+        self.checkpoints = weights.with_name("checkpoints")
 
     def read(self, run_id: str) -> Record | None:
         """Return the record, or None where there is none.
@@ -237,54 +235,39 @@ class Store:
         """Return the ids of all records here, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
-    @contextlib.contextmanager
-    def lock(self, name: str, *, seconds: float = math.inf) -> Iterator[bool]:
-        """Hold a lock that dies with this process; yield whether it was got.
-
-        `seconds` is how long to wait for it at most; 0 asks once.
-        """
-        folder = self.folder / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / name).open("w") as file:
-            yield _locked(file, seconds)
+    def lock(
+        self,
+        name: str,
+        *,
+        seconds: float = math.inf,
+        give_up: Callable[[], bool] = lambda: False,
+    ) -> contextlib.AbstractContextManager[bool]:
+        """Hold a lock that dies with this process; as `locks.claim`."""
+        path = self.folder / ".locks" / name
+        return claim(path, seconds=seconds, give_up=give_up)
 
     def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
         """Keep the parameters before and after training, for later measurements."""
-        self.weights.mkdir(parents=True, exist_ok=True)
-        path = self.weights / f"{run_id}.pt"
         state = {"initial": initial.cpu(), "final": final.cpu()}
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        torch.save(state, partial)
-        partial.replace(path)
+        write_tensors(self.weights / f"{run_id}.pt", state)
 
     def read_weights(self, run_id: str) -> tuple[Tensor, Tensor] | None:
-        """Return parameters before and after training, or None where not kept."""
+        """Return parameters before and after training, or None where not kept.
+
+        Raises:
+            RecordError: If the file cannot be read.
+        """
         path = self.weights / f"{run_id}.pt"
         try:
-            state = torch.load(path, weights_only=True)
+            state = read_tensors(path)
             return state["initial"], state["final"]
         except FileNotFoundError:
             return None
-        except Exception as error:  # torch.load raises many kinds
+        except (ValueError, KeyError, TypeError) as error:
             raise RecordError(
-                f"{path} is not a readable weights file ({type(error).__name__}); "
-                "delete it, then run again."
+                f"{path} is not a readable weights file ({error}); delete it, then run "
+                "again."
             ) from error
-
-
-def _locked(file: IO[str], seconds: float) -> bool:
-    """Lock `file`, waiting for at most `seconds`; return whether that was got."""
-    end = time.monotonic() + seconds
-    while True:
-        wait = math.isinf(seconds)  # flock itself cannot wait for a limited time
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            return True
-        except BlockingIOError:
-            left = end - time.monotonic()
-            if left <= 0:
-                return False
-            time.sleep(min(LOCK_EVERY, left))
 
 
 def _same_network(there: Record, record: Record) -> bool:

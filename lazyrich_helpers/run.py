@@ -6,7 +6,6 @@ import importlib.util
 import math
 import re
 import sys
-import time
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -28,6 +27,9 @@ from lazyrich_helpers.lws_exhibits import LwsScale
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.recipes import BUDGETS, Recipe, collect
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.stopping import Stop, gently
+
+GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
 
 def parse_duration(text: str) -> float:
@@ -87,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("Stopped. Finished runs are kept; the same command goes on.")
+        print(GO_ON)
         return 130
 
 
@@ -108,23 +110,25 @@ def _main(options: argparse.Namespace) -> int:
         if options.threads < 1:
             raise ValueError(f"threads must be at least 1; got {options.threads}.")
         torch.set_num_threads(options.threads)
-    deadline = time.monotonic() + seconds
-    status = 0
-    for recipe in recipes:
-        try:
-            if options.dry_run:
-                _dry_run(recipe, store_for(recipe.budget), device, options.compile)
-            else:
-                status = max(
-                    status, _complete(recipe, device, deadline, options.compile)
-                )
-        except (ValueError, OSError) as error:  # the next may have what it needs
-            print(f"error: {error}", file=sys.stderr)
-            status = 2
+    stop, status = Stop(seconds), 0
+    with gently(stop):
+        for recipe in recipes:
+            try:
+                if options.dry_run:
+                    _dry_run(recipe, store_for(recipe.budget), device, options.compile)
+                elif not stop.asked:
+                    done = _complete(recipe, device, stop, options.compile)
+                    status = max(status, done)
+            except (ValueError, OSError) as error:  # the next may have what it needs
+                print(f"error: {error}", file=sys.stderr)
+                status = 2
+    if stop.asked:
+        print(GO_ON)
+        return 130
     return status
 
 
-def _complete(recipe: Recipe, device: str, deadline: float, compiled: bool) -> int:
+def _complete(recipe: Recipe, device: str, stop: Stop, compiled: bool) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
     summary = complete(
@@ -132,7 +136,7 @@ def _complete(recipe: Recipe, device: str, deadline: float, compiled: bool) -> i
         store_for(recipe.budget),
         device=device,
         progress=progress,
-        seconds=deadline - time.monotonic(),
+        stop=stop,
         compiled=compiled,
     )
     print(f"{recipe.name} at {recipe.budget}: {summary}")

@@ -55,6 +55,8 @@ class SleepingBottom:
     ) -> None:
         self._layers, self._images = layers, images
         self._most_bytes = most_bytes
+        self.start = 0
+        """The layer that reads what is kept."""
         self._forget()
 
     @torch.no_grad()
@@ -64,21 +66,21 @@ class SleepingBottom:
         The layer is `cut`, or a lower one where its input would take too much. Layers
         below `cut` are put into eval mode. Precision is that of the caller's context.
         """
-        if cut < self._start or self._state != self._written(self._start):
+        if cut < self.start or self._state != self._written(self.start):
             self._forget()
-        kept = self._computed(self._layers[self._start : cut])
+        kept = self._computed(self._layers[self.start : cut])
         if kept is not None:
-            self._start, self._kept = cut, kept
+            self.start, self._kept = cut, kept
             self._state = self._written(cut)
-        return self._start, self._kept
+        return self.start, self._kept
 
     def moved(self, layers: Collection[int]) -> None:
         """Forget what rests on former parameters of one of these layers."""
-        if min(layers) < self._start:
+        if min(layers) < self.start:
             self._forget()
 
     def _forget(self) -> None:
-        self._start, self._kept, self._state = 0, self._images, self._written(0)
+        self.start, self._kept, self._state = 0, self._images, self._written(0)
 
     def _written(self, cut: int) -> list[tuple[int, int]]:
         """Return what changes when something writes to a layer below `cut`."""

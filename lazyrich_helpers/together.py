@@ -4,6 +4,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,12 +25,58 @@ def without_seed(config: RunConfig) -> RunConfig:
     return dataclasses.replace(config, training=training)
 
 
+class JointState:
+    """What several networks trained as one carry on: as `train.TrainingState`.
+
+    From here on, the networks' parameters are views of common tensors: they may be
+    read and written between epochs, but not rebound.
+
+    Args:
+        networks: As they are before the first step.
+        configs: Say how, alike but for the seed.
+    """
+
+    def __init__(
+        self, networks: Sequence[Network], configs: Sequence[RunConfig]
+    ) -> None:
+        self.num_done = 0
+        """Epochs."""
+        self.going = [True] * len(networks)
+        """Whose loss is finite."""
+        self.stack = Stack.of(networks)
+        _bind_(networks, self.stack)
+        parameters = self.stack.parameters.values()
+        self.optimizer = configs[0].optimizer.build(parameters)  # type: ignore[arg-type]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs, by reference: tensors, numbers, text."""
+        return {
+            "num_done": self.num_done,
+            "going": self.going,
+            "parameters": {n: p.detach() for n, p in self.stack.parameters.items()},
+            "optimizer": self.optimizer.state_dict(),
+        }
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put networks, optimizer and epoch back to where they were.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: If it is other networks' state.
+        """
+        for name, values in self.stack.parameters.items():
+            values.copy_(state["parameters"][name])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.num_done, self.going = state["num_done"], list(state["going"])
+
+
 def train_together(
     networks: Sequence[Network],
     data: Dataset,
     configs: Sequence[RunConfig],
     *,
     eval_every: int = 1,
+    state: JointState | None = None,
 ) -> Iterator[list[Epoch | None]]:
     """Train each network in place as `train` would alone, up to rounding.
 
@@ -38,8 +85,8 @@ def train_together(
     out evenly. Networks do not disturb each other: the sum of their losses is
     minimized, and every parameter is in one of them.
 
-    From the first epoch on, the networks' parameters are views of common tensors: they
-    may be read and written between epochs, but not rebound.
+    The networks' parameters become views of common tensors, as in `JointState`. With
+    `state`, which is theirs and is kept up to date, it goes on from there.
 
     Raises:
         ValueError: If the configs differ by more than the seed, do not update every
@@ -50,12 +97,11 @@ def train_together(
     same = data.shift is None and not data.views
     require(same, "data", "images that are the same in every epoch", data.digest)
     first, num = configs[0], len(configs)
-    stack = Stack.of(networks)
-    _bind_(networks, stack)
-    optimizer = first.optimizer.build(stack.parameters.values())  # type: ignore[arg-type]
+    if state is None:
+        state = JointState(networks, configs)
+    stack, optimizer = state.stack, state.optimizer
     settings = first.training
-    going = [True] * num
-    for epoch in range(settings.num_epochs):
+    for epoch in range(state.num_done, settings.num_epochs):
         for group in optimizer.param_groups:
             group["lr"] = first.optimizer.lr_at(epoch)
         _require_bound(networks, stack)
@@ -68,12 +114,17 @@ def train_together(
         correct: list[int] | list[None] = [None] * num
         if due:
             correct = stack.count_correct(data.test, settings.precision)
-        each = zip(going, losses, correct, strict=True)
-        yield [Epoch(done, loss, n, share) if goes else None for goes, loss, n in each]
-        going = [
-            goes and math.isfinite(x) for goes, x in zip(going, losses, strict=True)
+        row = [
+            Epoch(done, loss, n, share) if goes else None
+            for goes, loss, n in zip(state.going, losses, correct, strict=True)
         ]
-        if not any(going):
+        state.num_done = done
+        state.going = [
+            goes and math.isfinite(loss)
+            for goes, loss in zip(state.going, losses, strict=True)
+        ]
+        yield row
+        if not any(state.going):
             return
 
 

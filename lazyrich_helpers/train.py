@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -74,6 +75,62 @@ def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
     )
 
 
+class TrainingState:
+    """What a training carries from one epoch to the next; it can be kept and put back.
+
+    The order of the images, their shifts and the schedule's draws are no part of it:
+    they follow from the seed and the epoch.
+
+    Args:
+        network: As it is before the first step.
+        data: What it learns from, on the network's device.
+        config: Says how.
+        most_kept: As in `train`.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        data: Dataset,
+        config: RunConfig,
+        *,
+        most_kept: int = MOST_BYTES,
+    ) -> None:
+        self.num_done = 0
+        """Epochs."""
+        self.optimizer = new_optimizer(config, network)
+        splits = (*(data.views or [data.train]), data.test)
+        *self.bottoms, self.shown = (
+            SleepingBottom(list(network.layers), split.images, most_bytes=most_kept)
+            for split in splits
+        )
+        self._network = network
+        self._arithmetic = config.training.precision, data.device
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what `load_state_dict` needs, by reference: tensors, numbers, text."""
+        return {
+            "num_done": self.num_done,
+            "network": self._network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "bottoms": [bottom.start for bottom in (*self.bottoms, self.shown)],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put network, optimizer and epoch back to where they were.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: If it is another network's state.
+        """
+        self._network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.num_done = state["num_done"]
+        bottoms = (*self.bottoms, self.shown)
+        for bottom, start in zip(bottoms, state["bottoms"], strict=True):
+            with arithmetic(*self._arithmetic):
+                bottom.inputs(start)
+
+
 def train(
     network: Network,
     data: Dataset,
@@ -82,6 +139,7 @@ def train(
     eval_every: int = 1,
     most_kept: int = MOST_BYTES,
     compiled: bool = False,
+    state: TrainingState | None = None,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
 
@@ -108,19 +166,17 @@ def train(
             training and test images; 0 computes them anew at every step.
         compiled: Whether torch compiles the steps, anew for each set of layers that
             move; the same up to rounding.
+        state: Of these three, to go on from; it is kept up to date. None starts anew.
 
     Raises:
         CompileError: If they can not be compiled here.
     """
     settings = config.training
-    optimizer = new_optimizer(config, network)
+    if state is None:
+        state = TrainingState(network, data, config, most_kept=most_kept)
+    bottoms, shown = state.bottoms, state.shown
     take_step = _new_step(network, data, config, compiled)
-    splits = (*(data.views or [data.train]), data.test)
-    *bottoms, shown = (
-        SleepingBottom(list(network.layers), split.images, most_bytes=most_kept)
-        for split in splits
-    )
-    for epoch in range(settings.num_epochs):
+    for epoch in range(state.num_done, settings.num_epochs):
         began = time.perf_counter()
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
         awake = frozenset().union(*(plan.layers for plan in plans))
@@ -129,7 +185,7 @@ def train(
             bottom = bottoms[epoch % len(bottoms)]
             start, inputs = bottom.inputs(min(awake) if fixed else 0)
             task = _Task(epoch, plans, start, inputs, data.train.labels, data.shift)
-            loss = _train_epoch(network, task, config, optimizer, take_step)
+            loss = _train_epoch(network, task, config, state.optimizer, take_step)
         for bottom in (*bottoms, shown):
             bottom.moved(awake)
         seconds = time.perf_counter() - began
@@ -141,6 +197,7 @@ def train(
                 start, inputs = shown.inputs(min(awake))
             test = Split(inputs, data.test.labels)
             correct = count_correct(network, test, settings.precision, start)
+        state.num_done = done
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
             return

@@ -16,6 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection"},
+    {"locks", "stopping", "tensor_files"},
     {"sources", "sleeping", "compiled"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
@@ -26,6 +27,7 @@ LEVELS = [
     {"measures", "reinit", "movement", "records", "gradients", "together"},
     {"activity", "criticality", "skew", "updates", "timing", "clock", "step_times"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
+    {"checkpoints", "kept"},
     {"execution", "lws_exhibits", "neighbours_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"timing_tables"},

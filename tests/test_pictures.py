@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from lazyrich_helpers import pictures
-from lazyrich_helpers.execution import load_trained
+from lazyrich_helpers.kept import load_trained
 from tests import tiny
 
 

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 import torch
 
-from lazyrich_helpers import batch, execution
+from lazyrich_helpers import batch, execution, kept
 from lazyrich_helpers.convnets import VGG5, ConvNet
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.initialization import InitPart, XavierNormal, flat_parameters
@@ -270,5 +270,5 @@ def test_a_later_measurement_needs_no_pre_trained_network(store, monkeypatch):
 
     monkeypatch.setattr(execution, "_started", never)
     record = store.read(SMALL.run_id)
-    found = execution.measured_again(record, tiny.recipe(SMALL), store, "cpu")
+    found = kept.measured_again(record, tiny.recipe(SMALL), store, "cpu")
     assert found.measures["accuracy"]["version"] == Accuracy.version

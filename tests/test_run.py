@@ -86,9 +86,7 @@ def test_a_time_budget_postpones_what_does_not_fit(store, monkeypatch, capsys):
     summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
     assert summary.num_trained == 2 and summary.postponed == [tiny.APART[0]]
     assert main([*tiny.TINY, "--time-budget", "1s"]) == 0
-    assert "0 done now, 0 done before, 2 left for lack of time" in (
-        capsys.readouterr().out
-    )
+    assert "0 done now, 0 done before, 2 left for later" in (capsys.readouterr().out)
     assert len(store.ids()) == 2
 
 

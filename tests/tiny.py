@@ -1,6 +1,7 @@
 """The smallest things that still are what they stand for."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full, Plan
+from lazyrich_helpers.stopping import Stop
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
@@ -70,11 +72,16 @@ WIDTHS = [
 
 
 def finish(
-    store: Store, *configs: RunConfig, measures: Any = MEASURES, **limits: float
+    store: Store,
+    *configs: RunConfig,
+    measures: Any = MEASURES,
+    seconds: float = math.inf,
+    **options: Any,
 ) -> Summary:
     """Complete these runs in `store`, and return the summary."""
     runs = recipe(*configs, measures=measures)
-    return complete(runs, store, device="cpu", progress=Lines(), **limits)
+    options = {"stop": Stop(seconds)} | options
+    return complete(runs, store, device="cpu", progress=Lines(), **options)
 
 
 def results(store: Store, *configs: RunConfig, measures: Any = MEASURES) -> Results:

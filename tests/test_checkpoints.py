@@ -1,0 +1,287 @@
+"""A training that was interrupted ends as if it had not been, to the last bit."""
+
+import copy
+import dataclasses
+import math
+import pickle
+import time
+
+import pytest
+import torch
+
+from lazyrich_helpers import checkpoints, execution, tensor_files
+from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.checkpoints import Checkpoint
+from lazyrich_helpers.clock import Clock
+from lazyrich_helpers.convnets import VGG5, ResNet18
+from lazyrich_helpers.data import Split, images
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut
+from lazyrich_helpers.optimizers import SGD
+from lazyrich_helpers.records import NUMERICS, Store
+from lazyrich_helpers.schedules import RandomUniform, TopBottom, TopKAllBottoms
+from lazyrich_helpers.skew import GradientSkew
+from lazyrich_helpers.stopping import Stop
+from lazyrich_helpers.train import TrainingState, new_network, train
+from tests import tiny
+
+WATCHING = (Accuracy, Activity, GradientSkew)
+LARGE = images("digits", train_size=200, image_size=28)
+STEPS = 7
+"""Of an epoch."""
+RUNS = {
+    "Adam": tiny.CONFIG,
+    "momentum, decay": tiny.config(optimizer=SGD(lr=0.1)),
+    "some epochs": tiny.config(updates=TopKAllBottoms(k=1, rho=0.4)),
+    "two ends": tiny.config(updates=TopBottom(k=1, q=1)),
+    "by step": tiny.config(updates=RandomUniform(draw="step")),
+    "forgets": tiny.config(updates=BAdam(steps_per_epoch=STEPS, switch_block_every=3)),
+    "rates": tiny.config(updates=FreezeOut(steps_per_epoch=STEPS, total_epochs=3)),
+    "LISA": tiny.config(
+        updates=LISA(steps_per_epoch=STEPS, interval_steps=4, activated_layers=1)
+    ),
+    "bf16": tiny.training(precision="bf16"),
+    "batch norm": tiny.config(model=ResNet18(width=2), data=LARGE),
+    "kept bottom": tiny.config(
+        model=VGG5(width=2), data=LARGE, updates=TopKAllBottoms(k=2, rho=0.4)
+    ),
+}
+
+
+class After(Stop):
+    """Due after so many epochs."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__()
+        self.looks = epochs - 1
+
+    @property
+    def due(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+@pytest.fixture
+def after_each(monkeypatch):
+    """Write a checkpoint after every epoch."""
+    monkeypatch.setattr(checkpoints, "EVERY", 0.0)
+
+
+def in_parts(store, *configs, measures=WATCHING):
+    """Complete `configs`, one epoch at a time; return the number of parts."""
+    for part in range(1, 9):
+        summary = tiny.finish(store, *configs, measures=measures, stop=After(1))
+        assert not summary.failed
+        if not summary.postponed:
+            return part
+        assert summary.num_begun == len(configs) == len(summary.postponed)
+        assert f"{len(configs)} left for later, {len(configs)} of them" in str(summary)
+    raise AssertionError("never ends")
+
+
+def numbers(store, config):
+    """Return all that must not depend on an interruption."""
+    record = store.read(config.run_id)
+    names = sorted(store.read_arrays(config.run_id))
+    arrays = [store.read_arrays(config.run_id)[name].tolist() for name in names]
+    origin = {k: record.origin[k] for k in ("weights", "data", "numerics")}
+    return record.status, record.curves, record.measures, origin, names, arrays
+
+
+@pytest.mark.parametrize("config", RUNS.values(), ids=RUNS)
+def test_an_interrupted_run_ends_as_a_straight_one(store, tmp_path, config):
+    assert in_parts(store, config) == 4  # three epochs, then the measures
+    straight = Store(tmp_path / "straight", tmp_path / "weights")
+    tiny.finish(straight, config, measures=WATCHING)
+    assert numbers(store, config) == numbers(straight, config)
+    assert not list(store.checkpoints.glob("*"))
+    parts = store.read(config.run_id).origin["resumed"]
+    assert [part["num_epochs"] for part in parts] == [1, 2, 3]
+    assert "resumed" not in straight.read(config.run_id).origin
+
+
+def test_seeds_trained_as_one_go_on_as_one(store, tmp_path):
+    assert in_parts(store, *tiny.SEEDS) == 4
+    straight = Store(tmp_path / "straight", tmp_path / "weights")
+    tiny.finish(straight, *tiny.SEEDS, measures=WATCHING)
+    for config in tiny.SEEDS:
+        assert numbers(store, config) == numbers(straight, config)
+        assert store.read(config.run_id).origin["together"] == 3
+
+
+@pytest.mark.parametrize("configs", [[tiny.CONFIG], tiny.SEEDS], ids=["one", "three"])
+def test_a_diverged_run_is_not_gone_on_with(store, configs, monkeypatch):
+    plain = execution.train if len(configs) == 1 else execution.train_together
+    monkeypatch.setattr(execution, plain.__name__, _diverging(plain))
+    tiny.finish(store, *configs, stop=After(2))
+    summary = tiny.finish(store, *configs)
+    assert summary.num_diverged == len(configs) and not summary.postponed
+    for config in configs:
+        assert store.read(config.run_id).curves["epoch"] == [1, 2]
+
+
+def _diverging(plain):
+    """Return `plain` with a loss that is no number from the second epoch on."""
+
+    def changed(epoch):
+        return dataclasses.replace(epoch, train_loss=math.nan)
+
+    def train(*args, **options):
+        for number, row in enumerate(plain(*args, **options), 1):
+            several = isinstance(row, list)
+            late = number == 2
+            if not late:
+                yield row
+                continue
+            yield [changed(epoch) for epoch in row] if several else changed(row)
+            return
+
+    return train
+
+
+def test_a_killed_training_goes_on_from_its_last_checkpoint(
+    store, monkeypatch, after_each
+):
+    plain, seen = execution.train, []
+
+    def killed(*args, **options):
+        for epoch in plain(*args, **options):
+            seen.append(epoch.number)
+            if epoch.number == 3 and seen.count(3) == 1:
+                raise SystemExit  # as sudden as it gets in one process
+            yield epoch
+
+    monkeypatch.setattr(execution, "train", killed)
+    with pytest.raises(SystemExit):
+        tiny.finish(store, tiny.CONFIG)
+    assert len(list(store.checkpoints.glob("*"))) == 1
+    tiny.finish(store, tiny.CONFIG)
+    assert seen == [1, 2, 3, 3]
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_short_trainings_leave_the_disk_alone(store, monkeypatch):
+    monkeypatch.setattr(checkpoints, "write_tensors", None)
+    assert tiny.finish(store, tiny.CONFIG).num_trained == 1
+
+
+class Evil:
+    def __reduce__(self):
+        return (pytest.fail, ("a checkpoint was executed",))
+
+
+def _truncated(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def _malicious(path):
+    path.write_bytes(pickle.dumps({"content": Evil()}, protocol=2))
+
+
+def _of_a_list(path):
+    torch.save([1, 2], path)
+
+
+def _of_other_runs(path):
+    torch.save(torch.load(path) | {"of": "other runs"}, path)
+
+
+def _of_another_network(path):
+    kept = torch.load(path)
+    weights = kept["content"]["state"]["network"]
+    weights["layers.0.1.weight"] = weights["layers.0.1.weight"][:3]
+    torch.save(kept, path)
+
+
+def _lacking(path):
+    kept = torch.load(path)
+    del kept["content"]["state"]["optimizer"]
+    torch.save(kept, path)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _truncated,
+        _malicious,
+        _of_a_list,
+        _of_other_runs,
+        _of_another_network,
+        _lacking,
+        lambda path: path.write_bytes(b""),
+    ],
+)
+def test_a_bad_checkpoint_is_a_sentence_and_a_fresh_start(store, tmp_path, spoil):
+    tiny.finish(store, tiny.CONFIG, stop=After(1))
+    (path,) = store.checkpoints.glob("*")
+    spoil(path)
+    with pytest.warns(UserWarning, match=rf"starts anew: its checkpoint {path} cannot"):
+        assert tiny.finish(store, tiny.CONFIG).num_trained == 1
+    straight = Store(tmp_path / "straight", tmp_path / "weights")
+    tiny.finish(straight, tiny.CONFIG)
+    assert numbers(store, tiny.CONFIG) == numbers(straight, tiny.CONFIG)
+    assert not path.exists()
+
+
+def test_other_numerics_never_see_a_checkpoint(store, monkeypatch):
+    tiny.finish(store, tiny.CONFIG, stop=After(1))
+    monkeypatch.setitem(NUMERICS, "train", NUMERICS["train"] + 1)
+    tiny.finish(store, tiny.CONFIG)
+    assert "resumed" not in store.read(tiny.CONFIG.run_id).origin
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_a_full_disk_costs_the_checkpoint_alone(store, monkeypatch):
+    checkpoint = Checkpoint([tiny.CONFIG], tiny.recipe(), store)
+
+    def full(*args):
+        raise RuntimeError("no space left")  # torch's word for it
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tensor_files.torch, "save", full)
+        with pytest.warns(UserWarning, match="has no checkpoint .*free some space"):
+            checkpoint.write({"a": 1})
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_time_between_two_processes_does_not_count(store):
+    tiny.finish(store, tiny.CONFIG, measures=(Clock,), stop=After(2))
+    time.sleep(3.0)  # the training itself takes about 0.05 s
+    tiny.finish(store, tiny.CONFIG, measures=(Clock,))
+    record = store.read(tiny.CONFIG.run_id)
+    seconds = record.measures["clock"]["seconds"]
+    assert seconds == sorted(seconds) and len(seconds) == 3 and seconds[-1] < 3.0
+    assert record.times["train"] <= record.times["total"] < 3.0
+
+
+@pytest.mark.parametrize("kind", ["shifted", "views"])
+def test_augmented_images_go_on_as_they_would_have(kind):
+    config = tiny.config(updates=TopKAllBottoms(k=1, rho=0.4))
+    data = config.data.load()
+    views = tuple(Split(data.train.images + n, data.train.labels) for n in (0, 1))
+    changes = {"shifted": {"shift": 2}, "views": {"views": views}}[kind]
+    data = dataclasses.replace(data, **changes)
+    straight = new_network(config, data)
+    epochs = list(train(straight, data, config))
+    network = new_network(config, data)
+    state, seen = TrainingState(network, data, config).state_dict(), []
+    for _ in epochs:
+        network = new_network(config, data)
+        again = TrainingState(network, data, config)
+        again.load_state_dict(state)
+        seen.append(next(train(network, data, config, state=again)))
+        state = copy.deepcopy(again.state_dict())
+    assert torch.equal(flat_parameters(network), flat_parameters(straight))
+    assert [e.train_loss for e in seen] == [e.train_loss for e in epochs]
+
+
+def test_checkpoints_of_other_measures_stand_apart(store):
+    one, other = (
+        Checkpoint([tiny.CONFIG], tiny.recipe(measures=measures), store)
+        for measures in ((Accuracy,), (Accuracy, Activity))
+    )
+    one.write({"a": 1})
+    assert other.read("cpu") is None and one.read("cpu") == {"a": 1}
+    other.remove()
+    assert one.read("cpu") is None
