@@ -97,7 +97,13 @@ def plans_of(config: RunConfig) -> list[Plan]:
 
 def work(config: RunConfig) -> float:
     """Return a run's effort in additive units, for progress rather than for time."""
-    return config.training.num_epochs * (multiply_adds(config) + OVERHEAD)
+    images = config.training.num_epochs * config.columns()["train_size"]
+    return images * (_awake(config) * multiply_adds(config) + OVERHEAD)
+
+
+def _awake(config: RunConfig) -> float:
+    """Return a run's operations as a share of full training's, forward and backward."""
+    return (1 + 2 * backward_cost(config)) / 3  # backward is two thirds of a step
 
 
 def most_together(config: RunConfig, device: str) -> int:
@@ -116,18 +122,20 @@ def most_together(config: RunConfig, device: str) -> int:
     )
 
 
-def grouped(configs: Sequence[RunConfig], device: str) -> list[list[RunConfig]]:
+def grouped(
+    configs: Sequence[RunConfig], device: str, *, most: int = MOST_TOGETHER_ON_GPU
+) -> list[list[RunConfig]]:
     """Return the runs in groups that are best trained as one, in order of their first.
 
-    The runs of a group differ by their seed alone.
+    The runs of a group differ by their seed alone; there are at most `most`.
     """
     alike: dict[RunConfig, list[RunConfig]] = {}
     for config in configs:
         alike.setdefault(without_seed(config), []).append(config)
     groups = []
     for setting, runs in alike.items():
-        most = most_together(setting, device)
-        groups += [runs[k : k + most] for k in range(0, len(runs), most)]
+        size = min(most, most_together(setting, device))
+        groups += [runs[k : k + size] for k in range(0, len(runs), size)]
     return groups
 
 
@@ -185,7 +193,7 @@ def estimate_seconds(
     the steps themselves are taken to be no faster.
     """
     setting = dataclasses.replace(without_seed(config), updates=Full())
-    awake = (1 + 2 * backward_cost(config)) / 3  # backward is two thirds of a step
+    awake = _awake(config)
     watching = sum(measure.epoch_passes for measure in measures)
     with suitable_threads(config, device, num):
         per_step, per_pass = _trial(setting, device, num)

@@ -12,12 +12,10 @@ from typing import NoReturn
 import torch
 
 from lazyrich_helpers import origin
+from lazyrich_helpers.backlog import expected_seconds, missing, planned
 from lazyrich_helpers.batch import (
     complete,
-    expected_seconds,
-    missing,
     pick_device,
-    planned,
     pre_training,
     require_ready,
     store_for,
@@ -71,6 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         help="most CPU threads a run may use; small networks use one",
     )
     parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes to share the runs; as many as serve best unless told",
+    )
+    parser.add_argument(
         "--compile",
         action="store_true",
         help="have torch compile the steps of runs that are trained one by one",
@@ -117,7 +120,7 @@ def _main(options: argparse.Namespace) -> int:
                 if options.dry_run:
                     _dry_run(recipe, store_for(recipe.budget), device, options.compile)
                 elif not stop.asked:
-                    done = _complete(recipe, device, stop, options.compile)
+                    done = _complete(recipe, device, stop, options)
                     status = max(status, done)
             except (ValueError, OSError) as error:  # the next may have what it needs
                 print(f"error: {error}", file=sys.stderr)
@@ -128,7 +131,9 @@ def _main(options: argparse.Namespace) -> int:
     return status
 
 
-def _complete(recipe: Recipe, device: str, stop: Stop, compiled: bool) -> int:
+def _complete(
+    recipe: Recipe, device: str, stop: Stop, options: argparse.Namespace
+) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
     summary = complete(
@@ -137,7 +142,8 @@ def _complete(recipe: Recipe, device: str, stop: Stop, compiled: bool) -> int:
         device=device,
         progress=progress,
         stop=stop,
-        compiled=compiled,
+        compiled=options.compile,
+        workers=options.workers,
     )
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from lazyrich_helpers import batch, compiled, execution, records, tensor_files
+from lazyrich_helpers import backlog, compiled, execution, records, tensor_files
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.batch import Summary, pick_device
 from lazyrich_helpers.criticality import Criticality
@@ -203,7 +203,7 @@ def test_a_failure_does_not_replace_a_result(store, monkeypatch):
 
 
 def test_without_a_time_budget_nothing_is_estimated(store, monkeypatch):
-    monkeypatch.setattr(batch, "estimate_seconds", None)
+    monkeypatch.setattr(backlog, "estimate_seconds", None)
     assert tiny.finish(store, tiny.CONFIG).num_trained == 1
 
 
@@ -248,7 +248,7 @@ def test_an_estimate_that_fails_fails_its_run_alone(store, monkeypatch):
             raise MemoryError("too wide")
         return 0.0
 
-    monkeypatch.setattr(batch, "estimate_seconds", no_memory)
+    monkeypatch.setattr(backlog, "estimate_seconds", no_memory)
     summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
     assert summary.num_trained == 2
     assert list(summary.failed.values()) == ["MemoryError: too wide"]
@@ -303,7 +303,7 @@ def test_a_run_that_another_process_holds_is_left_out(store):
 
 
 def test_waiting_for_another_process_ends_with_the_time(store, monkeypatch):
-    monkeypatch.setattr(batch, "estimate_seconds", lambda *args, **options: 0.0)
+    monkeypatch.setattr(backlog, "estimate_seconds", lambda *args, **options: 0.0)
     held = tiny.SEEDS[1:]
     with ThreadPoolExecutor() as pool:
         with store.lock(held[0].run_id), store.lock(held[1].run_id):
@@ -384,7 +384,7 @@ def test_a_group_that_does_not_fit_is_tried_one_by_one(store, monkeypatch):
     def seconds(config, *args, num=1, **options):
         return 400.0 if num == 3 else 900.0 if config.training.seed == 0 else 1100.0
 
-    monkeypatch.setattr(batch, "estimate_seconds", seconds)
+    monkeypatch.setattr(backlog, "estimate_seconds", seconds)
     summary = tiny.finish(store, *tiny.SEEDS, seconds=1000.0)
     assert summary.num_trained == 1 and summary.postponed == tiny.SEEDS[1:]
     assert store.ids() == [tiny.SEEDS[0].run_id]
@@ -463,7 +463,7 @@ def test_a_time_budget_counts_compiling(store, monkeypatch):
         asked.append(compiled)
         return 1e9
 
-    monkeypatch.setattr(batch, "estimate_seconds", seconds)
+    monkeypatch.setattr(backlog, "estimate_seconds", seconds)
     for flag in (True, False):
         tiny.finish(store, tiny.CONFIG, seconds=1000.0, compiled=flag)
     assert asked == [True, False] and store.ids() == []

@@ -6,7 +6,7 @@ import hashlib
 import pytest
 import torch
 
-from lazyrich_helpers import batch, execution, kept
+from lazyrich_helpers import backlog, execution, kept
 from lazyrich_helpers.convnets import VGG5, ConvNet
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.initialization import InitPart, XavierNormal, flat_parameters
@@ -187,7 +187,7 @@ def test_a_time_budget_postpones_it_with_what_it_is_for(store, monkeypatch):
     def estimate(config, *args, **options):
         return 1e9 if config == SOURCE else 1.0
 
-    monkeypatch.setattr(batch, "estimate_seconds", estimate)
+    monkeypatch.setattr(backlog, "estimate_seconds", estimate)
     summary = tiny.finish(store, SMALL, tiny.CONFIG, seconds=1000.0)
     assert summary.postponed == [SOURCE, SMALL] and summary.failed == {}
     assert store.ids() == [tiny.CONFIG.run_id]

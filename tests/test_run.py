@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lazyrich_helpers import batch, compiled, execution, run
+from lazyrich_helpers import backlog, compiled, execution, run
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main, parse_duration
 from tests import tiny
@@ -81,7 +81,7 @@ def test_missing_data_stops_the_batch_before_any_work(store, offline, no_trainin
 def test_a_time_budget_postpones_what_does_not_fit(store, monkeypatch, capsys):
     seconds = {1: 1e9, 2: 5.0, 3: 5.0}
     monkeypatch.setattr(
-        batch, "estimate_seconds", lambda c, *_, **__: seconds[c.training.num_epochs]
+        backlog, "estimate_seconds", lambda c, *_, **__: seconds[c.training.num_epochs]
     )
     summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
     assert summary.num_trained == 2 and summary.postponed == [tiny.APART[0]]

@@ -1,0 +1,146 @@
+"""Completing runs in one process: nothing that is finished or begun is lost."""
+
+import contextlib
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from lazyrich_helpers.backlog import expected_seconds, is_there, planned
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.execution import execute
+from lazyrich_helpers.kept import measured_again
+from lazyrich_helpers.planning import suitable_threads
+from lazyrich_helpers.progress import Progress, label, label_without_seed
+from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.stopping import Stop, Stopped
+from lazyrich_helpers.summary import Summary
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """How the runs of a recipe are completed by one process, and how that went."""
+
+    recipe: Recipe
+    store: Store
+    device: str
+    progress: Progress
+    stop: Stop
+    compiled: bool = False
+    """Whether the steps of runs trained alone are."""
+    summary: Summary = field(default_factory=Summary)
+
+    def make(self, group: Sequence[RunConfig], *, wait: bool) -> list[RunConfig]:
+        """Complete those of `group` that no other process has; return the others.
+
+        With `wait`, they are waited for instead, until it is time to stop. Who waits
+        must hold no lock, or it could be for ever: `group` is then a single run.
+        """
+        lock, seconds = self.store.lock, self.stop.seconds_left if wait else 0.0
+        with contextlib.ExitStack() as locks:
+            got, others = [], []
+            for config in group:
+                asked = lock(config.run_id, seconds=seconds, give_up=self._is_asked)
+                (got if locks.enter_context(asked) else others).append(config)
+            # Another process may have been faster, with all or a part of it.
+            left = [c for c in got if not is_there(c, self.recipe, self.store)]
+            self.summary.num_there += len(got) - len(left)
+            for part in planned(left, self.store, self.device):
+                self.complete(part)
+        if wait:
+            self.summary.postponed += others
+            return []
+        return others
+
+    def _is_asked(self) -> bool:
+        return self.stop.asked
+
+    def complete(self, group: list[RunConfig]) -> None:
+        """Complete these runs, together if they are several and it can be done."""
+        if self.stop.asked:
+            self.summary.postponed += group
+            return
+        left = list(group)
+        try:
+            if len(group) > 1 and self._fits(group):
+                with suitable_threads(group[0], self.device, len(group)):
+                    for record in self._execute(group):
+                        left.remove(record.config)
+                        self._keep(record)
+        except Stopped:
+            self._leave(left)
+            return
+        except Exception as error:  # alone, a bad run fails alone, and says why
+            warnings.warn(
+                f"{len(group)} seeds of {label_without_seed(group[0])} failed together "
+                f"({reason(error)}); the {len(left)} left are tried one by one.",
+                stacklevel=2,
+            )
+        for config in left:
+            self._complete_one(config)
+
+    def _complete_one(self, config: RunConfig) -> None:
+        before = None
+        try:
+            before = self.store.read(config.run_id)
+            if not self._fits([config]):
+                self.summary.postponed.append(config)
+                return
+            with suitable_threads(config, self.device):
+                record = measured_again(before, self.recipe, self.store, self.device)
+                if record is None:
+                    (record,) = self._execute([config])
+        except Stopped:
+            self._leave([config])
+        except Exception as error:  # one run's failure must not end the batch
+            self.fail(config, error, replace=before is None)
+        else:
+            self._keep(record)
+
+    def _leave(self, begun: Sequence[RunConfig]) -> None:
+        self.summary.postponed += begun
+        self.summary.num_begun += len(begun)
+
+    def _fits(self, group: Sequence[RunConfig]) -> bool:
+        if math.isinf(self.stop.deadline):  # then the trial would be a waste
+            return True
+        expected = expected_seconds(
+            group, self.recipe, self.device, compiled=self.compiled
+        )
+        return expected <= self.stop.seconds_left
+
+    def _execute(self, group: Sequence[RunConfig]) -> Iterator[Record]:
+        return execute(
+            group,
+            self.recipe,
+            self.store,
+            self.device,
+            self.progress,
+            compiled=self.compiled,
+            stop=self.stop,
+        )
+
+    def _keep(self, record: Record) -> None:
+        try:
+            self.store.write(record)
+        except Exception as error:
+            self.fail(record.config, error, replace=False)
+            return
+        self.summary.num_trained += 1
+        self.summary.num_diverged += record.status == "diverged"
+        self.progress.finish(record)
+
+    def fail(self, config: RunConfig, error: Exception, *, replace: bool) -> None:
+        """Say that a run failed; `replace` keeps a record of it where it was wrong."""
+        why = reason(error)
+        self.summary.failed[label(config)] = why
+        record = Record(config, status=f"failed: {why}")
+        if replace and not isinstance(error, OSError | ValueError):
+            self.store.write(record)
+        self.progress.finish(record)
+
+
+def reason(error: Exception) -> str:
+    """Return an error as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,0 +1,77 @@
+"""What a store lacks of a recipe, and in which groups and order to train it."""
+
+import math
+from collections.abc import Sequence
+
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.kept import kept_weights
+from lazyrich_helpers.planning import estimate_seconds, grouped
+from lazyrich_helpers.recipes import Recipe, is_complete
+from lazyrich_helpers.records import Store
+
+
+def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
+    """Return the runs of `recipe` that `store` lacks, or holds only in part."""
+    return [c for c in recipe.configs if not is_there(c, recipe, store)]
+
+
+def is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
+    """Return whether there is nothing left to do for a run of `recipe`."""
+    try:
+        record = store.read(config.run_id)
+        done = is_complete(record, recipe.measures, store)
+    except ValueError:  # unreadable: reported when it is its turn
+        return False
+    if record is None or record.status != "ok" or not recipe.for_weights:
+        return done
+    return done and has_weights(config, store)
+
+
+def has_weights(config: RunConfig, store: Store) -> bool:
+    """Return whether the run was trained and its weights are here."""
+    try:
+        record = store.read(config.run_id)
+        kept = kept_weights(record, store)
+    except ValueError:
+        return False
+    return record is not None and not record.stale and kept is not None
+
+
+def planned(
+    configs: Sequence[RunConfig], store: Store, device: str, *, workers: int = 1
+) -> list[list[RunConfig]]:
+    """Return groups of runs to train as one; what has a record already is alone.
+
+    With several workers, no group is more than a worker's share of the runs.
+    """
+    fresh = {config for config in configs if _is_fresh(config, store)}
+    share = math.ceil(len(configs) / workers)
+    groups = []
+    for group in grouped(configs, device, most=share):
+        together = [config for config in group if config in fresh]
+        groups += [together] if together else []
+        groups += [[config] for config in group if config not in fresh]
+    return groups
+
+
+def _is_fresh(config: RunConfig, store: Store) -> bool:
+    try:
+        record = store.read(config.run_id)
+    except ValueError:  # unreadable: reported when it is its turn
+        return False
+    return record is None or record.stale
+
+
+def expected_seconds(
+    group: Sequence[RunConfig], recipe: Recipe, device: str, *, compiled: bool = False
+) -> float:
+    """Return how long runs trained as one take on `device`, from a short trial."""
+    share = estimate_seconds(
+        group[0],
+        recipe.measures,
+        device,
+        eval_every=recipe.eval_every,
+        num=len(group),
+        compiled=compiled,
+    )
+    return share * len(group)

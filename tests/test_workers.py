@@ -1,0 +1,223 @@
+"""Several processes do what one would, and survive each other."""
+
+import dataclasses
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from typing import ClassVar
+
+import pytest
+import torch
+
+from lazyrich_helpers import workers
+from lazyrich_helpers.batch import complete
+from lazyrich_helpers.config import Part
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.progress import Lines
+from lazyrich_helpers.records import Store
+from lazyrich_helpers.schedules import Plan
+from lazyrich_helpers.stopping import Stop
+from lazyrich_helpers.workers import shares, suitable_workers
+from tests import tiny
+
+SOME = [
+    dataclasses.replace(tiny.CONFIG, model=ReluNet(width=width, depth=2))
+    for width in (6, 7, 8, 9)
+]
+"""Four runs that are not trained as one."""
+LONG = [
+    dataclasses.replace(tiny.training(num_epochs=num), model=ReluNet(width=64, depth=2))
+    for num in (3000, 3001)
+]
+"""Two that take a while."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Deadly(Part, slot="updates", kind="test_deadly"):
+    """Ends any process but the parent, at once."""
+
+    per_step: ClassVar[bool] = False
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        if multiprocessing.parent_process() is not None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Plan(frozenset(range(num_layers)))
+
+
+class Watching(Lines):
+    """Calls back, once, when the first epoch is heard of; adds up what it is told."""
+
+    def __init__(self, callback=lambda: None):
+        self.callback, self.heard, self.finished = callback, 0.0, []
+
+    def advance(self, config, epoch, work):
+        if not self.heard:
+            self.callback()
+        self.heard += work
+        super().advance(config, epoch, work)
+
+    def finish(self, record):
+        self.finished.append(record.run_id)
+        super().finish(record)
+
+
+def finish(store, *configs, **options):
+    """Complete these runs in two processes, and return the summary."""
+    options = {"workers": 2, "progress": Lines(), "stop": Stop()} | options
+    return complete(tiny.recipe(*configs), store, device="cpu", **options)
+
+
+def test_two_do_what_one_does(store, tmp_path):
+    progress = Watching()
+    summary = finish(store, *SOME, *tiny.SEEDS, progress=progress)
+    assert (summary.num_trained, summary.failed, summary.postponed) == (7, {}, [])
+    assert sorted(progress.finished) == store.ids() and len(store.ids()) == 7
+    assert progress.heard == pytest.approx(progress.total)
+    alone = Store(tmp_path / "alone", tmp_path / "weights")
+    tiny.finish(alone, *SOME)
+    for config in SOME:
+        one, two = (s.read(config.run_id) for s in (alone, store))
+        assert (one.curves, one.measures) == (two.curves, two.measures)
+        assert one.origin["weights"] == two.origin["weights"]
+        assert two.origin["threads"] == 1
+    assert store.read(tiny.SEEDS[0].run_id).origin["together"] == 3
+    again = finish(store, *SOME, *tiny.SEEDS)
+    assert (again.num_trained, again.num_there) == (0, 7)
+
+
+def test_seeds_are_shared_out_when_there_is_nothing_else(store):
+    seeds = [tiny.training(seed=seed) for seed in range(4)]
+    finish(store, *seeds)
+    assert [store.read(c.run_id).origin["together"] for c in seeds] == [2] * 4
+
+
+def test_what_a_killed_process_had_is_done_by_another(store):
+    killed = []
+
+    def kill():
+        killed.append(multiprocessing.active_children()[0])
+        killed[0].kill()
+
+    progress = Watching(kill)
+    summary = finish(store, *SOME, progress=progress)
+    assert (summary.num_trained, summary.failed, summary.postponed) == (4, {}, [])
+    assert killed[0].exitcode == -signal.SIGKILL
+    assert sorted(progress.finished) == store.ids() and len(store.ids()) == 4
+    assert progress.heard == pytest.approx(progress.total)
+
+
+def test_a_run_that_takes_processes_down_is_given_up(store):
+    deadly = tiny.config(updates=Deadly())
+    summary = finish(store, deadly, *SOME[:2])
+    assert summary.num_trained == 2 and len(summary.failed) == 1
+    (why,) = summary.failed.values()
+    assert why == (
+        "ProcessDied: its process was ended by SIGKILL, 2 times; most likely the "
+        "memory ran out."
+    )
+    assert store.read(deadly.run_id).status == f"failed: {why}"
+
+
+def test_asked_to_stop_all_end_after_their_epoch(store):
+    stop = Stop()
+
+    def ask():
+        stop.asked = True
+
+    summary = finish(store, *LONG, *SOME, stop=stop, progress=Watching(ask))
+    assert summary.num_trained == 0 and len(summary.postponed) == 6
+    assert 1 <= summary.num_begun <= 2
+    assert len(list(store.checkpoints.glob("*.pt"))) == summary.num_begun
+    assert store.ids() == [] and not multiprocessing.active_children()
+
+
+def test_the_time_is_every_processes(store, monkeypatch):
+    monkeypatch.setattr(workers, "LOOK_EVERY", 0.01)
+    summary = finish(store, *LONG, stop=Stop(0.0))
+    assert summary.num_trained == 0 and len(summary.postponed) == 2
+
+
+def test_an_impatient_end_leaves_nothing_running(store):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finish(store, *LONG, progress=Watching(interrupt))
+    assert not multiprocessing.active_children() and store.ids() == []
+
+
+def test_what_another_launcher_holds_is_left_to_it(store):
+    released = threading.Event()
+
+    def hold():
+        with store.lock(SOME[0].run_id):
+            held.set()
+            while len(store.ids()) < 3:
+                time.sleep(0.01)
+        released.set()
+
+    held = threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    held.wait()
+    summary = finish(store, *SOME)
+    thread.join()
+    assert released.is_set() and summary.num_trained == 4 and len(store.ids()) == 4
+
+
+def test_shares(monkeypatch):
+    torch.set_num_threads(2)
+    assert shares("cpu", 2) == [("cpu", 1)] * 2
+    assert shares("cpu", 3) == [("cpu", 1)] * 3
+    assert shares("cuda:1", 1) == [("cuda:1", 2)]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [device for device, _ in shares("cuda", 3)] == ["cuda:0", "cuda:1", "cuda:0"]
+
+
+def test_as_many_processes_as_serve(monkeypatch):
+    torch.set_num_threads(2)
+    small = [[config] for config in SOME]
+    assert suitable_workers(small, "cpu") == 1
+    monkeypatch.setattr(workers, "WORTH_SHARING", 0.0)
+    assert suitable_workers(small, "cpu") == 2
+    assert suitable_workers(small[:1], "cpu") == 1
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert suitable_workers(small, "cuda") == 4
+    assert suitable_workers(small, "cuda:1") == 1
+
+
+def test_no_workers_is_a_sentence(store):
+    with pytest.raises(ValueError, match="workers must be at least 1; got 0"):
+        finish(store, *SOME, workers=0)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_launcher_leaves_nothing_running(store, end):
+    words = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--device", "cpu")
+    words = (*words, "--widths", "40", "41", "--seeds", "0", "--num-epochs", "100000")
+    launcher = tiny.python(*words, "--workers", "2")
+    marks = store.folder / ".locks"
+    deadline = time.monotonic() + 60
+    while len(found := list(marks.glob("*.claim"))) < 2:
+        assert launcher.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    pids = [int(mark.read_text().split()[-1]) for mark in found]
+    assert len(set(pids)) == 2 and launcher.pid not in pids
+    launcher.send_signal(end)
+    out, _ = launcher.communicate(timeout=60)
+    while any(_runs(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert not list(marks.glob("*.claim")) and store.ids() == []
+    if end == signal.SIGTERM:
+        assert launcher.returncode == 130 and "2 left for later" in out
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
