@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from lazyrich_helpers.backlog import expected_seconds, is_there, planned
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
+from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.planning import suitable_threads
 from lazyrich_helpers.progress import Progress, label, label_without_seed
@@ -127,6 +128,7 @@ class Attempts:
         except Exception as error:
             self.fail(record.config, error, replace=False)
             return
+        note(record, self.recipe.name, self.store)
         self.summary.num_trained += 1
         self.summary.num_diverged += record.status == "diverged"
         self.progress.finish(record)
@@ -138,6 +140,7 @@ class Attempts:
         record = Record(config, status=f"failed: {why}")
         if replace and not isinstance(error, OSError | ValueError):
             self.store.write(record)
+        note(record, self.recipe.name, self.store)
         self.progress.finish(record)
 
 

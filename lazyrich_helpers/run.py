@@ -7,7 +7,8 @@ import math
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 import torch
 
@@ -20,10 +21,12 @@ from lazyrich_helpers.batch import (
     require_ready,
     store_for,
 )
+from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.listing import in_a_line, standings, table
 from lazyrich_helpers.lws_exhibits import LwsScale
 from lazyrich_helpers.progress import Bar, Lines, duration, label
-from lazyrich_helpers.recipes import BUDGETS, Recipe, collect
+from lazyrich_helpers.recipes import BUDGETS, Recipe
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.stopping import Stop, gently
 
@@ -49,9 +52,10 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m lazyrich_helpers.run",
-        description="Train what is missing of the named recipes; `list` shows them.",
+        description="Train what is missing of the named recipes. In front of them, or "
+        "alone for all, `list` shows how far they are, and `retry` does what failed.",
     )
-    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="or: list")
+    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="or: list, retry")
     parser.add_argument("--budget", default="paper", help="smoke, laptop or paper")
     parser.add_argument("--dataset", help="digits, mnist, fashion_mnist or cifar10")
     parser.add_argument("--widths", type=int, nargs="+", help="units per layer")
@@ -79,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
         help="have torch compile the steps of runs that are trained one by one",
     )
     parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
+    parser.add_argument("--records", help="folder of records; book/records unless told")
+    parser.add_argument("--missing", action="store_true", help="list those that lack")
+    parser.add_argument("--failed", action="store_true", help="list those that failed")
     parser.add_argument("--dry-run", action="store_true", help="say what it would do")
     return parser
 
@@ -97,12 +104,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace) -> int:
-    if options.recipes == ["list"]:
-        _list_recipes()
+    word, *named = options.recipes
+    if word == "list":
+        _list(options)
         return 0
-    names = [field.name for field in dataclasses.fields(LwsScale)]
-    choices = {name: getattr(options, name) for name in names}
-    recipes = [make_recipe(name, options.budget, **choices) for name in options.recipes]
+    names = (named or list(RECIPES)) if word == "retry" else options.recipes
+    choices = _choices(options)
+    recipes = [make_recipe(name, options.budget, **choices) for name in names]
+    if word == "retry":
+        failed = (_failed(r, _store(r.budget, options)) for r in recipes)
+        recipes = [recipe for recipe in failed if recipe.configs]
+        if not recipes:
+            print("Nothing failed.")
     device = pick_device(options.device)
     seconds = (
         parse_duration(options.time_budget)
@@ -116,9 +129,10 @@ def _main(options: argparse.Namespace) -> int:
     stop, status = Stop(seconds), 0
     with gently(stop):
         for recipe in recipes:
+            store = _store(recipe.budget, options)
             try:
                 if options.dry_run:
-                    _dry_run(recipe, store_for(recipe.budget), device, options.compile)
+                    _dry_run(recipe, store, device, options.compile)
                 elif not stop.asked:
                     done = _complete(recipe, device, stop, options)
                     status = max(status, done)
@@ -131,20 +145,37 @@ def _main(options: argparse.Namespace) -> int:
     return status
 
 
+def _choices(options: argparse.Namespace) -> dict[str, Any]:
+    names = [field.name for field in dataclasses.fields(LwsScale)]
+    return {name: getattr(options, name) for name in names}
+
+
+def _store(budget: str, options: argparse.Namespace) -> Store:
+    if options.records is None:
+        return store_for(budget)
+    folder = Path(options.records)
+    is_folder = folder.is_dir() or not folder.exists()
+    require(is_folder, "records", "a folder", options.records)
+    return Store(folder, store_for(budget).weights)
+
+
 def _complete(
     recipe: Recipe, device: str, stop: Stop, options: argparse.Namespace
 ) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
+    store = _store(recipe.budget, options)
     summary = complete(
         recipe,
-        store_for(recipe.budget),
+        store,
         device=device,
         progress=progress,
         stop=stop,
         compiled=options.compile,
         workers=options.workers,
     )
+    for line in table(standings(recipe, store)):
+        print(line)
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0
 
@@ -173,17 +204,28 @@ def _dry_run(recipe: Recipe, store: Store, device: str, compiled: bool) -> None:
     print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")
 
 
-def _list_recipes() -> None:
-    for name, function in RECIPES.items():
-        summary = (function.__doc__ or "").strip().splitlines()[0]
+def _list(options: argparse.Namespace) -> None:
+    """Print how far recipes are, all unless named; or the runs that lack or failed."""
+    wanted = {"missing"} if options.missing else set()
+    wanted |= {"failed", "unreadable"} if options.failed else set()
+    budgets, choices = [options.budget] if wanted else BUDGETS, _choices(options)
+    for name in options.recipes[1:] or RECIPES:
+        recipes = [make_recipe(name, budget, **choices) for budget in budgets]
+        summary = (RECIPES[name].__doc__ or "").strip().splitlines()[0]
         print(f"{name}: {summary}")
-        for budget in BUDGETS:
-            recipe = make_recipe(name, budget)
-            results = collect(recipe, store_for(budget))
-            print(
-                f"  {budget}: {len(recipe.configs)} runs, {len(results.records)} "
-                f"recorded, {results.num_stale} of them stale"
-            )
+        for recipe in recipes:
+            found = standings(recipe, _store(recipe.budget, options))
+            print(f"  {recipe.budget}: {in_a_line(found)}")
+            for standing in found:
+                if standing.word in wanted:
+                    print(f"    {standing}")
+
+
+def _failed(recipe: Recipe, store: Store) -> Recipe:
+    """Return the runs of `recipe` that failed."""
+    found = standings(recipe, store)
+    failed = tuple(each.config for each in found if each.word == "failed")
+    return dataclasses.replace(recipe, configs=failed)
 
 
 if __name__ == "__main__":

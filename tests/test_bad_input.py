@@ -45,7 +45,12 @@ def status(words) -> int:
 SLIPS = {
     "unknown recipe": (["figure-99"], "'figure-99'"),
     "no recipe": ([], "RECIPE"),
-    "list and a recipe": (["list", "figure-2"], "'list'"),
+    "list of no recipe": (["list", "figure-99"], "'figure-99'"),
+    "retry of no recipe": (["retry", "figure-99"], "'figure-99'"),
+    "list in the middle": (["figure-2", "list"], "'list'"),
+    "no workers": ([*tiny.TINY, "--workers", "0"], "got 0"),
+    "half a worker": ([*tiny.TINY, "--workers", "0.5"], "'0.5'"),
+    "records in a file": ([*tiny.TINY, "--records", __file__], __file__),
     "unknown budget": (["figure-2", "--budget", "huge"], "'huge'"),
     "unknown option": ([*tiny.TINY, "--frobnicate"], "--frobnicate"),
     "option without value": ([*tiny.TINY, "--widths"], "--widths"),

@@ -27,7 +27,7 @@ LEVELS = [
     {"measures", "reinit", "movement", "records", "gradients", "together"},
     {"activity", "criticality", "skew", "updates", "timing", "clock", "step_times"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
-    {"checkpoints", "kept"},
+    {"checkpoints", "kept", "journal", "listing"},
     {"execution", "lws_exhibits", "neighbours_exhibits", "summary", "backlog"},
     {"attempts", "workers"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},

@@ -124,6 +124,56 @@ def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):
     assert not (tmp_path / "recorded").exists() and not store.folder.exists()
 
 
+def test_list_tells_what_is_missing_and_what_failed(store, monkeypatch, capsys):
+    def broken(network, data, config, **options):
+        raise RuntimeError("out of luck")
+
+    words = [*tiny.TINY, "--seeds", "0", "--lrs", "0.1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "train", broken)
+        assert main(words) == 1
+    capsys.readouterr()
+    words = words[1:]
+    more = [*words, "--widths", "4", "5"]
+    assert main(["list", "figure-2", "--missing", "--failed", *more]) == 0
+    title, counts, failed, missing = capsys.readouterr().out.splitlines()
+    assert title.startswith("figure-2: ") and counts.endswith("stale, 1 failed")
+    assert re.search(r"[0-9a-f]{12} .* w=4 .*: RuntimeError: out of luck", failed)
+    assert re.search(r"[0-9a-f]{12} .* w=5 .* seed=0$", missing)
+    assert main(["list", "figure-2", "--failed", *more]) == 0
+    assert capsys.readouterr().out.splitlines() == [title, counts, failed]
+
+
+def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
+    plain = execution.train
+
+    def broken(network, data, config, **options):
+        if config.columns()["width"] == 4:
+            raise RuntimeError("out of luck")
+        return plain(network, data, config, **options)
+
+    words = [*tiny.TINY, "--seeds", "0"]
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "train", broken)
+        assert main([*words, "--widths", "4", "5"]) == 1
+    capsys.readouterr()
+    more = [*words[1:], "--widths", "4", "5", "6"]
+    assert main(["retry", "figure-2", *more]) == 0
+    out = capsys.readouterr().out
+    assert "figure-2 at smoke: 1 done now, 0 done before." in out
+    assert len(store.ids()) == 2
+    assert main(["retry", "figure-2", *more]) == 0
+    assert capsys.readouterr().out == "Nothing failed.\n"
+
+
+def test_records_go_where_asked(store, tmp_path, capsys):
+    folder = tmp_path / "mine"
+    assert main([*tiny.TINY, "--records", str(folder)]) == 0
+    assert len(list(folder.glob("*.json"))) == 2 and store.ids() == []
+    assert main([*tiny.TINY, "--records", str(folder)]) == 0
+    assert "0 done now, 2 done before" in capsys.readouterr().out
+
+
 def test_paper_runs_go_into_the_book(monkeypatch, tmp_path, store):
     monkeypatch.setenv("LAZYRICH_RECORDS", str(tmp_path / "recorded"))
     words = [*tiny.TINY, "--budget", "paper", "--dataset", "digits", "--lrs", "0.1"]
