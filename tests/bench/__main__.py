@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tests.bench import accuracy, curve, memory, step, together
+from tests.bench import accuracy, batches, curve, memory, step, together
 from tests.bench.setting import Options
 from tests.bench.table import machine, markdown
 
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "together": together,
     "curve": curve,
     "memory": memory,
+    "batches": batches,
 }
 
 
