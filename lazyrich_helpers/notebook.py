@@ -106,7 +106,8 @@ def settings(
             )
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
     made = _sentence(lambda: {r: _checked(r, budget, choices) for r in recipes})
-    return Settings(budget, _sentence(lambda: _device(device)), made)
+    # whatever came: torch has no sentence for a list
+    return Settings(budget, _sentence(lambda: pick_device(str(device))), made)
 
 
 def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
@@ -117,11 +118,6 @@ def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
             num_layers = len(blueprint(config).layers)
             config.updates.plan(0, 0, num_layers, config.training.seed)
     return recipe
-
-
-def _device(name: object) -> str:
-    require(isinstance(name, str), "device", "a name, such as auto or cpu", name)
-    return pick_device(str(name))
 
 
 def _runs(recipe: Recipe) -> str:
