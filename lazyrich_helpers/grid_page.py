@@ -18,8 +18,8 @@ table { border-collapse: collapse; }
 caption { text-align: left; padding-bottom: .5rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0;
   border-bottom: 1px solid var(--line); }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-td.result { min-width: 12rem; overflow-wrap: anywhere; }
+td.number, td.links { white-space: nowrap; }
+td.result { min-width: 8rem; overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) {
   body { color: #e8e8e8; background: #16181c; }
   a { color: #8ab4f8; }
@@ -49,7 +49,10 @@ def index_page(title: str, notebook: str, rows: Sequence[Row], when: str) -> str
         rows: One for each point.
         when: The time that it shows.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row.parameters))
+    shared = _shared(rows)
+    names = dict.fromkeys(name for row in rows for name in row.parameters)
+    names = [name for name in names if name not in shared]
+    alike = "".join(f"; all with {k} {escape(in_words(v))}" for k, v in shared.items())
     heads = [*names, "result", "time", "read"]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "\n".join(_row(row, names) for row in rows)
@@ -68,7 +71,7 @@ def index_page(title: str, notebook: str, rows: Sequence[Row], when: str) -> str
 As of {escape(when)}; reload for news.</p>
 <div class="table" role="region" aria-label="points of the grid" tabindex="0">
 <table>
-<caption>{counts}.</caption>
+<caption>{counts}{alike}.</caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {body}
@@ -78,6 +81,15 @@ As of {escape(when)}; reload for news.</p>
 </main>
 </html>
 """
+
+
+def _shared(rows: Sequence[Row]) -> Point:
+    """Return what all of several points have in common: it needs no column."""
+    if len(rows) < 2:
+        return {}
+    first, *others = (row.parameters for row in rows)
+    pairs = first.items()
+    return {k: v for k, v in pairs if all(k in o and o[k] == v for o in others)}
 
 
 def _row(row: Row, names: Sequence[str]) -> str:
@@ -92,7 +104,7 @@ def _row(row: Row, names: Sequence[str]) -> str:
         *values,
         f'<td class="result">{escape(row.result)}</td>',
         f'<td class="number">{time}</td>',
-        f"<td>{_links(row)}</td>",
+        f'<td class="links">{_links(row)}</td>',
     ]
     return f"<tr>{''.join(cells)}</tr>"
 

@@ -218,7 +218,9 @@ def test_workers_share_the_threads_unless_told(notebook, folder, fake, monkeypat
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     points = points_of(notebook, "widths=1..4")
-    run_grid(notebook, points[:2], folder, workers=5)  # two are all there are
+    lines: list[str] = []
+    run_grid(notebook, points[:2], folder, workers=5, say=lines.append)  # of two points
+    assert lines[1].startswith("[1/2, about 1 s left] ")
     run_grid(notebook, points, folder, workers=1)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     run_grid(notebook, points, folder / "other", workers=4)
@@ -283,6 +285,14 @@ def test_a_notebook_that_cannot_be_kept_fails_its_point_alone(
     assert summary.num_done == 1 and (folder / "widths=2.ipynb").exists()
 
 
+def test_a_notebook_without_its_page_is_not_taken_for_done(notebook, folder, fake):
+    (folder / "widths=1.html").mkdir(parents=True)
+    points = points_of(notebook, "widths=1")
+    (why,) = run_grid(notebook, points, folder).failed.values()
+    assert why.startswith("its notebook could not be kept: IsADirectoryError: ")
+    assert read_report(folder / "widths=1.ipynb") is None
+
+
 def test_reports_lie_with_the_readers_own_runs(notebook, tmp_path):
     assert reports_folder(notebook) == tmp_path / "store" / "reports" / "small"
 
@@ -303,6 +313,7 @@ RAISED = {"traceback": [], "ename": "OSError", "evalue": "[Errno 28] No space le
         (None, 1, "", "papermill ended with status 1."),
         (None, 1, "a\nKeyError: 'b'\n", "KeyError: 'b'."),
         (None, 1, "OSError: No space left on device", "the disk is full (OSError: No "),
+        (None, 1, "No space left on device\nbye", "the disk is full (bye): make room "),
         (
             [{"outputs": [RAISED | {"evalue": "No space left on device"}]}],
             1,
@@ -326,13 +337,31 @@ def test_why_a_notebook_failed_is_a_sentence(cells, status, errors, told):
 
 def test_a_page_shows_what_it_is_given_and_no_markup_of_it():
     row = Row(
-        name="how=<b>", parameters={"how": "<b>"}, result="done", files=["how=<b>.html"]
+        name="how=<b>",
+        parameters={"how": "<b>"},
+        result="done: <b>",
+        files=["how=<b>.html"],
     )
     page = index_page("<T>", "<n>.ipynb", [row], "12:00")
     assert "<b>" not in page and "<T>" not in page and "<n>" not in page
     assert 'href="./how%3D%3Cb%3E.html"' in page
     assert 'aria-label="page of how=&lt;b&gt;"' in page
     assert "1 points: 1 done, 0 failed." in page
+
+
+def test_a_page_says_once_what_all_points_share(tmp_path):
+    rows = [
+        Row(name=str(seed), parameters={"widths": [5], "seeds": [seed]}, result="done")
+        for seed in (1, 2)
+    ]
+    index = tmp_path / "index.html"
+    index.write_text(index_page("T", "n.ipynb", rows, "12:00"))
+    assert "2 points: 2 done, 0 failed; all with widths 5." in index.read_text()
+    assert rows_of(index) == [
+        ["seeds", "result", "time", "read"],
+        ["1", "done", "", ""],
+        ["2", "done", "", ""],
+    ]
 
 
 def test_a_grid_through_papermill(notebook, folder, tmp_path):
