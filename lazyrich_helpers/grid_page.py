@@ -18,7 +18,7 @@ table { border-collapse: collapse; }
 caption { text-align: left; padding-bottom: .5rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0;
   border-bottom: 1px solid var(--line); }
-td.number, td.links { white-space: nowrap; }
+td.number { white-space: nowrap; }
 td.result { min-width: 8rem; overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) {
   body { color: #e8e8e8; background: #16181c; }
@@ -52,7 +52,8 @@ def index_page(title: str, notebook: str, rows: Sequence[Row], when: str) -> str
     shared = _shared(rows)
     names = dict.fromkeys(name for row in rows for name in row.parameters)
     names = [name for name in names if name not in shared]
-    alike = "".join(f"; all with {k} {escape(in_words(v))}" for k, v in shared.items())
+    alike = ", ".join(f"{k} {escape(in_words(v))}" for k, v in shared.items())
+    alike = f" All have {alike}." if shared else ""
     heads = [*names, "result", "time", "read"]
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heads)
     body = "\n".join(_row(row, names) for row in rows)
@@ -67,11 +68,11 @@ def index_page(title: str, notebook: str, rows: Sequence[Row], when: str) -> str
 <style>{STYLE}</style>
 <main>
 <h1>{escape(title)}</h1>
-<p>Notebook <code>{escape(notebook)}</code>, run at each point of a grid.
+<p>Notebook <code>{escape(notebook)}</code>, run at each point of a grid.{alike}
 As of {escape(when)}; reload for news.</p>
 <div class="table" role="region" aria-label="points of the grid" tabindex="0">
 <table>
-<caption>{counts}{alike}.</caption>
+<caption>{counts}.</caption>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {body}
@@ -104,7 +105,7 @@ def _row(row: Row, names: Sequence[str]) -> str:
         *values,
         f'<td class="result">{escape(row.result)}</td>',
         f'<td class="number">{time}</td>',
-        f'<td class="links">{_links(row)}</td>',
+        f"<td>{_links(row)}</td>",
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
