@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.config import require, typed
 from lazyrich_helpers.convnets import VGG5, VGG11, VGG5Blocks
 from lazyrich_helpers.data import DataPart, Images
 from lazyrich_helpers.imagenet import ImageNetVGG11
@@ -52,6 +53,13 @@ class LwsScale(Scale):
     """Numbers of layers at the top, or at the bottom, of static schedules."""
 
     lists: ClassVar[tuple[str, ...]] = (*Scale.lists, "rhos", "ks")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for k in self.ks:
+            require(typed("k", k, int) >= 1, "k", "at least 1 layer", k)
+        for rho in self.rhos:
+            require(0 <= typed("rho", rho, float) <= 1, "rho", "in [0, 1]", rho)
 
 
 def static(scale: LwsScale) -> list[UpdateSchedule]:

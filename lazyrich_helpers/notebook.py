@@ -24,10 +24,12 @@ from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.pictures import weight_frames
+from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.progress import Bar, label_without_seed
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.schedule_view import probability_slider
+from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.widgets import reinit_slider, slider
@@ -103,20 +105,34 @@ def settings(
                 f"{', '.join(sorted(names))}."
             )
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
-    made = _sentence(lambda: {r: make_recipe(r, budget, **choices) for r in recipes})
-    return Settings(budget, _sentence(lambda: pick_device(device)), made)
+    made = _sentence(lambda: {r: _checked(r, budget, choices) for r in recipes})
+    # whatever came: torch has no sentence for a list
+    return Settings(budget, _sentence(lambda: pick_device(str(device))), made)
+
+
+def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
+    """Return a recipe whose schedules ask for no more layers than there are."""
+    recipe = make_recipe(name, budget, **choices)
+    for config in recipe.configs:
+        if not isinstance(config.updates, Full):  # which fits any network
+            num_layers = len(blueprint(config).layers)
+            config.updates.plan(0, 0, num_layers, config.training.seed)
+    return recipe
 
 
 def _runs(recipe: Recipe) -> str:
-    """Return what a recipe trains, a line for each thing that varies."""
+    """Return what a recipe trains, a line for each choice that a caller has."""
     columns = [config.columns() for config in recipe.configs]
 
     def listed(name: str) -> str:
         values = sorted({c[name] for c in columns if name in c})
         return f"{name} {', '.join(map(str, values))}" if values else ""
 
-    varied = map(listed, ("dataset", "width", "depth", "lr", "seed", "num_epochs"))
-    return "\n  ".join([f"{recipe.name} at {recipe.budget}", *filter(None, varied)])
+    data = ("dataset", "train_size")
+    network = ("width", "depth", "k", "rho", "lr")
+    training = ("seed", "num_epochs", "precision")
+    lines = map(listed, (*data, *network, *training))
+    return "\n  ".join([f"{recipe.name} at {recipe.budget}", *filter(None, lines)])
 
 
 def _injected_names() -> list[str]:

@@ -1,12 +1,15 @@
 """Every notebook keeps the book's contract."""
 
 import ast
+import dataclasses
 import re
 
 import nbformat
+import papermill
 import pytest
 from nbformat import NotebookNode
 
+from lazyrich_helpers.recipes import Scale
 from tests.refresh_outputs import CHECKED, ROOT, chapters
 
 TITLES = [str(path.relative_to(ROOT / "book")) for path in chapters()]
@@ -48,10 +51,54 @@ def test_opens_with_label_title_question_and_cost(cells):
 def test_one_parameters_cell_of_plain_literals(cells):
     (parameters,) = tagged(cells, "parameters")
     for statement in ast.parse(parameters.source).body:
-        assert isinstance(statement, ast.Assign)
+        assert isinstance(statement, ast.AnnAssign) and statement.value is not None
         ast.literal_eval(statement.value)  # raises where a value is derived
     assert cells.index(parameters) < cells.index(code(cells)[2])
     assert "settings(" in code(cells)[2].source, "the next cell validates"
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, dict[str, dict[str, str]]]:
+    """What `papermill --help-notebook` says of each chapter's parameters."""
+    return {
+        title: papermill.inspect_notebook(path)
+        for title, path in zip(TITLES, chapters(), strict=True)
+    }
+
+
+def test_every_parameter_has_a_type_and_a_meaning(described):
+    for title, parameters in described.items():
+        for name, told in parameters.items():
+            assert told["inferred_type_name"] != "None", (title, name)
+            assert len(told["help"]) > 10, (title, name)
+
+
+def test_a_chapter_has_every_choice_of_its_recipes(cells, described, request):
+    """Where it takes a recipe, it takes what that lets a caller choose."""
+    (parameters,) = tagged(cells, "parameters")
+    names = [node.target.id for node in ast.parse(parameters.source).body]
+    assert {"budget", "device"} < set(names)
+    assert {field.name for field in dataclasses.fields(Scale)} < set(names)
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(code(cells)[2].source))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "settings"
+    ]
+    passed = {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg != "known"}
+    checked = ast.literal_eval(
+        next((ast.unparse(k.value) for k in call.keywords if k.arg == "known"), "[]")
+    )
+    assert passed == {name: name for name in names if name not in checked}
+
+
+def test_a_name_means_the_same_in_every_chapter(described):
+    its_own = {"widths": "help", "ks": "help"}  # of what: units, channels, ...
+    seen: dict[str, dict[str, str]] = {}
+    for title, parameters in described.items():
+        for name, told in parameters.items():
+            before = seen.setdefault(name, told)
+            for key in told.keys() - {its_own.get(name)}:
+                assert told[key] == before[key], (title, name)
 
 
 def test_cells_are_short(cells):

@@ -15,8 +15,10 @@ from tests import tiny
 
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
-    {"config", "randomness", "vision", "subsets", "selection"},
-    {"locks", "stopping", "tensor_files"},
+    {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
+    {"locks", "stopping", "tensor_files", "chapter"},
+    {"grid_points"},
+    {"grid_reports"},
     {"sources", "sleeping", "compiled"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
@@ -31,7 +33,8 @@ LEVELS = [
     {"execution", "lws_exhibits", "neighbours_exhibits", "summary", "backlog"},
     {"attempts", "workers"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
-    {"timing_tables"},
+    {"timing_tables", "grid_page"},
+    {"notebook_grid"},
     {"run", "reinit_view", "setup_plots", "lws_claims"},
     {"activity_plots", "widgets", "lws_plots"},
     {"heat_maps", "live", "pictures", "schedule_view"},

@@ -33,6 +33,26 @@ def test_environment_budget_outranks_the_cell(monkeypatch):
         ({"lrs": [-1]}, "-1"),
         ({"dataset": "svhn"}, "'svhn'"),
         ({"colour": "red"}, "'colour'"),
+        ({"widths": "ten"}, "'ten'"),
+        ({"widths": {"a": 1}}, "{'a': 1}"),
+        ({"widths": [True]}, "True"),
+        ({"seeds": 3}, "3"),
+        ({"seeds": [-1]}, "-1"),
+        ({"lrs": [0]}, "0.0"),
+        ({"lrs": ["small"]}, "'small'"),
+        ({"num_epochs": 1.5}, "1.5"),
+        ({"num_epochs": "ten"}, "'ten'"),
+        ({"num_epochs": 0}, "0"),
+        ({"train_size": 7}, "7"),
+        ({"train_size": "all"}, "'all'"),
+        ({"precision": "fp8"}, "'fp8'"),
+        ({"precision": 16}, "16"),
+        ({"dataset": ["digits"]}, "['digits']"),
+        ({"device": "warp9"}, "'warp9'"),
+        ({"device": None}, "None"),
+        ({"device": ["cpu"]}, "['cpu']"),
+        ({"budget": None}, "None"),
+        ({"budget": ["smoke"]}, "['smoke']"),
     ],
 )
 def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, told):
@@ -42,6 +62,36 @@ def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, tol
         notebook.settings("figure-2", **values)
     (line,) = stopped.value._render_traceback_()
     assert told in line and "\n" not in line and line.endswith(".")
+
+
+@pytest.mark.parametrize("recipe", ["figure-7-vgg5", "figure-10-vgg5"])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"ks": [0]}, "k must be at least 1 layer; got 0."),
+        ({"ks": [1, 13]}, "k must be from 1 to the 12 layers there are; got 13."),
+        ({"ks": ["a", 2]}, "k must be of type int; got 'a', of type str."),
+        ({"ks": 2}, "ks must be a list of different values, at least one; got 2."),
+        ({"rhos": [2]}, "rho must be in [0, 1]; got 2."),
+        ({"rhos": [0.1, None]}, "rho must be of type float; got None"),
+    ],
+)
+def test_a_schedule_is_checked_before_anything_is_trained(recipe, values, told):
+    with pytest.raises(notebook.ChapterError) as stopped:
+        notebook.settings(recipe, budget="smoke", device="cpu", **values)
+    assert str(stopped.value).startswith(told)
+
+
+def test_settings_show_every_choice():
+    chosen = {"dataset": "digits", "widths": [3], "seeds": [5], "lrs": [0.25]}
+    chosen |= {"num_epochs": 7, "train_size": 110, "precision": "bf16"}
+    chosen |= {"ks": [2], "rhos": [0.75]}
+    shown = repr(
+        notebook.settings("figure-10-vgg5", budget="smoke", device="cpu", **chosen)
+    )
+    lines = ("dataset digits", "width 3", "seed 5", "lr 0.25", "num_epochs 7")
+    lines += ("train_size 110", "precision bf16", "k 2", "rho 0.75")
+    assert set(lines) <= {line.strip() for line in shown.splitlines()}
 
 
 def test_a_parameter_may_choose_the_recipe():
@@ -54,7 +104,10 @@ def test_a_parameter_may_choose_the_recipe():
 
 @pytest.mark.parametrize(
     ("parameters", "told"),
-    [({"width": [10]}, "no parameter 'width'"), ({"widths": [0]}, "width must be")],
+    [
+        ({"width": [10]}, "Stopped: this chapter has no parameter 'width'; it has "),
+        ({"seeds": 3}, "Stopped: seeds must be a list of different values"),
+    ],
 )
 def test_papermill_stops_with_the_sentence(tmp_path, parameters, told):
     source = ROOT / "book" / "04_active_parameters.ipynb"
