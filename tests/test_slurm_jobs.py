@@ -126,6 +126,7 @@ def test_what_is_done_is_not_done_again_after_a_requeue(
     first = job(store, tmp_path, tiny.recipe(*tiny.APART))
     first()
     again = first.checkpoint()
+    assert again.function == first
     no_training()
     again.function(*again.args, **again.kwargs)
 

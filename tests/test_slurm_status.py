@@ -1,6 +1,5 @@
 """How submitted runs stand, by the records and the queue."""
 
-import dataclasses
 import json
 import os
 from pathlib import Path
@@ -116,8 +115,9 @@ def test_a_record_counts_if_it_has_what_was_asked_for(store, slurm, monkeypatch)
     assert found(store)[ONE.run_id][0] == "lost"
     submitted(store, [ONE])
     assert found(store)[ONE.run_id][0] == "recorded"
-    store.write(dataclasses.replace(store.read(ONE.run_id), status="diverged"))
-    assert found(store)[ONE.run_id][0] == "recorded"
+    submitted(store, [TWO], name="20260102-000000-0000")
+    store.write(Record(TWO, "diverged", origin={"numerics": dict(NUMERICS)}))
+    assert found(store)[TWO.run_id][0] == "recorded", "there is nothing to measure"
     monkeypatch.setitem(NUMERICS, "train", NUMERICS["train"] + 1)
     assert found(store)[ONE.run_id][0] == "lost"
 
@@ -146,7 +146,7 @@ def test_an_unreadable_record_is_a_failure(store, slurm):
 
 
 def test_a_run_is_listed_where_it_was_submitted_last(store, slurm):
-    submitted(store, [ONE], [TWO], name="20260101-000000-0000")
+    submitted(store, [TWO], [ONE], name="20260101-000000-0000")
     later = submitted(store, [TWO], name="20260102-000000-0000")
     slurm.enqueue(later)
     assert [(run.submission_id[:8], run.state) for run in states(store)] == [
