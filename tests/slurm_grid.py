@@ -3,8 +3,9 @@
 import time
 from typing import Any, ClassVar
 
-from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.config import RunConfig, Training
 from lazyrich_helpers.measures import Accuracy, Measure
+from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.train import Epoch, Run, Trained
 from tests import tiny
@@ -24,14 +25,12 @@ class Drowsy(Measure):
         return {"num_epochs": trained.config.training.num_epochs}
 
 
-def slow(seconds: int, num: int, first_seed: int = 0) -> list[RunConfig]:
+def slow(seconds: int, num: int) -> list[RunConfig]:
     """Return `num` runs that take `seconds` each and are not trained as one."""
     return [
         tiny.config(
-            optimizer=type(tiny.CONFIG.optimizer)(lr=0.001 * (k + 1)),
-            training=type(tiny.CONFIG.training)(
-                num_epochs=seconds, batch_size=100, seed=first_seed + k
-            ),
+            optimizer=Adam(lr=0.001 * (k + 1)),
+            training=Training(num_epochs=seconds, batch_size=100, seed=k),
         )
         for k in range(num)
     ]
