@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lint outputs clean
+.PHONY: help book test drill lint outputs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ book: $(INSTALLED)  ## build the pages; LAZYRICH_BUDGET is smoke, laptop (defaul
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
 	$(BIN)/python -m pytest $(ARGS)
+
+drill: $(INSTALLED)  ## lose a node and run out of time on a private Slurm cluster
+	$(BIN)/python -m tests.slurm_drill
 
 lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff check

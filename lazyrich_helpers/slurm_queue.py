@@ -1,0 +1,96 @@
+"""What Slurm has in its queue for this user: asked with `squeue`, cut with `scancel`.
+
+Nothing here needs Slurm's accounting, which many clusters do without.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
+"""States of jobs that do not run; in every other state of the queue they do."""
+PATIENCE = 60.0
+"""Seconds that one of Slurm's commands may take."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A job's place in the queue."""
+
+    state: str
+    """Slurm's: PENDING, RUNNING, COMPLETING, ..."""
+    reason: str
+    """Why it waits: Resources, Priority, Dependency, ...; empty: nothing is said."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the job does not run yet, or not again yet."""
+        return self.state in WAITING
+
+
+Queue = dict[tuple[str, str], Place]
+"""Name and id of a job → its place. A job of an array has the id `array_index`."""
+
+
+def require_slurm() -> None:
+    """Raise ValueError where Slurm's commands are not on PATH."""
+    for command in ("sbatch", "srun", "squeue", "scancel"):
+        if shutil.which(command) is None:
+            raise ValueError(
+                f"executor slurm needs the command {command!r}, which is not on PATH; "
+                "log in where the cluster takes jobs, or leave the executor out."
+            )
+
+
+def in_queue() -> Queue:
+    """Return the user's jobs that Slurm has in its queue, waiting or running.
+
+    Raises:
+        ValueError: If Slurm is not here, or does not answer.
+    """
+    require_slurm()
+    user = f"--user={os.getuid()}"
+    return parse(
+        _slurm("squeue", user, "--noheader", "--array", "--format=%j|%i|%T|%r")
+    )
+
+
+def parse(text: str) -> Queue:
+    """Read lines of name, id, state and reason, as `squeue` prints them."""
+    rows = (line.split("|") for line in text.splitlines() if line.strip())
+    return {
+        (name, job_id): Place(state, "" if reason == "None" else reason)
+        for name, job_id, state, reason in rows
+    }
+
+
+def cancel_jobs(job_ids: Sequence[str]) -> None:
+    """Take these jobs out of the queue, whether they wait or run.
+
+    Raises:
+        ValueError: If Slurm is not here, or does not answer.
+    """
+    require_slurm()
+    for k in range(0, len(job_ids), 500):  # a command line has a limit
+        _slurm("scancel", *job_ids[k : k + 500])
+
+
+def _slurm(*words: str) -> str:
+    try:
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+    except subprocess.SubprocessError as error:
+        said = getattr(error, "stderr", None) or error
+        raise ValueError(
+            f"Slurm's {words[0]} did not do its work ({' '.join(str(said).split())}); "
+            "see with `sinfo` whether the cluster answers, then try again."
+        ) from error
+    return done.stdout
