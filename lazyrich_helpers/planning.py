@@ -74,6 +74,8 @@ def backward_cost(config: RunConfig) -> float:
 
     Of the epochs that its seed drew, not of those that it would draw on average.
     """
+    if isinstance(config.updates, Full):
+        return 1.0
     flops = layer_flops(blueprint(config), config.data.image_shape)
     shares = [backward_share(flops, plan.layers) for plan in plans_of(config)]
     return sum(shares) / len(shares)

@@ -4,11 +4,11 @@ import argparse
 import dataclasses
 import importlib.util
 import math
-import re
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
@@ -21,80 +21,29 @@ from lazyrich_helpers.batch import (
     require_ready,
     store_for,
 )
+from lazyrich_helpers.chapter import find_chapter, parameters_of
+from lazyrich_helpers.command_line import parse_duration, parser
 from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.grid_points import parse_grid
 from lazyrich_helpers.listing import in_a_line, standings, table
 from lazyrich_helpers.lws_exhibits import LwsScale
+from lazyrich_helpers.notebook_grid import reports_folder, run_grid
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.recipes import BUDGETS, Recipe
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.slurm import SlurmOptions, submit
+from lazyrich_helpers.slurm_status import cancel, status
 from lazyrich_helpers.stopping import Stop, gently
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
 
-def parse_duration(text: str) -> float:
-    """Return the seconds in `90s`, `30m` or `1.5h`."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None:
-        raise ValueError(
-            f"time-budget must be a number with s, m or h, such as 30m; got {text!r}."
-        )
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        # One sentence, not a page of usage.
-        self.exit(2, f"error: {message}; --help explains.\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m lazyrich_helpers.run",
-        description="Train what is missing of the named recipes. In front of them, or "
-        "alone for all, `list` shows how far they are, and `retry` does what failed.",
-    )
-    parser.add_argument("recipes", nargs="+", metavar="RECIPE", help="or: list, retry")
-    parser.add_argument("--budget", default="paper", help="smoke, laptop or paper")
-    parser.add_argument("--dataset", help="digits, mnist, fashion_mnist or cifar10")
-    parser.add_argument("--widths", type=int, nargs="+", help="units per layer")
-    parser.add_argument("--seeds", type=int, nargs="+", help="one run each")
-    parser.add_argument("--lrs", type=float, nargs="+", help="learning rates")
-    parser.add_argument("--num-epochs", type=int, help="passes over the data")
-    parser.add_argument("--rhos", type=float, nargs="+", help="probabilities")
-    parser.add_argument("--ks", type=int, nargs="+", help="layers at top or bottom")
-    parser.add_argument("--train-size", type=int, help="training images")
-    parser.add_argument("--precision", help="highest, medium or bf16")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    parser.add_argument(
-        "--threads",
-        type=int,
-        help="most CPU threads a run may use; small networks use one",
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        help="processes to share the runs; as many as serve best unless told",
-    )
-    parser.add_argument(
-        "--compile",
-        action="store_true",
-        help="have torch compile the steps of runs that are trained one by one",
-    )
-    parser.add_argument("--time-budget", help="start nothing that ends later: 30m")
-    parser.add_argument("--records", help="folder of records; book/records unless told")
-    parser.add_argument("--missing", action="store_true", help="list those that lack")
-    parser.add_argument("--failed", action="store_true", help="list those that failed")
-    parser.add_argument("--dry-run", action="store_true", help="say what it would do")
-    return parser
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status: 0, 1 (a run failed) or 2."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
-        return _main(options)
+        return _task(options)(options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -103,30 +52,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _main(options: argparse.Namespace) -> int:
-    word, *named = options.recipes
-    if word == "list":
-        _list(options)
-        return 0
-    names = (named or list(RECIPES)) if word == "retry" else options.recipes
-    choices = _choices(options)
-    recipes = [make_recipe(name, options.budget, **choices) for name in names]
-    if word == "retry":
-        failed = (_failed(r, _store(r.budget, options)) for r in recipes)
-        recipes = [recipe for recipe in failed if recipe.configs]
-        if not recipes:
-            print("Nothing failed.")
+def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """Return what the words ask for."""
+    if options.notebook is not None:
+        return _run_grid
+    if options.status or options.cancel is not None:
+        return _look_after
+    if options.recipes[:1] == ["list"]:
+        return _list
+    require(bool(options.recipes), "RECIPE", f"one of {', '.join(RECIPES)}", None)
+    return _submit if options.executor == "slurm" else _train
+
+
+def _train(options: argparse.Namespace) -> int:
+    """Complete recipes on this machine, or say what that would take."""
+    recipes = _recipes(options)
     device = pick_device(options.device)
-    seconds = (
-        parse_duration(options.time_budget)
-        if options.time_budget is not None
-        else math.inf
-    )
+    seconds = math.inf
+    if options.time_budget is not None:
+        seconds = parse_duration(options.time_budget)
     if options.threads is not None:
-        if options.threads < 1:
-            raise ValueError(f"threads must be at least 1; got {options.threads}.")
+        require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
-    stop, status = Stop(seconds), 0
+    stop, code = Stop(seconds), 0
     with gently(stop):
         for recipe in recipes:
             store = _store(recipe.budget, options)
@@ -135,14 +83,77 @@ def _main(options: argparse.Namespace) -> int:
                     _dry_run(recipe, store, device, options.compile)
                 elif not stop.asked:
                     done = _complete(recipe, device, stop, options)
-                    status = max(status, done)
+                    code = max(code, done)
             except (ValueError, OSError) as error:  # the next may have what it needs
                 print(f"error: {error}", file=sys.stderr)
-                status = 2
+                code = 2
     if stop.asked:
         print(GO_ON)
         return 130
-    return status
+    return code
+
+
+def _recipes(options: argparse.Namespace) -> list[Recipe]:
+    """Return what is asked for; of `retry`, what failed."""
+    budget, choices = options.budget or "paper", _choices(options)
+    if options.recipes[0] != "retry":
+        return [make_recipe(name, budget, **choices) for name in options.recipes]
+    names = options.recipes[1:] or list(RECIPES)
+    recipes = [make_recipe(name, budget, **choices) for name in names]
+    failed = [_failed(recipe, _store(budget, options)) for recipe in recipes]
+    if not any(recipe.configs for recipe in failed):
+        print("Nothing failed.")
+    return [recipe for recipe in failed if recipe.configs]
+
+
+def _submit(options: argparse.Namespace) -> int:
+    """Hand recipes over to Slurm."""
+    minutes = math.ceil(parse_duration(options.slurm_time, "slurm-time") / 60)
+    slurm = SlurmOptions(
+        partition=options.slurm_partition,
+        minutes=minutes,
+        gpus_per_task=options.slurm_gpus_per_task,
+        cpus_per_task=options.slurm_cpus_per_task,
+        setup=tuple(options.slurm_setup),
+        array_parallelism=options.slurm_array_parallelism,
+        runs_per_job=options.slurm_runs_per_job,
+    )
+    recipes = _recipes(options)
+    store = _store(options.budget or "paper", options)
+    submission = submit(
+        recipes, store, slurm, device=options.device, compiled=options.compile
+    )
+    print(submission)
+    return 0
+
+
+def _look_after(options: argparse.Namespace) -> int:
+    """Say how submitted runs stand, or take them back."""
+    store = _store(options.budget or "paper", options)
+    if options.cancel is not None:
+        print(f"{cancel(store, options.cancel)} jobs taken back.")
+    if options.status:
+        print(status(store))
+    return 0
+
+
+def _run_grid(options: argparse.Namespace) -> int:
+    """Execute a chapter at every point of a grid."""
+    require(not options.recipes, "RECIPE", "left out with --notebook", options.recipes)
+    notebook = find_chapter(options.notebook)
+    points = parse_grid(options.grid, parameters_of(notebook))
+    folder = Path(options.folder) if options.folder else reports_folder(notebook)
+    # What stops a grid is an exception; its children are then stopped as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    summary = run_grid(
+        notebook,
+        points,
+        folder,
+        workers=options.workers or 1,
+        budget=options.budget,
+    )
+    print(summary)
+    return 1 if summary.failed else 0
 
 
 def _choices(options: argparse.Namespace) -> dict[str, Any]:
@@ -204,11 +215,12 @@ def _dry_run(recipe: Recipe, store: Store, device: str, compiled: bool) -> None:
     print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")
 
 
-def _list(options: argparse.Namespace) -> None:
+def _list(options: argparse.Namespace) -> int:
     """Print how far recipes are, all unless named; or the runs that lack or failed."""
     wanted = {"missing"} if options.missing else set()
     wanted |= {"failed", "unreadable"} if options.failed else set()
-    budgets, choices = [options.budget] if wanted else BUDGETS, _choices(options)
+    budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
+    choices = _choices(options)
     for name in options.recipes[1:] or RECIPES:
         recipes = [make_recipe(name, budget, **choices) for budget in budgets]
         summary = (RECIPES[name].__doc__ or "").strip().splitlines()[0]
@@ -219,6 +231,7 @@ def _list(options: argparse.Namespace) -> None:
             for standing in found:
                 if standing.word in wanted:
                     print(f"    {standing}")
+    return 0
 
 
 def _failed(recipe: Recipe, store: Store) -> Recipe:

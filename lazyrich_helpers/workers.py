@@ -268,7 +268,7 @@ class _Job:
 
 def _work(connection: Connection, job: _Job) -> None:
     """Be a process: make attempts as told until there are no more."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # the parent passes them on
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):  # for the parent
         signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(job.threads)
     attempts = Attempts(

@@ -11,6 +11,8 @@ from tests import tiny
 
 REMEDIES = ("must be", "--help explains", "put the files there")
 
+SLURM = ("--executor", "slurm")
+
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
@@ -50,6 +52,19 @@ SLIPS = {
     "list in the middle": (["figure-2", "list"], "'list'"),
     "no workers": ([*tiny.TINY, "--workers", "0"], "got 0"),
     "half a worker": ([*tiny.TINY, "--workers", "0.5"], "'0.5'"),
+    "unknown executor": ([*tiny.TINY, "--executor", "cloud"], "'cloud'"),
+    "Slurm time": ([*tiny.TINY, *SLURM, "--slurm-time", "1:00:00"], "'1:00:00'"),
+    "no Slurm time": ([*tiny.TINY, *SLURM, "--slurm-time", "0s"], "got 0"),
+    "Slurm CPUs": ([*tiny.TINY, *SLURM, "--slurm-cpus-per-task", "0"], "got 0"),
+    "Slurm GPUs": ([*tiny.TINY, *SLURM, "--slurm-gpus-per-task", "-1"], "got -1"),
+    "Slurm setup": ([*tiny.TINY, *SLURM, "--slurm-setup", " "], "' '"),
+    "chapter that is not there": (["--notebook", "99", "--grid", "seeds=0"], "'99'"),
+    "grid without a name": (["--notebook", "4", "--grid", "10"], "'10'"),
+    "grid of nothing": (["--notebook", "4", "--grid", "seeds="], "got ''"),
+    "grid backwards": (["--notebook", "4", "--grid", "seeds=3..1"], "3..1"),
+    "grid of an unknown name": (["--notebook", "4", "--grid", "speed=1"], "speed"),
+    "grid twice": (["--notebook", "4", "--grid", "seeds=1", "seeds=2"], "seeds"),
+    "grid and a recipe": (["figure-2", "--notebook", "4"], "figure-2"),
     "records in a file": ([*tiny.TINY, "--records", __file__], __file__),
     "unknown budget": (["figure-2", "--budget", "huge"], "'huge'"),
     "unknown option": ([*tiny.TINY, "--frobnicate"], "--frobnicate"),
@@ -163,3 +178,12 @@ def test_a_record_with_another_id_is_reported_and_kept(store, there, capsys):
 def test_a_thread_count_holds_for_the_run():
     assert status([*tiny.TINY, "--threads", "2"]) == 0
     assert torch.get_num_threads() == 2
+
+
+def test_without_slurm_it_is_a_sentence(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for words in ([*tiny.TINY, *SLURM, "--seeds", "7"], ["--status"], ["--cancel"]):
+        assert status([*words, "--budget", "smoke"]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+        assert "needs the command 's" in err and "PATH" in err

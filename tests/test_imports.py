@@ -16,7 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
-    {"locks", "stopping", "tensor_files", "chapter"},
+    {"locks", "stopping", "tensor_files", "chapter", "command_line"},
     {"grid_points"},
     {"grid_reports"},
     {"sources", "sleeping", "compiled"},
@@ -35,7 +35,7 @@ LEVELS = [
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"timing_tables", "slurm_queue", "slurm_ledger", "grid_page"},
     {"slurm_jobs", "slurm_status", "notebook_grid"},
-    {"slurm", "command_line"},
+    {"slurm"},
     {"run", "reinit_view", "setup_plots", "lws_claims"},
     {"activity_plots", "widgets", "lws_plots"},
     {"heat_maps", "live", "pictures", "schedule_view"},

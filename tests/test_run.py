@@ -8,8 +8,9 @@ import time
 import pytest
 
 from lazyrich_helpers import backlog, compiled, execution, run
+from lazyrich_helpers.command_line import parse_duration
 from lazyrich_helpers.records import NUMERICS
-from lazyrich_helpers.run import main, parse_duration
+from lazyrich_helpers.run import main
 from tests import tiny
 
 
