@@ -203,7 +203,9 @@ def listed(values: Iterable[Any]) -> str:
 
 def as_html(table: pd.DataFrame) -> str:
     """Return a table for a page: blanks for what is not there, at most two decimals."""
-    return table.to_html(index=False, border=0, na_rep="", float_format=_rounded)
+    return table.to_html(
+        index=False, border=0, na_rep="", justify="left", float_format=_rounded
+    )
 
 
 def _rounded(value: float) -> str:
