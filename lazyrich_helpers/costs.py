@@ -352,12 +352,11 @@ def epochs(config: RunConfig) -> Iterator[Epoch]:
         start, fills = 0, []
         if num_views:
             place = number % num_views
-            start = kept[place]
+            start = kept[place] if kept[place] <= lowest else 0
             if start < lowest and sizes[lowest] <= MOST_BYTES:
                 fills, start = [(start, lowest)], lowest
             kept[place] = start
             kept = [0 if lowest < each else each for each in kept]
-            start = min(start, lowest)
         yield Epoch(start, fills, {k: n / num for k, n in images.items()})
 
 

@@ -1,5 +1,7 @@
 """Totals count each run once; jobs hold what they are said to; growth is as it is."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -23,6 +25,7 @@ TWO = [gpu_named("H200"), gpu_named("T4")]
 
 def test_each_run_counts_once_in_the_total():
     one, both = tiny.recipe(tiny.APART[0]), tiny.recipe(*tiny.APART[:2])
+    one = dataclasses.replace(one, name="one of them")
     table = costs_table([one, both], TWO, RATES).set_index("recipe")
     total = table.loc["all, each run once"]
     assert table.runs.tolist() == [1, 2, 2]

@@ -37,7 +37,11 @@ def test_rates_are_found_from_times_made_by_them():
 
 
 def test_no_rate_is_negative():
-    work = [Cost(linear=1, kernels=10), Cost(linear=2, kernels=10), Cost(linear=3)]
+    work = [
+        Cost(linear=1, kernels=10),
+        Cost(linear=2, kernels=10),
+        Cost(linear=3, kernels=10),
+    ]
     found = fit(work, [3.0, 2.0, 1.0])  # more operations, less time
     assert min(found) >= 0 and max(found) > 0
 

@@ -32,6 +32,7 @@ from lazyrich_helpers.schedules import (
     TopK,
     TopKAllBottoms,
 )
+from lazyrich_helpers.sleeping import SleepingBottom
 from lazyrich_helpers.timing import step_bytes
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
@@ -56,16 +57,14 @@ SCHEDULES = [
 @pytest.mark.parametrize("updates", SCHEDULES, ids=str)
 def test_a_training_costs_what_torch_counts(model, updates):
     config = tiny.config(model=model, updates=updates)
-    config = dataclasses.replace(config, training=tiny.training(num_epochs=5).training)
+    config = dataclasses.replace(config, training=tiny.training(num_epochs=9).training)
     data = config.data.load()
     network = new_network(config, data)
     with FlopCounterMode(display=False) as counter:
-        for epoch in train(network, data, config, eval_every=5):
-            assert (epoch.num_correct is None) == (epoch.number < 5)
-    (*_, last) = epochs(config)
-    # The one evaluation starts at the lowest layer awake, after what it keeps.
+        for epoch in train(network, data, config, eval_every=9):
+            assert (epoch.num_correct is None) == (epoch.number < 9)
+    # The one evaluation computes every layer of every test image once.
     evaluation = pass_cost(config, len(data.test)).operations
-    assert last.start >= 0
     assert train_cost(config).operations + evaluation == counter.get_total_flops()
 
 
@@ -95,6 +94,27 @@ def test_images_that_change_are_never_kept_and_views_are_kept_each():
         found = list(epochs(cropped(num_views)))
         assert sum(len(epoch.fills) for epoch in found) == num_fills
         assert {epoch.start > 0 for epoch in found} == {num_views > 0}
+
+
+@pytest.mark.parametrize("num_views", [1, 2, 3])
+def test_views_are_kept_and_forgotten_as_in_training(num_views):
+    config = dataclasses.replace(cropped(num_views), updates=RandomUniform())
+    settings = dataclasses.replace(config.training, num_epochs=20)
+    config = dataclasses.replace(config, training=settings)
+    layers = list(config.model.build((3, 32, 32), 10).layers)
+    bottoms = [
+        SleepingBottom(layers, torch.rand(2, 3, 32, 32)) for _ in range(num_views)
+    ]
+    for number, epoch in enumerate(epochs(config)):
+        (awake,) = epoch.shares
+        bottom = bottoms[number % num_views]
+        before = bottom._start
+        start, _ = bottom.inputs(min(awake))
+        first = before if before <= min(awake) else 0
+        assert epoch.start == start == min(awake)
+        assert epoch.fills == ([(first, start)] if first < start else [])
+        for each in bottoms:
+            each.moved(awake)
 
 
 def test_costs_add_up():

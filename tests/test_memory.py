@@ -58,6 +58,14 @@ def test_sleeping_layers_are_kept_for_training_and_test_images():
     assert sleeping_bytes(wide) == 2 * 200 * 600_000 * 4
 
 
+def _training(width: int) -> float:
+    """Return the bytes of a run in training, less the images, by hand."""
+    config = tiny.config(model=ReluNet(width=width, depth=2))
+    evaluating = EVAL_BATCH * 4 * 2 * width
+    parameters = 4 * sum(layer_parameters(config))
+    return 2 * parameters + max(step_bytes(config), evaluating)
+
+
 def test_grows_with_width_with_measures_and_with_runs_trained_as_one():
     def peak(width, measures=(Accuracy,), **options):
         config = tiny.config(model=ReluNet(width=width, depth=2))
@@ -65,7 +73,9 @@ def test_grows_with_width_with_measures_and_with_runs_trained_as_one():
 
     assert peak(500) < peak(1000) < peak(1000, (Accuracy, Movement))
     assert peak(1000, (Movement,)) == peak(1000, (Reinit,))
-    assert peak(500) < peak(500, num=4) < 4 * peak(500)
+    assert peak(500) < peak(500, num=4)
+    # Enough of them are fuller in training than one is when it is measured.
+    assert peak(500, num=40) - peak(500, num=20) == 20 * _training(500)
     sparse, full = (
         peak_bytes(tiny.config(model=ReluNet(width=1000, depth=2), updates=updates))
         for updates in (TopKAllBottoms(k=1, rho=0.0), Full())
