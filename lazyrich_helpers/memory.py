@@ -23,13 +23,13 @@ from lazyrich_helpers.costs import (
     num_states,
     num_test,
     num_train,
-    step_facts,
 )
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.sleeping import MOST_BYTES
 from lazyrich_helpers.sources import source_of
+from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.train import EVAL_BATCH
 
 MEASURING = 9

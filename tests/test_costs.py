@@ -17,7 +17,6 @@ from lazyrich_helpers.costs import (
     pass_cost,
     run_cost,
     step_cost,
-    step_facts,
     train_cost,
     watch_cost,
 )
@@ -33,7 +32,6 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
 )
 from lazyrich_helpers.sleeping import SleepingBottom
-from lazyrich_helpers.timing import step_bytes
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
@@ -154,16 +152,6 @@ def test_wider_costs_more_and_sparse_costs_less(model):
     assert sparse.operations < full.operations and sparse.bytes < full.bytes
 
 
-@pytest.mark.parametrize("model", [ReluNet(width=12, depth=2), VGG5Blocks(width=3)])
-@pytest.mark.parametrize("awake", [{0, 1, 2}, {2}, {0}])
-def test_what_is_kept_is_what_torch_keeps(model, awake):
-    config = tiny.config(model=model)
-    held = step_bytes(config, awake)
-    kept = step_facts(config, frozenset(awake)).kept
-    # The loss keeps a number or two; a last map may lie twice, by its layout.
-    assert kept == pytest.approx(held["activations"], rel=0.05)
-
-
 def test_bytes_of_weights_by_hand():
     config = tiny.config(model=ReluNet(width=5, depth=1))
     bottom, top = 64 * 5 + 5, 5 * 10 + 10
@@ -175,16 +163,6 @@ def test_bytes_of_weights_by_hand():
     plain = dataclasses.replace(config, optimizer=SGD(lr=0.1, momentum=0.0))
     assert num_states(plain) == 0
     assert step_cost(plain, {1}).weights == 4 * (bottom + top + 4 * top)
-
-
-def test_kernels_are_those_that_torch_dispatches():
-    config = tiny.config(model=ReluNet(width=5, depth=1))
-    # products, ReLU, loss of two; forward
-    assert step_facts(config, frozenset()).kernels == 3
-    fewer, more = (step_facts(config, frozenset(a)).kernels for a in ({1}, {0, 1}))
-    assert 3 < fewer < more
-    deep = tiny.config(model=ReluNet(width=5, depth=9))
-    assert step_facts(deep, frozenset(range(10))).kernels > 3 * more
 
 
 def test_nothing_is_read_and_no_network_is_changed(monkeypatch):

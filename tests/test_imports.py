@@ -26,7 +26,7 @@ LEVELS = [
     {"measures", "reinit", "movement", "records", "gradients", "together"},
     {"activity", "criticality", "skew", "updates", "timing", "clock", "step_times"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
-    {"costs", "gpus", "calibration", "memory"},
+    {"step_facts", "costs", "gpus", "calibration", "memory"},
     {"execution", "lws_exhibits", "neighbours_exhibits"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
     {"timing_tables", "forecast", "status", "book_costs"},

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.costs import layer_parameters, step_facts
+from lazyrich_helpers.costs import layer_parameters
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
@@ -15,6 +15,7 @@ from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full, TopK, TopKAllBottoms
+from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.train import EVAL_BATCH
 from tests import tiny
 
