@@ -6,11 +6,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import torch
+
 from lazyrich_helpers.backlog import expected_seconds, is_there, planned
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
 from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
+from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.planning import suitable_threads
 from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.recipes import Recipe
@@ -136,6 +139,9 @@ class Attempts:
     def fail(self, config: RunConfig, error: Exception, *, replace: bool) -> None:
         """Say that a run failed; `replace` keeps a record of it where it was wrong."""
         why = reason(error)
+        if _is_lack_of_memory(error):
+            need = peak_bytes(config, self.recipe.measures, num=1)
+            why += f" (by estimate it takes {need / 1e9:.2g} GB)"
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
         if replace and not isinstance(error, OSError | ValueError):
@@ -147,3 +153,13 @@ class Attempts:
 def reason(error: Exception) -> str:
     """Return an error as one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError | ProcessDied):
+        return True
+    return "allocate" in str(error)  # as torch says it on a CPU
+
+
+class ProcessDied(RuntimeError):
+    """A process ended in the midst of a run, without a word."""

@@ -6,6 +6,7 @@ its slot and kind. A new kind is a new class; no existing run is renamed by it.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ class Part:
         _KINDS[slot, kind] = cls
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = typed(field.name, getattr(self, field.name), hints[field.name])
             object.__setattr__(self, field.name, value)
@@ -61,6 +62,11 @@ class Part:
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every field, ready for JSON."""
         return {"kind": self.kind} | dataclasses.asdict(self)  # type: ignore[call-overload]
+
+
+@functools.cache  # slow, and asked for every part of every record
+def _hints(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def typed(name: str, value: Any, kind: type) -> Any:

@@ -65,7 +65,12 @@ def blueprint(config: RunConfig) -> Network:
 
 @functools.lru_cache
 def _blueprint(model: ModelPart, image_shape: tuple[int, int, int]) -> Network:
-    return model.build(image_shape, NUM_CLASSES).to("meta")
+    try:
+        return model.build(image_shape, NUM_CLASSES).to("meta")
+    except (RuntimeError, MemoryError) as error:
+        raise ValueError(
+            f"a network must be one that memory holds; got {model}."
+        ) from error
 
 
 @functools.lru_cache(maxsize=1024)
@@ -173,7 +178,7 @@ def _faster(config: RunConfig, device: str, num: int, threads: Sequence[int]) ->
 
 def num_steps(config: RunConfig) -> int:
     """Return how many steps the run's training takes."""
-    num_train, settings = len(config.data.load().train), config.training
+    num_train, settings = config.columns()["train_size"], config.training
     return -(-num_train // settings.batch_size) * settings.num_epochs
 
 

@@ -12,12 +12,10 @@ from typing import Any
 
 import torch
 
-from lazyrich_helpers import origin
-from lazyrich_helpers.backlog import expected_seconds, missing, planned
+from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import (
     complete,
     pick_device,
-    pre_training,
     require_ready,
     store_for,
 )
@@ -25,11 +23,12 @@ from lazyrich_helpers.chapter import find_chapter, parameters_of
 from lazyrich_helpers.command_line import parse_duration, parser
 from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.forecast import forecast, forecast_lines
 from lazyrich_helpers.grid_points import parse_grid
 from lazyrich_helpers.listing import in_a_line, standings, table
 from lazyrich_helpers.lws_exhibits import LwsScale
 from lazyrich_helpers.notebook_grid import reports_folder, run_grid
-from lazyrich_helpers.progress import Bar, Lines, duration, label
+from lazyrich_helpers.progress import Bar, Lines
 from lazyrich_helpers.recipes import BUDGETS, Recipe
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm import SlurmOptions, submit
@@ -80,7 +79,7 @@ def _train(options: argparse.Namespace) -> int:
             store = _store(recipe.budget, options)
             try:
                 if options.dry_run:
-                    _dry_run(recipe, store, device, options.compile)
+                    _dry_run(recipe, store, device)
                 elif not stop.asked:
                     done = _complete(recipe, device, stop, options)
                     code = max(code, done)
@@ -196,23 +195,14 @@ def has_tqdm() -> bool:
     return importlib.util.find_spec("tqdm") is not None
 
 
-def _dry_run(recipe: Recipe, store: Store, device: str, compiled: bool) -> None:
-    """Print the runs that are missing, and how long they would take here."""
+def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
+    """Print the runs that are missing, and what they would cost here and elsewhere."""
     todo = missing(recipe, store)
-    require_ready(todo, device)
-    first = pre_training(recipe, todo)
-    if first is not None:
-        _dry_run(first, store, device, compiled)
+    require_ready(todo, "cpu")
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
-    total = 0.0
-    for group in planned(todo, store, device):
-        expected = expected_seconds(group, recipe, device, compiled=compiled)
-        total += expected
-        for config in group:
-            share = duration(expected / len(group))
-            print(f"  {config.run_id} {label(config)}: about {share}")
-    print(f"About {duration(total)} on {origin.device_name(torch.device(device))}.")
+    for line in forecast_lines(forecast(recipe, store, device)):
+        print(line)
 
 
 def _list(options: argparse.Namespace) -> int:

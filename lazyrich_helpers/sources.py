@@ -36,6 +36,9 @@ class Source:
     parse: Callable[[list[bytes]], Arrays]
     image_size: int
     max_pixel: int
+    num_train: int
+    """Images that are not test images."""
+    num_test: int
     channels: int = 1
     downloader: str = ""
     """The class in `torchvision.datasets`; empty where the data is embedded."""
@@ -168,6 +171,8 @@ SOURCES = {
         _parse_digits,
         image_size=8,
         max_pixel=16,
+        num_train=1297,
+        num_test=500,
     ),
     "mnist": Source(
         _idx_files(
@@ -180,6 +185,8 @@ SOURCES = {
         _parse_idx,
         image_size=28,
         max_pixel=255,
+        num_train=60_000,
+        num_test=10_000,
         downloader="MNIST",
     ),
     "fashion_mnist": Source(
@@ -193,6 +200,8 @@ SOURCES = {
         _parse_idx,
         image_size=28,
         max_pixel=255,
+        num_train=60_000,
+        num_test=10_000,
         downloader="FashionMNIST",
     ),
     "cifar10": Source(
@@ -207,6 +216,8 @@ SOURCES = {
         _parse_cifar,
         image_size=32,
         max_pixel=255,
+        num_train=50_000,
+        num_test=10_000,
         channels=3,
         downloader="CIFAR10",
     ),

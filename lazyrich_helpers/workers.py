@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from lazyrich_helpers.attempts import Attempts
+from lazyrich_helpers.attempts import Attempts, ProcessDied
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.recipes import Recipe
@@ -33,10 +33,6 @@ WORTH_SHARING = 1e12
 takes one core about a minute."""
 MOST_DEATHS = 2
 """Processes that a run may take down before it is given up."""
-
-
-class ProcessDied(RuntimeError):
-    """A process ended in the midst of a run, without a word."""
 
 
 @dataclass(eq=False)

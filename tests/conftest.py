@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import execution, vision
+from lazyrich_helpers import calibration, execution, vision
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.train import Trained, new_network, train
@@ -51,6 +51,19 @@ def trained() -> Trained:
     for _ in train(network, data, tiny.CONFIG):
         pass
     return Trained(tiny.CONFIG, data, network, initial, flat_parameters(network))
+
+
+@pytest.fixture
+def known_rates(monkeypatch) -> list[str]:
+    """Rates of this machine that are known, not measured; precisions asked for."""
+    asked = []
+
+    def measure(device, precision):
+        asked.append(precision)
+        return tiny.RATES
+
+    monkeypatch.setattr(calibration, "measure_rates", measure)
+    return asked
 
 
 @pytest.fixture

@@ -70,6 +70,7 @@ SLIPS = {
     "unknown option": ([*tiny.TINY, "--frobnicate"], "--frobnicate"),
     "option without value": ([*tiny.TINY, "--widths"], "--widths"),
     "width 0": ([*tiny.TINY, "--widths", "0"], "got 0"),
+    "width beyond memory": ([*tiny.TINY, "--widths", str(10**12)], f"={10**12}"),
     "negative width": ([*tiny.TINY, "--widths", "-3"], "got -3"),
     "duplicate widths": ([*tiny.TINY, "--widths", "4", "4"], "[4, 4]"),
     "half a width": ([*tiny.TINY, "--widths", "1.5"], "'1.5'"),

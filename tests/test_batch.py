@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from lazyrich_helpers.batch import Summary, pick_device
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.progress import Lines
@@ -207,6 +209,30 @@ def test_without_a_time_budget_nothing_is_estimated(store, monkeypatch):
     assert tiny.finish(store, tiny.CONFIG).num_trained == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_too_little_memory_is_recorded_with_what_it_takes(store, monkeypatch, error):
+    plain = execution.train
+
+    def train(network, data, config, **options):
+        if config == tiny.APART[0]:
+            raise error
+        return plain(network, data, config, **options)
+
+    monkeypatch.setattr(execution, "train", train)
+    summary = tiny.finish(store, *tiny.APART)
+    (why,) = summary.failed.values()
+    gigabytes = peak_bytes(tiny.APART[0], tiny.MEASURES) / 1e9
+    assert why.endswith(f"(by estimate it takes {gigabytes:.2g} GB)")
+    assert store.read(tiny.APART[0].run_id).status == f"failed: {why}"
+    assert summary.num_trained == 2
+
+
 def test_devices():
     assert pick_device("cpu") == "cpu"
     assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
@@ -251,7 +277,8 @@ def test_an_estimate_that_fails_fails_its_run_alone(store, monkeypatch):
     monkeypatch.setattr(backlog, "estimate_seconds", no_memory)
     summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
     assert summary.num_trained == 2
-    assert list(summary.failed.values()) == ["MemoryError: too wide"]
+    (why,) = summary.failed.values()
+    assert re.fullmatch(r"MemoryError: too wide \(by estimate .* [\d.e-]+ GB\)", why)
 
 
 def together(store):

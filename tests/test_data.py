@@ -12,7 +12,7 @@ import torch
 
 from lazyrich_helpers import vision
 from lazyrich_helpers.data import DataPart, images
-from lazyrich_helpers.sources import SOURCES, DataError, data_folder
+from lazyrich_helpers.sources import SOURCES, DataError, data_folder, read
 from lazyrich_helpers.subsets import balanced_subsets
 
 
@@ -272,3 +272,14 @@ def test_the_data_folder_is_the_readers_choice(monkeypatch, tmp_path):
     assert data_folder() == tmp_path
     monkeypatch.setenv("LAZYRICH_DATA", "")
     assert data_folder().name == "data"
+
+
+def test_sources_know_how_many_images_they_have():
+    for name in ("digits", "mnist"):
+        folder = data_folder()
+        try:
+            train, _, test, _ = read(name, folder)
+        except DataError:
+            continue
+        source = SOURCES[name]
+        assert (len(train), len(test)) == (source.num_train, source.num_test)

@@ -1,0 +1,94 @@
+"""The memory of a run at its fullest, known before it runs.
+
+Counted are, in bytes: the images; the network and its initial values; what a step
+needs, which is gradients, what the optimizer remembers, what the forward pass keeps,
+and the gradients of two results in a row; what evaluations need instead, which is two
+results in a row of `train.EVAL_BATCH` images; what is kept of sleeping layers, for
+training and test images; and what measuring needs after training. Not counted are
+Python and torch themselves, what reading the files takes for a moment, and the
+workspace of libraries. On a CPU two whole runs, of a wide ReLU-Net and of VGG-5, took
+0.9 and 1.6 times the estimate.
+"""
+
+import math
+from collections.abc import Sequence
+
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.costs import (
+    SINGLE,
+    epochs,
+    input_bytes,
+    layer_parameters,
+    num_states,
+    num_test,
+    num_train,
+)
+from lazyrich_helpers.measures import Measure
+from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.sleeping import MOST_BYTES
+from lazyrich_helpers.sources import source_of
+from lazyrich_helpers.step_facts import step_facts
+from lazyrich_helpers.train import EVAL_BATCH
+
+MEASURING = 9
+"""Numbers for each parameter that ordering all of them by their movement takes."""
+
+
+def peak_bytes(
+    config: RunConfig, measures: Sequence[type[Measure]] = (), *, num: int = 1
+) -> float:
+    """Return the bytes that a run holds at its fullest.
+
+    Args:
+        config: Of the run.
+        measures: Taken of it.
+        num: Runs trained as one.
+    """
+    parameters = SINGLE * sum(layer_parameters(config))
+    evaluating = EVAL_BATCH * step_facts(config, frozenset()).outputs
+    training = 2 * parameters + sleeping_bytes(config)
+    training += max(step_bytes(config), evaluating)
+    moved = {Movement, Reinit} & set(measures)
+    measuring = (MEASURING if moved else 3) * parameters + evaluating
+    # Trained as one, they are measured one by one; the others wait.
+    waiting = (num - 1) * 2 * parameters
+    return data_bytes(config) + max(num * training, measuring + waiting)
+
+
+def data_bytes(config: RunConfig) -> float:
+    """Return the bytes of all images: trained on, held out, tested on, and variants."""
+    num, source = num_train(config), source_of(config.columns()["dataset"])
+    held_out = min(num, max(source.num_train - num, 0))
+    image = SINGLE * math.prod(config.data.image_shape)
+    images = num + held_out + source.num_test
+    if isinstance(config.data, CroppedImages):  # as they were, and normalized
+        images = 2 * images + config.data.num_views * num
+    return images * image
+
+
+def step_bytes(config: RunConfig) -> float:
+    """Return the bytes of the fullest step, less parameters and images."""
+    weights = layer_parameters(config)
+    batch, fullest, ever = config.training.batch_size, 0.0, set()
+    passing = batch * step_facts(config, frozenset()).outputs
+    for awake in {awake for epoch in epochs(config) for awake in epoch.shares}:
+        ever |= awake
+        gradients = SINGLE * sum(weights[layer] for layer in awake)
+        fullest = max(fullest, gradients + step_facts(config, awake).kept)
+    state = SINGLE * num_states(config) * sum(weights[layer] for layer in ever)
+    return fullest + state + passing
+
+
+def sleeping_bytes(config: RunConfig) -> float:
+    """Return the most bytes that are kept of what sleeping layers make of images."""
+    sizes = input_bytes(config)
+    starts = {epoch.start for epoch in epochs(config)} - {0}
+    kept = [
+        num * sizes[start]
+        for start in starts
+        for num in (num_train(config), num_test(config))
+        if num * sizes[start] <= MOST_BYTES
+    ]
+    return 2 * max(kept, default=0)

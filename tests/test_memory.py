@@ -1,0 +1,129 @@
+"""Bytes by hand, and as the process that runs it has them."""
+
+import dataclasses
+import re
+
+import pytest
+
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.costs import layer_parameters
+from lazyrich_helpers.data import images
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.memory import data_bytes, peak_bytes, sleeping_bytes, step_bytes
+from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.schedules import Full, TopK, TopKAllBottoms
+from lazyrich_helpers.step_facts import step_facts
+from lazyrich_helpers.train import EVAL_BATCH
+from tests import tiny
+
+
+@pytest.mark.parametrize("train_size", [200, 1000])
+def test_data_is_as_large_as_it_loads(train_size):
+    config = tiny.config(data=images("digits", train_size=train_size))
+    data = config.data.load()
+    splits = (data.train, data.held_out, data.test)
+    loaded = sum(split.images.nbytes for split in splits)
+    # A class that runs out leaves a few fewer held out than there are images.
+    assert data_bytes(config) == pytest.approx(loaded, rel=0.1)
+
+
+def test_views_and_what_they_were_made_of_are_there_as_well():
+    config = make_recipe("figure-7-vgg11", "paper").configs[0]
+    image = 4 * 3 * 32 * 32
+    assert data_bytes(config) == 2 * (50_000 + 0 + 10_000) * image
+    fields = dataclasses.asdict(config.data) | {"num_views": 3}
+    views = dataclasses.replace(config, data=CroppedImages(**fields))
+    assert data_bytes(views) == data_bytes(config) + 3 * 50_000 * image
+
+
+def test_a_step_by_hand():
+    config = tiny.config(model=ReluNet(width=5, depth=1))
+    bottom, top = layer_parameters(config)
+    passing = 32 * 4 * (5 + 10)
+    kept = step_facts(config, frozenset({0, 1})).kept
+    assert step_bytes(config) == 4 * 3 * (bottom + top) + kept + passing
+    sparse = dataclasses.replace(config, updates=TopK(k=1))
+    kept = step_facts(config, frozenset({1})).kept
+    assert step_bytes(sparse) == 4 * 3 * top + kept + passing
+
+
+def test_sleeping_layers_are_kept_for_training_and_test_images():
+    config = tiny.config(updates=TopK(k=1))  # 200 images, of which 12 numbers each
+    assert sleeping_bytes(config) == 2 * 500 * 12 * 4  # 500 test images: the larger
+    assert sleeping_bytes(tiny.CONFIG) == 0
+    wide = tiny.config(model=ReluNet(width=600_000, depth=1), updates=TopK(k=1))
+    # Of the test images it would be more than `MOST_BYTES`.
+    assert sleeping_bytes(wide) == 2 * 200 * 600_000 * 4
+
+
+def _training(width: int) -> float:
+    """Return the bytes of a run in training, less the images, by hand."""
+    config = tiny.config(model=ReluNet(width=width, depth=2))
+    evaluating = EVAL_BATCH * 4 * 2 * width
+    parameters = 4 * sum(layer_parameters(config))
+    return 2 * parameters + max(step_bytes(config), evaluating)
+
+
+def test_grows_with_width_with_measures_and_with_runs_trained_as_one():
+    def peak(width, measures=(Accuracy,), **options):
+        config = tiny.config(model=ReluNet(width=width, depth=2))
+        return peak_bytes(config, measures, **options)
+
+    assert peak(500) < peak(1000) < peak(1000, (Accuracy, Movement))
+    assert peak(1000, (Movement,)) == peak(1000, (Reinit,))
+    assert peak(500) < peak(500, num=4)
+    # Enough of them are fuller in training than one is when it is measured.
+    assert peak(500, num=40) - peak(500, num=20) == 20 * _training(500)
+    sparse, full = (
+        peak_bytes(tiny.config(model=ReluNet(width=1000, depth=2), updates=updates))
+        for updates in (TopKAllBottoms(k=1, rho=0.0), Full())
+    )
+    assert sparse < full
+
+
+MEASURED = """
+import pathlib, re, sys, torch
+from lazyrich_helpers.batch import complete
+from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.memory import peak_bytes
+from lazyrich_helpers.progress import Lines
+from lazyrich_helpers.records import Store
+from tests import tiny
+torch.set_num_threads(1)
+def status(name):
+    text = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(re.search(name + r":\\s+(\\d+)", text)[1])
+name, width = sys.argv[1], int(sys.argv[2])
+few = {"train_size": 250, "num_epochs": 1, "seeds": [0], "widths": [width]}
+recipe = make_recipe(name, "smoke", **few)
+recipe = tiny.recipe(recipe.configs[0], measures=recipe.measures)
+folder = pathlib.Path(sys.argv[3])
+tiny.finish(Store(folder / "first", folder))  # what torch takes the first time
+before = status("VmRSS")
+complete(recipe, Store(folder / "r", folder), device="cpu", progress=Lines())
+peak = peak_bytes(recipe.configs[0], recipe.measures)
+print("RATIO", (status("VmHWM") - before) / peak)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("figure-2", 20_000), ("learning-rates-vgg5", 48)]
+)
+def test_near_what_the_process_takes(name, width, tmp_path):
+    process = tiny.python("-c", MEASURED, name, str(width), str(tmp_path))
+    out, err = process.communicate(timeout=300)
+    found = re.search(r"RATIO (\S+)", out)
+    assert found, err
+    assert 0.5 < float(found[1]) < 2
+
+
+def test_evaluation_counts_where_it_is_fuller_than_a_step():
+    config = tiny.training(batch_size=1)
+    wide = dataclasses.replace(config, model=ReluNet(width=3000, depth=1))
+    results = EVAL_BATCH * 4 * (3000 + 3000)
+    parameters = 4 * sum(layer_parameters(wide))
+    expected = data_bytes(wide) + 3 * parameters + results
+    assert peak_bytes(wide, [Accuracy]) == pytest.approx(expected)
