@@ -46,7 +46,7 @@ def initial_weights(weights: Mapping[int, Tensor], ax: Axes) -> None:
 def training_curves(table: pd.DataFrame) -> Figure:
     """Return training loss and test accuracy over epochs, a line and band per width.
 
-    Bands are one standard error over seeds.
+    Bands are one standard error over seeds. A cross ends a run that diverged.
 
     Args:
         table: From `tables.curves_table`, one data set, depth and learning rate.
@@ -62,6 +62,9 @@ def training_curves(table: pd.DataFrame) -> Figure:
         loss = over_seeds(rows, "epoch", "train_loss", scale=1)
         draw_means(upper, loss, color, label=f"w = {width:,}")
         draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
+        gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
+        ends = gone.sort_values("epoch").groupby("run_id").last()
+        upper.plot(ends.epoch, ends.train_loss, "x", color=color)
     upper.set_yscale("log")
     upper.set_ylabel("training loss (nats per image)")
     upper.legend(frameon=False)
@@ -73,6 +76,8 @@ def training_curves(table: pd.DataFrame) -> Figure:
 
 def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Figure:
     """Return test accuracy over the learning rate: a panel per depth, a line per width.
+
+    A cross at the bottom is a run that diverged; it is part of no mean.
 
     Args:
         runs: From `tables.runs_table`, one data set.
@@ -89,9 +94,12 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
         widths = sorted(chosen.width.unique())
         for width in widths:
             rows = chosen.loc[chosen.width == width]
-            curve = over_seeds(rows, "lr", "test_accuracy")
+            gone = rows.status == "diverged"
+            curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
             color, label = width_color(width, widths), f"w = {width:,}"
             draw_means(ax, curve, color, label=label, marker="o")
+            crosses = {"marker": "x", "linestyle": "", "clip_on": False}
+            ax.plot(rows.lr[gone], [0] * gone.sum(), color=color, **crosses)
         ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
         ax.axvline(best[depth], color="tab:orange", linestyle=":")
         ax.set_xscale("log")

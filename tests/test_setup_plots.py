@@ -23,9 +23,10 @@ def curves() -> pd.DataFrame:
         for seed in (0, 1)
         for epoch in (1, 2)
     ]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         rows, columns=["width", "seed", "epoch", "train_loss", "accuracy"]
     )
+    return table.assign(status="ok", run_id=table.width + table.seed)
 
 
 def test_initial_weights_are_compared_with_their_own_law():
@@ -67,6 +68,7 @@ def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
         for seed in (0, 1)
     ]
     runs = pd.DataFrame(rows, columns=["depth", "width", "lr", "seed", "test_accuracy"])
+    runs["status"] = "ok"
     fig = setup_plots.learning_rate_curves(runs, best={1: 0.1, 4: 0.01})
     assert [ax.get_title() for ax in fig.axes] == ["d = 1", "d = 4"]
     for ax, best in zip(fig.axes, (0.1, 0.01), strict=True):
@@ -74,4 +76,34 @@ def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
         assert list(narrow.get_xdata()) == [0.01, 0.1]
         assert list(narrow.get_ydata()) == pytest.approx([55, 55])
         assert set(marked.get_xdata()) == {best}
+    plt.close(fig)
+
+
+def test_a_run_that_diverged_is_a_cross_and_part_of_no_mean():
+    runs = pd.DataFrame(
+        {
+            "depth": 1,
+            "width": 10,
+            "lr": [0.1, 0.1, 0.01],
+            "test_accuracy": [0.1, 0.7, 0.9],
+            "status": ["diverged", "ok", "ok"],
+        }
+    )
+    fig = setup_plots.learning_rate_curves(runs, best={1: 0.01})
+    means, crosses, *_ = fig.axes[0].lines
+    assert list(means.get_ydata()) == pytest.approx([90, 70])
+    assert crosses.get_marker() == "x" and list(crosses.get_xdata()) == [0.1]
+    plt.close(fig)
+
+
+def test_a_training_that_diverged_ends_in_a_cross(curves):
+    wide = curves.width == 100
+    lost = wide & (curves.seed == 1)
+    curves.loc[lost, "status"] = "diverged"
+    curves.loc[lost & (curves.epoch == 2), "train_loss"] = np.nan
+    fig = setup_plots.training_curves(curves)
+    _, none, _, cross = fig.axes[0].lines
+    assert len(none.get_xdata()) == 0
+    assert (list(cross.get_xdata()), list(cross.get_ydata())) == ([1], [2.0])
+    assert cross.get_marker() == "x"
     plt.close(fig)
