@@ -51,6 +51,8 @@ def complete(
     stop = stop or Stop()
     todo = missing(recipe, store)
     there = len(recipe.configs) - len(todo)
+    if todo:
+        store.require_writable()
     require_ready(todo, device)
     first = pre_training(recipe, todo)
     before = Summary()

@@ -30,6 +30,7 @@ from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.schedule_view import probability_slider
 from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.stopping import Stop, gently
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.widgets import reinit_slider, slider
@@ -166,11 +167,18 @@ def recorded(name: str, **choices: Any) -> Results:
 def computed(recipe: Recipe, *, device: str) -> Results:
     """Train what is missing of `recipe`, keep it, and return all of it.
 
+    Interrupting the kernel ends it after the epoch in hand.
+
     Raises:
-        ChapterError: If a run failed; finished runs are kept.
+        ChapterError: If a run failed, or it was interrupted; finished runs are kept.
     """
-    store = store_for(recipe.budget)
-    summary = _sentence(lambda: complete(recipe, store, device=device, progress=Bar()))
+    store, stop = store_for(recipe.budget), Stop()
+    with gently(stop):
+        summary = _sentence(
+            lambda: complete(recipe, store, device=device, progress=Bar(), stop=stop)
+        )
+    if stop.asked:
+        raise ChapterError(f"{summary} Run the cell again to go on from there.")
     if summary.failed:
         run, why = next(iter(summary.failed.items()))
         raise ChapterError(f"{len(summary.failed)} runs failed, first {run}: {why}")

@@ -232,6 +232,22 @@ class Store:
             return False
         return any(name.startswith(f"{measure}/") for name in arrays)
 
+    def require_writable(self) -> None:
+        """Find out, before any work, whether records can be put here.
+
+        Raises:
+            ValueError: If they cannot.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"a record is longer")
+        except OSError as error:
+            raise ValueError(
+                f"records must be a folder with space that you may write to; got "
+                f"{str(self.folder)!r} ({error.strerror})."
+            ) from error
+
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.json"))

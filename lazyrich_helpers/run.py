@@ -164,10 +164,7 @@ def _choices(options: argparse.Namespace) -> dict[str, Any]:
 def _store(budget: str, options: argparse.Namespace) -> Store:
     if options.records is None:
         return store_for(budget)
-    folder = Path(options.records)
-    is_folder = folder.is_dir() or not folder.exists()
-    require(is_folder, "records", "a folder", options.records)
-    return Store(folder, store_for(budget).weights)
+    return Store(Path(options.records), store_for(budget).weights)
 
 
 def _complete(

@@ -12,8 +12,8 @@ from lazyrich_helpers.activity_tables import (
     layer_skew_table,
     skew_table,
 )
-from lazyrich_helpers.batch import execute
 from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers.execution import execute
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.skew import GradientSkew

@@ -1,11 +1,13 @@
 """Bad input is one sentence with the value and the remedy, and costs no record."""
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from lazyrich_helpers import records
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -66,6 +68,7 @@ SLIPS = {
     "grid twice": (["--notebook", "4", "--grid", "seeds=1", "seeds=2"], "seeds"),
     "grid and a recipe": (["figure-2", "--notebook", "4"], "figure-2"),
     "records in a file": ([*tiny.TINY, "--records", __file__], __file__),
+    "records in no place": ([*tiny.TINY, "--records", "/proc/x"], "'/proc/x'"),
     "unknown budget": (["figure-2", "--budget", "huge"], "'huge'"),
     "unknown option": ([*tiny.TINY, "--frobnicate"], "--frobnicate"),
     "option without value": ([*tiny.TINY, "--widths"], "--widths"),
@@ -122,6 +125,32 @@ UNSET = [*tiny.TINY, "--time-budget", ""]
 def test_an_empty_time_budget_is_not_unlimited_time(capsys):
     assert status(UNSET) == 2
     assert "''" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_costs_no_record(store, capsys, monkeypatch):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_replace", full)
+        assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 1
+    out = capsys.readouterr().out
+    assert "0 done now, 2 done before, 1 FAILED." in out
+    assert "OSError: [Errno 28] No space left on device: " in out
+    assert len(store.ids()) == 2
+
+
+def test_a_disk_without_room_for_a_line_is_found_out_first(
+    store, capsys, monkeypatch, no_training
+):
+    def full(dir):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    no_training()
+    monkeypatch.setattr(records.tempfile, "TemporaryFile", full)
+    assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 2
+    err = capsys.readouterr().err
+    assert f"got {str(store.folder)!r} (No space left on device)." in err
 
 
 def test_a_device_that_cannot_compute_is_refused(capsys):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from ipywidgets import ToggleButtons
 
-from lazyrich_helpers.execution import load_trained
+from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.notebook import explore, first_layer, trained_networks

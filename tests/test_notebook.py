@@ -1,10 +1,12 @@
 import dataclasses
+import os
+import signal
 
 import nbformat
 import papermill
 import pytest
 
-from lazyrich_helpers import notebook
+from lazyrich_helpers import execution, notebook
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.reinit import Reinit
 from tests.refresh_outputs import ROOT
@@ -178,3 +180,21 @@ def test_what_labels_share_is_said_once():
     assert notebook.in_short(labels) == "mnist vgg5 w=16: full, top 1, top 2"
     assert notebook.in_short(["mnist vgg5 w=16"]) == "mnist vgg5 w=16"
     assert notebook.in_short(["mnist a", "digits b"]) == "mnist a, digits b"
+
+
+def test_an_interrupted_cell_goes_on_when_it_is_run_again(store, monkeypatch):
+    plain, epochs = execution.train, []
+
+    def train(*args, **options):
+        for epoch in plain(*args, **options):
+            epochs.append(epoch.number)
+            if len(epochs) == 2:
+                os.kill(os.getpid(), signal.SIGINT)  # as Jupyter interrupts a kernel
+            yield epoch
+
+    monkeypatch.setattr(execution, "train", train)
+    recipe = make_recipe("figure-2", "smoke", widths=[4], seeds=[0], num_epochs=3)
+    with pytest.raises(notebook.ChapterError, match="1 of them begun"):
+        notebook.computed(recipe, device="cpu")
+    assert len(notebook.computed(recipe, device="cpu").records) == 1
+    assert epochs == [1, 2, 3]
