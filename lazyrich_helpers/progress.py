@@ -47,6 +47,8 @@ def label_without_seed(config: RunConfig) -> str:
     if not isinstance(config.updates, Full):
         settings += [in_words(config.updates)]
         settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []
+    if columns.get("num_views"):
+        settings += [f"{columns['num_views']} views"]
     if columns["init"] != XavierNormal.kind:
         settings += [f"from {columns['init']}"]
     return " ".join([*images, columns["model"], *settings])

@@ -46,6 +46,21 @@ def test_every_schedule_once_a_seed_and_first_the_first_seed(name, rows):
     assert seeds == sorted(seeds) and found[0]["updates"] == Full.kind
 
 
+def test_kept_views_are_a_row_of_table_1_from_fewer_shifts():
+    found = columns("kept-views-vgg11", seeds=[3])
+    assert [row.pop("num_views") for row in found] == [0, 4, 16]
+    (row,) = [
+        row
+        for row in columns("table-1", seeds=[3])
+        if (row["updates"], row.get("k"), row.get("rho"))
+        == ("top_k_all_bottoms", 4, 0.1)
+    ]
+    assert row.pop("num_views") == 0 and found == [row] * 3
+    assert (
+        len(columns("kept-views-vgg11", "smoke", seeds=[3])) == 1
+    )  # digits: no shifts
+
+
 def test_table_1_is_the_papers():
     found = columns("table-1", seeds=[0])
     assert {row["rho"] for row in found if "rho" in row} == {0.1, 0.2, 0.3, 0.4, 0.5}

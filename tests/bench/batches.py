@@ -97,9 +97,7 @@ class _Sweep:
 
 def _kills(options: Options) -> list[dict[str, object]]:
     """Kill a sweep of two workers, all processes at once, at random moments."""
-    num, moments = (
-        (20, random.Random(0)) if not options.quick else (2, random.Random(0))
-    )
+    num, moments = (20 if not options.quick else 1), random.Random(0)
     widths = tuple(range(100, 100 + (400 if not options.quick else 6)))
     lost, in_hand, before = 0, [], {}
     with tempfile.TemporaryDirectory() as folder:
@@ -161,6 +159,7 @@ def _resumed(options: Options) -> dict[str, object]:
             sweep = _Sweep(Path(folder), (64,), epochs)
             while not sweep.records():
                 process = sweep.start("--workers", "1")
+                stops = stops and not (options.quick and interruptions)
                 while stops and sweep.at_work() == 0 and process.poll() is None:
                     time.sleep(0.01)
                 if stops:
@@ -194,7 +193,10 @@ def _workers(options: Options) -> list[dict[str, object]]:
                 "two processes": ("--workers", "2", "--threads", "2"),
             }.items()
         }
-        num = 1 if options.quick else max(1, options.repetitions // 3)
+        num = max(1, options.repetitions // 3)
+        if options.quick:
+            num = 1
+            del ways["one process, two threads"]
         found = in_turns(ways, num=num, warm_up=0)
         two = found.pop("two processes")
         result += [

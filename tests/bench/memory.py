@@ -32,7 +32,7 @@ class Few(Part, slot="data", kind="bench_few"):
     """The first images of each split."""
 
     dataset: str
-    num_train: int
+    train_size: int
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -42,7 +42,7 @@ class Few(Part, slot="data", kind="bench_few"):
         whole = images(self.dataset, train_size=1000).load(device)
         train, test = (
             Split(split.images[:num], split.labels[:num])
-            for split, num in ((whole.train, self.num_train), (whole.test, NUM_TEST))
+            for split, num in ((whole.train, self.train_size), (whole.test, NUM_TEST))
         )
         return dataclasses.replace(whole, train=train, test=test)
 
@@ -60,7 +60,7 @@ def main(options: Options) -> None:
     runs = recipe(options, width=width, depth=1, num_epochs=1)
     (config,) = runs.configs
     dataset = "mnist" if not options.quick else "digits"
-    few = Few(dataset=dataset, num_train=NUM_STEPS * config.training.batch_size)
+    few = Few(dataset=dataset, train_size=NUM_STEPS * config.training.batch_size)
     config = dataclasses.replace(config, data=few)
     measures: tuple[type[Measure], ...] = (Movement, Reinit)
     runs = dataclasses.replace(runs, configs=(config,), measures=measures)
