@@ -1,24 +1,27 @@
 """Completing runs in one process: nothing that is finished or begun is lost."""
 
 import contextlib
+import dataclasses
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from lazyrich_helpers.backlog import expected_seconds, is_there, planned
+from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
 from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.planning import suitable_threads
+from lazyrich_helpers.planning import suitable_threads, work
 from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.stopping import Stop, Stopped
+from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
 
 
@@ -41,39 +44,56 @@ class Attempts:
         With `wait`, they are waited for instead, until it is time to stop. Who waits
         must hold no lock, or it could be for ever: `group` is then a single run.
         """
-        lock, seconds = self.store.lock, self.stop.seconds_left if wait else 0.0
+        lost = Stop()
+        try:
+            return self._make(group, wait, lost)
+        except OSError as error:  # of the claims: what they are for fails, no more
+            for config in group:
+                self.fail(config, error)
+            return []
+
+    def _make(
+        self, group: Sequence[RunConfig], wait: bool, lost: Stop
+    ) -> list[RunConfig]:
+        own = dataclasses.replace(self, stop=Either(self.stop, lost))
+        options: dict[str, Any] = {
+            "seconds": self.stop.seconds_left if wait else 0.0,
+            "give_up": lambda: self.stop.asked,
+            "on_loss": lost.ask,
+        }
         with contextlib.ExitStack() as locks:
             got, others = [], []
             for config in group:
-                asked = lock(config.run_id, seconds=seconds, give_up=self._is_asked)
-                (got if locks.enter_context(asked) else others).append(config)
+                lock = self.store.lock(config.run_id, **options)
+                (got if locks.enter_context(lock) else others).append(config)
             # Another process may have been faster, with all or a part of it.
             left = [c for c in got if not is_there(c, self.recipe, self.store)]
             self.summary.num_there += len(got) - len(left)
-            for part in planned(left, self.store, self.device):
-                self.complete(part)
+            for config in set(got) - set(left):
+                self.progress.skip(config, work(config))
+            for part in planned(left, self.recipe, self.store, self.device):
+                own.complete(part)
         if wait:
             self.summary.postponed += others
             return []
         return others
-
-    def _is_asked(self) -> bool:
-        return self.stop.asked
 
     def complete(self, group: list[RunConfig]) -> None:
         """Complete these runs, together if they are several and it can be done."""
         if self.stop.asked:
             self.summary.postponed += group
             return
-        left = list(group)
+        left, safe = list(group), True
         try:
             if len(group) > 1 and self._fits(group):
                 with suitable_threads(group[0], self.device, len(group)):
                     for record in self._execute(group):
                         left.remove(record.config)
-                        self._keep(record)
-        except Stopped:
-            self._leave(left)
+                        safe = self._keep(record) and safe
+                if safe:
+                    Checkpoint(group, self.recipe, self.store).remove()
+        except Stopped as stopped:
+            self._leave(left, stopped.is_kept)
             return
         except Exception as error:  # alone, a bad run fails alone, and says why
             warnings.warn(
@@ -85,7 +105,6 @@ class Attempts:
             self._complete_one(config)
 
     def _complete_one(self, config: RunConfig) -> None:
-        before = None
         try:
             before = self.store.read(config.run_id)
             if not self._fits([config]):
@@ -95,24 +114,27 @@ class Attempts:
                 record = measured_again(before, self.recipe, self.store, self.device)
                 if record is None:
                     (record,) = self._execute([config])
-        except Stopped:
-            self._leave([config])
+            if self._keep(record):
+                Checkpoint([config], self.recipe, self.store).remove()
+        except Stopped as stopped:
+            self._leave([config], stopped.is_kept)
         except Exception as error:  # one run's failure must not end the batch
-            self.fail(config, error, replace=before is None)
-        else:
-            self._keep(record)
+            self.fail(config, error)
 
-    def _leave(self, begun: Sequence[RunConfig]) -> None:
+    def _leave(self, begun: Sequence[RunConfig], is_kept: bool) -> None:
         self.summary.postponed += begun
-        self.summary.num_begun += len(begun)
+        self.summary.num_begun += len(begun) * is_kept
 
     def _fits(self, group: Sequence[RunConfig]) -> bool:
         if math.isinf(self.stop.deadline):  # then the trial would be a waste
             return True
+        if self.stop.due:
+            return False
         expected = expected_seconds(
             group, self.recipe, self.device, compiled=self.compiled
         )
-        return expected <= self.stop.seconds_left
+        done = Checkpoint(group, self.recipe, self.store).share
+        return (1 - done) * expected <= self.stop.seconds_left
 
     def _execute(self, group: Sequence[RunConfig]) -> Iterator[Record]:
         return execute(
@@ -125,27 +147,35 @@ class Attempts:
             stop=self.stop,
         )
 
-    def _keep(self, record: Record) -> None:
+    def _keep(self, record: Record) -> bool:
+        """Put a record in safety; return whether that could be done."""
         try:
             self.store.write(record)
         except Exception as error:
-            self.fail(record.config, error, replace=False)
-            return
+            self.fail(record.config, error)
+            return False
         note(record, self.recipe.name, self.store)
         self.summary.num_trained += 1
         self.summary.num_diverged += record.status == "diverged"
         self.progress.finish(record)
+        return True
 
-    def fail(self, config: RunConfig, error: Exception, *, replace: bool) -> None:
-        """Say that a run failed; `replace` keeps a record of it where it was wrong."""
+    def fail(self, config: RunConfig, error: Exception) -> None:
+        """Say that a run failed; there is a record of it where the run was at fault.
+
+        No record of a result is replaced by one of a failure.
+        """
         why = reason(error)
         if _is_lack_of_memory(error):
             need = peak_bytes(config, self.recipe.measures, num=1)
             why += f" (by estimate it takes {need / 1e9:.2g} GB)"
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
-        if replace and not isinstance(error, OSError | ValueError):
-            self.store.write(record)
+        with contextlib.suppress(OSError, ValueError):  # a full disk, an unreadable one
+            before = self.store.read(config.run_id)
+            replaces = before is None or not before.done
+            if replaces and not isinstance(error, OSError | ValueError):
+                self.store.write(record)
         note(record, self.recipe.name, self.store)
         self.progress.finish(record)
 
@@ -156,9 +186,10 @@ def reason(error: Exception) -> str:
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError | ProcessDied):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return "allocate" in str(error)  # as torch says it on a CPU
+    # As torch says it on a CPU, and as the system does.
+    return "allocate" in str(error) or "SIGKILL" in str(error)
 
 
 class ProcessDied(RuntimeError):

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from lazyrich_helpers.checkpoints import begun
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.kept import kept_weights
 from lazyrich_helpers.planning import estimate_seconds, grouped
@@ -38,16 +39,24 @@ def has_weights(config: RunConfig, store: Store) -> bool:
 
 
 def planned(
-    configs: Sequence[RunConfig], store: Store, device: str, *, workers: int = 1
+    configs: Sequence[RunConfig],
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    *,
+    workers: int = 1,
 ) -> list[list[RunConfig]]:
     """Return groups of runs to train as one; what has a record already is alone.
 
-    With several workers, no group is more than a worker's share of the runs.
+    Groups that were begun and interrupted come first, as they were. With several
+    workers, no other group is more than a worker's share of the runs.
     """
     fresh = {config for config in configs if _is_fresh(config, store)}
-    share = math.ceil(len(configs) / workers)
-    groups = []
-    for group in grouped(configs, device, most=share):
+    groups = begun([config for config in configs if config in fresh], recipe, store)
+    taken = {config for group in groups for config in group}
+    rest = [config for config in configs if config not in taken]
+    share = max(1, math.ceil(len(rest) / workers))
+    for group in grouped(rest, device, most=share):
         together = [config for config in group if config in fresh]
         groups += [together] if together else []
         groups += [[config] for config in group if config not in fresh]

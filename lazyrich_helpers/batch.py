@@ -53,7 +53,7 @@ def complete(
     there = len(recipe.configs) - len(todo)
     if todo:
         store.require_writable()
-    require_ready(todo, device)
+    require_ready(todo, device if workers == 1 else "cpu")  # others have it in theirs
     first = pre_training(recipe, todo)
     before = Summary()
     if first is not None:
@@ -68,8 +68,8 @@ def complete(
         )
         todo = _startable(todo, first, store, before)
     if workers is None:
-        workers = suitable_workers(grouped(todo, device), device)
-    groups = planned(todo, store, device, workers=workers)
+        workers = suitable_workers(recipe, grouped(todo, device), device)
+    groups = planned(todo, recipe, store, device, workers=workers)
     attempts = Attempts(recipe, store, device, progress, stop, compiled)
     progress.begin(len(todo), sum(work(config) for config in todo))
     try:

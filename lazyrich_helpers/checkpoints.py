@@ -5,6 +5,7 @@ import json
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lazyrich_helpers.config import RunConfig
@@ -37,8 +38,9 @@ class Checkpoint:
             sort_keys=True,
         )
         digest = hashlib.sha256(self._of.encode()).hexdigest()[:12]
-        self._first = configs[0]
-        self.path = store.checkpoints / f"{self._first.run_id}-{digest}.pt"
+        self._configs = configs
+        self.path = store.checkpoints / f"{configs[0].run_id}-{digest}.pt"
+        self._note = self.path.with_suffix(".json")
         self._last = time.monotonic()
 
     @property
@@ -46,20 +48,38 @@ class Checkpoint:
         """Whether it is time to write one."""
         return time.monotonic() - self._last > EVERY
 
-    def write(self, content: dict[str, Any]) -> None:
-        """Keep `content`, tensors, numbers and text; warn if that cannot be done."""
+    def write(self, content: dict[str, Any], share: float) -> bool:
+        """Keep `content`, tensors, numbers and text; warn if that cannot be done.
+
+        Args:
+            content: What `read` will return.
+            share: Of the epochs, how many are done, 0 to 1.
+        """
         self._last = time.monotonic()
+        note = {"runs": [config.run_id for config in self._configs], "share": share}
         try:
             write_tensors(self.path, {"of": self._of, "content": content})
+            self._note.write_text(json.dumps(note), encoding="utf-8")
         except OSError as error:  # it only spares time: the training goes on
             warnings.warn(
-                f"{label(self._first)} has no checkpoint ({error}); free some space "
-                f"under {self.path.parent}.",
+                f"{label(self._configs[0])} has no checkpoint ({error}); free some "
+                f"space under {self.path.parent}.",
                 stacklevel=2,
             )
+            return False
+        return True
+
+    @property
+    def share(self) -> float:
+        """Of the epochs, how many are kept, 0 to 1."""
+        return float(_read_note(self._note).get("share", 0.0))
 
     def read(self, device: str) -> dict[str, Any] | None:
-        """Return what was kept of these runs; None where there is nothing of them."""
+        """Return what was kept of these runs; None where there is nothing of them.
+
+        Raises:
+            OSError, MemoryError, torch.OutOfMemoryError: As `read_tensors`.
+        """
         try:
             kept = read_tensors(self.path, device)
         except FileNotFoundError:
@@ -78,12 +98,37 @@ class Checkpoint:
         path.unlink(missing_ok=True)
         why = " ".join(str(error).split())[:200] or type(error).__name__
         warnings.warn(
-            f"{label(self._first)} starts anew: its checkpoint {path} cannot be used "
-            f"({why}); it was removed.",
+            f"{label(self._configs[0])} starts anew: its checkpoint {path} cannot be "
+            f"used ({why}); it was removed.",
             stacklevel=2,
         )
 
     def remove(self) -> None:
         """Remove it, and what other code or other measures left of the same run."""
-        for path in self.path.parent.glob(f"{self._first.run_id}-*.pt"):
+        for path in self.path.parent.glob(f"{self._configs[0].run_id}-*"):
             path.unlink(missing_ok=True)
+
+
+def begun(
+    configs: Sequence[RunConfig], recipe: Recipe, store: Store
+) -> list[list[RunConfig]]:
+    """Return the groups, of runs among `configs`, of which there is a checkpoint."""
+    left = {config.run_id: config for config in configs}
+    groups = []
+    for path in sorted(store.checkpoints.glob("*.json")):
+        run_ids = _read_note(path).get("runs", [])
+        group = [left[run_id] for run_id in run_ids if run_id in left]
+        if not group or len(group) < len(run_ids):
+            continue
+        if Checkpoint(group, recipe, store).path == path.with_suffix(".pt"):
+            groups.append(group)
+            left = {k: v for k, v in left.items() if k not in run_ids}
+    return groups
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}

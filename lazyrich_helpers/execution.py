@@ -24,6 +24,7 @@ from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.stopping import Stop, Stopped
+from lazyrich_helpers.tensor_files import PASSING
 from lazyrich_helpers.together import JointState, train_together
 from lazyrich_helpers.train import (
     Epoch,
@@ -33,6 +34,9 @@ from lazyrich_helpers.train import (
     new_network,
     train,
 )
+
+PARTS = ("commit", "source", "torch", "device", "threads", "compiled", "start")
+"""What a record's origin says of each part of a training that was interrupted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +77,11 @@ class _Group:
     def seconds(self) -> float:
         return self.before + time.perf_counter() - self.began
 
+    @property
+    def share(self) -> float:
+        """Of the epochs, how many are done, 0 to 1."""
+        return self.state.num_done / self.each[0].config.training.num_epochs
+
     def to_keep(self) -> dict[str, Any]:
         """Return what a checkpoint holds: tensors, numbers and text."""
         return {
@@ -99,8 +108,7 @@ class _Group:
             earlier = run["origin"]
             if earlier.get("pretrained") != watched.origin.get("pretrained"):
                 raise ValueError("it started from other weights")
-            names = ("commit", "torch", "device", "start")
-            part = {name: earlier[name] for name in names}
+            part = {name: earlier[name] for name in PARTS if name in earlier}
             part["num_epochs"] = len(watched.epochs)
             watched.origin["resumed"] = [*earlier.get("resumed", []), part]
 
@@ -127,7 +135,8 @@ def execute(
 
     What takes long is kept now and then, and gone on with by whoever executes the same
     runs next: bit for bit as if it had never been interrupted, on a CPU. When `stop` is
-    due, it is kept after the epoch in hand.
+    due, it is kept after the epoch in hand. Who has put the records in safety removes
+    the checkpoint.
 
     With `compiled`, the steps of a network that is trained alone are compiled, and its
     record's origin says so; several as one are not.
@@ -141,7 +150,7 @@ def execute(
         if len(configs) == 1 and compiled:
             watched.origin["compiled"] = True
         if watched.epochs:
-            progress.advance(watched.config, len(watched.epochs), watched.work)
+            progress.skip(watched.config, watched.work)
     left = group.each
     try:
         _train(group, recipe, progress, checkpoint, stop or Stop(), compiled)
@@ -150,7 +159,6 @@ def execute(
             record = _record(left[0], store, shared)
             del left[0]
             yield record
-        checkpoint.remove()
     except Exception:
         if len(configs) > 1:
             for each in left:
@@ -172,6 +180,8 @@ def _resumed(
         return group
     try:
         group.go_on(kept)
+    except PASSING:
+        raise
     except Exception as error:  # what a wrong file makes torch raise is anybody's guess
         checkpoint.refuse(error)
         return _new_group(configs, recipe, store, device)
@@ -241,13 +251,11 @@ def _train(
                 measure.after_epoch(each.run, epoch)
             work = _work_of_an_epoch(each.config)
             progress.advance(each.config, epoch.number, work)
-        due = stop.due  # asked once: a signal may come at any moment
+        due, is_kept = stop.due, False  # asked once: a signal may come at any moment
         if due or checkpoint.due:
-            checkpoint.write(group.to_keep())
+            is_kept = checkpoint.write(group.to_keep(), group.share)
         if due:
-            first, done = group.each[0].config, group.state.num_done
-            others = f" and {len(group.each) - 1} more" if len(group.each) > 1 else ""
-            raise Stopped(f"{label(first)}{others}: left after epoch {done}")
+            raise Stopped(is_kept)
 
 
 def _epochs(

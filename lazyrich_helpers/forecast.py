@@ -9,9 +9,6 @@ for a hundred settings it takes minutes, where this takes seconds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import torch
 
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.calibration import Rates, rates
@@ -19,7 +16,7 @@ from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.costs import Cost, train_cost, watch_cost
 from lazyrich_helpers.gpus import GPUS, Gpu
 from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.memory import peak_bytes
+from lazyrich_helpers.memory import peak_bytes, room
 from lazyrich_helpers.planning import grouped
 from lazyrich_helpers.progress import duration, label
 from lazyrich_helpers.proxy import source_of
@@ -146,18 +143,6 @@ def _group_sizes(configs: Sequence[RunConfig], device: str) -> dict[RunConfig, i
     """Return how many runs each one is trained with on `device`, itself included."""
     groups = grouped(configs, device)
     return {config: len(group) for group in groups for config in group}
-
-
-def room(device: str) -> float:
-    """Return the bytes of memory of the device, in use or not; infinite if unknown."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        (total,) = (line for line in lines if line.startswith("MemTotal:"))
-        return 1024 * float(total.split()[1])
-    except (OSError, ValueError):
-        return float("inf")
 
 
 def forecast_lines(found: Forecast, gpus: Sequence[Gpu] = GPUS) -> list[str]:

@@ -80,12 +80,14 @@ def table(found: list[Standing]) -> Iterator[str]:
 
 
 def _result(records: list[Record]) -> str:
+    last = [(r.curves.get("num_correct", [None])[-1], r) for r in records]
     percents = [
-        100 * record.curves["num_correct"][-1] / record.origin["num_test"]
-        for record in records
+        100 * correct / record.origin["num_test"]
+        for correct, record in last
+        if correct is not None and record.origin.get("num_test")
     ]
     if not percents:
         return ""
     spread = f" ± {np.std(percents, ddof=1):.2f}" if len(percents) > 1 else ""
-    seconds = float(np.mean([record.times["total"] for record in records]))
+    seconds = float(np.mean([record.times.get("total") or 0.0 for record in records]))
     return f"{np.mean(percents):.2f}{spread} %, {duration(seconds)} each"

@@ -7,6 +7,7 @@ tell, one that was not touched for `DEAD_AFTER` seconds is an orphan.
 """
 
 import contextlib
+import errno
 import fcntl
 import functools
 import math
@@ -32,6 +33,7 @@ def claim(
     *,
     seconds: float = math.inf,
     give_up: Callable[[], bool] = lambda: False,
+    on_loss: Callable[[], None] = lambda: None,
 ) -> Iterator[bool]:
     """Hold the claim at `path`; yield whether it was got.
 
@@ -39,21 +41,24 @@ def claim(
         path: Names what is claimed; its folder is made.
         seconds: How long to wait for it at most; 0 asks once.
         give_up: Asked while waiting; True ends that.
+        on_loss: Called, in another thread, if the claim is found to be another's by
+            now: this process was asleep for so long that it was taken to be dead.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     end = time.monotonic() + seconds
     mark = path.with_name(f"{path.name}.claim")
+    own = f"{machine()} {platform.node()} {secrets.token_hex(4)} {os.getpid()}\n"
     with path.open("w") as file:
-        while not (got := _taken(file.fileno(), mark)):
+        while not (got := _taken(file.fileno(), mark, own)):
             left = end - time.monotonic()
             if left <= 0 or give_up():
                 break
             time.sleep(min(LOOK_EVERY, left))
-        with _beating(mark) if got else contextlib.nullcontext():
+        with _beating(mark, own, on_loss) if got else contextlib.nullcontext():
             yield got
 
 
-def _taken(handle: int, mark: Path) -> bool:
+def _taken(handle: int, mark: Path, own: str) -> bool:
     """Take the claim if nobody has it; return whether that was so."""
     lock_tells = True
     try:
@@ -63,7 +68,7 @@ def _taken(handle: int, mark: Path) -> bool:
     except OSError:  # this file system has no locks
         lock_tells = False
     _bury_orphan(mark, lock_tells)
-    if _put(mark):
+    if _put(mark, own):
         return True
     with contextlib.suppress(OSError):
         fcntl.flock(handle, fcntl.LOCK_UN)
@@ -72,20 +77,29 @@ def _taken(handle: int, mark: Path) -> bool:
 
 def _bury_orphan(mark: Path, lock_tells: bool) -> None:
     """Remove a claim whose owner is dead."""
-    try:
-        owner, age = mark.read_text(), _age(mark)
-    except FileNotFoundError:
+    owner = _read(mark)
+    if owner is None:
         return
     ours = owner.startswith(machine())  # then the lock would have been held
-    if age < DEAD_AFTER and not (ours and lock_tells):
+    if not (ours and lock_tells) and _age(mark) < DEAD_AFTER:
         return
     grave = mark.with_name(f"{mark.name}.{secrets.token_hex(4)}")
     with contextlib.suppress(FileNotFoundError):  # another one was faster
         mark.rename(grave)
-        if grave.read_text() != owner:  # and has claimed it already: give it back
-            with contextlib.suppress(FileExistsError):
-                os.link(grave, mark)
+        found = grave.read_text()
+        if found != owner:  # and has claimed it already: give it back
+            _put(mark, found)
         grave.unlink()
+
+
+def _read(mark: Path) -> str | None:
+    """Return whose a claim is; None where there is none."""
+    try:
+        return mark.read_text()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):
+            return None
+        raise
 
 
 def _age(path: Path) -> float:
@@ -94,20 +108,20 @@ def _age(path: Path) -> float:
     probe.touch()
     try:
         return probe.stat().st_mtime - path.stat().st_mtime
+    except FileNotFoundError:  # given up this moment
+        return math.inf
     finally:
         probe.unlink()
 
 
-def _put(mark: Path) -> bool:
-    """Put our claim there, whole, unless there is one; return whether it is ours."""
-    own = mark.with_name(f"{mark.name}.{secrets.token_hex(4)}")
-    own.write_text(f"{machine()} {platform.node()} {os.getpid()}\n")
-    try:
-        os.link(own, mark)  # fails where there is one, on network file systems, too
+def _put(mark: Path, own: str) -> bool:
+    """Put a claim there unless there is one; return whether it was put."""
+    try:  # one of two wins, on network file systems, too
+        handle = os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
-    finally:
-        own.unlink()
+    with os.fdopen(handle, "w") as file:
+        file.write(own)
     return True
 
 
@@ -121,13 +135,16 @@ def machine() -> str:
 
 
 @contextlib.contextmanager
-def _beating(mark: Path) -> Iterator[None]:
+def _beating(mark: Path, own: str, on_loss: Callable[[], None]) -> Iterator[None]:
     """Touch the claim now and then inside; give it up afterwards."""
     done = threading.Event()
 
     def beat() -> None:
         while not done.wait(BEAT_EVERY):
-            with contextlib.suppress(OSError):  # a full disk, or it was given up for us
+            with contextlib.suppress(OSError):  # looked at again next time
+                if _read(mark) != own:
+                    on_loss()
+                    return
                 os.utime(mark)
 
     thread = threading.Thread(target=beat, daemon=True)
@@ -137,4 +154,6 @@ def _beating(mark: Path) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-        mark.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if _read(mark) == own:
+                mark.unlink()

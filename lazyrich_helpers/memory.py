@@ -10,8 +10,12 @@ workspace of libraries. On a CPU two whole runs, of a wide ReLU-Net and of VGG-5
 0.9 and 1.6 times the estimate.
 """
 
+import contextlib
 import math
 from collections.abc import Sequence
+from pathlib import Path
+
+import torch
 
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
@@ -92,3 +96,20 @@ def sleeping_bytes(config: RunConfig) -> float:
         if num * sizes[start] <= MOST_BYTES
     ]
     return 2 * max(kept, default=0)
+
+
+def room(device: str) -> float:
+    """Return the bytes of memory of the device, in use or not; infinite if unknown.
+
+    Of a CPU, what this process may use of it.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    found = [float("inf")]
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        (total,) = (line for line in lines if line.startswith("MemTotal:"))
+        found.append(1024 * float(total.split()[1]))
+    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+        found.append(float(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(found)

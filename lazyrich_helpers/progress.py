@@ -1,9 +1,12 @@
 """Telling a waiting person how far a batch of runs is: a bar, or plain lines."""
 
+import contextlib
 import sys
 import time
+from collections import Counter
 from typing import Protocol
 
+from lazyrich_helpers import planning
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.records import Record
@@ -24,8 +27,12 @@ class Progress(Protocol):
         """Count an epoch of a run as done."""
         ...
 
+    def skip(self, config: RunConfig, work: float) -> None:
+        """Leave out work of a run that need not be done."""
+        ...
+
     def finish(self, record: Record) -> None:
-        """Say that a run ended."""
+        """Say that a run ended; what was left of it is left out."""
         ...
 
     def end(self) -> None:
@@ -63,21 +70,42 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+class _Rest:
+    """What is left of each run, in the end to be left out."""
+
+    def __init__(self) -> None:
+        self._heard: Counter[str] = Counter()
+
+    def add(self, config: RunConfig, work: float) -> None:
+        """Count work of a run as done or left out."""
+        self._heard[config.run_id] += work  # type: ignore[assignment]
+
+    def of(self, config: RunConfig) -> float:
+        """Return what is left of a run that ended."""
+        return max(0.0, planning.work(config) - self._heard.pop(config.run_id, 0.0))
+
+
 class Lines:
     """One plain line per run, and one every half minute, for logs."""
 
     def begin(self, num_runs: int, work: float) -> None:
         self.num_runs, self.total = num_runs, work
-        self.num_done, self.done = 0, 0.0
+        self.num_done, self.done, self._rest = 0, 0.0, _Rest()
         self.start = self.last = time.monotonic()
 
     def advance(self, config: RunConfig, epoch: int, work: float) -> None:
         self.done += work
+        self._rest.add(config, work)
         if time.monotonic() - self.last > LINE_EVERY:
             self._say(f"{label(config)}: epoch {epoch}")
 
+    def skip(self, config: RunConfig, work: float) -> None:
+        self.total -= work
+        self._rest.add(config, work)
+
     def finish(self, record: Record) -> None:
         self.num_done += 1
+        self.total -= self._rest.of(record.config)
         result = record.status
         correct = [n for n in record.curves.get("num_correct", []) if n is not None]
         if record.status == "ok" and correct:
@@ -88,11 +116,14 @@ class Lines:
     def _say(self, text: str) -> None:
         self.last = time.monotonic()
         elapsed = self.last - self.start
-        left = elapsed * (self.total - self.done) / self.done if self.done else 0.0
-        print(
-            f"[{self.num_done}/{self.num_runs}] {text}; about {duration(left)} left",
-            flush=True,
-        )
+        todo = max(0.0, self.total - self.done)
+        left = elapsed * todo / self.done if self.done else 0.0
+        with contextlib.suppress(OSError):  # nobody listens: no reason to stop
+            print(
+                f"[{self.num_done}/{self.num_runs}] {text}; "
+                f"about {duration(left)} left",
+                flush=True,
+            )
 
     def end(self) -> None:
         """Lines are whole already."""
@@ -107,13 +138,19 @@ class Bar:
         # Text on stderr, not a widget: a built page must not keep it.
         form = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
         self.bar = tqdm(total=work, bar_format=form, leave=False, file=sys.stderr)
+        self._rest = _Rest()
 
     def advance(self, config: RunConfig, epoch: int, work: float) -> None:
+        self._rest.add(config, work)
         self.bar.set_description_str(label(config), refresh=False)
         self.bar.update(work)
 
+    def skip(self, config: RunConfig, work: float) -> None:
+        self._rest.add(config, work)
+        self.bar.total -= work
+
     def finish(self, record: Record) -> None:
-        """The bar says it."""
+        self.bar.total -= self._rest.of(record.config)
 
     def end(self) -> None:
         self.bar.close()

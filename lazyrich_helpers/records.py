@@ -115,6 +115,11 @@ class Record:
         for key in KEYS[3:]:
             if not isinstance(values[key], dict):
                 raise ValueError(f"{key} must be an object, got {values[key]!r}")
+        if not isinstance(values["status"], str):
+            raise ValueError(f"status must be text, got {values['status']!r}")
+        for name, measured in values["measures"].items():
+            if not isinstance(measured, dict):
+                raise ValueError(f"measure {name} must be an object, got {measured!r}")
         config = RunConfig.from_dict(values["config"])
         if values["run_id"] != config.run_id:
             raise ValueError(
@@ -156,7 +161,12 @@ class Store:
             return record
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, TypeError) as error:
+        except OSError as error:
+            raise RecordError(
+                f"{path} could not be read ({error}); see whether its disk is there, "
+                "then run again."
+            ) from error
+        except (ValueError, TypeError) as error:
             raise RecordError(
                 f"{path} is not a readable record ({error}); delete it or restore it "
                 "from version control, then run again."
@@ -258,10 +268,11 @@ class Store:
         *,
         seconds: float = math.inf,
         give_up: Callable[[], bool] = lambda: False,
+        on_loss: Callable[[], None] = lambda: None,
     ) -> contextlib.AbstractContextManager[bool]:
         """Hold a lock that dies with this process; as `locks.claim`."""
         path = self.folder / ".locks" / name
-        return claim(path, seconds=seconds, give_up=give_up)
+        return claim(path, seconds=seconds, give_up=give_up, on_loss=on_loss)
 
     def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
         """Keep the parameters before and after training, for later measurements."""

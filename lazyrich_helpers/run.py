@@ -53,15 +53,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """Return what the words ask for."""
+    """Return what the words ask for.
+
+    Raises:
+        ValueError: If words were said that do not belong to it.
+    """
     if options.notebook is not None:
+        strays = [
+            name for name, value in _choices(options).items() if value is not None
+        ]
+        require(not strays, "choices", "part of --grid, with --notebook", strays)
+        require(not options.dry_run, "dry-run", "left out, with --notebook", True)
         return _run_grid
+    require(not options.grid, "grid", "used with --notebook", options.grid)
     if options.status or options.cancel is not None:
         return _look_after
     if options.recipes[:1] == ["list"]:
         return _list
     require(bool(options.recipes), "RECIPE", f"one of {', '.join(RECIPES)}", None)
-    return _submit if options.executor == "slurm" else _train
+    asks = options.missing or options.failed
+    require(not asks, "missing and failed", "used after list", options.recipes)
+    hands_over = options.executor == "slurm" and not options.dry_run
+    return _submit if hands_over else _train
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -140,6 +153,7 @@ def _look_after(options: argparse.Namespace) -> int:
 def _run_grid(options: argparse.Namespace) -> int:
     """Execute a chapter at every point of a grid."""
     require(not options.recipes, "RECIPE", "left out with --notebook", options.recipes)
+    workers = 1 if options.workers is None else options.workers
     notebook = find_chapter(options.notebook)
     points = parse_grid(options.grid, parameters_of(notebook))
     folder = Path(options.folder) if options.folder else reports_folder(notebook)
@@ -149,7 +163,7 @@ def _run_grid(options: argparse.Namespace) -> int:
         notebook,
         points,
         folder,
-        workers=options.workers or 1,
+        workers=workers,
         budget=options.budget,
     )
     print(summary)
@@ -208,7 +222,7 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     """Print how far recipes are, all unless named; or the runs that lack or failed."""
-    wanted = {"missing"} if options.missing else set()
+    wanted = {"missing", "stale", "partial"} if options.missing else set()
     wanted |= {"failed", "unreadable"} if options.failed else set()
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
     choices = _choices(options)
@@ -221,7 +235,8 @@ def _list(options: argparse.Namespace) -> int:
             print(f"  {recipe.budget}: {in_a_line(found)}")
             for standing in found:
                 if standing.word in wanted:
-                    print(f"    {standing}")
+                    word = "" if standing.word == "missing" else f" ({standing.word})"
+                    print(f"    {standing}{word}")
     return 0
 
 

@@ -243,9 +243,14 @@ def _sbatch(
     after: Sequence[str],
 ) -> list[str]:
     """Hand jobs to Slurm as one array, and return their ids."""
-    import submitit
-    from submitit.core.utils import FailedJobError
-
+    try:
+        import submitit
+        from submitit.core.utils import FailedJobError
+    except ImportError as error:
+        raise ValueError(
+            f"executor slurm needs the package submitit ({error}); `pip install "
+            "submitit` where the job is submitted and where it runs."
+        ) from error
     folder = ledger.logs(submission.submission_id)
     folder.mkdir(parents=True, exist_ok=True)
     executor = submitit.SlurmExecutor(folder, max_num_timeout=MOST_RESTARTS)

@@ -75,6 +75,7 @@ class Job:
                 device=pick_device(self.device),
                 progress=Lines(),
                 compiled=self.compiled,
+                workers=None,
             )
         except (ValueError, OSError) as error:  # the next may have what it needs
             return {label(config): str(error) for config in part.configs}

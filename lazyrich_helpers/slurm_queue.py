@@ -53,16 +53,16 @@ def in_queue() -> Queue:
     require_slurm()
     user = f"--user={os.getuid()}"
     return parse(
-        _slurm("squeue", user, "--noheader", "--array", "--format=%j|%i|%T|%r")
+        _slurm("squeue", user, "--noheader", "--array", "--format=%i|%T|%r|%j")
     )
 
 
 def parse(text: str) -> Queue:
-    """Read lines of name, id, state and reason, as `squeue` prints them."""
-    rows = (line.split("|") for line in text.splitlines() if line.strip())
+    """Read lines of id, state, reason and name, as `squeue` prints them."""
+    rows = (line.split("|", 3) for line in text.splitlines() if line.strip())
     return {
         (name, job_id): Place(state, "" if reason == "None" else reason)
-        for name, job_id, state, reason in rows
+        for job_id, state, reason, name in rows
     }
 
 

@@ -13,7 +13,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was left where it can be gone on with; says where that was."""
+    """A run was left amid its training.
+
+    Args:
+        is_kept: Whether it can be gone on with.
+    """
+
+    def __init__(self, is_kept: bool) -> None:
+        super().__init__()
+        self.is_kept = is_kept
 
 
 class Stop:
@@ -25,8 +33,16 @@ class Stop:
 
     def __init__(self, seconds: float = math.inf) -> None:
         self.deadline = time.monotonic() + seconds
-        self.asked = False
+        self._asked = False
+
+    def ask(self) -> None:
+        """Make it due now."""
+        self._asked = True
+
+    @property
+    def asked(self) -> bool:
         """Whether somebody asked, rather than the clock."""
+        return self._asked
 
     @property
     def due(self) -> bool:
@@ -37,6 +53,23 @@ class Stop:
     def seconds_left(self) -> float:
         """How long until it is time; infinite where no time was set."""
         return self.deadline - time.monotonic()
+
+
+class Either(Stop):
+    """Due, or asked for, as soon as one of two is."""
+
+    def __init__(self, one: Stop, other: Stop) -> None:
+        super().__init__()
+        self.deadline = min(one.deadline, other.deadline)
+        self._both = one, other
+
+    @property
+    def asked(self) -> bool:
+        return any(stop.asked for stop in self._both)
+
+    @property
+    def due(self) -> bool:
+        return any(stop.due for stop in self._both)
 
 
 @contextlib.contextmanager
@@ -53,7 +86,7 @@ def gently(stop: Stop) -> Iterator[None]:
         del frame
         if stop.asked:
             raise KeyboardInterrupt
-        stop.asked = True
+        stop.ask()
         name = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
         print(
             f"{name}: stopping after this epoch; once more stops at once.",

@@ -6,6 +6,9 @@ from typing import Any
 
 import torch
 
+PASSING = (OSError, MemoryError, torch.OutOfMemoryError)
+"""Errors that say nothing of a file's content."""
+
 
 def write_tensors(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and text, whole or not at all; the folder is made.
@@ -28,12 +31,13 @@ def read_tensors(path: Path, device: str = "cpu") -> dict[str, Any]:
     """Return what `write_tensors` wrote; nothing in the file is ever executed.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read.
+        OSError: If there is no such file, or the disk fails.
+        MemoryError, torch.OutOfMemoryError: If the device has no room for it.
+        ValueError: If the file is not what was written.
     """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
+    except PASSING:
         raise
     except Exception as error:  # torch.load raises many kinds
         raise ValueError(type(error).__name__) from error

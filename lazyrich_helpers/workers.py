@@ -20,6 +20,7 @@ import torch
 
 from lazyrich_helpers.attempts import Attempts, ProcessDied
 from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.memory import peak_bytes, room
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
@@ -31,6 +32,8 @@ LOOK_EVERY = 0.2
 WORTH_SHARING = 1e12
 """Work, as `planning.work` has it, that repays the start of processes on a CPU: what
 takes one core about a minute."""
+PROCESS_BYTES = 5e8
+"""Of memory that a process takes for Python and torch themselves."""
 MOST_DEATHS = 2
 """Processes that a run may take down before it is given up."""
 
@@ -44,18 +47,27 @@ class _Worker:
     group: list[RunConfig]
     told: bool = False
     """To stop."""
+    has_begun: bool = False
+    """Whether it has taken up what it has in hand."""
     advanced: list[tuple[RunConfig, float]] = field(default_factory=list)
     """Work that its progress was told of, for runs that have not ended."""
 
 
-def suitable_workers(groups: Sequence[list[RunConfig]], device: str) -> int:
-    """Return how many processes serve best: one a GPU, or one a CPU thread."""
+def suitable_workers(
+    recipe: Recipe, groups: Sequence[list[RunConfig]], device: str
+) -> int:
+    """Return how many processes serve best: one a GPU, or one a CPU thread.
+
+    On a CPU no more than memory holds of the largest groups.
+    """
     if device == "cuda":
         return max(1, min(len(groups), torch.cuda.device_count()))
     total = sum(work(config) for group in groups for config in group)
     if torch.device(device).type != "cpu" or total < WORTH_SHARING:
         return 1
-    return max(1, min(len(groups), torch.get_num_threads()))
+    sizes = (peak_bytes(group[0], recipe.measures, num=len(group)) for group in groups)
+    room_for = int(room(device) / (max(sizes) + PROCESS_BYTES))
+    return max(1, min(len(groups), torch.get_num_threads(), room_for))
 
 
 def shares(device: str, num: int) -> list[tuple[str, int]]:
@@ -96,6 +108,9 @@ class _Office:
         self._deaths: Counter[RunConfig] = Counter()
         self._busy = 0
         """Groups in a row that other launchers held."""
+        self._is_up = False
+        """Whether a process has ever begun."""
+        self._num_stillborn = 0
 
     def run(self) -> None:
         stop = self._attempts.stop
@@ -146,7 +161,12 @@ class _Office:
             threads,
         )
         process = context.Process(target=_work, args=(there, job), daemon=True)
-        process.start()
+        # A Ctrl-C during its start would end it in a mess; it will ignore it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         there.close()
         return _Worker(process, here, [])
 
@@ -168,6 +188,10 @@ class _Office:
             config, epoch, amount = news
             worker.advanced.append((config, amount))
             progress.advance(config, epoch, amount)
+        elif kind == "skip":
+            progress.skip(*news)
+        elif kind == "begin":
+            worker.has_begun = self._is_up = True
         elif kind == "finish":
             (record,) = news
             worker.advanced = [e for e in worker.advanced if e[0] != record.config]
@@ -179,11 +203,25 @@ class _Office:
             held = len(others) == len(worker.group)
             self._busy = self._busy + 1 if held else 0
             self._queue += [[config] for config in others]
-            worker.group, worker.advanced = [], []
+            worker.group, worker.advanced, worker.has_begun = [], [], False
 
     def _bury(self, worker: _Worker) -> None:
-        """Have what a dead process had in hand done by another, one by one."""
+        """Have what a dead process had in hand done by another, one by one.
+
+        Raises:
+            ValueError: If no process ever got as far as to begin.
+        """
         worker.process.join()
+        if not worker.has_begun:
+            self._queue.append(worker.group)
+            self._num_stillborn += 1
+            if not self._is_up and self._num_stillborn >= MOST_DEATHS:
+                raise ValueError(
+                    f"workers must be 1 where no process can be started: "
+                    f"{self._num_stillborn} ended before they began, the last "
+                    f"with status {worker.process.exitcode}."
+                )
+            return
         for config, amount in worker.advanced:
             self._attempts.progress.advance(config, 0, -amount)
         for config in worker.group:
@@ -192,7 +230,7 @@ class _Office:
                 self._queue.append([config])
             else:
                 error = ProcessDied(_cause(worker.process.exitcode))
-                self._attempts.fail(config, error, replace=True)
+                self._attempts.fail(config, error)
 
     def _tell(self) -> None:
         for worker in self._at_work():
@@ -218,12 +256,8 @@ class _ToldStop(Stop):
         super().__init__(seconds)
 
     @property
-    def asked(self) -> bool:  # type: ignore[override]
+    def asked(self) -> bool:
         return self._connection.poll()
-
-    @asked.setter
-    def asked(self, value: bool) -> None:
-        """Nobody asks here."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +272,9 @@ class _Reporter:
     def advance(self, config: RunConfig, epoch: int, work: float) -> None:
         self._say("advance", config, epoch, work)
 
+    def skip(self, config: RunConfig, work: float) -> None:
+        self._say("skip", config, work)
+
     def finish(self, record: Record) -> None:
         self._say("finish", dataclasses.replace(record, arrays={}))
 
@@ -245,8 +282,7 @@ class _Reporter:
         """The parent knows."""
 
     def _say(self, *news: Any) -> None:
-        with contextlib.suppress(OSError):  # the parent died: finish what is begun
-            self.connection.send(news)
+        _tell(self.connection, *news)
 
 
 @dataclass(frozen=True)
@@ -266,6 +302,7 @@ def _work(connection: Connection, job: _Job) -> None:
     """Be a process: make attempts as told until there are no more."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):  # for the parent
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     torch.set_num_threads(job.threads)
     attempts = Attempts(
         job.recipe,
@@ -277,9 +314,14 @@ def _work(connection: Connection, job: _Job) -> None:
     )
     for group, waits in _orders(connection):
         own = dataclasses.replace(attempts, summary=Summary())
+        _tell(connection, "begin")
         others = own.make(group, wait=waits)
-        with contextlib.suppress(OSError):
-            connection.send(("done", own.summary, others))
+        _tell(connection, "done", own.summary, others)
+
+
+def _tell(connection: Connection, *news: Any) -> None:
+    with contextlib.suppress(OSError):  # the parent died: finish what is begun
+        connection.send(news)
 
 
 def _orders(connection: Connection) -> Iterator[tuple[list[RunConfig], bool]]:

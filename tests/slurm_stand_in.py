@@ -47,7 +47,7 @@ class StandIn:
         """Have all jobs of these submissions in the queue, and nothing else."""
         self.queue(
             *(
-                f"{submission.name}|{job.job_id}|{state}|Priority"
+                f"{job.job_id}|{state}|Priority|{submission.name}"
                 for submission in submissions
                 for job in submission.jobs
             )

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import errno
 import math
 import pickle
 import time
@@ -9,7 +10,13 @@ import time
 import pytest
 import torch
 
-from lazyrich_helpers import checkpoints, execution, tensor_files
+from lazyrich_helpers import (
+    backlog,
+    checkpoints,
+    execution,
+    records,
+    tensor_files,
+)
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.clock import Clock
@@ -140,6 +147,55 @@ def _diverging(plain):
     return train
 
 
+def test_a_record_that_is_not_safe_leaves_its_checkpoint(
+    store, monkeypatch, after_each
+):
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_replace", full)
+        assert len(tiny.finish(store, tiny.CONFIG).failed) == 1
+        assert len(tiny.finish(store, *tiny.SEEDS[1:]).failed) == 2
+    kept = [c.run_id for c in (tiny.CONFIG, *tiny.SEEDS[1:])]
+    tiny.finish(store, tiny.CONFIG, *tiny.SEEDS[1:])
+    for run_id in kept:
+        (part,) = store.read(run_id).origin["resumed"]
+        assert part["num_epochs"] == 3
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_a_begun_group_goes_on_as_it_was(store):
+    tiny.finish(store, *tiny.SEEDS, stop=After(1))
+    others = [tiny.training(seed=seed) for seed in (3, 4)]
+    tiny.finish(store, *tiny.SEEDS[1:], *others, tiny.SEEDS[0])
+    found = [store.read(config.run_id).origin for config in (*tiny.SEEDS, *others)]
+    assert [origin["together"] for origin in found] == [3, 3, 3, 2, 2]
+    assert ["resumed" in origin for origin in found] == [True] * 3 + [False] * 2
+
+
+@pytest.mark.parametrize("error", [OSError("I/O"), torch.OutOfMemoryError("full")])
+def test_a_passing_error_leaves_the_checkpoint(store, monkeypatch, error):
+    tiny.finish(store, tiny.CONFIG, stop=After(2))
+
+    def fails(*args, **options):
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tensor_files.torch, "load", fails)
+        assert len(tiny.finish(store, tiny.CONFIG).failed) == 1
+    tiny.finish(store, tiny.CONFIG)
+    (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
+    assert part["num_epochs"] == 2
+
+
+def test_what_is_left_is_what_has_to_fit(store, monkeypatch):
+    tiny.finish(store, tiny.CONFIG, stop=After(2))
+    monkeypatch.setattr(backlog, "estimate_seconds", lambda *args, **options: 250.0)
+    assert tiny.finish(store, tiny.CONFIG, seconds=100.0).num_trained == 1
+    assert tiny.finish(store, tiny.SEEDS[1], seconds=100.0).num_trained == 0
+
+
 def test_a_killed_training_goes_on_from_its_last_checkpoint(
     store, monkeypatch, after_each
 ):
@@ -155,7 +211,7 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(
     monkeypatch.setattr(execution, "train", killed)
     with pytest.raises(SystemExit):
         tiny.finish(store, tiny.CONFIG)
-    assert len(list(store.checkpoints.glob("*"))) == 1
+    assert len(list(store.checkpoints.glob("*.pt"))) == 1
     tiny.finish(store, tiny.CONFIG)
     assert seen == [1, 2, 3, 3]
     assert not list(store.checkpoints.glob("*"))
@@ -214,7 +270,7 @@ def _lacking(path):
 )
 def test_a_bad_checkpoint_is_a_sentence_and_a_fresh_start(store, tmp_path, spoil):
     tiny.finish(store, tiny.CONFIG, stop=After(1))
-    (path,) = store.checkpoints.glob("*")
+    (path,) = store.checkpoints.glob("*.pt")
     spoil(path)
     with pytest.warns(UserWarning, match=rf"starts anew: its checkpoint {path} cannot"):
         assert tiny.finish(store, tiny.CONFIG).num_trained == 1
@@ -241,7 +297,7 @@ def test_a_full_disk_costs_the_checkpoint_alone(store, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tensor_files.torch, "save", full)
         with pytest.warns(UserWarning, match="has no checkpoint .*free some space"):
-            checkpoint.write({"a": 1})
+            assert not checkpoint.write({"a": 1}, 0.5)
     assert not list(store.checkpoints.glob("*"))
 
 
@@ -281,7 +337,7 @@ def test_checkpoints_of_other_measures_stand_apart(store):
         Checkpoint([tiny.CONFIG], tiny.recipe(measures=measures), store)
         for measures in ((Accuracy,), (Accuracy, Activity))
     )
-    one.write({"a": 1})
+    assert one.write({"a": 1}, 0.5) and (one.share, other.share) == (0.5, 0.0)
     assert other.read("cpu") is None and one.read("cpu") == {"a": 1}
     other.remove()
     assert one.read("cpu") is None

@@ -106,7 +106,7 @@ def test_views_are_kept_and_forgotten_as_in_training(num_views):
     for number, epoch in enumerate(epochs(config)):
         (awake,) = epoch.shares
         bottom = bottoms[number % num_views]
-        before = bottom._start
+        before = bottom.start
         start, _ = bottom.inputs(min(awake))
         first = before if before <= min(awake) else 0
         assert epoch.start == start == min(awake)

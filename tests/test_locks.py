@@ -115,13 +115,27 @@ def test_where_there_are_no_locks_at_all_age_tells(path, monkeypatch):
 
 def test_a_claim_is_touched_while_it_is_held(path, monkeypatch):
     monkeypatch.setattr(locks, "BEAT_EVERY", 0.05)
+    before = threading.active_count()
     with claim(path):
         make_old(path, 1000)
         deadline = time.monotonic() + 10
         while time.time() - mark(path).stat().st_mtime > 100:
             assert time.monotonic() < deadline
             time.sleep(0.02)
-    assert threading.active_count() == 1
+    assert threading.active_count() == before
+
+
+def test_an_owner_that_was_taken_for_dead_hears_of_it(path, monkeypatch):
+    def flock(handle, flags):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    monkeypatch.setattr(locks, "BEAT_EVERY", 0.05)
+    heard = threading.Event()
+    with claim(path, on_loss=heard.set):
+        mark(path).write_text("another machine's\n")
+        assert heard.wait(10)
+    assert mark(path).read_text() == "another machine's\n"
 
 
 def contend(path, won, without):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lazyrich_helpers import progress
+from lazyrich_helpers import planning, progress
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.proxy import Proxy
@@ -67,6 +67,31 @@ def test_a_long_run_is_heard_of(capsys, monkeypatch):
         lines.advance(tiny.CONFIG, epoch, 1.0)
     (line,) = capsys.readouterr().out.splitlines()
     assert "epoch 31; about 69 s left" in line
+
+
+def test_what_need_not_be_done_is_left_out(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    each = planning.work(tiny.CONFIG)
+    lines = Lines()
+    lines.begin(3, work=3 * each)
+    lines.skip(tiny.CONFIG, 0.5 * each)
+    now = 10.0
+    lines.advance(tiny.CONFIG, 3, 0.5 * each)
+    lines.finish(DONE)
+    assert capsys.readouterr().out.endswith("about 40 s left\n")
+    lines.finish(FAILED)
+    assert capsys.readouterr().out.endswith("about 20 s left\n")
+
+
+def test_output_that_nobody_reads_stops_nothing(monkeypatch):
+    def closed(*args, **options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", closed)
+    lines = Lines()
+    lines.begin(1, work=1.0)
+    lines.finish(DONE)
 
 
 def test_nothing_to_do_is_no_division_by_zero(capsys):

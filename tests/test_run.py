@@ -168,6 +168,29 @@ def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
     assert capsys.readouterr().out == "Nothing failed.\n"
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["figure-2", "--missing"], "after list"),
+        (["figure-2", "--grid", "seeds=1"], "--notebook"),
+        (["--notebook", "4", "--grid", "seeds=1", "--widths", "4"], "['widths']"),
+        (["--notebook", "4", "--grid", "seeds=1", "--dry-run"], "dry-run"),
+        (["--notebook", "4", "--grid", "seeds=1", "--workers", "0"], "got 0"),
+    ],
+)
+def test_words_that_do_not_belong_are_refused(store, no_training, words, said, capsys):
+    no_training()
+    assert main([*words, "--budget", "smoke"]) == 2
+    err = capsys.readouterr().err
+    assert said in err and err.count("\n") == 1 and store.ids() == []
+
+
+def test_a_dry_run_hands_nothing_over(store, known_rates, no_training, monkeypatch):
+    no_training()
+    monkeypatch.setattr(run, "submit", None)
+    assert main([*tiny.TINY, "--executor", "slurm", "--dry-run"]) == 0
+
+
 def test_records_go_where_asked(store, tmp_path, capsys):
     folder = tmp_path / "mine"
     assert main([*tiny.TINY, "--records", str(folder)]) == 0

@@ -52,7 +52,12 @@ def found(store):
 
 
 def test_the_queue_is_read_line_by_line(slurm):
-    lines = ["a|5_0|PENDING|Priority", "a|5_1|RUNNING|None", "", "b|6|COMPLETING|None"]
+    lines = [
+        "5_0|PENDING|Priority|a",
+        "5_1|RUNNING|None|a",
+        "",
+        "6|COMPLETING|None|b|c",
+    ]
     slurm.queue(*lines)
     queue = in_queue()
     assert (
@@ -61,7 +66,7 @@ def test_the_queue_is_read_line_by_line(slurm):
         == {
             ("a", "5_0"): Place("PENDING", "Priority"),
             ("a", "5_1"): Place("RUNNING", ""),
-            ("b", "6"): Place("COMPLETING", ""),
+            ("b|c", "6"): Place("COMPLETING", ""),
         }
     )
     assert [place.waits for place in queue.values()] == [True, False, False]
@@ -90,10 +95,10 @@ def test_a_run_is_recorded_queued_running_or_lost(store, slurm):
     jobs = submitted(store, [ONE], [TWO], [THREE], tiny.WIDTHS[:1])
     tiny.finish(store, ONE)
     slurm.queue(
-        f"{jobs.name}|5_0|RUNNING|None",  # it has recorded its run, and is about to end
-        f"{jobs.name}|5_1|PENDING|Dependency",
-        f"{jobs.name}|5_2|RUNNING|None",
-        "another|5_3|RUNNING|None",  # the cluster has begun to count anew
+        f"5_0|RUNNING|None|{jobs.name}",  # it has recorded its run, and is about to end
+        f"5_1|PENDING|Dependency|{jobs.name}",
+        f"5_2|RUNNING|None|{jobs.name}",
+        "5_3|RUNNING|None|another",  # the cluster has begun to count anew
     )
     logs = Ledger(store).logs(jobs.submission_id)
     assert found(store) == {
@@ -159,9 +164,9 @@ def test_cancel_takes_what_is_left_and_leaves_the_rest(store, slurm):
     one = submitted(store, [ONE], [TWO], name="20260101-000000-0000")
     two = submitted(store, [THREE], name="20260102-000000-0000")
     slurm.queue(
-        f"{one.name}|5_1|PENDING|Priority",
-        f"{two.name}|5_0|RUNNING|None",
-        "another|5_0|RUNNING|None",
+        f"5_1|PENDING|Priority|{one.name}",
+        f"5_0|RUNNING|None|{two.name}",
+        "5_0|RUNNING|None|another",
     )
     assert cancel(store, one.submission_id) == 1
     assert slurm.cancelled() == ["5_1"]

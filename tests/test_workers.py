@@ -14,6 +14,7 @@ import torch
 from lazyrich_helpers import workers
 from lazyrich_helpers.batch import complete
 from lazyrich_helpers.config import Part
+from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Store
@@ -120,11 +121,27 @@ def test_a_run_that_takes_processes_down_is_given_up(store):
     assert store.read(deadly.run_id).status == f"failed: {why}"
 
 
+def test_a_result_is_never_replaced_by_a_failure(store):
+    deadly = tiny.config(updates=Deadly())
+    tiny.finish(store, deadly, measures=(Accuracy,))
+    before = store.read(deadly.run_id)
+    (store.weights / f"{deadly.run_id}.pt").unlink()  # to be trained once more
+    assert len(finish(store, deadly, *SOME[:1]).failed) == 1
+    assert before.status == "ok" and store.read(deadly.run_id) == before
+
+
+def test_a_machine_that_starts_no_process_is_a_sentence(store, monkeypatch):
+    monkeypatch.setattr(workers, "_work", print)  # ends at once, without a word
+    with pytest.raises(ValueError, match="workers must be 1 where no process can be"):
+        finish(store, *SOME)
+    assert store.ids() == []
+
+
 def test_asked_to_stop_all_end_after_their_epoch(store):
     stop = Stop()
 
     def ask():
-        stop.asked = True
+        stop.ask()
 
     summary = finish(store, *LONG, *SOME, stop=stop, progress=Watching(ask))
     assert summary.num_trained == 0 and len(summary.postponed) == 6
@@ -179,13 +196,17 @@ def test_shares(monkeypatch):
 def test_as_many_processes_as_serve(monkeypatch):
     torch.set_num_threads(2)
     small = [[config] for config in SOME]
-    assert suitable_workers(small, "cpu") == 1
+    runs = tiny.recipe(*SOME)
+    assert suitable_workers(runs, small, "cpu") == 1
     monkeypatch.setattr(workers, "WORTH_SHARING", 0.0)
-    assert suitable_workers(small, "cpu") == 2
-    assert suitable_workers(small[:1], "cpu") == 1
+    assert suitable_workers(runs, small, "cpu") == 2
+    assert suitable_workers(runs, small[:1], "cpu") == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(workers, "room", lambda device: 1.5 * workers.PROCESS_BYTES)
+        assert suitable_workers(runs, small, "cpu") == 1
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert suitable_workers(small, "cuda") == 4
-    assert suitable_workers(small, "cuda:1") == 1
+    assert suitable_workers(runs, small, "cuda") == 4
+    assert suitable_workers(runs, small, "cuda:1") == 1
 
 
 def test_no_workers_is_a_sentence(store):

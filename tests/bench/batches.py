@@ -1,5 +1,6 @@
 """Batches: what kills, crowds and scheduling cost; real processes, real files."""
 
+import contextlib
 import json
 import os
 import random
@@ -69,9 +70,20 @@ class _Sweep:
     def store(self) -> Store:
         return Store(self.folder / "records", self.folder / "weights")
 
-    def at_work(self) -> int:
-        """Return how many runs are claimed by a process, dead or alive."""
-        return len(list((self.folder / "records" / ".locks").glob("*.claim")))
+    def claims(self) -> set[str]:
+        """Return the claims on runs, of processes dead or alive."""
+        found = (self.folder / "records" / ".locks").glob("*[0-9a-f].claim")
+        texts = set()
+        for path in found:
+            if ".write" not in path.name:
+                with contextlib.suppress(FileNotFoundError):
+                    texts.add(path.read_text())
+        return texts
+
+    def wait_for_work(self, process: subprocess.Popen[str], before: set[str]) -> None:
+        """Wait until a run is claimed anew, or the process ends."""
+        while not self.claims() - before and process.poll() is None:
+            time.sleep(0.01)
 
     def records(self) -> dict[str, bytes]:
         found = (self.folder / "records").glob("*.json")
@@ -103,13 +115,13 @@ def _kills(options: Options) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         sweep = _Sweep(Path(folder), widths, 100 if not options.quick else 20)
         for _ in range(num):
+            old = sweep.claims()  # of those that were killed before
             process = sweep.start("--workers", "2")
-            while sweep.at_work() == 0 and process.poll() is None:
-                time.sleep(0.01)
+            sweep.wait_for_work(process, old)
             time.sleep(moments.uniform(0, 4 if not options.quick else 0.2))
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            in_hand.append(sweep.at_work())
+            in_hand.append(len(sweep.claims() - old))
             now = sweep.records()
             lost += sum(now.get(name) != before[name] for name in before)
             before = now
@@ -160,9 +172,8 @@ def _resumed(options: Options) -> dict[str, object]:
             while not sweep.records():
                 process = sweep.start("--workers", "1")
                 stops = stops and not (options.quick and interruptions)
-                while stops and sweep.at_work() == 0 and process.poll() is None:
-                    time.sleep(0.01)
                 if stops:
+                    sweep.wait_for_work(process, set())
                     time.sleep(0.5)
                     process.terminate()
                 process.communicate()
