@@ -180,6 +180,10 @@ def device(record: Record) -> str:
     return f"{name}, {threads} threads" if threads and threads > 1 else name
 
 
+WRONG = ("stale", "diverged", "failed")
+"""Columns of a table that count what went wrong."""
+
+
 def accounts(shelf: Shelf) -> str:
     """Return in a sentence where every record file is listed."""
     num, others = len(shelf.records), len(shelf.others)
@@ -202,8 +206,12 @@ def listed(values: Iterable[Any]) -> str:
 
 
 def as_html(table: pd.DataFrame) -> str:
-    """Return a table for a page: blanks for what is not there, at most two decimals."""
-    return table.to_html(
+    """Return a table for a page: blanks for what is not there, at most two decimals.
+
+    A column of what went wrong is left out where nothing did.
+    """
+    wrong = [name for name in WRONG if name in table and not table[name].any()]
+    return table.drop(columns=wrong).to_html(
         index=False, border=0, na_rep="", justify="left", float_format=_rounded
     )
 

@@ -180,3 +180,9 @@ def test_the_page_is_in_the_book():
     for table in ("recipes_table", "scales_table", "others_table", "totals_table"):
         assert f"status.{table}(shelf)" in text
     assert "status.accounts(shelf)" in text
+
+
+def test_columns_of_what_went_wrong_are_there_where_something_did():
+    table = pd.DataFrame({"recipe": ["a", "b"], "stale": [0, 0], "failed": [0, 1]})
+    text = as_html(table)
+    assert "<th>failed</th>" in text and "stale" not in text
