@@ -64,7 +64,8 @@ def training_curves(table: pd.DataFrame) -> Figure:
         draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
         gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
         ends = gone.sort_values("epoch").groupby("run_id").last()
-        upper.plot(ends.epoch, ends.train_loss, "x", color=color)
+        if len(ends):
+            upper.plot(ends.epoch, ends.train_loss, "x", color=color)
     upper.set_yscale("log")
     upper.set_ylabel("training loss (nats per image)")
     upper.legend(frameon=False)
@@ -98,8 +99,8 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
             curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
             color, label = width_color(width, widths), f"w = {width:,}"
             draw_means(ax, curve, color, label=label, marker="o")
-            crosses = {"marker": "x", "linestyle": "", "clip_on": False}
-            ax.plot(rows.lr[gone], [0] * gone.sum(), color=color, **crosses)
+            if gone.any():
+                ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)
         ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
         ax.axvline(best[depth], color="tab:orange", linestyle=":")
         ax.set_xscale("log")

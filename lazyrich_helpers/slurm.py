@@ -219,8 +219,16 @@ def _jobs(
     # Jobs may not start where this process did.
     shared = Store(store.folder.absolute(), store.weights.absolute())
     notes = ledger.logs(submission.submission_id)
-    threads = options.cpus_per_task
-    return [Job(parts, shared, device, threads, compiled, notes) for parts in dealt]
+    threads, patience = options.cpus_per_task, max(1, _warning(options) // 2)
+    return [
+        Job(parts, shared, device, threads, compiled, notes, patience)
+        for parts in dealt
+    ]
+
+
+def _warning(options: SlurmOptions) -> int:
+    """Return the seconds before its end at which a job is warned."""
+    return min(WARNING, options.minutes * 6)
 
 
 def _entry(job_id: str, job: Job) -> JobEntry:
@@ -287,7 +295,7 @@ def _parameters(
         "cpus_per_task": options.cpus_per_task,
         "array_parallelism": options.array_parallelism,
         "setup": [*options.setup, path],
-        "signal_delay_s": min(WARNING, options.minutes * 6),
+        "signal_delay_s": _warning(options),
         # Without it a site may forbid that a job is requeued, by itself or by a crash.
         "additional_parameters": {"ntasks": 1, "requeue": True},
         # Since 22.05 srun does not inherit them.

@@ -4,11 +4,11 @@ import dataclasses
 import json
 import math
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
@@ -18,6 +18,7 @@ from lazyrich_helpers.planning import grouped, work
 from lazyrich_helpers.progress import Lines, label
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.stopping import Stop
 
 WORK_PER_SECOND = 1e10
 """Units of `planning.work` that a CPU does in a second: of the recorded runs that train
@@ -32,8 +33,8 @@ MOST_JOBS = 1000
 class Job:
     """What one Slurm job does: it completes parts of recipes, in a shared store.
 
-    It is called on a compute node, again from the start when Slurm has requeued it:
-    what is recorded by then is not done again.
+    It is called on a compute node, again when Slurm has requeued it: what is recorded
+    by then is not done again, and what is begun is gone on with.
     """
 
     parts: tuple[Recipe, ...]
@@ -45,6 +46,8 @@ class Job:
     compiled: bool
     notes: Path
     """Where it says which runs failed: `<job id>.failed.json`."""
+    patience: int = 30
+    """Seconds that an epoch may still take after Slurm's warning."""
 
     def __call__(self) -> None:
         """Complete every part.
@@ -54,11 +57,14 @@ class Job:
         """
         import submitit
 
-        _let_signals_end_the_job(submitit.JobEnvironment.USR_SIG)
+        stop = Stop()
+        warning = _Warning(stop, self.patience)
         torch.set_num_threads(self.threads)
         failed: dict[str, str] = {}
         for part in self.parts:
-            failed |= self._complete(part)
+            failed |= self._complete(part, stop)
+            if stop.asked:
+                warning.heed()
         note = self.notes / f"{submitit.JobEnvironment().job_id}.failed.json"
         if not failed:
             note.unlink(missing_ok=True)
@@ -66,7 +72,7 @@ class Job:
         note.write_text(json.dumps(failed), encoding="utf-8")
         raise RuntimeError("; ".join(f"{run}: {why}" for run, why in failed.items()))
 
-    def _complete(self, part: Recipe) -> dict[str, str]:
+    def _complete(self, part: Recipe, stop: Stop) -> dict[str, str]:
         """Complete one part; return what failed, and why."""
         try:
             summary = complete(
@@ -74,6 +80,7 @@ class Job:
                 self.store,
                 device=pick_device(self.device),
                 progress=Lines(),
+                stop=stop,
                 compiled=self.compiled,
                 workers=None,
             )
@@ -89,28 +96,41 @@ class Job:
         return submitit.helpers.DelayedSubmission(self)
 
 
-def _let_signals_end_the_job(name: str) -> None:
-    """Have the handler of Slurm's warning end this process even where it fails.
+class _Warning:
+    """Slurm's warning that the time is nearly up, put off until the epoch has ended.
 
-    It is called amid a run. An exception of its own, such as that the job has been
-    requeued too often, would pass for a failure of that run.
+    submitit's handler has the job requeued and ends this process. Called amid a run, an
+    exception of its own, such as that the job has been requeued too often, would pass
+    for a failure of that run.
+
+    Args:
+        stop: Asked when the warning comes.
+        patience: Seconds from then on after which the handler is called all the same.
     """
-    number = getattr(signal, f"SIG{name}")
-    handler = signal.getsignal(number)
-    assert callable(handler), "submitit sets it before it calls the job"
-    signal.signal(number, _ending(handler))
 
+    def __init__(self, stop: Stop, patience: int) -> None:
+        import submitit
 
-def _ending(
-    handler: Callable[[int, FrameType | None], Any],
-) -> Callable[[int, FrameType | None], None]:
-    def handle(number: int, frame: FrameType | None) -> None:
+        self._stop, self._patience = stop, patience
+        self._number = getattr(signal, f"SIG{submitit.JobEnvironment.USR_SIG}")
+        self._handler = signal.getsignal(self._number)
+        assert callable(self._handler), "submitit sets it before it calls the job"
+        signal.signal(self._number, self._put_off)
+        signal.signal(signal.SIGALRM, self.heed)
+
+    def _put_off(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        self._stop.ask()
+        signal.alarm(self._patience)
+
+    def heed(self, number: int = 0, frame: FrameType | None = None) -> NoReturn:
+        """Have the job requeued, and end this process."""
+        signal.alarm(0)
         try:
-            handler(number, frame)
+            self._handler(self._number, frame)  # type: ignore[operator]
         except Exception as error:
             raise SystemExit(str(error)) from error
-
-    return handle
+        raise SystemExit(1)
 
 
 def rough_seconds(config: RunConfig) -> float:

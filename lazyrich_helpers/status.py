@@ -210,7 +210,7 @@ def as_html(table: pd.DataFrame) -> str:
 
     A column of what went wrong is left out where nothing did.
     """
-    wrong = [name for name in WRONG if name in table and not table[name].any()]
+    wrong = [name for name in WRONG if name in table and not any(table[name])]
     return table.drop(columns=wrong).to_html(
         index=False, border=0, na_rep="", justify="left", float_format=_rounded
     )

@@ -89,6 +89,10 @@ def not_as_recorded(store: Store) -> list[str]:
         elif len(record.curves["epoch"]) != config.training.num_epochs:
             wrong.append(f"{label(config)} has epochs {record.curves['epoch']}")
     expected = {f"{config.run_id}.json" for config in RUNS} | {".locks"}
+    origins = [store.read(run_id).origin for run_id in store.ids()]  # type: ignore[union-attr]
+    num = sum("resumed" in origin for origin in origins)
+    say(f"{num} runs went on from a checkpoint.")
+    wrong += [] if num else ["no run went on from a checkpoint"]
     found = {path.name for path in store.folder.iterdir()}
     return wrong + [f"{name} is left over" for name in sorted(found - expected)]
 

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pickle
 import signal
+import time
 from typing import Any, ClassVar
 
 import pytest
@@ -167,7 +168,35 @@ def test_a_warning_that_fails_ends_the_job_and_blames_no_run(store, tmp_path, in
     in_slurm.append(RuntimeError("requeued too often"))
     with pytest.raises(SystemExit, match="requeued too often"):
         job(store, tmp_path, tiny.recipe(tiny.CONFIG, measures=(Warned,)))()
-    assert store.ids() == []
-    in_slurm[0] = SystemExit(-1)
+    assert store.ids() == [] and not list(tmp_path.glob("*.failed.json"))
+
+
+def test_a_warned_job_goes_on_after_its_epoch(store, tmp_path, in_slurm):
+    in_slurm.append(SystemExit(-1))  # as submitit ends a job that is requeued
+    warned = job(store, tmp_path, tiny.recipe(tiny.CONFIG, measures=(Warned,)))
     with pytest.raises(SystemExit, match="-1"):
-        job(store, tmp_path, tiny.recipe(tiny.CONFIG, measures=(Warned,)))()
+        warned()
+    assert store.ids() == [] and len(list(store.checkpoints.glob("*.pt"))) == 1
+    warned()
+    (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
+    assert part["num_epochs"] == 2
+
+
+class Endless(Warned):
+    """As Warned, in an epoch that does not end."""
+
+    name: ClassVar[str] = "endless"
+
+    def after_epoch(self, run: Any, epoch: Any) -> None:
+        super().after_epoch(run, epoch)
+        if epoch.number == 2:
+            time.sleep(60)
+
+
+def test_a_warning_is_not_put_off_for_ever(store, tmp_path, in_slurm):
+    in_slurm.append(SystemExit(-1))
+    endless = job(store, tmp_path, tiny.recipe(tiny.CONFIG, measures=(Endless,)))
+    began = time.monotonic()
+    with pytest.raises(SystemExit, match="-1"):
+        dataclasses.replace(endless, patience=1)()
+    assert time.monotonic() - began < 30 and store.ids() == []
