@@ -61,7 +61,8 @@ class Part:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and every field, ready for JSON."""
-        return {"kind": self.kind} | dataclasses.asdict(self)  # type: ignore[call-overload]
+        names = [field.name for field in dataclasses.fields(self)]  # type: ignore[arg-type]
+        return {"kind": self.kind} | {name: getattr(self, name) for name in names}
 
 
 @functools.cache  # slow, and asked for every part of every record
@@ -165,7 +166,7 @@ class RunConfig:
             parts[slot] = _part(slot, fields)
         return cls(**parts)
 
-    @property
+    @functools.cached_property
     def run_id(self) -> str:
         """Twelve hex digits: the same for equal configs, different otherwise."""
         text = json.dumps(self.to_dict(), sort_keys=True)
