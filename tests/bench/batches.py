@@ -192,8 +192,8 @@ def _workers(options: Options) -> list[dict[str, object]]:
     """Compare two processes with one, both at work: the start does not count."""
     result = []
     for width in (100, 200, 500) if not options.quick else (8,):
-        widths = tuple(range(width, width + (24 if not options.quick else 4)))
-        num_epochs = {100: 600, 200: 450, 500: 180}.get(width, 2)
+        widths = tuple(range(width, width + (16 if not options.quick else 4)))
+        num_epochs = {100: 150, 200: 120, 500: 100}.get(width, 2)
         ways = {
             name: lambda words=words, widths=widths, num=num_epochs: _seconds_a_run(
                 widths, num, words
