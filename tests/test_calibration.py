@@ -7,21 +7,13 @@ import pytest
 import torch
 
 from lazyrich_helpers import calibration
-from lazyrich_helpers.calibration import RATES, Rates, fit, measure_rates, rates
+from lazyrich_helpers.calibration import RATES, fit, measure_rates, rates
 from lazyrich_helpers.costs import Cost, train_cost
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
-SOME = Rates(
-    machine="one",
-    linear=1e-11,
-    conv=2e-11,
-    activations=1e-9,
-    kernels=1e-5,
-    error=0.1,
-    efficiency={"linear": 0.5, "conv": 0.25},
-)
+SOME = tiny.RATES
 
 
 def test_rates_are_found_from_times_made_by_them():
