@@ -10,7 +10,6 @@ relative error. Beside other work they come out as those of a machine so busy.
 import contextlib
 import itertools
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from lazyrich_helpers.planning import blueprint, suitable_threads
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.timing import now
 from lazyrich_helpers.train import arithmetic, new_network, train
+from lazyrich_helpers.whole_files import write_whole
 
 VERSION = 1
 """Raised by hand when rates are measured otherwise; kept ones are then not used."""
@@ -110,14 +110,8 @@ def _is_whole(value: object) -> bool:
 
 
 def _write(path: Path, kept: Mapping[str, dict]) -> None:
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        partial.replace(path)
-    except OSError:  # it is only measured again
-        with contextlib.suppress(OSError):
-            partial.unlink()
+    with contextlib.suppress(OSError):  # it is only measured again
+        write_whole(path, json.dumps(kept, indent=1).encode())
 
 
 def measure_rates(device: str, precision: str) -> Rates:

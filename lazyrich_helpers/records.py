@@ -35,6 +35,7 @@ from lazyrich_helpers import (  # every kind that a record may name
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.locks import claim
 from lazyrich_helpers.tensor_files import read_tensors, write_tensors
+from lazyrich_helpers.whole_files import write_whole
 
 ROOT = Path(__file__).resolve().parents[1]
 NUMERICS = {
@@ -190,7 +191,9 @@ class Store:
                     arrays = self._merged_arrays(record)
                     record = dataclasses.replace(record, arrays=arrays)
             self._write_arrays(record)
-            _replace(self.folder / f"{record.run_id}.json", record.to_json().encode())
+            write_whole(
+                self.folder / f"{record.run_id}.json", record.to_json().encode()
+            )
 
     def _merged_arrays(self, record: Record) -> dict[str, np.ndarray]:
         there = self.read_arrays(record.run_id)
@@ -208,7 +211,7 @@ class Store:
         arrays["weights"] = np.array(record.origin["weights"])
         content = io.BytesIO()
         np.savez_compressed(content, **arrays)
-        _replace(path, content.getvalue())
+        write_whole(path, content.getvalue())
 
     def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:
         """Return the record's arrays by name, `measure/name`; empty where it has none.
@@ -302,21 +305,6 @@ def _same_network(there: Record, record: Record) -> bool:
     weights = there.origin.get("weights")
     same = weights is not None and weights == record.origin.get("weights")
     return same and not there.stale
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())  # the name must never point at half a file
-        os.chmod(partial, 0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 def recorded_store() -> Store:

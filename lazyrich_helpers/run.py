@@ -95,7 +95,7 @@ def _train(options: argparse.Namespace) -> int:
                 if options.dry_run:
                     _dry_run(recipe, store, device)
                 elif not stop.asked:
-                    done = _complete(recipe, device, stop, options)
+                    done = _complete(recipe, store, device, stop, options)
                     code = max(code, done)
             except (ValueError, OSError) as error:  # the next may have what it needs
                 print(f"error: {error}", file=sys.stderr)
@@ -182,11 +182,14 @@ def _store(budget: str, options: argparse.Namespace) -> Store:
 
 
 def _complete(
-    recipe: Recipe, device: str, stop: Stop, options: argparse.Namespace
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    stop: Stop,
+    options: argparse.Namespace,
 ) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
-    store = _store(recipe.budget, options)
     summary = complete(
         recipe,
         store,

@@ -6,12 +6,12 @@ of the same name. It says what was asked for; what came of it, the records say.
 
 import dataclasses
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.whole_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,8 @@ class Ledger:
 
     def write(self, submission: Submission) -> None:
         """Put a submission there, whole, in place of what was said of it before."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{submission.submission_id}.json"
-        partial = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            text = json.dumps(dataclasses.asdict(submission), indent=1)
-            partial.write_text(text + "\n", encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        text = json.dumps(dataclasses.asdict(submission), indent=1) + "\n"
+        write_whole(self.folder / f"{submission.submission_id}.json", text.encode())
 
     def read(self, submission_id: str) -> Submission:
         """Return a submission.

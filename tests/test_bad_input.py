@@ -132,7 +132,7 @@ def test_a_disk_that_is_full_costs_no_record(store, capsys, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_replace", full)
+        patch.setattr(records, "write_whole", full)
         assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 1
     out = capsys.readouterr().out
     assert "0 done now, 2 done before, 1 FAILED." in out

@@ -154,7 +154,7 @@ def test_a_record_that_is_not_safe_leaves_its_checkpoint(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_replace", full)
+        patch.setattr(records, "write_whole", full)
         assert len(tiny.finish(store, tiny.CONFIG).failed) == 1
         assert len(tiny.finish(store, *tiny.SEEDS[1:]).failed) == 2
     kept = [c.run_id for c in (tiny.CONFIG, *tiny.SEEDS[1:])]

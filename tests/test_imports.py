@@ -16,7 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
-    {"locks", "stopping", "tensor_files", "chapter", "command_line"},
+    {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
     {"grid_points"},
     {"grid_reports"},
     {"sources", "sleeping", "compiled"},
