@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.convolution import Convolution
 from lazyrich_helpers.models import Network
 
 ImageShape = tuple[int, int, int]
@@ -58,7 +59,7 @@ def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Net
     channels, size = shape[0], shape[1]
     layers: list[nn.Module] = []
     for fan_in in [channels] + [width] * (depth - 1):
-        convolution = nn.Conv2d(fan_in, width, kernel_size=3, padding=1)
+        convolution = Convolution(fan_in, width, 3)
         first = [] if layers else [ChannelsLast()]
         layers.append(nn.Sequential(*first, convolution, *rectified(size)))
         size = pooled(size)
@@ -109,7 +110,7 @@ def vgg(
     for block in blocks:
         for place, fan_out in enumerate(block):
             kernel = later_kernel if place > 0 else 3
-            convolution = nn.Conv2d(fan_in, fan_out, kernel, padding=kernel // 2)
+            convolution = Convolution(fan_in, fan_out, kernel)
             norm = [nn.BatchNorm2d(fan_out)] if batch_norm else []
             first = [] if layers else [ChannelsLast()]
             last = rectified(size, pool=place == len(block) - 1)

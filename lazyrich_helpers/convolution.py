@@ -1,0 +1,43 @@
+"""A convolution that is fast on few pixels, too."""
+
+import torch
+from torch import Tensor, nn
+
+FEW_PIXELS = 4
+MANY_WEIGHTS = 2**20
+"""More than a core's cache holds, in fp32: 4 MB."""
+
+
+class Convolution(nn.Conv2d):
+    """`nn.Conv2d` of stride 1 that keeps a map's size; same values up to rounding.
+
+    On a CPU oneDNN's convolution reads all weights anew for each image. On a map of 2×2
+    pixels that takes longer than the arithmetic once they outgrow the cache. There, one
+    product of matrices for the whole batch is 2.5 times faster forward, 3 times
+    backward and 4 times for the gradient of the weights alone (512 channels).
+
+    Args:
+        fan_in: Channels in.
+        fan_out: Channels out.
+        kernel: Side of the kernel, odd.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
+        super().__init__(fan_in, fan_out, kernel, padding=kernel // 2)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return maps (batch, fan_out, h, w) of `images` (batch, fan_in, h, w)."""
+        few = images.shape[2] * images.shape[3] <= FEW_PIXELS
+        if few and self.weight.numel() >= MANY_WEIGHTS and images.device.type == "cpu":
+            return self._as_product(images)
+        return super().forward(images)
+
+    def _as_product(self, images: Tensor) -> Tensor:
+        assert self.bias is not None
+        num_images, _, height, width = images.shape
+        (kernel, _), (edge, _) = self.kernel_size, self.padding
+        framed = nn.functional.pad(images.permute(0, 2, 3, 1), (0, 0, *[edge] * 4))
+        patches = framed.unfold(1, kernel, 1).unfold(2, kernel, 1)  # (..., c, k, k)
+        rows = patches.reshape(num_images * height * width, -1)
+        outputs = torch.addmm(self.bias, rows, self.weight.flatten(1).T)
+        return outputs.view(num_images, height, width, -1).permute(0, 3, 1, 2)
