@@ -14,7 +14,7 @@ class Objective(Protocol):
     """A config part that turns logits and labels into a scalar to minimize."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return the batch mean, shape (), of logits (batch, classes)."""
+        """Return each batch's mean, shape (...), of logits (..., batch, classes)."""
         ...
 
 
@@ -23,4 +23,7 @@ class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
     """Mean cross-entropy in nats. Source: Li & Banerjee (2021), Section 3."""
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(logits, labels)
+        if labels.dim() == 1:
+            return F.cross_entropy(logits, labels)
+        each = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
+        return each.view(labels.shape).mean(-1)

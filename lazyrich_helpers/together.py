@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.data import Dataset
@@ -171,7 +170,7 @@ def _train_epoch(
         inputs = room[: batch.numel()]
         torch.index_select(images, 0, batch.reshape(-1), out=inputs)
         logits = stack(inputs.unflatten(0, batch.shape))
-        losses = vmap(configs[0].objective.loss)(
+        losses = configs[0].objective.loss(
             at_least_single(logits), data.train.labels[batch]
         )
         optimizer.zero_grad(set_to_none=True)

@@ -22,3 +22,10 @@ def test_cross_entropy_of_ignorance_is_log_10():
     zero = torch.zeros(3, 10)
     loss = CrossEntropy().loss(zero, torch.tensor([1, 5, 9]))
     assert loss.item() == pytest.approx(math.log(10))
+
+
+def test_cross_entropy_of_several_batches_is_that_of_each():
+    logits, labels = torch.randn(3, 6, 4), torch.randint(4, (3, 6))
+    losses = CrossEntropy().loss(logits, labels)
+    each = [CrossEntropy().loss(*pair) for pair in zip(logits, labels, strict=True)]
+    torch.testing.assert_close(losses, torch.stack(each))
