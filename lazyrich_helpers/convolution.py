@@ -25,17 +25,18 @@ class Convolution(nn.Conv2d):
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel, padding=kernel // 2)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return maps (batch, fan_out, h, w) of `images` (batch, fan_in, h, w)."""
-        few = images.shape[2] * images.shape[3] <= FEW_PIXELS
-        if few and self.weight.numel() >= MANY_WEIGHTS and images.device.type == "cpu":
-            return self._as_product(images)
-        return super().forward(images)
+    def forward(self, input: Tensor) -> Tensor:
+        """Return maps (batch, fan_out, h, w) of `input` (batch, fan_in, h, w)."""
+        few = input.shape[2] * input.shape[3] <= FEW_PIXELS
+        if few and self.weight.numel() >= MANY_WEIGHTS and input.device.type == "cpu":
+            return self._as_product(input)
+        return super().forward(input)
 
     def _as_product(self, images: Tensor) -> Tensor:
         assert self.bias is not None
         num_images, _, height, width = images.shape
-        (kernel, _), (edge, _) = self.kernel_size, self.padding
+        kernel = self.kernel_size[0]
+        edge = kernel // 2
         framed = nn.functional.pad(images.permute(0, 2, 3, 1), (0, 0, *[edge] * 4))
         patches = framed.unfold(1, kernel, 1).unfold(2, kernel, 1)  # (..., c, k, k)
         rows = patches.reshape(num_images * height * width, -1)

@@ -25,5 +25,6 @@ class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if labels.dim() == 1:
             return F.cross_entropy(logits, labels)
-        each = F.cross_entropy(logits.flatten(0, -2), labels.flatten(), reduction="none")
+        rows, targets = logits.flatten(0, -2), labels.flatten()
+        each = F.cross_entropy(rows, targets, reduction="none")
         return each.view(labels.shape).mean(-1)

@@ -116,16 +116,18 @@ def of_schedule(
     return sum(values[layers] for layers in plans) / len(plans)
 
 
-def backward_times(
-    records: Iterable[Record], timed: Sequence[Record]
+def clock_ratios(
+    records: Iterable[Record], timed: Sequence[Record], phase: str
 ) -> dict[str, float]:
-    """Return each run's backward time over full training's, from recorded steps.
+    """Return each run's time over full training's, from recorded steps.
 
-    The epochs are those the run drew; the network that was timed may be wider.
+    The epochs are those the run drew, and nothing is kept between them; the network
+    that was timed may be wider.
 
     Args:
         records: Runs.
         timed: One record with `StepTimes`, or none.
+        phase: One of `PHASES`, or `total` for whole steps.
 
     Returns:
         Run → ratio; runs with a plan that was not timed are left out.
@@ -133,7 +135,7 @@ def backward_times(
     if not timed:
         return {}
     times, plans = recorded_times(timed[0])
-    ratios = relative(times, "backward").set_index("plan")["median"].to_dict()
+    ratios = relative(times, phase).set_index("plan")["median"].to_dict()
     values = {layers: ratios[plan] for plan, layers in plans.items()}
     found = {r.run_id: of_schedule(r.config, values) for r in records}
     return {run: value for run, value in found.items() if value is not None}

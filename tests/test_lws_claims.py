@@ -94,6 +94,46 @@ def test_a_verdict_is_that_of_its_line(claim, losses, holds):
     assert verdict.holds is holds, verdict
 
 
+ALL_BOTTOMS = [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("times", "holds"),
+    [
+        ((0.4, 0.5, 0.6, 0.45, 0.55, 0.65), True),
+        ((0.3, 0.3, 0.9, 0.3, 0.3, 0.9), True),  # on average
+        ((0.1, 0.2, 0.3, 0.1, 0.2, 0.3), False),
+        ((0.7, 0.8, 0.9, 0.7, 0.8, 0.9), False),
+        ((0.4, 0.5, 0.6, 0.45, 0.55, NAN), None),
+    ],
+)
+def test_whole_steps_take_half(times, holds):
+    runs = table(points(ALL_BOTTOMS, 1))
+    assert MNIST["E12"].verdict(runs).holds is None  # not timed
+    clock = dict(zip(ALL_BOTTOMS, times, strict=True))
+    cells = zip(runs.schedule, runs.rho, strict=True)
+    runs["clock_total"] = [clock.get(cell, 1.0) for cell in cells]
+    assert MNIST["E12"].verdict(runs).holds is holds
+
+
+@pytest.mark.parametrize(
+    ("easy", "hard", "seeds", "holds"),
+    [(1, 9, 3, True), (9, 1, 3, False), (5, 5, 3, None), (1, 9, 1, None)],
+)
+def test_a_harder_task_loses_more(easy, hard, seeds, holds):
+    runs = [table(points(lws_claims.HARD, lost), seeds=seeds) for lost in (easy, hard)]
+    verdict = lws_claims.harder(*runs)
+    assert verdict.holds is holds
+    assert f"{easy}.0" in verdict.numbers and f"{hard}.0" in verdict.numbers
+
+
+def test_a_harder_task_is_compared_where_both_were_run():
+    runs, nothing = table(points(lws_claims.HARD, 3)), lws_table([])
+    for pair in ((runs, nothing), (nothing, runs), (runs, table({}))):
+        verdict = lws_claims.harder(*pair)
+        assert verdict.holds is None and verdict.numbers == "Not run yet."
+
+
 def test_one_seed_decides_no_accuracy():
     for claim, losses in [
         (MNIST["D1"], {"top 1 bottom 1": 0.1}),

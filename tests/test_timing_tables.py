@@ -17,9 +17,10 @@ from lazyrich_helpers.step_times import StepTimes, timed_plans
 from lazyrich_helpers.timing import PHASES
 from lazyrich_helpers.timing_tables import (
     anatomy,
-    backward_times,
+    clock_ratios,
     of_schedule,
     recorded_times,
+    relative,
     within_bound,
 )
 from lazyrich_helpers.train import Trained, new_network
@@ -122,10 +123,12 @@ def test_a_schedule_costs_the_mean_of_its_epochs():
     assert of_schedule(random, values) is None
 
 
-def test_backward_times_of_runs(record):
+def test_clock_ratios_of_runs(record):
     runs = [tiny.CONFIG, dataclasses.replace(tiny.CONFIG, updates=TopK(k=1))]
     records = [Record(config, "ok", {}, {}, {}, {}, {}) for config in runs]
-    found = backward_times(records, [record])
-    assert found[runs[0].run_id] == 1 and isinstance(runs[0].updates, Full)
-    assert 0 < found[runs[1].run_id] < 1
-    assert backward_times(records, []) == {}
+    for phase in ("backward", "total"):
+        found = clock_ratios(records, [record], phase)
+        assert found[runs[0].run_id] == 1 and isinstance(runs[0].updates, Full)
+        times = relative(recorded_times(record)[0], phase).set_index("plan")
+        assert found[runs[1].run_id] == pytest.approx(times["median"]["top 1"])
+        assert clock_ratios(records, [], phase) == {}
