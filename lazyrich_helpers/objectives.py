@@ -25,6 +25,6 @@ class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if labels.dim() == 1:
             return F.cross_entropy(logits, labels)
-        rows, targets = logits.flatten(0, -2), labels.flatten()
-        each = F.cross_entropy(rows, targets, reduction="none")
-        return each.view(labels.shape).mean(-1)
+        # Classes second, as torch has them; a stack's logits lie so in memory, too.
+        each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
+        return each.mean(-1)
