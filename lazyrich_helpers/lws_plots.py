@@ -20,6 +20,7 @@ AWAKE = ListedColormap(["#dfe3e8", "#21598b"])
 FAMILIES = {
     "full": ("black", "*"),
     "all bottoms": ("#21598b", "o"),
+    "bottom 1": ("#a65300", "D"),
     "bottom": ("tab:orange", "s"),
     "random uniform": ("#3f7d3f", "^"),
     "random beta": ("#7fae2c", "v"),

@@ -27,6 +27,7 @@ def table():
         ("top 1 all bottoms", 0.1, 1, 0.84, 0.08),
         ("top 1 all bottoms", 0.5, 0, 0.90, 0.5),
         ("top 4 bottom 4", 0.1, 0, 0.70, 0.2),
+        ("top 4 bottom 1", 0.1, 0, 0.65, 0.1),
         ("random uniform", NAN, 0, 0.60, 0.4),
         ("top 4", NAN, 0, 0.30, 0.0),
         ("middle", NAN, 0, 0.85, 0.9),
@@ -58,7 +59,7 @@ def test_bars_are_means_from_chance_upwards(ax, table):
     names = [label.get_text() for label in ax.get_yticklabels()]
     assert names[:3] == ["full", "top 1 all bottoms, ρ 0.1", "top 1 all bottoms, ρ 0.5"]
     ends = [bar.get_x() + bar.get_width() for bar in ax.patches]
-    assert ends == pytest.approx([92, 82, 90, 70, 60, 30, 85])
+    assert ends == pytest.approx([92, 82, 90, 70, 65, 60, 30, 85])
     assert {bar.get_x() for bar in ax.patches} == {10}
     assert ax.lines[-1].get_xdata()[0] == pytest.approx(92)
 
@@ -73,7 +74,7 @@ def test_error_stands_over_cost_and_markers_grow_with_the_probability(ax, table)
     }
     assert places[0.1, 18.0] == 30 and places[0.5, 10.0] == 90
     assert {(1.0, 8.0), (0.2, 30.0), (0.4, 40.0), (0.0, 70.0)} <= set(places)
-    assert len(ax.get_legend().get_texts()) == 6
+    assert len(ax.get_legend().get_texts()) == 7
     looks = {  # of the legend's markers
         (
             tuple(part.get_edgecolors()[0]),
@@ -83,7 +84,7 @@ def test_error_stands_over_cost_and_markers_grow_with_the_probability(ax, table)
         for part in drawn
         if not len(part.get_offsets())
     }
-    assert len(looks) == 6
+    assert len(looks) == 7
 
 
 def test_a_measured_cost_names_its_axis(ax, table):
@@ -95,6 +96,7 @@ def test_a_measured_cost_names_its_axis(ax, table):
 def test_any_schedule_has_a_look():
     assert lws_plots.FAMILIES[lws_plots.family("Mask(mask='1')")]
     assert lws_plots.family("top 4 bottom 4") == "bottom"
+    assert lws_plots.family("top 4 bottom 1") == "bottom 1"
     assert lws_plots.family("random beta (2, 5)") == "random beta"
 
 
