@@ -140,15 +140,12 @@ def costs_between(cells: Iterable[Cell], low: float, high: float) -> Judge:
     They follow from the network and the draws, so that one run decides.
     """
     chosen = list(cells)
+    what = "Backward operations over full training's"
 
     def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
-        costs = {cell: of_cell(table, cell, "backward") for cell in chosen}
-        answers = [
-            low <= cost.mean() <= high if len(cost) else None for cost in costs.values()
-        ]
-        said = {c: f"{cost.mean():.2f}" for c, cost in costs.items() if len(cost)}
-        what = "Backward operations over full training's"
-        return everywhere(answers), _numbers(what, said, len(chosen), table)
+        costs, numbers = _means(table, chosen, "backward", what)
+        answers = [low <= costs[c] <= high if c in costs else None for c in chosen]
+        return everywhere(answers), numbers
 
     return judge
 
@@ -160,21 +157,28 @@ def takes_on_average(cells: Iterable[Cell], low: float, high: float) -> Judge:
     `timing_tables.clock_ratios`; as with operations one run of each decides.
     """
     chosen = list(cells)
+    what = "Time of all steps over full training's"
 
     def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
         if "clock_total" not in table:
             return None, "Not timed yet."
-        times = {c: of_cell(table, c, "clock_total").dropna() for c in chosen}
-        means = {cell: time.mean() for cell, time in times.items() if len(time)}
-        said = {cell: f"{mean:.2f}" for cell, mean in means.items()}
-        what = "Time of all steps over full training's"
-        numbers = _numbers(what, said, len(chosen), table)
-        if len(means) < len(chosen):
+        times, numbers = _means(table, chosen, "clock_total", what)
+        if len(times) < len(chosen):
             return None, numbers
-        mean = float(sum(means.values()) / len(means))
+        mean = sum(times.values()) / len(times)
         return low <= mean <= high, f"{numbers[:-1]}, {mean:.2f} on average."
 
     return judge
+
+
+def _means(
+    table: pd.DataFrame, cells: list[Cell], column: str, what: str
+) -> tuple[dict[Cell, float], str]:
+    """Return a column's mean for each of the cells that were run, and the numbers."""
+    values = {cell: of_cell(table, cell, column).dropna() for cell in cells}
+    means = {cell: float(each.mean()) for cell, each in values.items() if len(each)}
+    said = {cell: f"{mean:.2f}" for cell, mean in means.items()}
+    return means, _numbers(what, said, len(cells), table)
 
 
 def all_of(*judges: Judge) -> Judge:
@@ -383,13 +387,16 @@ def harder(easy: pd.DataFrame, hard: pd.DataFrame) -> Verdict:
         apart = abs(two - one) > one_half + two_half
         answers.append(two > one if apart else None)
         said[cell] = f"{_said(values[0])} and {_said(values[1])}"
+    what = "Points lost on MNIST and on CIFAR-10"
+    if said:
+        what = f"Points lost on MNIST ({_settings(easy)}) and on CIFAR-10"
     return Verdict(
         "E10",
         "The harder the task, the more and the more frequent updates the bottom needs "
         "(we ask: with four layers at the bottom or all, at ρ = 0.1, more is lost on "
         "CIFAR-10 than on MNIST)",
         everywhere(answers),
-        _numbers("Points lost on MNIST and on CIFAR-10", said, len(HARD), hard),
+        _numbers(what, said, len(HARD), hard),
     )
 
 

@@ -1,3 +1,5 @@
+"""A product of matrices is the convolution it stands for."""
+
 import pytest
 import torch
 from torch import nn

@@ -125,6 +125,7 @@ def test_a_harder_task_loses_more(easy, hard, seeds, holds):
     verdict = lws_claims.harder(*runs)
     assert verdict.holds is holds
     assert f"{easy}.0" in verdict.numbers and f"{hard}.0" in verdict.numbers
+    assert verdict.numbers.count(f"n = {seeds}") == 2
 
 
 def test_a_harder_task_is_compared_where_both_were_run():
