@@ -8,6 +8,9 @@ from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.recipes import Recipe
 
+PRECISIONS = ("highest", "medium", "bf16")
+"""The last two gain where the processor multiplies bf16 numbers."""
+
 
 @dataclass(frozen=True)
 class Options:

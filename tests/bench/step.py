@@ -1,75 +1,135 @@
 """A training step against a plain loop's, and against its floating-point bound."""
 
+import ctypes.util
 import dataclasses
-from collections.abc import Callable, Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 
 import torch
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.planning import num_parameters
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.train import arithmetic, new_network, train
 from tests.bench import plain
 from tests.bench.sample import Sample, in_turns, seconds
-from tests.bench.setting import Options, config, first_steps
+from tests.bench.setting import PRECISIONS, Options, config, first_steps
 
 TITLE = "step: one training step, d = 4; evaluation excluded; milliseconds"
+WIDTHS = {1000: 10, 5000: 2}
+"""Width → steps of a repetition."""
 
 
 def rows(options: Options) -> list[dict[str, object]]:
-    """Measure each width; target: `medium` at least 3 times as fast as plain."""
-    widths = {1000: 10, 5000: 2} if not options.quick else {16: 2}
-    return [_row(options, width, steps) for width, steps in widths.items()]
+    """Measure each width; target: our fastest at least 3 times as fast as plain.
+
+    Once as torch allocates by itself, once with the allocator that the README
+    recommends, where it is installed.
+    """
+    widths = WIDTHS if not options.quick else {16: 2}
+    tcmalloc = ctypes.util.find_library("tcmalloc_minimal")
+    allocators = {"default": ""}
+    if tcmalloc and not options.quick:
+        allocators["tcmalloc"] = tcmalloc
+    return [
+        _row(options, width, steps, allocator, library)
+        for width, steps in widths.items()
+        for allocator, library in allocators.items()
+    ]
 
 
-def _row(options: Options, width: int, num_steps: int) -> dict[str, object]:
-    repetitions = options.repetitions if not options.quick else 2
-    num_epochs = repetitions + 1
-    ways: dict[str, Callable[[], float]] = {}
-    runs = {
-        precision: config(options, width=width, depth=4, precision=precision)
-        for precision in ("highest", "medium")
+def _row(
+    options: Options, width: int, num_steps: int, allocator: str, library: str
+) -> dict[str, object]:
+    """Let plain loops and ours take turns, each in a process of its own."""
+    workers = {"plain": _Worker("plain", width, num_steps, options)}
+    for way in ("plain alike", *PRECISIONS):
+        workers[way] = _Worker(way, width, num_steps, options, preload=library)
+    rates = {
+        f"{precision} rate": lambda p=precision: _matmul_rate(p, options)
+        for precision in PRECISIONS
     }
-    run = runs["highest"]
-    data = first_steps(run.data.load(), num_steps, run.training.batch_size)
-    loop = plain.train(new_network(run, data), data, lr=0.001, num_epochs=num_epochs)
-    ways["plain"] = lambda: next(loop) / num_steps
-    for precision, each in runs.items():
-        ours = _ours(each, data, num_epochs)
-        ways[precision] = lambda ours=ours: next(ours) / num_steps
-        ways[f"{precision} rate"] = lambda p=precision: _matmul_rate(p, options)
-    found = in_turns(ways, num=repetitions)
-    flops = _flops(run, data)
-    row: dict[str, object] = {"width": width}
-    for precision in runs:
+    num = options.repetitions if not options.quick else 2
+    found = in_turns(workers | rates, num=num)
+    for worker in workers.values():
+        worker.end()
+    run = config(options, width=width, depth=4)
+    flops = _flops(run, run.data.load())
+    row: dict[str, object] = {"width": width, "allocator of ours": allocator}
+    for precision in PRECISIONS:
         row[f"plain / {precision}"] = found["plain"].over(found[precision])
-    for name in ("plain", *runs):
-        row[f"{name}, ms"] = found[name].scaled(1e3)
-    for precision in runs:
-        bound = Sample(
-            tuple(flops / rate for rate in found[f"{precision} rate"].values)
-        )
+    for precision in PRECISIONS:
+        name = f"plain / {precision}, allocators alike"
+        row[name] = found["plain alike"].over(found[precision])
+    for way in workers:
+        row[f"{way}, ms"] = found[way].scaled(1e3)
+    for precision in PRECISIONS:
+        rate = found[f"{precision} rate"].values
+        bound = Sample(tuple(flops / each for each in rate))
         row[f"{precision} / bound"] = found[precision].over(bound)
     return row
 
 
+class _Worker:
+    """A process that trains one way; a call returns the seconds of its next steps."""
+
+    def __init__(
+        self, way: str, width: int, num_steps: int, options: Options, preload: str = ""
+    ) -> None:
+        words = [sys.executable, "-m", "tests.bench.step", way, str(width)]
+        words += [str(num_steps), *["--quick"] * options.quick]
+        outer = os.environ.get("LD_PRELOAD", "")
+        self._process = subprocess.Popen(
+            words,
+            env=os.environ | {"LD_PRELOAD": preload or outer},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdin and self._process.stdout
+        self._asked, self._told = self._process.stdin, self._process.stdout
+
+    def __call__(self) -> float:
+        self._asked.write("\n")
+        self._asked.flush()
+        return float(self._told.readline())
+
+    def end(self) -> None:
+        """Let the process end."""
+        self._process.communicate()
+        assert self._process.returncode == 0
+
+
+def main(way: str, width: int, num_steps: int, options: Options) -> None:
+    """Print the mean seconds of the next `num_steps` steps at every line read."""
+    precision = way if way in PRECISIONS else "highest"
+    run = config(options, width=width, depth=4, precision=precision)
+    data = first_steps(run.data.load(), num_steps, run.training.batch_size)
+    most = 1000  # epochs of so few steps
+    if way in PRECISIONS:
+        epochs = _ours(run, data, most)
+    else:
+        epochs = plain.train(new_network(run, data), data, lr=0.001, num_epochs=most)
+    for _ in sys.stdin:
+        print(next(epochs) / num_steps, flush=True)
+
+
 def _ours(config: RunConfig, data: Dataset, num_epochs: int) -> Iterator[float]:
-    training = dataclasses.replace(config.training, num_epochs=num_epochs + 1)
+    training = dataclasses.replace(config.training, num_epochs=num_epochs)
     config = dataclasses.replace(config, training=training)
-    epochs = train(new_network(config, data), data, config, eval_every=num_epochs + 2)
+    epochs = train(new_network(config, data), data, config, eval_every=num_epochs)
     return (epoch.seconds for epoch in epochs)
 
 
 def _matmul_rate(precision: str, options: Options) -> float:
     """Return floating-point operations a second of a large square product."""
     size = 2048 if not options.quick else 64
-    one, two = torch.rand(2, size, size)
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
-    try:
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    one, two = torch.rand(2, size, size, dtype=kind)
+    with arithmetic(precision, one.device):
         return 2 * size**3 / seconds(lambda: one @ two)
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _flops(config: RunConfig, data: Dataset) -> float:
@@ -78,3 +138,8 @@ def _flops(config: RunConfig, data: Dataset) -> float:
     return batch * (
         6 * num_parameters(config) - 2 * data.train.images[0].numel() * width
     )
+
+
+if __name__ == "__main__":
+    chosen = Options(quick="--quick" in sys.argv)
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), chosen)

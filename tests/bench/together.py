@@ -23,7 +23,9 @@ from tests.bench.setting import Options, recipe
 TITLE = (
     "together: seconds per run, training, evaluation and measures, d = 1, 100 epochs"
 )
-SIZES = {"plain": 1, "alone": 1, "together": 20}
+LESS_PRECISE = ("medium", "bf16")
+"""Ways to train together, at these precisions; the other ways multiply in fp32."""
+SIZES = {"plain": 1, "alone": 1, "together": 20} | dict.fromkeys(LESS_PRECISE, 20)
 """Runs in one process, by the way they are done."""
 
 
@@ -58,7 +60,9 @@ def _row(options: Options, width: int) -> dict[str, object]:
         "plain / best together": usual.over(best["together"]),
         "best plain / best together": best["plain"].over(best["together"]),
         "best alone / best together": best["alone"].over(best["together"]),
-    } | {f"{name}, s": sample for name, sample in found.items()}
+        **{f"plain / best {way}": usual.over(best[way]) for way in LESS_PRECISE},
+        **{f"{name}, s": sample for name, sample in found.items()},
+    }
 
 
 def _measure(
@@ -86,7 +90,8 @@ class _Silent(Progress):
 def main(way: str, width: int, options: Options) -> None:
     """Do the runs of one process; print the seconds of each."""
     seeds = list(range(SIZES[way]))
-    runs = recipe(options, width=width, depth=1, seeds=seeds)
+    precision = way if way in LESS_PRECISE else "highest"
+    runs = recipe(options, width=width, depth=1, seeds=seeds, precision=precision)
     config = runs.configs[0]
     data = config.data.load()
     start = time.perf_counter()
