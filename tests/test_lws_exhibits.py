@@ -19,6 +19,7 @@ TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), T
 }
 FIGURE_7 = {"full": 1, "top_k": 4, "bottom_q": 4, "top_bottom": 4, "middle": 1}
 FIGURE_7_BLOCKS = FIGURE_7 | {"top_k": 2, "bottom_q": 2, "top_bottom": 2}
+ALL_BOTTOMS = {"full": 1, "top_k_all_bottoms": 4}
 FIGURE_10 = TABLE_1 | {"top_k_bottom_q": 12, "top_k_all_bottoms": 6}
 
 
@@ -36,6 +37,7 @@ def columns(name, budget="paper", **choices):
         ("figure-7-vgg11", FIGURE_7),
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
         ("figure-10-vgg5", FIGURE_10),
+        ("all-bottoms-vgg5", ALL_BOTTOMS),
     ],
 )
 def test_every_schedule_once_a_seed_and_first_the_first_seed(name, rows):
@@ -59,6 +61,14 @@ def test_kept_views_are_a_row_of_table_1_from_fewer_shifts():
     assert (
         len(columns("kept-views-vgg11", "smoke", seeds=[3])) == 1
     )  # digits: no shifts
+
+
+def test_all_bottoms_are_runs_of_figure_10():
+    few, all_of_them = (
+        {config.run_id for config in make_recipe(name, "paper", seeds=[0]).configs}
+        for name in ("all-bottoms-vgg5", "figure-10-vgg5")
+    )
+    assert len(few) == 5 and few < all_of_them
 
 
 def test_table_1_is_the_papers():
