@@ -110,8 +110,8 @@ class Training(Part, slot="training", kind="epochs"):
     seed: int = 0
     """Draws the initial parameters, the order of the data and the update schedule."""
     precision: str = "highest"
-    """`highest` (fp32), `medium` (fp32 sums of bf16 products, of TF32 ones on a GPU,
-    where the processor has them) or `bf16` (autocast)."""
+    """`highest` (fp32), `medium` (fp32 sums of bf16 products on a CPU with AMX, of TF32
+    ones on a GPU; else fp32) or `bf16` (autocast)."""
 
     def check(self) -> None:
         for name in ("num_epochs", "batch_size"):

@@ -3,7 +3,15 @@
 import argparse
 import sys
 
-from tests.bench import accuracy, batches, curve, memory, step, together
+from tests.bench import (
+    accuracy,
+    batches,
+    convolution,
+    curve,
+    memory,
+    step,
+    together,
+)
 from tests.bench.setting import Options
 from tests.bench.table import machine, markdown
 
@@ -12,6 +20,7 @@ BENCHMARKS = {
     "accuracy": accuracy,
     "together": together,
     "curve": curve,
+    "convolution": convolution,
     "memory": memory,
     "batches": batches,
 }
