@@ -84,12 +84,13 @@ def _numbers(
     listed = "; ".join(f"{name(cell)}: {text}" for cell, text in said.items())
     if left := num_cells - len(said):
         listed += f"; {left} of {num_cells} schedules not run yet"
-    return f"{what}: {listed} ({_settings(table)})."
+    return f"{what}: {listed} ({_settings(table, said)})."
 
 
-def _settings(table: pd.DataFrame) -> str:
-    seeds = table.groupby(["schedule", "rho"], dropna=False).seed.nunique()
-    low, high = seeds.min(), seeds.max()
+def _settings(table: pd.DataFrame, cells: Iterable[Cell]) -> str:
+    """Return the width, and how many seeds these cells have; each has one."""
+    seeds = [of_cell(table, cell, "seed").nunique() for cell in cells]
+    low, high = min(seeds), max(seeds)
     num = f"n = {low}" if low == high else f"n = {low} to {high}"
     return f"w = {widths_of(table)[-1]:,}, {num} seed" + ("s" if high > 1 else "")
 
@@ -389,7 +390,7 @@ def harder(easy: pd.DataFrame, hard: pd.DataFrame) -> Verdict:
         said[cell] = f"{_said(values[0])} and {_said(values[1])}"
     what = "Points lost on MNIST and on CIFAR-10"
     if said:
-        what = f"Points lost on MNIST ({_settings(easy)}) and on CIFAR-10"
+        what = f"Points lost on MNIST ({_settings(easy, said)}) and on CIFAR-10"
     return Verdict(
         "E10",
         "The harder the task, the more and the more frequent updates the bottom needs "

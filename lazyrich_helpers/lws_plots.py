@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
@@ -139,6 +140,38 @@ def error_against_cost(
     ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
     ax.legend(frameon=False, fontsize="small")
+
+
+def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
+    """Draw training loss and test error over the backward operations spent.
+
+    A line for each schedule and probability, darker for a larger one, the mean over
+    seeds; full training is black.
+
+    Args:
+        table: From `lws_tables.dynamics_table`, of one width.
+        left: For the training loss, in nats, on a logarithmic axis.
+        right: For the test error, at the epochs that looked at the test images.
+
+    Source: Li & Banerjee (2021), Figure 23.
+    """
+    one_setting(table.drop(columns="updates"))
+    shades = colormaps["Blues"]
+    for (schedule, rho), runs in table.groupby(["schedule", "rho"], dropna=False):
+        full = schedule == "full"
+        look: dict[str, Any] = {"color": "black" if full else shades(0.3 + 1.3 * rho)}
+        look |= {"linewidth": 1.0, "label": cell_name(str(schedule), float(rho))}
+        means = runs.groupby("epoch")[["spent", "train_loss", "accuracy"]].mean()
+        left.plot(means.spent, means.train_loss, **look)
+        seen = means.dropna(subset="accuracy")
+        right.plot(seen.spent, 100 * (1 - seen.accuracy), **look)
+    left.set_yscale("log")
+    left.set_ylabel("training loss (nats)")
+    right.set_ylabel("test error (%)")
+    right.set_ylim(bottom=0)
+    for ax in (left, right):
+        ax.set_xlabel("backward operations (full epochs)")
+    right.legend(frameon=False, fontsize="small")
 
 
 PHASE_COLORS = {

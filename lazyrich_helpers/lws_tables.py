@@ -17,7 +17,7 @@ from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.planning import backward_cost, blueprint
+from lazyrich_helpers.planning import backward_cost, blueprint, epoch_costs
 from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import (
@@ -28,7 +28,7 @@ from lazyrich_helpers.schedules import (
     UpdateSchedule,
     in_words,
 )
-from lazyrich_helpers.tables import one_setting, runs_table, tidy
+from lazyrich_helpers.tables import curves_table, one_setting, runs_table, tidy
 
 MANY_EPOCHS = 500
 """So many draws settle random beta's mean cost to about 0.006."""
@@ -148,6 +148,23 @@ def _early_loss(record: Record) -> float:
     return math.nan if None in losses else sum(losses) / len(losses)
 
 
+def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run and epoch, as `curves_table`, with what it had cost.
+
+    Further columns: `schedule` and `rho`, as in `lws_table`, and `spent`, the backward
+    operations so far, in epochs of full training.
+    """
+    tables = []
+    for record in records:
+        curves = curves_table([record])
+        spent = np.cumsum(epoch_costs(record.config))[: len(curves)]
+        rho = record.columns().get("rho", math.nan)
+        name = in_words(record.config.updates)
+        tables.append(curves.assign(spent=spent, schedule=name, rho=rho))
+    names = ["schedule", "rho", "spent", "accuracy", "train_loss"]
+    return pd.concat(tables, ignore_index=True) if tables else tidy([], names)
+
+
 def paper_table_1() -> pd.DataFrame:
     """Return the paper's Table 1, one row per cell.
 
@@ -214,14 +231,15 @@ def _paper_name(strategy: str, k: float, q: str) -> str:
 
 
 def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
-    """Return Table 1 cell by cell: the paper's beside ours, one row per cell of ours.
+    """Return Table 1 cell by cell: the paper's beside ours, one row per cell of it.
 
     Columns: `schedule`, `rho`; `paper` and `paper_lost`; `init`, where ours start;
     `ours`, `ours_lost` and `half`, the half-width of its 95 % interval over seeds
-    (infinite for one); `n`; `paper_ratio` of back-propagation time and `backward`, our
-    operations' share. Accuracies are in percent, losses in points, each against full
-    training from the same start. (The paper prints what pre-trained networks lose
-    against Xavier's full training: 0.09 points less.)
+    (infinite for one); `n`, 0 for a cell that we have not run, where ours are NaN;
+    `paper_ratio` of back-propagation time and `backward`, our operations' share.
+    Accuracies are in percent, losses in points, each against full training from the
+    same start. (The paper prints what pre-trained networks lose against Xavier's full
+    training: 0.09 points less.)
 
     Args:
         table: From `lws_table`, of one width and one start.
@@ -255,8 +273,10 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
                 "backward": cell.backward.mean(),
             }
         )
-    ours = pd.DataFrame(rows)
+    names = ["schedule", "rho", "init", "ours", "ours_lost", "half", "n", "backward"]
+    ours = pd.DataFrame(rows, columns=names)
     paper = paper.rename(columns={"ratio": "paper_ratio"})
     paper["paper"] = 100 * paper.pop("test_accuracy")
     paper["paper_lost"] = 100 * paper.pop("lost")
-    return paper.merge(ours, on=["schedule", "rho"], how="inner")
+    both = paper.merge(ours, on=["schedule", "rho"], how="left")
+    return both.assign(n=both.n.fillna(0).astype(int))

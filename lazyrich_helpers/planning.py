@@ -79,11 +79,20 @@ def backward_cost(config: RunConfig) -> float:
 
     Of the epochs that its seed drew, not of those that it would draw on average.
     """
+    costs = epoch_costs(config)
+    return sum(costs) / len(costs)
+
+
+def epoch_costs(config: RunConfig) -> list[float]:
+    """Return each epoch's backward operations as a share of full training's."""
+    num_epochs = config.training.num_epochs
     if isinstance(config.updates, Full):
-        return 1.0
+        return [1.0] * num_epochs
     flops = layer_flops(blueprint(config), config.data.image_shape)
     shares = [backward_share(flops, plan.layers) for plan in plans_of(config)]
-    return sum(shares) / len(shares)
+    drawn = len(shares) // num_epochs  # plans an epoch: 1, or its steps
+    starts = range(0, len(shares), drawn)
+    return [sum(shares[start : start + drawn]) / drawn for start in starts]
 
 
 def layer_sets(config: RunConfig) -> set[frozenset[int]]:

@@ -7,16 +7,15 @@ slows the machine for a while slows them all.
 
 import itertools
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lazyrich_helpers.augmentation import shifted
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.sleeping import wake
 from lazyrich_helpers.train import (
@@ -50,37 +49,78 @@ def step_seconds(
     """
     data = config.data.load(device)
     network = new_network(config, data)
-    optimizer = new_optimizer(config, network)
+
+    def batch(step: int) -> tuple[Tensor, Tensor]:
+        return _batch(data, config.training.batch_size, step)
+
+    def loss(images: Tensor, labels: Tensor) -> Tensor:
+        return config.objective.loss(at_least_single(network(images)), labels)
+
+    with arithmetic(config.training.precision, data.device):
+        return model_step_seconds(
+            list(network.layers),
+            batch,
+            loss,
+            new_optimizer(config, network),
+            plans,
+            num_steps=num_steps,
+            warm_up=warm_up,
+            device=device,
+        )
+
+
+def model_step_seconds(
+    layers: Sequence[nn.Module],
+    batch: Callable[[int], tuple[Any, Any]],
+    loss: Callable[[Any, Any], Tensor],
+    optimizer: torch.optim.Optimizer,
+    plans: Mapping[str, Collection[int]],
+    *,
+    num_steps: int = 20,
+    warm_up: int = 3,
+    device: str = "cpu",
+) -> dict[str, dict[str, list[float]]]:
+    """Return what `step_seconds` does, of any torch model; it is trained on the way.
+
+    Args:
+        layers: The model's, input to output; together they hold all its parameters.
+        batch: Step → inputs and labels.
+        loss: Inputs and labels → the model's mean loss.
+        optimizer: Of the model; it leaves a parameter without a gradient alone.
+        plans: Name → layers that are awake, 0 the bottom.
+        num_steps: Steps of each plan.
+        warm_up: Steps of each plan before those, not reported.
+        device: Where the model is.
+    """
     found = {plan: {phase: [] for phase in PHASES} for plan in plans}
     for step in range(warm_up + num_steps):
         for plan, awake in plans.items():
-            wake(list(network.layers), awake)
-            phases = _step(network, data, config, optimizer, step)
+            wake(layers, awake)
+            phases = _step(batch, loss, optimizer, step, torch.device(device))
             for phase, seconds in zip(PHASES, phases, strict=True):
                 found[plan][phase] += [seconds] if step >= warm_up else []
     return found
 
 
 def _step(
-    network: Network,
-    data: Dataset,
-    config: RunConfig,
+    batch: Callable[[int], tuple[Any, Any]],
+    loss: Callable[[Any, Any], Tensor],
     optimizer: torch.optim.Optimizer,
     step: int,
+    device: torch.device,
 ) -> list[float]:
     """Take a step; return the seconds of each phase."""
     optimizer.zero_grad(set_to_none=True)
-    marks = [now(data.device)]
+    marks = [now(device)]
 
     def after(result: Any) -> Any:
-        marks.append(now(data.device))
+        marks.append(now(device))
         return result
 
-    images, labels = after(_batch(data, config.training.batch_size, step))
-    with arithmetic(config.training.precision, data.device):
-        loss = after(config.objective.loss(at_least_single(network(images)), labels))
-        after(loss.backward())
-        after(optimizer.step())
+    inputs, labels = after(batch(step))
+    mean = after(loss(inputs, labels))
+    after(mean.backward())
+    after(optimizer.step())
     return [end - start for start, end in itertools.pairwise(marks)]
 
 

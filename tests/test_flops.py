@@ -83,7 +83,7 @@ def test_the_papers_relative_times_of_vgg11():
     assert tops == [0.0, 0.001, 0.003, 0.034]
     ends = [BottomQ(q=4), TopBottom(k=1, q=4), TopBottom(k=4, q=4), Middle()]
     assert [round(share(one), 3) for one in ends] == [0.751, 0.751, 0.783, 0.932]
-    # Table 1's times have a floor: training the top layer alone is printed as 0.09.
+    # Table 1's times have a floor: its rows of top 1 all bottoms go to 0.09 at ρ = 0.
     floor = 0.09
     uniform = sum(share(TopK(k=k)) for k in range(1, 12)) / 11
     assert floor + (1 - floor) * uniform == pytest.approx(0.45, abs=0.02)

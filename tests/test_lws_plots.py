@@ -127,3 +127,26 @@ def test_times_stand_over_operations(ax):
     lws_plots.times_against_operations(table, ax)
     places = [tuple(p) for part in ax.collections for p in part.get_offsets()]
     assert places == [(0.16, 0.1), (1.0, 1.0)]
+
+
+def test_dynamics_are_drawn_over_what_was_spent():
+    rows = [
+        (schedule, rho, seed, epoch, epoch * cost, 2.0 / epoch + seed, accuracy)
+        for schedule, rho, cost in [("full", NAN, 1.0), ("top 4 all bottoms", 0.5, 0.6)]
+        for seed in (0, 1)
+        for epoch, accuracy in ((1, NAN), (2, 0.5 + 0.2 * seed), (3, 0.8))
+    ]
+    names = ["schedule", "rho", "seed", "epoch", "spent", "train_loss", "accuracy"]
+    table = pd.DataFrame(rows, columns=names).assign(updates="any", width=16)
+    figure, (left, right) = plt.subplots(1, 2)
+    lws_plots.dynamics(table, left, right)
+    full, sparse = left.lines
+    assert list(full.get_xdata()) == [1, 2, 3] and full.get_color() == "black"
+    assert list(sparse.get_xdata()) == pytest.approx([0.6, 1.2, 1.8])
+    assert list(full.get_ydata()) == pytest.approx([2.5, 1.5, 2 / 3 + 0.5])
+    assert list(right.lines[1].get_xdata()) == pytest.approx([1.2, 1.8])
+    assert list(right.lines[1].get_ydata()) == pytest.approx([40, 20])
+    assert [line.get_label() for line in right.lines] == [
+        "full", "top 4 all bottoms, ρ 0.5"
+    ]  # fmt: skip
+    plt.close(figure)

@@ -14,6 +14,7 @@ from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.lws_tables import (
     beside_paper,
+    dynamics_table,
     lws_table,
     mean_cost,
     paper_against_operations,
@@ -140,7 +141,10 @@ def test_ours_stands_beside_the_papers():
     ]
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
     table = pd.DataFrame(rows, columns=names).assign(init="xavier_normal")
-    found = beside_paper(table).set_index("schedule")
+    found = beside_paper(table)
+    assert len(found) == 23 and found[found.n > 0].rho.fillna(0).tolist() == [0, 0.1]
+    assert found[found.n == 0].ours.isna().all() and found.paper.notna().all()
+    found = found[found.n > 0].set_index("schedule")
     assert list(found.index) == ["full", "top 1 all bottoms"]
     cell = found.loc["top 1 all bottoms"]
     assert (cell.paper, cell.paper_lost, cell.paper_ratio) == (79.79, 11.01, 0.18)
@@ -148,11 +152,31 @@ def test_ours_stands_beside_the_papers():
     assert cell.ours_lost == pytest.approx(11)
     assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
     beside = beside_paper(table.assign(init="imagenet_vgg11"), init="pretrain")
-    cell = beside.set_index("schedule").loc["top 1 all bottoms"]
+    cell = beside[beside.n > 0].set_index("schedule").loc["top 1 all bottoms"]
     assert (cell.paper, cell.paper_ratio, cell.init) == (89.17, 0.18, "imagenet_vgg11")
     # against full training from the same start, 90.89, not from Xavier's, 90.80
     assert cell.paper_lost == pytest.approx(90.89 - 89.17)
     assert beside.paper_lost.iloc[0] == 0 and cell.ours_lost == pytest.approx(11)
+
+
+@pytest.mark.parametrize(("init", "num_cells"), [("xavier", 23), ("pretrain", 21)])
+def test_of_what_was_not_run_the_papers_half_stands_alone(init, num_cells):
+    found = beside_paper(lws_table([]), init=init)
+    assert len(found) == num_cells and (found.n == 0).all()
+    assert found.paper.notna().all() and found.ours.isna().all()
+
+
+def test_dynamics_go_by_what_the_epochs_cost():
+    full = record(tiny.training(num_epochs=3), 900)
+    top = dataclasses.replace(tiny.training(num_epochs=3), updates=TopK(k=1))
+    sparse = record(top, 800)
+    several = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "num_correct": [None, 700]}
+    found = dynamics_table([full, dataclasses.replace(sparse, curves=several)])
+    assert found.schedule.tolist() == ["full", "top 1", "top 1"]
+    share = backward_cost(top)
+    assert found.spent.tolist() == pytest.approx([1, share, 2 * share])
+    assert found.accuracy.fillna(0).tolist() == [0.9, 0, 0.7]
+    assert found.rho.isna().all() and dynamics_table([]).empty
 
 
 def test_mean_cost_is_what_draws_come_to():
@@ -187,7 +211,8 @@ def test_a_proxy_beside_the_paper_says_so_and_starts_are_not_mixed():
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
     table = pd.DataFrame(rows, columns=names)
     proxy, plain = table.assign(init="proxy"), table.assign(init="xavier_normal")
-    assert beside_paper(proxy, init="pretrain").init.tolist() == ["proxy"]
+    found = beside_paper(proxy, init="pretrain")
+    assert found.init.dropna().tolist() == ["proxy"]
     with pytest.raises(ValueError, match=r"^init must be one of .* got 'imagenet'"):
         beside_paper(table, init="imagenet")
     mixed = pd.concat([proxy, proxy.assign(init="imagenet_vgg11")])

@@ -6,6 +6,7 @@ import time
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from lazyrich_helpers import timing
 from lazyrich_helpers.convnets import ConvNet
@@ -63,6 +64,34 @@ def test_only_awake_layers_move():
         False,
         True,
     ]
+
+
+def test_any_model_is_timed_by_its_layers():
+    layers = [nn.Linear(8, 9), nn.Linear(9, 9), nn.Linear(9, 2)]
+    model = nn.Sequential(*layers)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    before = [layer.weight.detach().clone() for layer in layers]
+    steps = []
+
+    def batch(step):
+        steps.append(step)
+        return torch.ones(4, 8), torch.zeros(4, dtype=torch.int64)
+
+    def loss(inputs, labels):
+        return nn.functional.cross_entropy(model(inputs), labels)
+
+    plans = {"top": [2], "ends": [0, 2]}
+    found = timing.model_step_seconds(
+        layers, batch, loss, optimizer, plans, num_steps=3, warm_up=1
+    )
+    assert steps == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert set(found) == set(plans) and set(found["top"]) == set(timing.PHASES)
+    assert all(len(each) == 3 for each in found["ends"].values())
+    moved = [
+        not torch.equal(old, layer.weight)
+        for old, layer in zip(before, layers, strict=True)
+    ]
+    assert moved == [True, False, True]
 
 
 def test_ratios_are_of_the_same_step():
