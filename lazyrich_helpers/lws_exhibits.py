@@ -281,9 +281,7 @@ def all_bottoms_vgg5(budget: str, **choices: Any) -> Recipe:
     """
     few = {"rhos": (0.1, 0.5)} if budget == "paper" else {}
     scale = VGG5_SCALES[budget].choose(few).choose(choices)
-    return vgg5_recipe(
-        "all-bottoms-vgg5", budget, scale, [Full(), *all_bottoms(scale)]
-    )
+    return vgg5_recipe("all-bottoms-vgg5", budget, scale, [Full(), *all_bottoms(scale)])
 
 
 def table_1(budget: str, **choices: Any) -> Recipe:
