@@ -135,6 +135,13 @@ def test_a_harder_task_is_compared_where_both_were_run():
         assert verdict.holds is None and verdict.numbers == "Not run yet."
 
 
+def test_a_verdict_counts_the_seeds_of_its_own_cells():
+    runs = table(points(BOTH, 0.4))
+    few = runs[(runs.schedule != BOTH[0]) | (runs.seed == 1)]
+    assert "n = 1 seed)" in MNIST["D1"].verdict(few).numbers
+    assert "n = 1 to 3 seeds)" in MNIST["D8"].verdict(few).numbers
+
+
 def test_one_seed_decides_no_accuracy():
     for claim, losses in [
         (MNIST["D1"], {"top 1 bottom 1": 0.1}),
