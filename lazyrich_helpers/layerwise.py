@@ -9,12 +9,14 @@ Inside, the layers that the schedule leaves out sleep; `sleeping` says what that
 """
 
 import contextlib
+import functools
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
@@ -34,25 +36,38 @@ class LayerwiseSparse:
     remembers of it (momentum, moments, step count) waits. Where all layers below some
     layer sleep, the backward pass ends there. A sleeping layer computes in eval mode,
     whatever mode the model is in: batch norm's statistics rest, and dropout does
-    nothing.
+    nothing. A module without parameters that an awake layer holds too, such as one
+    dropout for all, is left alone. The sleeping bottom is computed anew at each step;
+    the book's own `train` keeps what it makes of the images (`SleepingBottom`).
 
     Where the schedule scales learning rates, a group's is scaled inside and put back
     afterwards: step torch's own schedulers outside. What the schedule has the optimizer
     forget is dropped on entry.
 
-    A model that `torch.compile` made is compiled anew at each change of layers; raise
-    `torch._dynamo.config.recompile_limit` above their number, or it is run uncompiled.
+    A model that `torch.compile` made is compiled anew for each set of layers, and once
+    more after layers were awake for the first time; raise
+    `torch._dynamo.config.recompile_limit` above twice the number of sets, or it is run
+    uncompiled. `DistributedDataParallel` needs `find_unused_parameters=True`, and
+    `torch.utils.checkpoint` needs `use_reentrant=False`: the other kind gives layers
+    above a sleeping bottom no gradient. Where gradients are accumulated, a context
+    stands around whole optimizer steps: what sleeping layers have of an earlier batch
+    is dropped on entry.
+
+    Copy or pickle a model outside: inside, a copy's sleeping layers stay frozen and in
+    eval mode for good, and `torch.save(model)` fails. Its `state_dict` is the same
+    inside; the optimizer's has the scaled learning rates there.
 
     Args:
-        layers: The model's layers, input to output. Every parameter of the optimizer
+        layers: The model's layers, input to output; a forward pass in which an awake
+            one feeds one listed before it is refused. Every parameter of the optimizer
             is in one of them; what is not trained need not be.
         optimizer: Any of torch's that leaves a parameter without a gradient alone.
         schedule: One of `schedules`.
         seed: Draws the schedule, if it is a random one.
 
     Raises:
-        ValueError: If the layers can not be told apart, leave parameters out, or the
-            optimizer moves what has no gradient.
+        ValueError: If the layers can not be told apart or leave parameters out, the
+            optimizer moves what has no gradient, or the schedule asks for more layers.
     """
 
     def __init__(
@@ -80,8 +95,12 @@ class LayerwiseSparse:
         ]
         self._parameters = [_parameters(own) for own in pieces]
         _check_layers(self._parameters, pieces)
-        _check_optimizer(optimizer, self._parameters)
+        self._owner = {
+            id(p): index for index, own in enumerate(self._parameters) for p in own
+        }
+        _check_optimizer(optimizer, self._owner)
         self._optimizer = optimizer
+        schedule.plan(0, 0, self.num_layers, seed)  # raises what it would raise later
 
     @property
     def num_layers(self) -> int:
@@ -108,9 +127,12 @@ class LayerwiseSparse:
         """Inside, only the layers of this step move. Yield them, 0 the bottom.
 
         Raises:
-            ValueError: If the caller has frozen all of them, or the schedule scales
-                learning rates and the optimizer's groups are not of one layer each.
+            ValueError: If the caller has frozen all of them, the schedule scales
+                learning rates and the optimizer's groups are not of one layer each, the
+                optimizer was given a parameter of no layer, or, from the model's
+                forward pass, a layer reads what one listed after it makes.
         """
+        _check_optimizer(self._optimizer, self._owner)  # groups may have been added
         plan = self.schedule.plan(epoch, step, self.num_layers, self.seed)
         awake = plan.layers
         asleep = [i for i in range(self.num_layers) if i not in awake]
@@ -127,9 +149,9 @@ class LayerwiseSparse:
                 stack.enter_context(self._at_scaled_rates(plan.scales))
             for layer in plan.forget:
                 forget(self._optimizer, self._parameters[layer])
-            for i in asleep:
-                for module in self._modules[i]:
-                    stack.enter_context(_in_eval_mode(module))
+            stack.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
+            if awake - self.counts.keys():  # the graph shows what awake layers make
+                stack.enter_context(_order_checked(self._modules, self._owner))
             for p in parameters:
                 p.requires_grad_(False)
                 p.grad = None  # zeros would still let weight decay move it
@@ -137,12 +159,20 @@ class LayerwiseSparse:
             yield awake
         self.counts.update(awake)
 
+    def _held(self, layers: Collection[int]) -> set[nn.Module]:
+        """Return the modules in these layers, and all that these hold."""
+        return {
+            each
+            for i in layers
+            for module in self._modules[i]
+            for each in module.modules()
+        }
+
     @contextlib.contextmanager
     def _at_scaled_rates(self, scales: dict[int, float]) -> Iterator[None]:
         """Inside, each layer's learning rate is multiplied by its factor."""
-        owner = _owner(self._parameters)
         groups = self._optimizer.param_groups
-        held = [{owner[id(p)] for p in group["params"]} for group in groups]
+        held = [{self._owner[id(p)] for p in group["params"]} for group in groups]
         for layers in held:
             if len(layers) > 1:
                 raise ValueError(
@@ -161,7 +191,11 @@ class LayerwiseSparse:
                 group["lr"] = lr
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint needs beside the model's and optimizer's states."""
+        """Return what a checkpoint needs beside the model's and optimizer's states.
+
+        It is ready for JSON. A schedule without `to_dict` is told by the name of its
+        class and its attributes.
+        """
         return {
             "schedule": self._described(),
             "seed": self.seed,
@@ -180,15 +214,28 @@ class LayerwiseSparse:
             require(
                 state[name] == mine[name], name, f"{mine[name]}, as here", state[name]
             )
-        self.counts = Counter(state["counts"])
+        # JSON makes the layers' numbers strings.
+        self.counts = Counter({int(i): num for i, num in state["counts"].items()})
 
     def _described(self) -> Any:
-        describe = getattr(self.schedule, "to_dict", None)
-        return describe() if describe else repr(self.schedule)
+        schedule = self.schedule
+        describe = getattr(schedule, "to_dict", None)
+        told = describe() if describe else [_name(schedule), schedule.__getstate__()]
+        return json.loads(json.dumps(told, default=_plain, skipkeys=True))
 
 
-def _name(piece: Piece) -> str:
-    return type(piece).__name__
+def _name(thing: object) -> str:
+    return type(thing).__name__
+
+
+def _names(pieces: Sequence[Piece]) -> str:
+    return ", ".join(map(_name, pieces))
+
+
+def _plain(value: object) -> Any:
+    """Return a set as a list, and what JSON has nothing for as its class's name."""
+    is_set = isinstance(value, set | frozenset)
+    return sorted(value, key=repr) if is_set else _name(value)
 
 
 def _pieces(layer: Layer) -> list[Piece]:
@@ -202,11 +249,6 @@ def _parameters(pieces: list[Piece]) -> list[nn.Parameter]:
     return found
 
 
-def _owner(parameters: list[list[nn.Parameter]]) -> dict[int, int]:
-    """Return the layer of each parameter, by its id."""
-    return {id(p): index for index, own in enumerate(parameters) for p in own}
-
-
 def _check_layers(
     parameters: list[list[nn.Parameter]], pieces: list[list[Piece]]
 ) -> None:
@@ -214,7 +256,7 @@ def _check_layers(
     require(len(pieces) >= 1, "layers", "at least one layer", [])
     owner: dict[int, int] = {}
     for index, own in enumerate(parameters):
-        names = ", ".join(map(_name, pieces[index]))
+        names = _names(pieces[index])
         if not own:
             raise ValueError(
                 f"layer {index} ({names}) has no parameters: leave it out, or put it "
@@ -229,11 +271,17 @@ def _check_layers(
                 )
 
 
-def _check_optimizer(
-    optimizer: torch.optim.Optimizer, parameters: list[list[nn.Parameter]]
-) -> None:
-    """Raise ValueError if the optimizer could move a sleeping layer, or break."""
-    owner = _owner(parameters)
+def _check_optimizer(optimizer: torch.optim.Optimizer, owner: dict[int, int]) -> None:
+    """Raise ValueError if the optimizer could move a sleeping layer, or break.
+
+    `owner` has the layer of each parameter, by its id.
+    """
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ValueError(
+            f"optimizer must be one of torch's; got a {_name(optimizer)}: for several, "
+            "make one LayerwiseSparse each, of the same layers, schedule and seed, and "
+            "enter all."
+        )
     for group in optimizer.param_groups:
         left_out = [tuple(p.shape) for p in group["params"] if id(p) not in owner]
         if left_out:
@@ -257,12 +305,71 @@ def _check_optimizer(
 
 
 @contextlib.contextmanager
-def _in_eval_mode(module: nn.Module) -> Iterator[None]:
-    """Inside, it and all it holds compute in eval mode, even after `model.train()`.
+def _order_checked(
+    modules: list[list[nn.Module]], owner: dict[int, int]
+) -> Iterator[None]:
+    """Inside, a layer that reads what a layer above it makes raises ValueError.
+
+    It is looked at where it is first called. A layer above counts once all its modules
+    were called: one that holds embedding and head is where its head is.
+    """
+    pieces = [{module for module in own if _trains(module)} for own in modules]
+    called: list[set[nn.Module]] = [set() for _ in modules]
+
+    def look(
+        index: int, piece: nn.Module, _: nn.Module, args: Any, kwargs: dict[str, Any]
+    ) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return  # there is no graph
+        is_first = not called[index]
+        called[index].add(piece)
+        for above in _makers((*args, *kwargs.values()), owner) if is_first else ():
+            if above > index and called[above] and called[above] == pieces[above]:
+                raise ValueError(
+                    f"layer {index} ({_names(modules[index])}) reads what layer "
+                    f"{above} ({_names(modules[above])}) makes: list the layers input "
+                    "to output."
+                )
+
+    with contextlib.ExitStack() as stack:
+        for index, own in enumerate(pieces):
+            for piece in own:
+                hook = functools.partial(look, index, piece)
+                for each in filter(_trains, piece.modules()):
+                    handle = each.register_forward_pre_hook(hook, with_kwargs=True)
+                    stack.callback(handle.remove)
+        yield
+
+
+def _trains(module: nn.Module) -> bool:
+    """Return whether it has parameters; what has none may be of several layers."""
+    return next(module.parameters(), None) is not None
+
+
+def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
+    """Return the layers of which a parameter leads to `values` in autograd's graph."""
+    found: set[int] = set()
+    seen: set[Any] = set()
+    nodes = [value.grad_fn for value in values if isinstance(value, Tensor)]
+    while nodes:
+        node = nodes.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        variable = getattr(node, "variable", None)  # of a node without any before it
+        if id(variable) in owner:
+            found.add(owner[id(variable)])
+        nodes += [before for before, _ in node.next_functions]
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
+    """Inside, they compute in eval mode, even after `model.train()`.
 
     Each module has its own hooks: a model may call the parts of a layer one by one.
     """
-    hooks = [hook for each in module.modules() for hook in _eval_hooks(each)]
+    hooks = [hook for module in modules for hook in _eval_hooks(module)]
     try:
         yield
     finally:

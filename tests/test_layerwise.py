@@ -1,19 +1,24 @@
 """Any model, any optimizer: what sleeps does not move, and nothing else changes."""
 
+import contextlib
 import copy
 import itertools
+import json
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from lazyrich_helpers import vision
 from lazyrich_helpers.layerwise import LayerwiseSparse
+from lazyrich_helpers.neighbours import FreezeOut
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.schedules import (
     BottomQ,
     Full,
+    Plan,
     RandomUniform,
     TopK,
     TopKAllBottoms,
@@ -59,13 +64,30 @@ def steps(model, optimizer, num=3, set_to_none=True):
     return loss.item()
 
 
+def parts(layer):
+    return layer if isinstance(layer, list) else [layer]
+
+
+def groups(layers):
+    """Return a parameter group for each layer."""
+    return [
+        {
+            "params": [
+                p
+                for part in parts(layer)
+                for p in (
+                    [part] if isinstance(part, nn.Parameter) else part.parameters()
+                )
+            ]
+        }
+        for layer in layers
+    ]
+
+
 def states(model):
     """Return each layer's parameters and buffers, copied."""
     return [
-        [
-            copy.deepcopy(module.state_dict())
-            for module in (layer if isinstance(layer, list) else [layer])
-        ]
+        [copy.deepcopy(module.state_dict()) for module in parts(layer)]
         for layer in model.layers
     ]
 
@@ -114,6 +136,38 @@ def test_exactly_the_awake_layers_move_whatever_the_optimizer(make, set_to_none)
         assert awake == {i for i in range(3) if mask[i] == "1"}
         assert moved(before, states(model)) == awake
     assert [sparse.counts[i] for i in range(3)] == [4, 4, 4]
+
+
+def remembered(model, optimizer):
+    """Return what the optimizer knows of each parameter of each layer, copied."""
+    return [
+        [
+            {
+                name: torch.as_tensor(value).clone()
+                for name, value in optimizer.state.get(p, {}).items()
+            }
+            for p in group["params"]
+        ]
+        for group in groups(model.layers)
+    ]
+
+
+@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_what_the_optimizer_remembers_of_a_sleeping_layer_waits(make):
+    model = Small()
+    optimizer = make(model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, tiny.Mask(mask="111"))
+    steps(model, optimizer)
+    for epoch, mask in enumerate(["001", "100", "010", "111"]):
+        sparse.schedule = tiny.Mask(mask=mask)
+        before = remembered(model, optimizer)
+        with sparse.epoch(epoch) as awake:
+            steps(model, optimizer)
+        after = remembered(model, optimizer)
+        assert [[s.keys() for s in own] for own in before] == [
+            [s.keys() for s in own] for own in after
+        ]
+        assert moved(before, after) == awake
 
 
 @pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -178,7 +232,8 @@ def test_everything_is_as_before_afterwards():
     before = states(model)
     steps(model, optimizer, num=1)
     assert moved(before, states(model)) == {0, 1, 2}
-    assert not any(module._forward_hooks for module in model.modules())
+    for module in model.modules():
+        assert not module._forward_hooks and not module._forward_pre_hooks
 
 
 def test_backward_ends_at_the_lowest_awake_layer():
@@ -220,6 +275,21 @@ def test_a_step_at_a_time():
     assert len(seen) == 3
     with pytest.raises(ValueError, match="changes from step to step"), sparse.epoch(0):
         pass
+
+
+def test_the_seed_draws_the_layers():
+    schedule = TopKAllBottoms(k=1, rho=0.5)
+    drawn = {}
+    for seed in (0, 7):
+        model = Small()
+        optimizer = OPTIMIZERS["sgd"](model.parameters())
+        sparse = LayerwiseSparse(model.layers, optimizer, schedule, seed=seed)
+        drawn[seed] = []
+        for epoch in range(20):
+            with sparse.epoch(epoch) as awake:
+                drawn[seed].append(awake)
+        assert drawn[seed] == [schedule.plan(e, 0, 3, seed).layers for e in range(20)]
+    assert drawn[0] != drawn[7]
 
 
 def test_a_schedule_without_draws_may_change_from_step_to_step():
@@ -292,6 +362,59 @@ def test_a_resumed_run_is_a_straight_one():
         other.load_state_dict(saved[2])
 
 
+class Alternating:
+    """A schedule that only its user knows; without `to_dict`."""
+
+    per_step = False
+
+    def __init__(self, layers):
+        self.layers = layers  # a tuple of sets
+
+    def plan(self, epoch, step, num_layers, seed):
+        return Plan(self.layers[epoch % len(self.layers)])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TopKAllBottoms(k=1, rho=0.5),
+        lambda: Alternating((frozenset({2, 0}), frozenset({1}))),
+    ],
+    ids=["ours", "theirs"],
+)
+def test_a_checkpoint_may_be_json(make):
+    def made(schedule):
+        model = Small()
+        optimizer = OPTIMIZERS["sgd"](model.parameters())
+        return LayerwiseSparse(model.layers, optimizer, schedule)
+
+    first, second = made(make()), made(make())
+    for epoch in range(3):
+        with first.epoch(epoch):
+            pass
+    saved = json.loads(json.dumps(first.state_dict()))
+    second.load_state_dict(saved)
+    assert second.counts == first.counts and second.counts[2] > 0
+    for other in (Full(), Alternating((frozenset({2, 1}), frozenset({1})))):
+        with pytest.raises(ValueError, match="schedule must be"):
+            made(other).load_state_dict(saved)
+
+
+def test_states_may_be_saved_inside_but_for_scaled_rates():
+    model = Small()
+    optimizer = torch.optim.SGD(groups(model.layers), 0.1)
+
+    def rates():
+        return [group["lr"] for group in optimizer.state_dict()["param_groups"]]
+
+    names = model.state_dict().keys()
+    with LayerwiseSparse(model.layers, optimizer, TopK(k=1)).epoch(0):
+        assert model.state_dict().keys() == names and rates() == [0.1] * 3
+    scaling = FreezeOut(total_epochs=2, steps_per_epoch=1)
+    with LayerwiseSparse(model.layers, optimizer, scaling).step(1, 0):
+        assert rates() != [0.1] * 3
+
+
 def test_resnet18_of_torchvision():
     model = vision.models().resnet18(num_classes=3)
     blocks = itertools.chain(model.layer1, model.layer2, model.layer3, model.layer4)
@@ -344,11 +467,11 @@ def test_a_bare_parameter_sleeps_with_its_layer():
     first, head = nn.Linear(4, 4), nn.Linear(4, 3)
     parameters = [token, *first.parameters(), *head.parameters()]
     optimizer = torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=0.1)
-    groups = {
+    cases = {
         "with a module": ([[token, first], head], "01", [3, 4]),
         "alone": ([token, [first, head]], "10", [0]),
     }
-    for name, (layers, mask, moves) in groups.items():
+    for name, (layers, mask, moves) in cases.items():
         sparse = LayerwiseSparse(layers, optimizer, tiny.Mask(mask=mask))
         before = [p.detach().clone() for p in parameters]
         with sparse.epoch(0):
@@ -358,6 +481,137 @@ def test_a_bare_parameter_sleeps_with_its_layer():
         pairs = enumerate(zip(before, parameters, strict=True))
         moved = [i for i, (old, new) in pairs if not torch.equal(old, new)]
         assert moved == moves, name
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_checkpointed_layers_learn_unless_they_are_reentrant(reentrant):
+    model = Small()
+    sparse = LayerwiseSparse(
+        model.layers, OPTIMIZERS["sgd"](model.parameters()), TopK(k=2)
+    )
+    with sparse.epoch(0):
+        maps = model.norm(model.conv(INPUTS)).flatten(1)
+        with contextlib.ExitStack() as stack:
+            if reentrant:
+                stack.enter_context(pytest.warns(UserWarning, match="requires_grad"))
+            hidden = checkpoint(model.middle, maps, use_reentrant=reentrant)
+        F.cross_entropy(model.head(hidden), LABELS).backward()
+        assert (model.middle[0].weight.grad is None) == reentrant
+        assert model.head.weight.grad is not None and model.conv.weight.grad is None
+
+
+def test_gradients_accumulate_inside():
+    grads = []
+    for halves in (False, True):
+        model = Small().eval()  # batch norm and dropout would tell halves apart
+        sparse = LayerwiseSparse(
+            model.layers, OPTIMIZERS["sgd"](model.parameters()), TopK(k=2)
+        )
+        F.cross_entropy(model(INPUTS), LABELS).backward()  # of an earlier batch
+        with sparse.epoch(0):
+            for batch in torch.arange(12).split(6 if halves else 12):
+                loss = F.cross_entropy(model(INPUTS[batch]), LABELS[batch])
+                (loss * len(batch) / 12).backward()
+        assert model.conv.weight.grad is None
+        grads.append(model.head.weight.grad)
+    assert torch.allclose(*grads)
+
+
+def test_compiled_models_sleep_too(monkeypatch):
+    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 12)
+    torch._dynamo.reset()
+    found = []
+    for is_compiled in (False, True):
+        model = Small()
+        model.middle[1].p = 0.0  # compiled dropout draws other numbers
+        run = model
+        if is_compiled:
+            run = torch.compile(model, backend="aot_eager", fullgraph=True)
+        optimizer = OPTIMIZERS["sgd"](model.parameters())
+        sparse = LayerwiseSparse(model.layers, optimizer, tiny.Mask(mask="111"))
+        for epoch, mask in enumerate(["001", "111", "001", "010", "111", "100"]):
+            sparse.schedule = tiny.Mask(mask=mask)
+            before = states(model)
+            with sparse.epoch(epoch) as awake:
+                steps(run, optimizer, num=2)
+            assert moved(before, states(model)) == awake
+        found.append(states(model))
+    assert moved(*found) == set()
+
+
+@pytest.mark.parametrize("schedule", [Full(), TopK(k=1), TopK(k=2)])
+def test_layers_out_of_order_are_refused_in_the_first_forward_pass(schedule):
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    bottom, middle, head = model.layers
+    sparse = LayerwiseSparse([head, bottom, middle], optimizer, schedule)
+    message = r"layer 0 \(Linear\) reads what layer [12] \(.*\) makes: list the layers"
+    before = [p.clone() for p in model.parameters()]
+    with pytest.raises(ValueError, match=message), sparse.epoch(0):
+        steps(model, optimizer)
+    assert all(map(torch.equal, before, model.parameters()))
+    assert all(p.requires_grad for p in model.parameters())
+    for module in model.modules():
+        assert module.training
+        assert not module._forward_hooks and not module._forward_pre_hooks
+
+
+def test_layers_out_of_order_are_refused_once_they_are_awake():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    layers = [model.middle, [model.conv, model.norm], model.head]
+    sparse = LayerwiseSparse(layers, optimizer, tiny.Mask(mask="001"))
+    with sparse.epoch(0):
+        with torch.no_grad():
+            model(INPUTS)
+        steps(model, optimizer)  # the head is the top, as listed
+    sparse.schedule = tiny.Mask(mask="011")
+    message = r"layer 0 \(Sequential\) reads what layer 1 \(Conv2d, BatchNorm2d\) makes"
+    with pytest.raises(ValueError, match=message), sparse.epoch(1):
+        with torch.no_grad():
+            model(INPUTS)  # a look at the loss shows no graph, and hides none
+        steps(model, optimizer)
+
+
+def test_an_activation_that_layers_share_hides_no_order():
+    act = nn.ReLU()
+    one, two, three = (nn.Sequential(nn.Linear(36, 36), act) for _ in range(3))
+    layers = [three, one, two]
+    sparse = LayerwiseSparse(layers, torch.optim.SGD(groups(layers), 0.1), TopK(k=1))
+    message = r"layer 0 \(Sequential\) reads what layer 2 \(Sequential\) makes"
+    with pytest.raises(ValueError, match=message), sparse.epoch(0):
+        three(two(one(INPUTS.flatten(1))))
+
+
+def may_be_listed_so():
+    """Yield names, models and their layers; what is not a chain has several orders."""
+    x = torch.randn(5, 4, generator=generator("orders"))
+    a, b, c = (nn.Linear(4, 4) for _ in range(3))
+    act, token, ends = nn.ReLU(), nn.Parameter(torch.zeros(4)), nn.ModuleList([a, c])
+    one, two = nn.Sequential(a, act), nn.Sequential(b, act)
+    yield "a chain", lambda: c(b(a(x))), [a, b, c]
+    yield "branches", lambda: c(b(x) + a(x)), [a, b, c]
+    yield "called twice", lambda: c(a(b(a(x)))), [a, b, c]
+    yield "fed back", lambda: a(c(b(a(x)))), [a, b, c]
+    yield "the top alone first", lambda: c(x) + c(b(a(x))), [a, b, c]
+    yield "never called", lambda: c(a(x)), [a, b, c]
+    yield "used without a call", lambda: a(x) @ c.weight, [a, b, c]
+    yield "a bare parameter", lambda: b(a(x + token)), [a, token, b]
+    yield "one activation for two", lambda: c(two(one(x))), [one, two, c]
+    yield "both ends at the bottom", lambda: c(b(a(x))), [[a, c], b]
+    yield "both ends at the top", lambda: c(b(a(x))), [b, [a, c]]
+    yield "both ends in a module", lambda: ends[1](b(ends[0](x))), [ends, b]
+
+
+@pytest.mark.parametrize("schedule", [Full(), TopK(k=1)], ids=["full", "top"])
+@pytest.mark.parametrize("case", [*may_be_listed_so()], ids=lambda case: case[0])
+def test_layers_that_may_be_listed_so_are_not_refused(case, schedule):
+    _, model, layers = case
+    optimizer = torch.optim.SGD(groups(layers), 0.1)
+    with LayerwiseSparse(layers, optimizer, schedule).epoch(0):
+        loss = model().square().sum()
+        if loss.requires_grad:  # a layer that is never called moves nothing
+            loss.backward()
 
 
 def tied():
@@ -392,11 +646,7 @@ def test_optimizers_that_would_move_what_sleeps():
     fused = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, fused=True)
     with pytest.raises(ValueError, match="fused SGD with momentum"):
         LayerwiseSparse(model.layers, fused, Full())
-    groups = [
-        {"params": [p for module in layer for p in module.parameters()]}
-        for layer in ([model.conv, model.norm], [model.middle], [model.head])
-    ]
-    each = torch.optim.SGD(groups, 0.1, momentum=0.9, fused=True)
+    each = torch.optim.SGD(groups(model.layers), 0.1, momentum=0.9, fused=True)
     sparse = LayerwiseSparse(model.layers, each, TopKAllBottoms(k=1, rho=0.5))
     for epoch in range(6):
         before = states(model)
@@ -404,5 +654,52 @@ def test_optimizers_that_would_move_what_sleeps():
             steps(model, each)
         assert moved(before, states(model)) == awake
     with pytest.raises(ValueError, match="k must be from 1 to the 3 layers"):
-        with LayerwiseSparse(model.layers, each, TopK(k=4)).epoch(0):
-            pass
+        LayerwiseSparse(model.layers, each, TopK(k=4))
+
+
+def test_parameters_that_the_optimizer_is_given_later():
+    model = Small()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(7))]})
+    message = r"has 1 parameters that are in no layer, the first of shape \(7,\)"
+    with pytest.raises(ValueError, match=message), sparse.epoch(0):
+        pass
+
+
+def test_several_optimizers_take_turns_as_one_would():
+    model, same = Small(), Small()
+    several = [torch.optim.Adam([group], 0.01) for group in groups(model.layers)]
+    with pytest.raises(ValueError, match="got a list: for several, make one"):
+        LayerwiseSparse(model.layers, several, Full())  # type: ignore[arg-type]
+    one = torch.optim.Adam(same.parameters(), 0.01)
+    schedule = TopKAllBottoms(k=1, rho=0.5)
+    sparse = [LayerwiseSparse(model.layers, each, schedule) for each in several]
+    alone = LayerwiseSparse(same.layers, one, schedule)
+    for epoch in range(6):
+        with contextlib.ExitStack() as stack:
+            for each in sparse:
+                stack.enter_context(each.epoch(epoch))
+            torch.manual_seed(epoch)  # dropout's
+            model.zero_grad()
+            F.cross_entropy(model.train()(INPUTS), LABELS).backward()
+            for each in several:
+                each.step()
+        with alone.epoch(epoch):
+            torch.manual_seed(epoch)
+            steps(same, one, num=1)
+    assert moved(states(model), states(same)) == set()
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_a_dropout_that_layers_share_is_on_for_the_awake_one():
+    dropout = nn.Dropout(0.5)
+    layers = [nn.Sequential(nn.Linear(36, 8), dropout), nn.Sequential(dropout)]
+    layers[1].append(nn.Linear(8, 3))
+    seen = []
+    layers[1][1].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    optimizer = torch.optim.SGD(groups(layers), 0.1)
+    for top_only in (TopK(k=1), BottomQ(q=1)):
+        with LayerwiseSparse(layers, optimizer, top_only).epoch(0):
+            layers[1](layers[0](INPUTS.flatten(1)))
+    assert all((hidden == 0).float().mean() > 0.4 for hidden in seen)

@@ -22,7 +22,13 @@ from lazyrich_helpers.layerwise import LayerwiseSparse
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import Full, Plan, TimedSchedule, in_words
+from lazyrich_helpers.schedules import (
+    Full,
+    Plan,
+    TimedSchedule,
+    TopKAllBottoms,
+    in_words,
+)
 from lazyrich_helpers.train import epoch_plans, new_network, train
 from lazyrich_helpers.updates import Updates
 from tests import tiny
@@ -40,6 +46,12 @@ TINY = [
     BAdam(**STEPS, switch_block_every=3, switch_mode="random", top_awake=True),
 ]
 IDS = [in_words(schedule) for schedule in TINY]
+RETURNING = [  # layers wake again, with what their optimizer remembers
+    *TINY,
+    TopKAllBottoms(k=1, rho=0.5, draw="step"),
+    tiny.Cyclic(),
+]
+RETURNING_IDS = [*IDS, "top 1 all bottoms", "cyclic"]
 
 
 def plans(schedule, num_layers, num_steps, seed=0):
@@ -286,7 +298,7 @@ def plain(config, schedule):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "adam"])
-@pytest.mark.parametrize("schedule", TINY, ids=IDS)
+@pytest.mark.parametrize("schedule", RETURNING, ids=RETURNING_IDS)
 def test_training_is_that_of_an_optimizer_for_each_layer(schedule, optimizer):
     config = tiny.config(optimizer=optimizer, updates=schedule)
     expected = plain(config, schedule)
@@ -383,7 +395,7 @@ def one_step(model, optimizer):
     optimizer.step()
 
 
-@pytest.mark.parametrize("schedule", TINY, ids=IDS)
+@pytest.mark.parametrize("schedule", RETURNING, ids=RETURNING_IDS)
 def test_any_models_layers_can_be_trained_so(schedule):
     model, layers = stack()
     optimizer = torch.optim.AdamW(groups(layers), 0.05)
