@@ -32,7 +32,7 @@ from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.planning import blueprint
-from lazyrich_helpers.sleeping import MOST_BYTES
+from lazyrich_helpers.sleeping import MOST_BYTES, fitting
 from lazyrich_helpers.sources import source_of
 from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.train import EVAL_BATCH, epoch_plans
@@ -172,7 +172,7 @@ def step_cost(config: RunConfig, awake: Collection[int], start: int = 0) -> Cost
         kernels=facts.kernels
         + BESIDE
         + OPTIMIZER * len(awake)
-        + (0 if _num_views(config) else SHIFT),
+        + (0 if num_views(config) else SHIFT),
     )
 
 
@@ -239,29 +239,43 @@ class Epoch:
 
 def epochs(config: RunConfig) -> Iterator[Epoch]:
     """Yield what each epoch of the run computes, as `train` would do it."""
-    num_images, num_views = num_train(config), _num_views(config)
+    num_images, views = num_train(config), num_views(config)
     sizes = [num_images * size for size in input_bytes(config)]
     num = num_images if config.updates.per_step else 1
     batch_size = config.training.batch_size
-    kept = [0] * num_views  # of each view, the layer that reads what is kept
+    kept: list[list[int]] = [[]] * views  # of each, the layers that read what is kept
     for number in range(config.training.num_epochs):
         plans = epoch_plans(config, number, num, len(sizes))
         images: Counter[frozenset[int]] = Counter()
         for place, plan in enumerate(plans):
             images[plan.layers] += min(batch_size, num - place * batch_size)
         lowest = min(map(min, images))
-        start, fills = 0, []
-        if num_views:
-            place = number % num_views
-            start = kept[place] if kept[place] <= lowest else 0
-            if start < lowest and sizes[lowest] <= MOST_BYTES:
-                fills, start = [(start, lowest)], lowest
-            kept[place] = start
-            kept = [0 if lowest < each else each for each in kept]
+        kept = [[each for each in starts if each <= lowest] for starts in kept]
+        first = start = 0
+        if views:
+            place = number % views
+            first = max(kept[place], default=0)
+            kept[place] = kept_after(kept[place], lowest, sizes)
+            start = max(kept[place], default=0)
+        fills = [(first, start)] if first < start else []
         yield Epoch(start, fills, {k: n / num for k, n in images.items()})
 
 
-def _num_views(config: RunConfig) -> int:
+def kept_after(starts: Sequence[int], cut: int, sizes: Sequence[int]) -> list[int]:
+    """Return at which layers a `SleepingBottom` keeps something, but for the images.
+
+    Args:
+        starts: Where it does before it is asked for the inputs of layer `cut`.
+        cut: Layers below sleep.
+        sizes: Bytes of what each layer reads of all images.
+    """
+    below = [start for start in starts if start <= cut]
+    if cut == 0 or cut in below or sizes[cut] > MOST_BYTES:
+        return below
+    return fitting({start: sizes[start] for start in [*below, cut]}, MOST_BYTES)
+
+
+def num_views(config: RunConfig) -> int:
     """Return how many fixed sets of training images there are; 0: always new ones."""
     data = config.data
     return data.num_views if isinstance(data, CroppedImages) else 1

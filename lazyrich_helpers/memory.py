@@ -3,16 +3,16 @@
 Counted are, in bytes: the images; the network and its initial values; what a step
 needs, which is gradients, what the optimizer remembers, what the forward pass keeps,
 and the gradients of two results in a row; what evaluations need instead, which is two
-results in a row of `train.EVAL_BATCH` images; what is kept of sleeping layers, for
-training and test images; and what measuring needs after training. Not counted are
-Python and torch themselves, what reading the files takes for a moment, and the
-workspace of libraries. On a CPU two whole runs, of a wide ReLU-Net and of VGG-5, took
-0.9 and 1.6 times the estimate.
+results in a row of `train.EVAL_BATCH` images; what is kept of sleeping layers, for each
+view of the training images and for the test images; and what measuring needs after
+training. Not counted are Python and torch themselves, what reading the files takes for
+a moment, and the workspace of libraries. On a CPU two whole runs, of a wide ReLU-Net
+and of VGG-5, took 0.9 and 1.6 times the estimate.
 """
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
@@ -23,15 +23,16 @@ from lazyrich_helpers.costs import (
     SINGLE,
     epochs,
     input_bytes,
+    kept_after,
     layer_parameters,
     num_states,
     num_test,
     num_train,
+    num_views,
 )
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.reinit import Reinit
-from lazyrich_helpers.sleeping import MOST_BYTES
 from lazyrich_helpers.sources import source_of
 from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.train import EVAL_BATCH
@@ -86,16 +87,38 @@ def step_bytes(config: RunConfig) -> float:
 
 
 def sleeping_bytes(config: RunConfig) -> float:
-    """Return the most bytes that are kept of what sleeping layers make of images."""
-    sizes = input_bytes(config)
-    starts = {epoch.start for epoch in epochs(config)} - {0}
-    kept = [
-        num * sizes[start]
-        for start in starts
-        for num in (num_train(config), num_test(config))
-        if num * sizes[start] <= MOST_BYTES
-    ]
-    return 2 * max(kept, default=0)
+    """Return the most bytes that are kept of what sleeping layers make of images.
+
+    Each view of the training images is used in some epochs; the test images, as far as
+    this goes, in all.
+    """
+    cuts = [min(map(min, epoch.shares)) for epoch in epochs(config)]
+    views, sizes = num_views(config), input_bytes(config)
+    of_train, of_test = (
+        [num * size for size in sizes] for num in (num_train(config), num_test(config))
+    )
+    used = [range(view, len(cuts), views) for view in range(views)]
+    trained = sum(_fullest(cuts, numbers, of_train) for numbers in used)
+    return trained + _fullest(cuts, range(len(cuts)), of_test)
+
+
+def _fullest(cuts: Sequence[int], used: Collection[int], sizes: Sequence[int]) -> int:
+    """Return the most bytes that are kept of one set of images.
+
+    Args:
+        cuts: Of each epoch, the lowest layer that moves.
+        used: The epochs that use the set.
+        sizes: Bytes of what each layer reads of it.
+    """
+    kept: list[int] = []
+    fullest = 0
+    for number, cut in enumerate(cuts):
+        kept = [start for start in kept if start <= cut]
+        if number in used:
+            source = kept[-1:]  # it is read even while it has to make room
+            kept = kept_after(kept, cut, sizes)
+            fullest = max(fullest, sum(sizes[each] for each in {*kept, *source}))
+    return fullest
 
 
 def room(device: str) -> float:

@@ -113,7 +113,7 @@ class TrainingState:
             "num_done": self.num_done,
             "network": self._network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "bottoms": [bottom.start for bottom in (*self.bottoms, self.shown)],
+            "bottoms": [bottom.starts for bottom in (*self.bottoms, self.shown)],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -126,9 +126,11 @@ class TrainingState:
         self.optimizer.load_state_dict(state["optimizer"])
         self.num_done = state["num_done"]
         bottoms = (*self.bottoms, self.shown)
-        for bottom, start in zip(bottoms, state["bottoms"], strict=True):
-            with arithmetic(*self._arithmetic):
-                bottom.inputs(start)
+        for bottom, starts in zip(bottoms, state["bottoms"], strict=True):
+            # One number is of a checkpoint from when only the highest was kept.
+            for start in [starts] if isinstance(starts, int) else starts:
+                with arithmetic(*self._arithmetic):
+                    bottom.inputs(start)
 
 
 def train(
@@ -148,11 +150,11 @@ def train(
 
     A layer that the plan leaves out does not move, by any route: it has no gradient, so
     neither momentum nor weight decay touches it, and the backward pass ends at the
-    lowest layer that is updated. While the layers below that one sleep, for an epoch or
-    for several in a row, what they make of the images is computed once; up to rounding,
-    the updates are the same. Of images that are shifted at random nothing is kept: they
-    are never the same twice. Training ends early only where the loss is no longer
-    finite: that epoch is the last one yielded.
+    lowest layer that is updated. What the layers below that one make of the images is
+    computed before the epoch's first step, and kept for as long as they sleep; up to
+    rounding, the updates are the same. Of images that are shifted at random nothing is
+    kept: they are never the same twice. Training ends early only where the loss is no
+    longer finite: that epoch is the last one yielded.
 
     A plan's factors are on the learning rate that the optimizer's part has for the
     epoch.
@@ -162,8 +164,9 @@ def train(
         data: On the network's device.
         config: Says how.
         eval_every: Epochs between two looks at the test images.
-        most_kept: Most bytes of the sleeping layers' outputs that are kept, for each of
-            training and test images; 0 computes them anew at every step.
+        most_kept: Most bytes of the sleeping layers' outputs that are kept, for each
+            view of the training images and for the test images; 0 computes them anew at
+            every step.
         compiled: Whether torch compiles the steps, anew for each set of layers that
             move; the same up to rounding.
         state: Of these three, to go on from; it is kept up to date. None starts anew.
@@ -186,6 +189,7 @@ def train(
             start, inputs = bottom.inputs(min(awake) if fixed else 0)
             task = _Task(epoch, plans, start, inputs, data.train.labels, data.shift)
             loss = _train_epoch(network, task, config, state.optimizer, take_step)
+        del inputs, task  # or what the next epoch forgets would still take memory
         for bottom in (*bottoms, shown):
             bottom.moved(awake)
         seconds = time.perf_counter() - began
@@ -197,6 +201,7 @@ def train(
                 start, inputs = shown.inputs(min(awake))
             test = Split(inputs, data.test.labels)
             correct = count_correct(network, test, settings.precision, start)
+            del inputs, test
         state.num_done = done
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):

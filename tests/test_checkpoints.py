@@ -9,6 +9,7 @@ import time
 
 import pytest
 import torch
+from torch import nn
 
 from lazyrich_helpers import (
     backlog,
@@ -24,6 +25,7 @@ from lazyrich_helpers.convnets import VGG5, ResNet18
 from lazyrich_helpers.data import Split, images
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.models import Network
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.records import NUMERICS, Store
@@ -330,6 +332,43 @@ def test_augmented_images_go_on_as_they_would_have(kind):
         state = copy.deepcopy(again.state_dict())
     assert torch.equal(flat_parameters(network), flat_parameters(straight))
     assert [e.train_loss for e in seen] == [e.train_loss for e in epochs]
+
+
+def rising_network():
+    """Return a network whose third layer makes more of an image than those below."""
+    torch.manual_seed(0)
+    bottom = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.ReLU())
+    middle = [nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in ((4, 8), (8, 40))]
+    return Network([bottom, *middle, nn.Linear(40, 10)])
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_was_kept_of_sleeping_layers_is_there_again(old):
+    # In the last epoch a layer reads what was kept for the one before: its own inputs
+    # would take too much.
+    updates = tiny.Cuts(cuts=(0, 1, 2, 3))
+    config = dataclasses.replace(tiny.training(num_epochs=4), updates=updates)
+    data = config.data.load()
+    most = 4 * 500 * (4 + 8)  # fp32, test images: layers 1 and 2 read so many numbers
+    straight = rising_network()
+    kept = TrainingState(straight, data, config, most_kept=most)
+    state, seen = copy.deepcopy(kept.state_dict()), []
+    for epoch in train(straight, data, config, state=kept):
+        if old:  # a checkpoint from when only the highest was kept
+            state["bottoms"] = [max(starts) for starts in state["bottoms"]]
+        network = rising_network()
+        again = TrainingState(network, data, config, most_kept=most)
+        again.load_state_dict(state)
+        resumed = next(train(network, data, config, state=again))
+        assert resumed.train_loss == epoch.train_loss
+        assert resumed.num_correct == epoch.num_correct
+        assert torch.equal(flat_parameters(network), flat_parameters(straight))
+        seen.append([max(bottom.starts) for bottom in (*again.bottoms, again.shown)])
+        if not old:
+            assert again.state_dict()["bottoms"] == kept.state_dict()["bottoms"]
+        state = copy.deepcopy(again.state_dict())
+    assert seen == [[0, 0], [1, 1], [2, 2], [2, 2]]
+    assert kept.bottoms[0].starts == [0, 1, 2]
 
 
 def test_checkpoints_of_other_measures_stand_apart(store):

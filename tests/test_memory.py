@@ -2,11 +2,13 @@
 
 import dataclasses
 import re
+import weakref
 
 import pytest
 
+from lazyrich_helpers import costs
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.costs import layer_parameters
+from lazyrich_helpers.costs import input_bytes, layer_parameters
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
@@ -14,9 +16,10 @@ from lazyrich_helpers.memory import data_bytes, peak_bytes, sleeping_bytes, step
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.reinit import Reinit
-from lazyrich_helpers.schedules import Full, TopK, TopKAllBottoms
+from lazyrich_helpers.schedules import Full, RandomBeta, TopK, TopKAllBottoms
+from lazyrich_helpers.sleeping import SleepingBottom
 from lazyrich_helpers.step_facts import step_facts
-from lazyrich_helpers.train import EVAL_BATCH
+from lazyrich_helpers.train import EVAL_BATCH, new_network, train
 from tests import tiny
 
 
@@ -34,9 +37,14 @@ def test_views_and_what_they_were_made_of_are_there_as_well():
     config = make_recipe("figure-7-vgg11", "paper").configs[0]
     image = 4 * 3 * 32 * 32
     assert data_bytes(config) == 2 * (50_000 + 0 + 10_000) * image
-    fields = dataclasses.asdict(config.data) | {"num_views": 3}
-    views = dataclasses.replace(config, data=CroppedImages(**fields))
+    views = with_views(config, 3)
     assert data_bytes(views) == data_bytes(config) + 3 * 50_000 * image
+
+
+def with_views(config, num_views):
+    """Return the config with so many fixed draws of its cropped images."""
+    fields = dataclasses.asdict(config.data) | {"num_views": num_views}
+    return dataclasses.replace(config, data=CroppedImages(**fields))
 
 
 def test_a_step_by_hand():
@@ -51,12 +59,50 @@ def test_a_step_by_hand():
 
 
 def test_sleeping_layers_are_kept_for_training_and_test_images():
-    config = tiny.config(updates=TopK(k=1))  # 200 images, of which 12 numbers each
-    assert sleeping_bytes(config) == 2 * 500 * 12 * 4  # 500 test images: the larger
+    config = tiny.config(updates=TopK(k=1))  # 12 numbers of each image
+    assert sleeping_bytes(config) == (200 + 500) * 12 * 4
     assert sleeping_bytes(tiny.CONFIG) == 0
+    several = tiny.config(updates=tiny.Cyclic(), model=ReluNet(width=12, depth=3))
+    assert sleeping_bytes(several) == 0  # by step; the bottom is awake in every epoch
     wide = tiny.config(model=ReluNet(width=600_000, depth=1), updates=TopK(k=1))
     # Of the test images it would be more than `MOST_BYTES`.
-    assert sleeping_bytes(wide) == 2 * 200 * 600_000 * 4
+    assert sleeping_bytes(wide) == 200 * 600_000 * 4
+
+
+def test_each_view_is_kept():
+    config = make_recipe("figure-7-vgg11", "paper", widths=[2]).configs[1]
+    assert config.updates == TopK(k=1)
+    *_, size = input_bytes(config)
+    for num_views in (0, 1, 3):  # where they are always new, the test images alone
+        views = with_views(config, num_views)
+        assert sleeping_bytes(views) == (num_views * 50_000 + 10_000) * size
+
+
+@pytest.mark.parametrize("most", [2**20, 50_000, 24_000])
+@pytest.mark.parametrize("updates", [RandomBeta(), tiny.Cuts(cuts=(3, 9, 5))])
+def test_what_a_training_keeps_stays_below_it(updates, most, monkeypatch):
+    num_epochs = len(updates.cuts) if isinstance(updates, tiny.Cuts) else 30
+    config = dataclasses.replace(
+        tiny.training(num_epochs=num_epochs),
+        model=ReluNet(width=12, depth=11),
+        updates=updates,
+    )
+    monkeypatch.setattr(costs, "MOST_BYTES", most)
+    kept, fullest, plain = [], [0], SleepingBottom._room
+
+    def spy(*args):
+        outputs = plain(*args)
+        kept.append(weakref.ref(outputs))
+        there = [values for each in kept if (values := each()) is not None]
+        fullest.append(sum(values.nbytes for values in there))
+        return outputs
+
+    monkeypatch.setattr(SleepingBottom, "_room", spy)
+    data = config.data.load()
+    for _ in train(new_network(config, data), data, config, most_kept=most):
+        pass
+    # Training and test images are not at their fullest at the same moment.
+    assert 0.8 * sleeping_bytes(config) < max(fullest) <= sleeping_bytes(config)
 
 
 def _training(width: int) -> float:

@@ -140,6 +140,41 @@ def test_a_layer_that_was_awake_rests_at_once(optimizer):
         assert moved == layers
 
 
+@pytest.mark.parametrize("optimizer", [HEAVY, Adam(lr=0.03)], ids=["sgd", "adam"])
+def test_what_a_sleeping_layers_optimizer_remembers_waits(optimizer):
+    # As if each layer had an optimizer of its own, stepped when the layer is awake.
+    config = tiny.config(optimizer=optimizer, updates=tiny.Cyclic())
+    data, seed = config.data.load(), config.training.seed
+    plain = new_network(config, data)
+    optimizers = [optimizer.build(layer.parameters()) for layer in plain.layers]
+    for epoch in range(3):
+        order = torch.randperm(200, generator=generator("order", seed, epoch))
+        for step, batch in enumerate(order.split(32)):
+            loss = nn.functional.cross_entropy(
+                plain(data.train.images[batch]), data.train.labels[batch]
+            )
+            plain.zero_grad()
+            loss.backward()
+            optimizers[step % 3].step()
+    network, _ = run(config)
+    assert torch.equal(flat_parameters(network), flat_parameters(plain))
+
+
+def test_which_layers_move_shows_in_the_second_loss():
+    config = tiny.training(batch_size=200, num_epochs=3)  # an epoch is a step
+    top, ends = (
+        [
+            loss
+            for _, loss, _ in run(
+                dataclasses.replace(config, updates=tiny.Mask(mask=mask)), most_kept=0
+            )[1]
+        ]
+        for mask in ("001", "101")
+    )
+    assert top[0] == ends[0]
+    assert all(abs(a - b) > 0.01 for a, b in zip(top[1:], ends[1:], strict=True))
+
+
 def test_backward_ends_at_the_lowest_updated_layer():
     reached = []
 
@@ -205,11 +240,14 @@ def test_convolutions_can_be_kept_in_any_precision(precision):
         model=ConvNet(width=4, depth=2),
         updates=TopKAllBottoms(k=1, rho=0.4),
     )
-    data, accuracies = config.data.load(), []
+    data, vectors, accuracies = config.data.load(), [], []
     for most_kept in (2**30, 0):
         network = new_network(config, data)
         *_, last = train(network, data, config, eval_every=3, most_kept=most_kept)
+        vectors.append(flat_parameters(network))
         accuracies.append((last.num_correct, last.train_loss))
+    if precision == "highest":
+        torch.testing.assert_close(*vectors, rtol=1e-4, atol=1e-6)
     assert accuracies[0] == pytest.approx(accuracies[1], rel=0.02)
 
 
@@ -283,13 +321,18 @@ def test_a_step_plans_for_its_epoch_and_seed():
     assert asked == [(epoch, step, 3, 7) for epoch in range(2) for step in range(7)]
 
 
-def test_a_resting_layers_batch_norm_does_not_move():
-    layers = [nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8))]
-    network = Network([*layers, nn.Linear(8, 10)])
-    before = copy.deepcopy(network.layers[0].state_dict())
-    run(tiny.config(updates=tiny.Mask(mask="01")), network)
-    after = network.layers[0].state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+@pytest.mark.parametrize("mask", ["101", "100", "001", "011", "110"])
+@pytest.mark.parametrize("most_kept", [2**30, 0])  # computed before the steps; in them
+def test_a_resting_layers_batch_norm_does_not_move(mask, most_kept):
+    bottom = nn.Sequential(nn.Flatten(), nn.Linear(64, 8))
+    middle = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))
+    network = Network([bottom, middle, nn.Linear(8, 10)])
+    before = copy.deepcopy(middle.state_dict())
+    config = tiny.config(updates=tiny.Mask(mask=mask))
+    run(config, network, most_kept=most_kept)
+    after = middle.state_dict()
+    for name, values in before.items():
+        assert torch.equal(values, after[name]) == (mask[1] == "0")
 
 
 @pytest.mark.parametrize("eval_every", [1, 2, 3, 5])

@@ -114,6 +114,17 @@ class Mask(Part, slot="updates", kind="test_mask"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cuts(Part, slot="updates", kind="test_cuts"):
+    """In each epoch, the layers from that epoch's cut up."""
+
+    cuts: tuple[int, ...]
+    per_step: ClassVar[bool] = False
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        return Plan(frozenset(range(self.cuts[epoch], num_layers)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cyclic(Part, slot="updates", kind="test_cyclic"):
     """One layer a step, from the bottom upwards, then around again."""
 
