@@ -19,7 +19,7 @@ LEVELS = [
     {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
     {"grid_points"},
     {"grid_reports"},
-    {"sources", "sleeping", "compiled", "convolution"},
+    {"sources", "sleeping", "compiled", "convolution", "layer_order"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
     {"imagenet", "remaining"},
