@@ -157,14 +157,15 @@ def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
     """
     one_setting(table.drop(columns="updates"))
     shades = colormaps["Blues"]
-    for (schedule, rho), runs in table.groupby(["schedule", "rho"], dropna=False):
-        full = schedule == "full"
-        look: dict[str, Any] = {"color": "black" if full else shades(0.3 + 1.3 * rho)}
-        look |= {"linewidth": 1.0, "label": cell_name(str(schedule), float(rho))}
-        means = runs.groupby("epoch")[["spent", "train_loss", "accuracy"]].mean()
-        left.plot(means.spent, means.train_loss, **look)
-        seen = means.dropna(subset="accuracy")
-        right.plot(seen.spent, 100 * (1 - seen.accuracy), **look)
+    for _, runs in table.groupby(["schedule", "rho"], dropna=False):
+        schedule, rho = str(runs.schedule.iloc[0]), float(runs.rho.iloc[0])
+        color = "black" if schedule == "full" else shades(0.3 + 1.3 * rho)
+        look = {"color": color, "linewidth": 1.0, "label": cell_name(schedule, rho)}
+        epochs = runs.groupby("epoch")
+        spent, accuracy = epochs.spent.mean(), epochs.accuracy.mean()
+        left.plot(spent, epochs.train_loss.mean(), **look)
+        seen = accuracy.notna()
+        right.plot(spent[seen], 100 * (1 - accuracy[seen]), **look)
     left.set_yscale("log")
     left.set_ylabel("training loss (nats)")
     right.set_ylabel("test error (%)")
