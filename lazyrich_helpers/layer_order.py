@@ -36,8 +36,8 @@ def order_checked(
         for above in _makers((*args, *kwargs.values()), owner) if is_first else ():
             if above > index and called[above] and called[above] == pieces[above]:
                 raise ValueError(
-                    f"layer {index} ({_names(modules[index])}) reads what layer "
-                    f"{above} ({_names(modules[above])}) makes: list the layers input "
+                    f"layer {index} ({names(modules[index])}) reads what layer "
+                    f"{above} ({names(modules[above])}) makes: list the layers input "
                     "to output."
                 )
 
@@ -73,5 +73,6 @@ def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
     return sorted(found)
 
 
-def _names(modules: Sequence[nn.Module]) -> str:
-    return ", ".join(type(module).__name__ for module in modules)
+def names(pieces: Sequence[object]) -> str:
+    """Return the classes of a layer's modules and parameters, for a message."""
+    return ", ".join(type(piece).__name__ for piece in pieces)

@@ -19,7 +19,7 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.layer_order import order_checked
+from lazyrich_helpers.layer_order import names, order_checked
 from lazyrich_helpers.schedules import UpdateSchedule
 from lazyrich_helpers.sleeping import forget
 
@@ -228,10 +228,6 @@ def _name(thing: object) -> str:
     return type(thing).__name__
 
 
-def _names(pieces: Sequence[Piece]) -> str:
-    return ", ".join(map(_name, pieces))
-
-
 def _plain(value: object) -> Any:
     """Return a set as a list, and what JSON has nothing for as its class's name."""
     is_set = isinstance(value, set | frozenset)
@@ -256,16 +252,16 @@ def _check_layers(
     require(len(pieces) >= 1, "layers", "at least one layer", [])
     owner: dict[int, int] = {}
     for index, own in enumerate(parameters):
-        names = _names(pieces[index])
+        named = names(pieces[index])
         if not own:
             raise ValueError(
-                f"layer {index} ({names}) has no parameters: leave it out, or put it "
+                f"layer {index} ({named}) has no parameters: leave it out, or put it "
                 "into one list with the layer it belongs to."
             )
         for p in own:
             if owner.setdefault(id(p), index) != index:
                 raise ValueError(
-                    f"layers {owner[id(p)]} and {index} ({names}) share a parameter of "
+                    f"layers {owner[id(p)]} and {index} ({named}) share a parameter of "
                     f"shape {tuple(p.shape)}, so that one can not sleep while the "
                     "other is awake; put both into one list."
                 )
