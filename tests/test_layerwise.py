@@ -8,6 +8,7 @@ import json
 import pytest
 import torch
 from torch import nn
+from torch._dynamo import config as dynamo
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
@@ -517,8 +518,8 @@ def test_gradients_accumulate_inside():
     assert torch.allclose(*grads)
 
 
-def test_compiled_models_sleep_too(monkeypatch):
-    monkeypatch.setattr(torch._dynamo.config, "recompile_limit", 12)
+@dynamo.patch(recompile_limit=12)
+def test_compiled_models_sleep_too():
     torch._dynamo.reset()
     found = []
     for is_compiled in (False, True):
