@@ -88,6 +88,22 @@ def test_a_folder_that_cannot_be_written_stops_nothing(measured, tmp_path):
     )
 
 
+@pytest.mark.parametrize("faster", ["product_rate", "convolution_rate"])
+def test_the_peak_is_the_faster_librarys(monkeypatch, faster):
+    for name in ("product_rate", "convolution_rate"):
+        rate = 2e11 if name == faster else 1e11
+        monkeypatch.setattr(calibration, name, lambda *_, rate=rate: rate)
+    assert calibration.peak_rate("cpu", "highest") == 2e11
+
+
+def test_a_convolutions_operations_are_all_counted(monkeypatch):
+    monkeypatch.setattr(
+        calibration, "_least_seconds", lambda work, device: work().numel() / 1e6
+    )
+    rate = calibration.convolution_rate("cpu", "highest", num_channels=4)
+    assert rate == pytest.approx(2 * 9 * 4 * 1e6)  # for each number that comes out
+
+
 def test_the_threads_are_in_the_name():
     torch.set_num_threads(3)
     assert "3 threads" in calibration.machine_name("cpu")
