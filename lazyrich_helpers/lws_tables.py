@@ -165,6 +165,26 @@ def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else tidy([], names)
 
 
+def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run: its last look at the test images, and full training's.
+
+    Columns: `schedule`, `rho`, `seed`, `spent` and `accuracy` of a run's last look;
+    `full_spent` and `full_accuracy` of full training with the same seed, when it last
+    looked before it had spent more. NaN where it had not looked yet.
+
+    Args:
+        table: From `dynamics_table`, of one width.
+    """
+    looks = table.dropna(subset="accuracy").sort_values("spent")
+    full = looks.loc[looks.schedule == "full", ["seed", "spent", "accuracy"]]
+    full = full.rename(columns={"accuracy": "full_accuracy"})
+    ends = looks.groupby("run_id").tail(1)
+    found = pd.merge_asof(
+        ends, full.assign(full_spent=full.spent), on="spent", by="seed"
+    )
+    return found.sort_values(["schedule", "rho", "seed"], ignore_index=True)
+
+
 def paper_table_1() -> pd.DataFrame:
     """Return the paper's Table 1, one row per cell.
 

@@ -1,6 +1,7 @@
 """Costs as drawn, losses beside the same seed's full training, the paper's cells."""
 
 import dataclasses
+import math
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from lazyrich_helpers.flops import backward_share, layer_flops
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.lws_tables import (
+    at_equal_cost,
     beside_paper,
     dynamics_table,
     lws_table,
@@ -177,6 +179,30 @@ def test_dynamics_go_by_what_the_epochs_cost():
     assert found.spent.tolist() == pytest.approx([1, share, 2 * share])
     assert found.accuracy.fillna(0).tolist() == [0.9, 0, 0.7]
     assert found.rho.isna().all() and dynamics_table([]).empty
+
+
+def test_full_training_is_looked_at_when_it_had_spent_no_more():
+    table = pd.DataFrame(
+        [
+            ("a", "full", 0, 1.0, 0.5),
+            ("a", "full", 0, 2.0, 0.6),
+            ("a", "full", 0, 3.0, None),  # an epoch without a look
+            ("a", "full", 0, 4.0, 0.9),
+            ("b", "full", 1, 2.0, 0.8),
+            ("c", "top 1", 0, 1.0, 0.3),
+            ("c", "top 1", 0, 3.5, 0.7),
+            ("d", "top 1", 1, 1.5, 0.4),
+            ("e", "top 2", 0, 2.0, 0.1),
+            ("f", "top 2", 2, 9.0, 0.2),
+        ],
+        columns=["run_id", "schedule", "seed", "spent", "accuracy"],
+    ).assign(rho=math.nan)
+    found = at_equal_cost(table).set_index("run_id")
+    assert found.full_spent.fillna(-1).to_dict() == {
+        "a": 4, "b": 2, "c": 2, "d": -1, "e": 2, "f": -1
+    }  # fmt: skip
+    assert found.loc["c", ["accuracy", "full_accuracy"]].tolist() == [0.7, 0.6]
+    assert found.loc["d"].isna().full_accuracy
 
 
 def test_mean_cost_is_what_draws_come_to():
