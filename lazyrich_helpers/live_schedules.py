@@ -57,13 +57,13 @@ class ScheduleExplorer(ipywidgets.VBox):
     def preview(self) -> None:
         """Show the schedule and what it saves; train when the sliders rest."""
         self._show()
-        if not self._accuracies():
+        if not self._shown().accuracies:
             self.note.value = "Will be trained when the sliders rest."
         self._rest.begin()
 
     def settle(self) -> None:
         """Train what the sliders describe, once, and show what it reached."""
-        if not self._accuracies():
+        if not self._shown().accuracies:
             config = self.config
             data = config.data.load(self._device)
             network = new_network(config, data)
@@ -83,14 +83,15 @@ class ScheduleExplorer(ipywidgets.VBox):
             return TopKAllBottoms(k=k, rho=rho)
         return TopKBottomQ(k=k, q=q, rho=rho)
 
-    def _accuracies(self) -> tuple[float, ...]:
-        """Return what such runs reached, recorded or just now."""
+    def _shown(self) -> Shown:
+        """Return the run with what such runs reached, recorded or just now."""
         now = self._trained.get(self._schedule())
-        recorded = shown_of(self._table, self.config).accuracies
-        return recorded if now is None else (now,)
+        if now is not None:
+            return Shown(self.config, (now,))
+        return shown_of(self._table, self.config)
 
     def _show(self) -> None:
-        shown = Shown(self.config, self._accuracies())
+        shown = self._shown()
         self.note.value = ""
         self.shown.value = picture(self._view.picture(shown), str(shown))
 

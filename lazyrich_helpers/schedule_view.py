@@ -33,6 +33,8 @@ class Shown:
     config: RunConfig
     accuracies: tuple[float, ...]
     """Of the test images, 0 to 1, one per seed; empty where it was not run."""
+    costs: tuple[float, ...] = ()
+    """Backward operations over full training's, one per seed; empty: as this run."""
 
     @property
     def name(self) -> str:
@@ -44,8 +46,8 @@ class Shown:
 
     @property
     def cost(self) -> float:
-        """The run's backward operations as a share of full training's."""
-        return backward_cost(self.config)
+        """Backward operations as a share of full training's, the seeds' mean."""
+        return float(np.mean(self.costs or (backward_cost(self.config),)))
 
     def __str__(self) -> str:
         """The picture in words."""
@@ -185,7 +187,10 @@ def _alike(table: pd.DataFrame, config: RunConfig) -> pd.DataFrame:
 
 
 def shown_of(table: pd.DataFrame, config: RunConfig) -> Shown:
-    """Return a run with the accuracies that a `lws_table` has of its schedule."""
+    """Return a run with what a `lws_table` has of its schedule, of all seeds."""
     cell = in_words(config.updates), config.columns().get("rho")
-    accuracies = of_cell(_alike(table, config), cell, "test_accuracy")
-    return Shown(config, tuple(accuracies))
+    alike = _alike(table, config)
+    accuracies, costs = (
+        tuple(of_cell(alike, cell, name)) for name in ("test_accuracy", "backward")
+    )
+    return Shown(config, accuracies, costs)

@@ -73,13 +73,18 @@ def test_static_schedules_have_buttons_for_where(store):
 
 
 def test_accuracies_are_of_all_seeds(store):
-    results = tiny.results(store, *runs(RANDOM[:2], seeds=(0, 1)))
+    results = tiny.results(
+        store, *runs([Full(), TopKAllBottoms(k=1, rho=0.5)], seeds=(0, 1))
+    )
     table = lws_table(results.records)
     shown = shown_of(table, results.recipe.configs[1])
     expected = table[table.schedule == "top 1 all bottoms"].test_accuracy.tolist()
     assert list(shown.accuracies) == expected and len(expected) == 2
     assert "n = 2 seeds" in str(shown)
-    assert shown.cost == backward_cost(shown.config)
+    assert len(set(shown.costs)) == 2  # the seeds draw other epochs
+    assert shown.cost == pytest.approx(sum(shown.costs) / 2)
+    alone = shown_of(table[:0], shown.config)
+    assert alone.cost == backward_cost(shown.config)
 
 
 def test_pictures_differ_and_come_back_the_same(store):
