@@ -1,4 +1,4 @@
-"""What the neighbours' own code does to a small network, for `golden/authors.json`.
+"""What the neighbours' own code does to a small network, for `authors.json`.
 
 It runs in an environment of its own, that nothing else needs, beside a checkout of
 ajbrock/FreezeOut:
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-GOLDEN = Path(__file__).parent / "golden/authors.json"
+FOUND = Path(__file__).with_suffix(".json")
 FREEZE_OUT = [
     {"how_scale": "cubic", "t_0": 0.8, "scale_lr": True},
     {"how_scale": "linear", "t_0": 0.5, "scale_lr": False},
@@ -167,4 +167,4 @@ if __name__ == "__main__":
         "layer_freezing": [layer_freezing(*one) for one in LAYER_FREEZING],
         "badam": [badam(*one) for one in BADAM],
     }
-    GOLDEN.write_text(json.dumps(made) + "\n")
+    FOUND.write_text(json.dumps(made) + "\n")

@@ -1,6 +1,6 @@
 """The neighbours' layers, learning rates and resets are those of their authors.
 
-What the authors' code did to a small network lies in `golden/authors.json`; `authors`
+What the authors' code did to a small network lies in `authors.json`; `authors`
 makes it. Of LISA, whose code no package has, LMFlow's callback was run once with our
 draws: the weights were ours after every step, bit for bit.
 """
@@ -56,7 +56,7 @@ RETURNING = [  # layers wake again, with what their optimizer remembers
 RETURNING_IDS = [*IDS, "top 1 all bottoms", "cyclic"]
 
 
-AUTHORS = json.loads(authors.GOLDEN.read_text())
+AUTHORS = json.loads(authors.FOUND.read_text())
 
 
 def plans(schedule, num_layers, num_steps, seed=0):
