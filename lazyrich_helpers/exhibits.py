@@ -11,6 +11,7 @@ from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.config import require
 from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
 from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.lws_exhibits import LWS_RECIPES
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
@@ -25,7 +26,7 @@ from lazyrich_helpers.recipes import (
     network_configs,
     relu_net_configs,
 )
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit import Reinit, WeightsReinit
 from lazyrich_helpers.skew import GradientSkew
 
 FIGURE_2 = {
@@ -58,6 +59,37 @@ def figure_2(budget: str, **choices: Any) -> Recipe:
         budget=budget,
         configs=relu_net_configs(1, scale),
         measures=(Accuracy, Movement, Reinit),
+    )
+
+
+READINGS = {
+    "smoke": FIGURE_2["smoke"],
+    "laptop": dataclasses.replace(FIGURE_2["laptop"], widths=(10, 1000)),
+    "paper": dataclasses.replace(
+        FIGURE_2["paper"],
+        widths=(10, 1000),
+        lrs=(0.1, 0.001),
+        precision="highest",
+    ),
+}
+
+
+def readings(budget: str, **choices: Any) -> Recipe:
+    """Figure 2 by other readings of the text: fp32, smaller weights, biases apart.
+
+    Each has `figure_2`'s networks in fp32. Half of them start from the printed variance
+    read literally; and in all of them the curves are also taken with the weights alone.
+    """
+    scale = READINGS[budget].choose(choices)
+    literal = XavierNormal(gain=LITERAL_GAIN)
+    return Recipe(
+        name="readings",
+        budget=budget,
+        configs=(
+            *relu_net_configs(1, scale),
+            *relu_net_configs(1, scale, init=literal),
+        ),
+        measures=(Accuracy, Movement, Reinit, WeightsReinit),
     )
 
 
@@ -269,6 +301,7 @@ RECIPES: dict[str, RecipeFunction] = {
     "figure-5": figure_5,
     "figure-6": figure_6,
     "learning-rates": learning_rates,
+    "readings": readings,
     **LWS_RECIPES,
     **NEIGHBOURS_RECIPES,
 }

@@ -13,6 +13,8 @@ from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 
 NUMERICS_VERSION = 1
+LITERAL_GAIN = 1 / math.sqrt(2)
+"""Of `XavierNormal`: the paper's variance read literally."""
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 """Tables → axes. Nothing here trains, reads or writes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -62,7 +63,15 @@ def draw_means(
     )
 
 
-def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -> None:
+def reinit_curves(
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    scenario: str,
+    scale: str,
+    by: str = "width",
+    compares: Sequence[str] = (),
+) -> None:
     """Draw accuracy over the re-initialized share, a line and band per width.
 
     Args:
@@ -70,16 +79,20 @@ def reinit_curves(table: pd.DataFrame, ax: Axes, *, scenario: str, scale: str) -
         ax: Where to draw.
         scenario: `active` or `lazy`.
         scale: `log` or `linear`, of the horizontal axis.
+        by: The column of which each value has a line.
+        compares: Columns of `tables.SETTING` in which the lines differ.
 
     Source: Li & Banerjee (2021), Figure 2.
     """
-    one_setting(table)
+    one_setting(table.drop(columns=list(compares)))
     chosen = table.loc[table.scenario == scenario]
-    widths = sorted(chosen.width.unique())
-    for width in widths:
-        curve = over_seeds(chosen.loc[chosen.width == width], "fraction")
+    lines = dict(list(chosen.groupby(by, sort=by == "width")))
+    for place, (name, rows) in enumerate(lines.items()):
+        one_setting(rows)
+        curve = over_seeds(rows, "fraction")
         curve.index = 100 * curve.index  # percent
-        draw_means(ax, curve, width_color(width, widths), label=f"w = {width:,}")
+        label = f"w = {name:,}" if by == "width" else str(name)
+        draw_means(ax, curve, width_color(place, range(len(lines))), label=label)
     ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance, ten classes
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)
@@ -101,8 +114,13 @@ def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
     return fig
 
 
-def reinit_grid(tables: Mapping[str, pd.DataFrame], *, scale: str) -> Figure:
-    """Return a row of both scenarios, side by side, for each named table."""
+def reinit_grid(
+    tables: Mapping[str, pd.DataFrame], *, scale: str, **lines: Any
+) -> Figure:
+    """Return a row of both scenarios, side by side, for each named table.
+
+    `lines` says what has a line; see `reinit_curves`.
+    """
     count = len(tables)
     fig, rows = plt.subplots(
         count, 2, figsize=(8, 3 * count), sharex=True, sharey=True, squeeze=False,
@@ -110,9 +128,25 @@ def reinit_grid(tables: Mapping[str, pd.DataFrame], *, scale: str) -> Figure:
     )  # fmt: skip
     for axes, (name, table) in zip(rows, tables.items(), strict=True):
         for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
-            reinit_curves(table, ax, scenario=scenario, scale=scale)
+            reinit_curves(table, ax, scenario=scenario, scale=scale, **lines)
         axes[0].set_ylabel(f"test accuracy (%)\n{name}")
     rows[0, 1].legend(frameon=False, loc="upper left" if scale == "log" else "best")
+    return fig
+
+
+def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return accuracy at initialization and after training, a panel per named table.
+
+    See `initial_and_trained`. Tables without a row are left out.
+    """
+    shown = {name: table for name, table in tables.items() if not table.empty}
+    count = max(1, len(shown))
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
+    )
+    for ax, (name, table) in zip(axes[:, 0], shown.items(), strict=True):
+        initial_and_trained(table, ax)
+        ax.set_ylabel(f"test accuracy (%)\n{name}")
     return fig
 
 
@@ -150,13 +184,14 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figure:
-    """Return histograms of how far a layer's weights moved, a panel per learning rate.
+    """Return histograms of how far a layer's weights moved, a panel per named table.
 
     Lines are the mean over seeds of the share of the layer's weights per quarter of a
-    decade; weights that did not move at all are not drawn, the legend counts them.
+    decade, in bands of one standard error; weights that did not move at all are not
+    drawn, the legend counts them.
 
     Args:
-        tables: Learning rate in words → its `tables.movement_table`.
+        tables: Its title → its `tables.movement_table`.
         layer: Which layer, counted from 0 at the bottom.
     """
     count = len(tables)
@@ -164,21 +199,20 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
         count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    for ax, (lr, table) in zip(axes[:, 0], tables.items(), strict=True):
+    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
         widths = sorted(chosen.width.unique())
         for width in widths:
             rows = chosen.loc[chosen.width == width]
-            share = 100 * rows.groupby("movement").share.mean()
             unmoved = 100 * rows.unmoved.mean()
             label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
-            color = width_color(width, widths)
-            ax.plot(share.index, share, color=color, label=label)
+            share = over_seeds(rows, "movement", "share")
+            draw_means(ax, share, width_color(width, widths), label=label)
         ax.axvline(1, color="0.5", linewidth=0.8, linestyle=":")
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)
         ax.set_ylabel("% of weights")
-        ax.set_title(f"learning rate {lr}", fontsize="medium")
+        ax.set_title(name, fontsize="medium")
         ax.legend(frameon=False, fontsize="small", loc="upper left")
     axes[-1, 0].set_xlabel("movement / initial standard deviation")
     return fig

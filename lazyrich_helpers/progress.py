@@ -58,6 +58,8 @@ def label_without_seed(config: RunConfig) -> str:
         settings += [f"{columns['num_views']} views"]
     if columns["init"] != XavierNormal.kind:
         settings += [f"from {columns['init']}"]
+    elif columns["gain"] != 1:
+        settings += [f"gain={columns['gain']:.3g}"]
     return " ".join([*images, columns["model"], *settings])
 
 

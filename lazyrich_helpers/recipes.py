@@ -78,12 +78,18 @@ TRAIN_SIZES = {"digits": 1000, "cifar10": 50_000}
 """Training images of each data set; the paper's 10,000 where not listed."""
 
 
-def relu_net_configs(depth: int, scale: Scale) -> tuple[RunConfig, ...]:
+def relu_net_configs(
+    depth: int, scale: Scale, init: InitPart = XAVIER
+) -> tuple[RunConfig, ...]:
     """Return a ReLU-Net per width, learning rate and seed, in that order.
 
     Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
     """
-    return network_configs(lambda width: ReluNet(width=width, depth=depth), scale)
+
+    def model(width: int) -> ModelPart:
+        return ReluNet(width=width, depth=depth)
+
+    return network_configs(model, scale, init=init)
 
 
 def adam(lr: float) -> OptimizerPart:

@@ -43,6 +43,14 @@ def movement_order(initial: Tensor, final: Tensor) -> Tensor:
     return torch.sort((final - initial).abs(), descending=True, stable=True).indices
 
 
+def weights_order(trained: Trained) -> Tensor:
+    """Return `movement_order` without the biases: the indices of weights alone."""
+    order = movement_order(trained.initial, trained.final)
+    parts = [torch.full_like(p, p.dim() > 1) for p in trained.network.parameters()]
+    is_weight = torch.cat([part.flatten() for part in parts]).bool()
+    return order[is_weight[order]]
+
+
 def num_active(fraction: float, num_parameters: int) -> int:
     """Return how many parameters `fraction` of them is, halves rounded up."""
     require(0 <= fraction <= 1, "fraction", "between 0 and 1", fraction)
@@ -84,7 +92,8 @@ def reinit_counts(
 
     Only the parameters between one fraction and the next are written, so that a whole
     curve costs little more than its forward passes; small networks are passed through
-    at all fractions at once. `order` is `movement_order`'s.
+    at all fractions at once. `order` is `movement_order`'s or `weights_order`'s: what
+    it leaves out keeps its trained value, and does not count in a fraction.
     """
     require(scenario in SCENARIOS, "scenario", "active or lazy", scenario)
     ascending = list(fractions) == sorted(fractions)
@@ -93,6 +102,9 @@ def reinit_counts(
     if scenario == "lazy":
         start, other = other, start
     parameters = start.clone()
+    if len(order) < len(start):
+        parameters = trained.final.clone()
+        parameters[order] = start[order]
     points = _fill_(parameters, other, order, fractions)
     network, test = trained.network, trained.data.test
     precision = trained.config.training.precision
@@ -133,7 +145,7 @@ class Reinit(Measure):
     test_passes: ClassVar[int] = 2 * len(FRACTIONS)
 
     def result(self, trained: Trained) -> dict[str, Any]:
-        order = movement_order(trained.initial, trained.final)
+        order = self.order(trained)
         counts = {s: reinit_counts(trained, order, FRACTIONS, s) for s in SCENARIOS}
         return {
             "fractions": [float(f"{fraction:.6g}") for fraction in FRACTIONS],
@@ -141,3 +153,17 @@ class Reinit(Measure):
             "num_unmoved": int((trained.initial == trained.final).sum()),
             **counts,
         }
+
+    def order(self, trained: Trained) -> Tensor:
+        """Return the indices of what is ranked, most active first."""
+        return movement_order(trained.initial, trained.final)
+
+
+class WeightsReinit(Reinit):
+    """Both curves with the weights alone ranked and reset: biases stay trained."""
+
+    name: ClassVar[str] = "reinit_weights"
+    version: ClassVar[int] = 1
+
+    def order(self, trained: Trained) -> Tensor:
+        return weights_order(trained)

@@ -97,10 +97,12 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
-def reinit_table(records: Iterable[Record]) -> pd.DataFrame:
+def reinit_table(
+    records: Iterable[Record], measure: type[Reinit] = Reinit
+) -> pd.DataFrame:
     """Return one row per run, scenario and fraction, with `accuracy` in 0 to 1."""
     runs, places, points = [], [], []
-    for place, (columns, measured) in enumerate(measurements(records, Reinit.name)):
+    for place, (columns, measured) in enumerate(measurements(records, measure.name)):
         num_test = measured["num_test"]
         runs.append(columns | {"num_test": num_test})
         for scenario in SCENARIOS:

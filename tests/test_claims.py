@@ -6,10 +6,13 @@ import pytest
 
 from lazyrich_helpers.claims import (
     MOST_ARE_LAZY,
+    RECIPE_TRAINS,
     WIDTH_CLAIMS,
     above,
+    all_claims,
     by_seed,
     everywhere,
+    fashion_claim,
     interval,
     reinit_claims,
 )
@@ -84,6 +87,55 @@ def test_a_tenth_that_does_not_suffice():
     table = curves(PAPER, PAPER, lazy=(50, 50, 60, 70, 80, 95, 95))
     table = table.replace({"width": {10: 100_000}})
     assert CLAIMS["A8"].verdict(table).holds is False
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide", "holds"),
+    [
+        ((10, 12, 30, 60, 95), (10, 18, 40, 80, 95), True),
+        ((10, 12, 30, 60, 95), (10, 25, 40, 80, 95), False),  # 15 above random
+        ((10, 12, 30, 60, 95), (10, 12, 40, 80, 95), False),  # wider is no better
+        ((10, 10, 10, 10, 12), (10, 18, 40, 80, 95), False),  # never rises
+    ],
+)
+def test_little_kept_is_near_random_and_better_when_wider(narrow, wide, holds):
+    """Curves of ε, accuracy at 0, 0.1, 1, 10 and 100 %."""
+    tables = [
+        curves(PAPER, lazy=(e[0], e[1], e[2], e[2], e[3], e[3], e[4])).assign(width=w)
+        for w, e in ((10, narrow), (100, wide))
+    ]
+    assert CLAIMS["A10"].verdict(pd.concat(tables)).holds is holds
+
+
+def test_on_fashion_all_claims_have_to_hold():
+    """One that fails decides, and each is named with its word."""
+    every = fashion_claim(depth=1)
+    names = [claim.name for claim in all_claims(depth=1)]
+    assert names == ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A10"]
+    verdict = every.verdict(curves(PAPER, changed(at1=95)))
+    assert verdict.holds is False and "A1 does not hold, A2 holds" in verdict.numbers
+    low, high = changed(at6=30), changed(at6=60)
+    ends = {"width": {1: 10, 10: 100_000}}
+    held = [
+        curves(low, lazy=(30, 31, 40, 50, 94.5, 95, 95)),
+        curves(PAPER, high, lazy=(60, 65, 80, 90, 94.5, 95, 95)).query("width == 10"),
+    ]
+    assert every.verdict(pd.concat(held).replace(ends)).holds is True
+
+
+def test_a_recipe_trains_where_every_width_learns():
+    def runs(*accuracies: float) -> pd.DataFrame:
+        rows = [
+            (10**i, seed, accuracy + 0.001 * seed)
+            for i, accuracy in enumerate(accuracies)
+            for seed in range(5)
+        ]
+        return pd.DataFrame(rows, columns=["width", "seed", "test_accuracy"])
+
+    assert RECIPE_TRAINS.verdict(runs(0.95, 0.97)).holds is True
+    verdict = RECIPE_TRAINS.verdict(runs(0.66, 0.97))
+    assert verdict.holds is False and "w = 1: 66.2 ± 0.2" in verdict.numbers
+    assert RECIPE_TRAINS.verdict(runs(0.898)).holds is None  # and 0.1 more a seed
 
 
 def test_noise_at_chance_is_no_rise():

@@ -38,7 +38,7 @@ from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.proxy import Proxy, source_of
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.recipes import BUDGETS
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit import Reinit, WeightsReinit
 from lazyrich_helpers.remaining import (
     RemainingCroppedImages,
     RemainingImages,
@@ -262,6 +262,11 @@ COMPONENTS = {
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
+    "reinit_weights": (
+        measured(WeightsReinit),
+        WeightsReinit,
+        "version of WeightsReinit in reinit.py",
+    ),
 }
 """Component → its numbers, what holds its version, and where that is."""
 

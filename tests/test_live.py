@@ -28,7 +28,9 @@ def explorer(results, store):
     return ReinitExplorer(nets, reinit_table(results.records))
 
 
-def test_live_and_frames_show_the_same_picture_at_every_position(explorer, results):
+def test_live_and_frames_show_the_same_picture_at_every_share_above_zero(
+    explorer, results
+):
     table = reinit_table(results.records)
     _, stack = reinit_slider(table[table.lr == 0.03]).children
     fractions = log_fractions(table)

@@ -99,6 +99,31 @@ def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
     plt.close(fig)
 
 
+def test_lines_may_stand_for_something_else_than_widths(table):
+    """Then they keep their order, and may differ in what they are said to compare."""
+    named = {"fp32": table[table.width == 100], "bf16": table[table.width == 10]}
+    both = pd.concat([own.assign(reading=k, gain=len(k)) for k, own in named.items()])
+    both["precision"] = both.reading
+    options = {"by": "reading", "compares": ("precision",)}
+    fig = plots.reinit_grid({"": both}, scale="log", **options)
+    labels = [line.get_label() for line in fig.axes[0].lines[:2]]
+    assert labels == ["fp32", "bf16"]
+    assert list(fig.axes[0].lines[1].get_ydata()) == pytest.approx([80, 50, 10])
+    plt.close(fig)
+    with pytest.raises(ValueError, match="precision must be one value"):
+        plots.reinit_grid({"": both}, scale="log", by="reading")
+    mixed = both.assign(lr=both.seed)
+    with pytest.raises(ValueError, match="lr must be one value"):
+        plots.reinit_grid({"": mixed}, scale="log", **options)
+    plt.close("all")
+
+
+def test_width_bars_have_a_panel_per_table_that_has_rows(table):
+    fig = plots.width_bars({"d = 1": table, "d = 2": table.iloc[:0], "d = 4": table})
+    assert [ax.get_ylabel().splitlines()[-1] for ax in fig.axes] == ["d = 1", "d = 4"]
+    plt.close(fig)
+
+
 def test_movement_histogram_is_the_mean_share_over_seeds():
     rows = [
         (width, seed, layer, movement, share, 0.5)
@@ -109,14 +134,13 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
     ]
     names = ["width", "seed", "layer", "movement", "share", "unmoved"]
     table = pd.DataFrame(rows, columns=names)
-    fig = plots.movement_histograms({"0.1": table, "1": table}, layer=0)
+    fig = plots.movement_histograms({"MNIST": table, "digits": table}, layer=0)
     top, bottom = fig.axes
-    assert (top.get_title(), bottom.get_title()) == (
-        "learning rate 0.1",
-        "learning rate 1",
-    )
+    assert (top.get_title(), bottom.get_title()) == ("MNIST", "digits")
     narrow = bottom.lines[0]
     assert list(narrow.get_xdata()) == [0.1, 1.0]
     assert list(narrow.get_ydata()) == pytest.approx([25, 30])
     assert narrow.get_label() == "w = 10 (50 % unmoved)"
+    band = bottom.collections[0].get_paths()[0].vertices[:, 1]
+    assert (band.min(), band.max()) == pytest.approx((20, 30))  # 25 ± 10 / sqrt(2 * 2)
     plt.close(fig)

@@ -3,6 +3,7 @@
 import pytest
 
 from lazyrich_helpers import planning, progress
+from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration, label
 from lazyrich_helpers.proxy import Proxy
@@ -29,6 +30,8 @@ def test_a_label_tells_a_run_from_its_neighbours():
     assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
     proxy = tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=1))
     assert label(proxy) == "digits relu_net w=12 d=2 lr=0.03 from proxy seed=0"
+    literal = tiny.config(init=XavierNormal(gain=LITERAL_GAIN))
+    assert label(literal) == "digits relu_net w=12 d=2 lr=0.03 gain=0.707 seed=0"
     other = tiny.config(data=remaining(tiny.CONFIG.data, 100))
     assert label(other) == "digits (rest) relu_net w=12 d=2 lr=0.03 seed=0"
 

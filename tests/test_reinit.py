@@ -10,12 +10,14 @@ from lazyrich_helpers.reinit import (
     LOG_FRACTIONS,
     SCENARIOS,
     Reinit,
+    WeightsReinit,
     bind_,
     movement_order,
     num_active,
     percent_label,
     reinit_counts,
     reinitialized,
+    weights_order,
 )
 from lazyrich_helpers.train import count_correct
 
@@ -136,6 +138,32 @@ def test_the_measure_is_both_curves_at_all_fractions(trained):
     assert result["active"][0] == result["lazy"][-1] == correct
     assert result["active"][-1] == result["lazy"][0]
     assert result["num_unmoved"] == (trained.initial == trained.final).sum()
+
+
+def test_without_biases_the_weights_keep_their_order(trained):
+    is_bias = torch.cat([torch.full((p.numel(),), p.dim() == 1)
+                         for p in trained.network.parameters()])  # fmt: skip
+    whole, weights = order_of(trained), weights_order(trained)
+    assert weights.tolist() == [i for i in whole.tolist() if not is_bias[i]]
+    assert 0 < len(weights) < len(whole)
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_is_not_ranked_stays_trained(trained, scenario):
+    order = weights_order(trained)
+    kept, replaced = trained.final, trained.initial
+    plain = []
+    for fraction in FRACTIONS:
+        first = num_active(fraction, len(order))
+        reset_ones = order[:first] if scenario == "active" else order[first:]
+        vector = kept.clone()
+        vector[reset_ones] = replaced[reset_ones]
+        bind_(trained.network, vector)
+        plain.append(count_correct(trained.network, trained.data.test, "highest"))
+    bind_(trained.network, trained.final.clone())
+    assert WeightsReinit().result(trained)[scenario] == plain
+    assert plain != Reinit().result(trained)[scenario]
 
 
 def test_fractions_suit_both_axes():

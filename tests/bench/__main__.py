@@ -9,6 +9,7 @@ from tests.bench import (
     convolution,
     curve,
     memory,
+    slider,
     step,
     together,
 )
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "accuracy": accuracy,
     "together": together,
     "curve": curve,
+    "slider": slider,
     "convolution": convolution,
     "memory": memory,
     "batches": batches,
