@@ -202,9 +202,10 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
     """Steps between two draws; the paper's K."""
     forgets: str = "middle"
     """What the optimizer forgets at a draw: `middle`, all layers between bottom and
-    top, as the authors say (LMFlow's issue 729) and their trainer for shards does;
-    `all`, as in the paper's runs, each interval of which was a run of its own; or
-    `none`, as with LMFlow's callback."""
+    top, as the authors say (LMFlow's issue 729) and their trainer for shards does
+    (`lisa_trainer_fsdp.py`, ffd2b1d); `all`, as in the paper's runs, each interval of
+    which was a run of its own (the same issue); or `none`, as with LMFlow's callback
+    (`lisa_trainer.py`, 7791f15; issue 768)."""
 
     def check(self) -> None:
         super().check()

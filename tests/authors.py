@@ -1,21 +1,30 @@
 """What the neighbours' own code does to a small network, for `authors.json`.
 
-It runs in an environment of its own, that nothing else needs, beside a checkout of
-ajbrock/FreezeOut:
+It runs in an environment of its own, that nothing else needs, beside checkouts of
+ajbrock/FreezeOut and, of OptimalScale/LMFlow's src/lmflow/pipeline/utils, of
+lisa_trainer.py (at commit 7791f15) and lisa_trainer_fsdp.py (at ffd2b1d); LMFlow's
+packages on PyPI are older than LISA:
 
     python -m venv authors
     authors/bin/pip install badam==1.4 mosaicml==0.32.1 torch==2.7.0 \
         transformers==4.51.3
-    authors/bin/python -m tests.authors FreezeOut/densenet.py
+    authors/bin/python -m tests.authors FreezeOut/densenet.py \
+        lisa_trainer.py lisa_trainer_fsdp.py
 """
 
 import ast
+import functools
 import importlib.metadata
 import json
 import sys
+import time
 import types
+import typing
 import warnings
+from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -40,6 +49,7 @@ BADAM = [  # switch_mode, switch_block_every, whether the top is always awake
     ("ascending", 3, True),
     ("fixed", 3, False),
 ]
+LISA = [(2, 3), (1, 4), (3, 1)]  # layers drawn, steps between two draws
 
 
 def network(num_layers: int) -> tuple[nn.Sequential, list[nn.Linear]]:
@@ -69,17 +79,21 @@ def norms(layers: list[nn.Linear]) -> list[float]:
     ]
 
 
+def defined(file: str, name: str, **given: object) -> Callable:
+    """Return their function or class of this name, which sees what is given."""
+    (found,) = (
+        node
+        for node in ast.walk(ast.parse(Path(file).read_text()))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name
+    )
+    theirs: dict[str, typing.Any] = {**given}
+    exec(compile(ast.Module([found], []), file, "exec"), theirs)
+    return theirs[name]
+
+
 def freeze_out(file: str, settings: dict) -> dict:
     """Five layers, an epoch of 1,000 steps: who leaves when, rates and weights."""
-    tree = ast.parse(Path(file).read_text())
-    (update,) = (
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.FunctionDef) and node.name == "update_lr"
-    )
-    theirs = {"np": np}
-    exec(compile(ast.Module([update], []), file, "exec"), theirs)
-
+    update_lr = defined(file, "update_lr", np=np)
     model, layers = network(5)
     power = {"linear": 1, "squared": 2, "cubic": 3}[settings["how_scale"]]
     optimizer_groups = []
@@ -96,7 +110,7 @@ def freeze_out(file: str, settings: dict) -> dict:
     )
     last, rates, weights = [0] * 5, {}, {}
     for step in range(1000):
-        theirs["update_lr"](net)
+        update_lr(net)
         backward(model)
         optimizer.step()
         for group in optimizer.param_groups:
@@ -157,6 +171,86 @@ def badam(mode: str, every: int, top_awake: bool) -> dict:
     return {**settings, "top_awake": top_awake, **found}
 
 
+def lisa_callback(file: str, num: int, every: int, model: nn.Module) -> typing.Any:
+    """Return LMFlow's callback, which leaves the optimizer alone."""
+    make = defined(
+        file,
+        "DynamicLayerActivationCallback",
+        np=np,
+        print=lambda *_, **__: None,
+        Optional=typing.Optional,
+        PreTrainedModel=nn.Module,
+        TrainerCallback=object,
+    )
+    return make(num, every, model, lisa_layers_attribute="model.body")
+
+
+def lisa_trainer(file: str, num: int, every: int, **settings: object) -> typing.Any:
+    """Return LMFlow's trainer for shards, which drops states. It is asked each step."""
+    make = defined(
+        file,
+        "LISATrainer",
+        np=np,
+        nn=nn,
+        time=time,
+        print=lambda *_, **__: None,
+        List=list,
+        torch=mock.MagicMock(),  # it would record a GPU's memory
+        Trainer=types.SimpleNamespace,
+        LISA_LAYER_NAME_MAPPING={},
+        is_sagemaker_mp_enabled=lambda: False,
+    )
+    return make(num, every, "body", optimizer=None, **settings)
+
+
+def lisa(files: list[str], forgets: str, num: int, every: int) -> dict:
+    """Six layers, 14 steps: who moves, the steps its state knows, the weights."""
+    np.random.seed(0)  # noqa: NPY002 (theirs is the global generator)
+    model, layers = network(6)
+    bottom, *body, top = (model[i : i + 2] for i in range(0, 12, 2))
+    parts = {"bottom": bottom, "body": nn.Sequential(*body), "top": top}
+    model = nn.Sequential(OrderedDict(parts))
+    state = types.SimpleNamespace(global_step=0)
+    if forgets == "none":
+        callback = lisa_callback(files[0], num, every, model)
+        adamw = torch.optim.AdamW(model.parameters(), 0.05, weight_decay=0.1)
+        begin = functools.partial(callback.on_step_begin, None, state, None)
+    else:
+        trainer = lisa_trainer(
+            files[1],
+            num,
+            every,
+            model=model,
+            state=state,
+            args=types.SimpleNamespace(weight_decay=0.1),
+            get_decay_parameter_names=lambda m: dict(m.named_parameters()),
+            get_optimizer_cls_and_kwargs=lambda *_: (torch.optim.AdamW, {"lr": 0.05}),
+        )
+        adamw, begin = trainer.create_optimizer(), trainer.maybe_switch_active_layers
+    awake, ages, weights = [], [], []
+    for state.global_step in range(14):
+        begin()
+        awake.append([i for i, one in enumerate(layers) if one.weight.requires_grad])
+        backward(model)
+        adamw.step()
+        known = [adamw.state.get(layer.weight, {}) for layer in layers]
+        ages.append([int(one.get("step", 0)) for one in known])
+        weights.append(norms(layers))
+    settings = {"forgets": forgets, "activated_layers": num, "interval_steps": every}
+    return {**settings, "awake": awake, "ages": ages, "weights": weights}
+
+
+def lisa_counts(file: str) -> list[int]:
+    """Draw two of five layers 3,000 times. Return how often each was drawn."""
+    np.random.seed(0)  # noqa: NPY002
+    model = nn.Sequential(OrderedDict(body=nn.Sequential(*network(5)[1])))
+    callback, counts = lisa_callback(file, 2, 1, model), np.zeros(5, int)
+    for step in range(3000):
+        callback.on_step_begin(None, types.SimpleNamespace(global_step=step), None)
+        counts[callback.active_layers_indices] += 1
+    return counts.tolist()
+
+
 if __name__ == "__main__":
     made = {
         "made_by": {
@@ -166,5 +260,13 @@ if __name__ == "__main__":
         "freeze_out": [freeze_out(sys.argv[1], one) for one in FREEZE_OUT],
         "layer_freezing": [layer_freezing(*one) for one in LAYER_FREEZING],
         "badam": [badam(*one) for one in BADAM],
+        "lisa": {
+            "counts": lisa_counts(sys.argv[2]),
+            "runs": [
+                lisa(sys.argv[2:], forgets, *one)
+                for forgets in ("none", "middle")
+                for one in LISA
+            ],
+        },
     }
     FOUND.write_text(json.dumps(made) + "\n")

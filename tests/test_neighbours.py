@@ -1,8 +1,7 @@
 """The neighbours' layers, learning rates and resets are those of their authors.
 
 What the authors' code did to a small network lies in `authors.json`; `authors`
-makes it. Of LISA, whose code no package has, LMFlow's callback was run once with our
-draws: the weights were ours after every step, bit for bit.
+makes it.
 """
 
 import collections
@@ -18,6 +17,7 @@ import pytest
 import torch
 from torch import nn
 
+from lazyrich_helpers import neighbours
 from lazyrich_helpers.config import Part, RunConfig
 from lazyrich_helpers.flops import backward_share
 from lazyrich_helpers.layerwise import LayerwiseSparse
@@ -157,6 +157,35 @@ def test_layer_freezing_is_the_authors(theirs):
     assert np.array(found[1::2]) == near(np.array(theirs["weights"]))
 
 
+@pytest.mark.parametrize("theirs", AUTHORS["lisa"]["runs"])
+def test_lisa_is_the_authors_but_for_the_dice(theirs, monkeypatch):
+    # Theirs are NumPy's, ours torch's, and no seed makes these agree. So ours draws
+    # what theirs drew; how many of it, when, and what else wakes is still its own.
+    every = theirs["interval_steps"]
+    drawn = [
+        [i - 1 for i in one if i not in (0, 5)] for one in theirs["awake"][::every]
+    ]
+
+    def loaded(num, *, generator):
+        first = drawn[generator]
+        return torch.tensor([*first, *(i for i in range(num) if i not in first)])
+
+    monkeypatch.setattr(neighbours, "generator", lambda _, __, interval: interval)
+    monkeypatch.setattr(torch, "randperm", loaded)
+    names = ("activated_layers", "interval_steps", "forgets")
+    schedule = LISA(steps_per_epoch=7, **{name: theirs[name] for name in names})
+    assert awake(schedule, 6, 14) == theirs["awake"]
+    ages, found = np.zeros(6, int), []
+    for plan in plans(schedule, 6, 14):
+        ages[list(plan.forget)] = 0
+        ages[list(plan.layers)] += 1
+        found.append(ages.tolist())
+    assert found == theirs["ages"]
+    adamw = functools.partial(torch.optim.AdamW, lr=0.05, weight_decay=0.1)
+    norms = [authors.norms(layers) for layers in trained(schedule, 6, adamw, 2, 7)]
+    assert np.array(norms) == near(np.array(theirs["weights"]))
+
+
 @pytest.mark.parametrize("interval", [1, 4, 20])
 @pytest.mark.parametrize("num", [1, 2, 5])
 def test_lisa_wakes_both_ends_and_draws_the_rest(interval, num):
@@ -182,7 +211,8 @@ def test_lisa_draws_every_middle_layer_equally_often_without_repeats():
     share = 2 / 5
     spread = math.sqrt(3000 * share * (1 - share))
     assert set(counts) == {1, 2, 3, 4, 5}
-    assert all(abs(n - 3000 * share) < 4 * spread for n in counts.values())
+    for each in (counts.values(), AUTHORS["lisa"]["counts"]):  # also the authors' dice
+        assert all(abs(n - 3000 * share) < 4 * spread for n in each)
     pairs = collections.Counter(
         first.layers == second.layers
         for first, second in itertools.pairwise(plans(schedule, 7, 3000))
