@@ -8,6 +8,7 @@ from tests.bench import (
     batches,
     convolution,
     curve,
+    kept,
     memory,
     slider,
     step,
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "curve": curve,
     "slider": slider,
     "convolution": convolution,
+    "kept": kept,
     "memory": memory,
     "batches": batches,
 }
@@ -33,7 +35,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="only show that it runs")
-    parser.add_argument("--epochs", type=int, default=20, help="of accuracy")
+    parser.add_argument("--epochs", type=int, default=20, help="of accuracy and kept")
     parser.add_argument("--repetitions", type=int, default=9, help="of each time")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(BENCHMARKS)

@@ -19,7 +19,7 @@ class Options:
     quick: bool = False
     """Small networks, digits, few repetitions: shows that it runs, measures nothing."""
     epochs: int = 20
-    """Of the accuracy benchmark."""
+    """Of the benchmarks of whole trainings."""
     repetitions: int = 9
 
 
