@@ -1,4 +1,4 @@
-"""The paper's claims about Layer-Wise Sparse training (D1 to D8, E1 to E13).
+"""The paper's claims about Layer-Wise Sparse training (D1 to D8, E1 to E14).
 
 They judge a `lws_tables.lws_table` of one width. Losses are in points of test accuracy
 against full training from the same start with the same seed; a claim holds where the
@@ -8,6 +8,9 @@ A claim looks at runs from the start that it is about, and at no others: what is
 pre-trained networks (E1, E3, E13) is judged by those that start from ImageNet's
 weights, and stays open without them. Networks pre-trained here, on other images
 (`proxy`), are no claim's.
+
+What steps took on the clock is judged without intervals, as operations are: E4, E12.
+E5 is about draws as well, so that it has one. E14's seconds are one device's.
 
 Source: Li & Banerjee (2021), Sections 6.1 and 6.2.
 """
@@ -27,10 +30,15 @@ from lazyrich_helpers.claims import (
     interval,
     widths_of,
 )
+from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.lws_tables import START, cell_name
+from lazyrich_helpers.lws_tables import START, cell_name, paper_table_1
+from lazyrich_helpers.planning import num_steps
+from lazyrich_helpers.records import Record
+from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.tables import one_setting
+from lazyrich_helpers.timing_tables import recorded_times
 
 Cell = tuple[str, float | None]
 """A schedule's name, and its probability where it has one."""
@@ -135,27 +143,47 @@ def some_loses_less(cells: Iterable[Cell], points: float) -> Judge:
     return judge
 
 
-def costs_between(cells: Iterable[Cell], low: float, high: float) -> Judge:
-    """Return the test that each cell's backward operations are a share in [low, high].
+COSTS = {
+    "backward": "Backward operations over full training's",
+    "clock_backward": "Backward time over full training's",
+}
+"""Columns of what going backward costs, and what to call them. The time is from
+`timing_tables.with_clock`."""
 
-    They follow from the network and the draws, so that one run decides.
+
+def costs_between(cells: Iterable[Cell], low: float, high: float) -> Judge:
+    """Return the test that each cell's backward pass costs a share in [low, high].
+
+    In operations, and in time where steps were timed. Both follow from the network and
+    the draws, so that one run decides.
     """
     chosen = list(cells)
-    what = "Backward operations over full training's"
 
     def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
-        costs, numbers = _means(table, chosen, "backward", what)
-        answers = [low <= costs[c] <= high if c in costs else None for c in chosen]
-        return everywhere(answers), numbers
+        found = [
+            _within(table, chosen, low, high, column)
+            for column in COSTS
+            if column in table and len(table[column].dropna())
+        ]
+        said = dict.fromkeys(numbers for _, numbers in found)
+        return everywhere([holds for holds, _ in found]), " ".join(said)
 
     return judge
+
+
+def _within(
+    table: pd.DataFrame, cells: list[Cell], low: float, high: float, column: str
+) -> tuple[bool | None, str]:
+    costs, numbers = _means(table, cells, column, COSTS[column])
+    answers = [low <= costs[c] <= high if c in costs else None for c in cells]
+    return everywhere(answers), numbers
 
 
 def takes_on_average(cells: Iterable[Cell], low: float, high: float) -> Judge:
     """Return the test that the cells' `clock_total`, on average, is in [low, high].
 
     That is a column of the time of all steps over full training's, from
-    `timing_tables.clock_ratios`; as with operations one run of each decides.
+    `timing_tables.with_clock`; as with operations one run of each decides.
     """
     chosen = list(cells)
     what = "Time of all steps over full training's"
@@ -170,6 +198,53 @@ def takes_on_average(cells: Iterable[Cell], low: float, high: float) -> Judge:
         return low <= mean <= high, f"{numbers[:-1]}, {mean:.2f} on average."
 
     return judge
+
+
+LINE = 0.03
+"""How far from its straight line a time may lie, over full training's."""
+
+
+def over_line(table: pd.DataFrame, column: str) -> pd.Series:
+    """Return what each run's `column` has over T(ρ) = (1 - ρ) T_top + ρ T_full.
+
+    T_full is 1; T_top is, for each schedule, what makes the squares of these least.
+    """
+    rest, shallow = table[column] - table.rho, 1 - table.rho
+    groups = table.schedule
+    squares = (shallow * shallow).groupby(groups).transform("sum")
+    return rest - shallow * (shallow * rest).groupby(groups).transform("sum") / squares
+
+
+def takes_affine_time(cells: Iterable[Cell]) -> Judge:
+    """Return the test that the cells' `clock_backward` is on a line in ρ, to `LINE`.
+
+    Runs differ from their ρ by what they drew, so it asks for an interval over seeds.
+    """
+    chosen = list(cells)
+    what = "Backward time over full training's, and what that is over the line"
+
+    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
+        if "clock_backward" not in table:
+            return None, "Not timed yet."
+        rows = table.loc[table.schedule.isin([schedule for schedule, _ in chosen])]
+        rows = rows.assign(over=over_line(rows, "clock_backward"))
+        answers, said = [], {}
+        for cell in chosen:
+            over = of_cell(rows, cell, "over").dropna()
+            answers.append(_close(over) if len(over) else None)
+            if len(over):
+                mean, half = interval(over)
+                spread = f" ± {half:.2f}" if half < float("inf") else ""
+                time = of_cell(rows, cell, "clock_backward").mean()
+                said[cell] = f"{time:.2f} ({mean:+.3f}{spread})"
+        return everywhere(answers), _numbers(what, said, len(chosen), rows)
+
+    return judge
+
+
+def _close(over: pd.Series) -> bool | None:
+    """Return whether the mean is within `LINE` of 0; None if its interval spans it."""
+    return everywhere([above(over, -LINE), above(-over, -LINE)])
 
 
 def _means(
@@ -195,14 +270,31 @@ def all_of(*judges: Judge) -> Judge:
 
 XAVIER, PRETRAINED = XavierNormal.kind, ImageNetVGG11.kind
 RHOS = (0.1, 0.2, 0.3, 0.4, 0.5)
+FEW_RHOS = (0.1, 0.3, 0.5)
+"""Those of our runs of VGG-5."""
 TOPS: list[Cell] = [(f"top {k}", None) for k in (1, 2, 3, 4)]
 BOTTOMS: list[Cell] = [(f"bottom {q}", None) for q in (1, 2, 3, 4)]
 BOTH: list[Cell] = [(f"top {k} bottom {k}", None) for k in (1, 2, 3, 4)]
 MIDDLE: Cell = ("middle", None)
 CHEAPER = (
     "Back-propagation is 2 to 5 times cheaper (we ask: with top k all bottoms at "
-    "ρ = 0.1 to 0.5 it takes at most 0.6 of the operations: a half and some luck)"
+    "ρ = 0.1 to 0.5 it takes at most 0.6 of the operations, and of the time: a half "
+    "and some luck)"
 )
+AFFINE = (
+    "Back-propagation's time is affine in ρ: (1 - ρ) T_top + ρ T_full (we ask: with "
+    f"top k all bottoms to {LINE} of full training's, with the T_top that fits best)"
+)
+HALVED = (
+    "The time of the whole training is about halved, since the forward pass stays (we "
+    "ask: with top k all bottoms at ρ = 0.1 to 0.5, and nothing kept between steps, "
+    "they take 0.4 to 0.65 of full training's time on average)"
+)
+
+
+def all_bottoms(rhos: Iterable[float]) -> list[Cell]:
+    """Return top 1 and top 4 all bottoms at each ρ."""
+    return [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in rhos]
 
 
 def _from(table: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -293,26 +385,9 @@ RANDOM_MNIST = (
         "accuracy (we ask: less than 1 point is lost)",
         loses_less([("top 4 all bottoms", 0.1), ("random uniform", None)], 1.0),
     ),
-    _claim(
-        "E4",
-        CHEAPER,
-        costs_between(
-            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)],
-            0.0,
-            0.6,
-        ),
-    ),
-    _claim(
-        "E12",
-        "The time of the whole training is about halved, since the forward pass stays "
-        "(we ask: with top k all bottoms at ρ = 0.1 to 0.5, and nothing kept between "
-        "steps, they take 0.4 to 0.65 of full training's time on average)",
-        takes_on_average(
-            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)],
-            0.4,
-            0.65,
-        ),
-    ),
+    _claim("E4", CHEAPER, costs_between(all_bottoms(FEW_RHOS), 0.0, 0.6)),
+    _claim("E5", AFFINE, takes_affine_time(all_bottoms(FEW_RHOS))),
+    _claim("E12", HALVED, takes_on_average(all_bottoms(FEW_RHOS), 0.4, 0.65)),
 )
 """Claims about Figures 9 to 12 (a)."""
 
@@ -323,13 +398,8 @@ RANDOM_CIFAR10 = (
         "full training of VGG-11 (we ask: more than 5 points are lost)",
         loses_more([("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)], 5.0),
     ),
-    _claim(
-        "E4",
-        CHEAPER,
-        costs_between(
-            [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in RHOS], 0.0, 0.6
-        ),
-    ),
+    _claim("E4", CHEAPER, costs_between(all_bottoms(RHOS), 0.0, 0.6)),
+    _claim("E5", AFFINE, takes_affine_time(all_bottoms(RHOS))),
     _claim(
         "E6",
         "Random uniform loses some accuracy, random beta most of it (we ask: more than "
@@ -360,8 +430,10 @@ RANDOM_CIFAR10 = (
         "ρ = 0.1)",
         improves([("top 1 bottom 4", 0.1), ("top 4 bottom 4", 0.1)]),
     ),
+    _claim("E12", HALVED, takes_on_average(all_bottoms(RHOS), 0.4, 0.65)),
 )
-"""Claims about Table 1's rows that start from Xavier's initialization."""
+"""Claims about Table 1's rows that start from Xavier's initialization, and their part
+of Figures 9 and 12."""
 
 
 HARD: list[Cell] = [
@@ -427,6 +499,64 @@ def time_order(table: pd.DataFrame, network: str) -> Verdict:
         "layers are fastest, and the middle is usually the slowest of these",
         (True if apart else None) if holds else False,
         f"{network}, backward time over full training's: {listed}.",
+    )
+
+
+def printed_times(cells: pd.DataFrame) -> Verdict:
+    """Judge E5 by times that the paper prints, means without a spread, as they are.
+
+    Args:
+        cells: From `lws_tables.paper_table_1`.
+    """
+    full = cells.loc[cells.schedule == "full"].set_index("init").seconds
+    rows = cells.loc[cells.schedule.str.contains("all bottoms")]
+    rows = rows.assign(time=rows.seconds / rows.init.map(full))
+    parts = [part for _, part in rows.groupby("init")]
+    over = pd.concat([over_line(part, "time") for part in parts])
+    worst = rows.loc[over.abs().idxmax()]
+    found = name((worst.schedule, worst.rho))
+    return Verdict(
+        "E5",
+        AFFINE,
+        bool(over.abs().max() <= LINE),
+        f"The paper's {len(rows)} times, on a {PRINTED_ON}: furthest from the line is "
+        f"{found} from {worst.init}, {worst.time:.3f} of full training's, by "
+        f"{over[over.abs().idxmax()]:+.3f}.",
+    )
+
+
+PRINTED_ON = "Tesla K40m"
+"""The device of the paper's seconds."""
+
+
+def full_time(timed: Record, config: RunConfig) -> Verdict:
+    """Judge E14, the seconds of full training going backward, by steps that were timed.
+
+    Seconds are a device's: on any but the paper's it is open, and says what they are.
+
+    Args:
+        timed: With `StepTimes`; of the network that `config` trains.
+        config: The training, whose steps are counted.
+    """
+    same = timed.config.model == config.model
+    require(same, "timed", f"steps of {config.model}", timed.config.model)
+    printed = paper_table_1().query("schedule == 'full'").seconds.tolist()
+    times, _ = recorded_times(timed)
+    steps = times.query("plan == 'full' and phase == 'backward'").seconds
+    low, median, high = steps.quantile([0.25, 0.5, 0.75])
+    num, device = num_steps(config), timed.origin["device"]
+    threads = timed.measures[StepTimes.name]["threads"]
+    near = all(abs(num * median - each) <= 0.1 * each for each in printed)
+    return Verdict(
+        "E14",
+        f"Full training of VGG-11 takes {printed[0]:,.0f} s going backward, and from "
+        f"pre-trained weights {printed[1]:,.0f} s, on a {PRINTED_ON} (we ask: on that, "
+        "to a tenth)",
+        near if PRINTED_ON in device else None,
+        f"{num * median:,.0f} s for {num:,} steps of {1000 * median:.0f} ms (n = "
+        f"{len(steps)} steps, quartiles {1000 * low:.0f} to {1000 * high:.0f}) on "
+        f"{device}, {threads} threads. The paper's come to "
+        f"{1000 * printed[0] / num:.1f} ms a step.",
     )
 
 

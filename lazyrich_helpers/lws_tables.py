@@ -42,6 +42,10 @@ START = (
     *(f.name for kind in (XavierNormal, ImageNetVGG11, Proxy) for f in fields(kind)),
 )
 """Columns that say where a network starts."""
+SHARES = ("clock_backward", "backward", "clock_total", "total")
+"""Columns of what runs cost over full training's: the time and the operations of the
+backward pass, and of whole steps. All but `backward` are `timing_tables.with_clock`'s.
+"""
 PAPER_NAMES = {
     "Fully trained": "full",
     "Random-Uniform": "random uniform",
@@ -256,13 +260,15 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     Columns: `schedule`, `rho`; `paper` and `paper_lost`; `init`, where ours start;
     `ours`, `ours_lost` and `half`, the half-width of its 95 % interval over seeds
     (infinite for one); `n`, 0 for a cell that we have not run, where ours are NaN;
-    `paper_ratio` of back-propagation time and `backward`, our operations' share.
+    `paper_ratio` of back-propagation time, and our `SHARES`, NaN where the table has
+    none.
     Accuracies are in percent, losses in points, each against full training from the
     same start. (The paper prints what pre-trained networks lose against Xavier's full
     training: 0.09 points less.)
 
     Args:
-        table: From `lws_table`, of one width and one start.
+        table: From `lws_table`, of one width and one start; its times from
+            `timing_tables.with_clock`.
         init: The paper's rows: `xavier`, or `pretrain`, beside which a proxy may stand
             as well; then the column `init` says so.
 
@@ -279,6 +285,8 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
         full = paper.loc[paper.schedule == "full"].test_accuracy.item()
         paper["lost"] = full - paper.test_accuracy
     rows = []
+    lacking = [name for name in SHARES if name not in table]
+    table = table.assign(**dict.fromkeys(lacking, math.nan))
     for _, cell in table.groupby(["schedule", "rho"], dropna=False):
         mean, half = interval(100 * cell.lost)
         rows.append(
@@ -290,10 +298,10 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
                 "ours_lost": mean,
                 "half": half,
                 "n": int(cell.lost.notna().sum()),
-                "backward": cell.backward.mean(),
+                **{name: cell[name].mean() for name in SHARES},
             }
         )
-    names = ["schedule", "rho", "init", "ours", "ours_lost", "half", "n", "backward"]
+    names = ["schedule", "rho", "init", "ours", "ours_lost", "half", "n", *SHARES]
     ours = pd.DataFrame(rows, columns=names)
     paper = paper.rename(columns={"ratio": "paper_ratio"})
     paper["paper"] = 100 * paper.pop("test_accuracy")

@@ -6,12 +6,13 @@ import pandas as pd
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.flops import (
+    Flops,
     backward_flops,
     backward_share,
     forward_flops,
     layer_flops,
 )
-from lazyrich_helpers.planning import blueprint, plans_of
+from lazyrich_helpers.planning import backward_cost, blueprint, plans_of
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.timing import PHASES
@@ -72,9 +73,7 @@ def anatomy(
     """
     network = blueprint(config)
     flops = layer_flops(network, config.data.image_shape)
-    per_step = times.pivot_table("seconds", ["plan", "step"], "phase", sort=False)
-    per_step["total"] = per_step.sum(axis="columns")
-    table = 1000 * per_step.groupby("plan", sort=False).median()[[*PHASES, "total"]]
+    table = _milliseconds(times).groupby("plan", sort=False).median()
     backward = relative(times, "backward").set_index("plan")
     table[["ratio", "low", "high"]] = backward[["median", "low", "high"]]
     bounds = pd.Series({p: backward_share(flops, awake) for p, awake in plans.items()})
@@ -83,9 +82,43 @@ def anatomy(
     work = config.training.batch_size * pd.Series(work) / 1e9
     table["speed"] = work / (table.backward / 1000)
     table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
-    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
-    table["total_bound"] = (forward + full * bounds) / (forward + full)
+    table["total_bound"] = [_whole(flops, share) for share in bounds]
     return table.reset_index()
+
+
+def _milliseconds(times: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per plan and step; a column for each of `PHASES`, and `total`."""
+    steps = times.pivot_table("seconds", ["plan", "step"], "phase", sort=False)
+    steps["total"] = steps.sum(axis="columns")
+    return 1000 * steps.reindex(columns=[*PHASES, "total"])
+
+
+def _whole(flops: Flops, backward: float) -> float:
+    """Return a step's operations over full training's, from its backward pass's."""
+    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
+    return (forward + full * backward) / (forward + full)
+
+
+def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """Return the milliseconds of each phase with their spread, one row per plan.
+
+    Columns have two levels: each of `PHASES` and `total`; and of each `median`, and
+    `low` and `high`, the quartiles of its steps. The backward pass and the total also
+    have their `bound`: full training's median times the plan's share of operations.
+
+    Args:
+        times: From `times_table`; one of the plans is `full`.
+        parts: Its `anatomy`.
+    """
+    steps = _milliseconds(times).groupby("plan", sort=False)
+    of_steps = {"median": 0.5, "low": 0.25, "high": 0.75}
+    found = {name: steps.quantile(share) for name, share in of_steps.items()}
+    table = pd.concat(found, axis="columns").swaplevel(axis="columns")
+    bounds = parts.set_index("plan")
+    for phase, bound in (("backward", "bound"), ("total", "total_bound")):
+        full = table.loc["full", (phase, "median")]
+        table[phase, "bound"] = full * bounds[bound]
+    return table.reindex(columns=[*PHASES, "total"], level=0)  # phase by phase
 
 
 def within_bound(table: pd.DataFrame) -> pd.Series:
@@ -139,3 +172,32 @@ def clock_ratios(
     values = {layers: ratios[plan] for plan, layers in plans.items()}
     found = {r.run_id: of_schedule(r.config, values) for r in records}
     return {run: value for run, value in found.items() if value is not None}
+
+
+def with_clock(
+    table: pd.DataFrame, records: Iterable[Record], timed: Sequence[Record]
+) -> pd.DataFrame:
+    """Return an `lws_tables.lws_table` with what its steps took, by the clock.
+
+    Further columns, all over full training's: `clock_backward` and `clock_total`, from
+    `clock_ratios`, NaN where steps were not timed; `total`, the operations of whole
+    steps, as `backward` has those of the backward pass.
+
+    Args:
+        table: Of `records`, not empty.
+        records: Runs.
+        timed: As in `clock_ratios`.
+    """
+    records = list(records)
+    found = {
+        f"clock_{phase}": clock_ratios(records, timed, phase)
+        for phase in ("backward", "total")
+    }
+    found["total"] = {record.run_id: _whole_run(record.config) for record in records}
+    return table.assign(**{name: table.run_id.map(own) for name, own in found.items()})
+
+
+def _whole_run(config: RunConfig) -> float:
+    """Return a run's operations over full training's, forward and backward."""
+    flops = layer_flops(blueprint(config), config.data.image_shape)
+    return _whole(flops, backward_cost(config))

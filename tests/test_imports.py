@@ -34,7 +34,7 @@ LEVELS = [
     {"execution", "lws_exhibits", "neighbours_exhibits", "summary", "backlog"},
     {"attempts", "workers"},
     {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
-    {"timing_tables", "slurm_queue", "slurm_ledger", "grid_page"},
+    {"timing_tables", "readings", "slurm_queue", "slurm_ledger", "grid_page"},
     {"slurm_jobs", "slurm_status", "notebook_grid"},
     {"slurm", "forecast", "status", "book_costs"},
     {"run", "reinit_view", "setup_plots", "lws_claims"},

@@ -1,5 +1,7 @@
 """Claims about sparse training get the verdict that hand-made losses deserve."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -13,8 +15,9 @@ from lazyrich_helpers.lws_claims import (
     STATIC_CIFAR10,
     STATIC_MNIST,
 )
-from lazyrich_helpers.lws_tables import lws_table
+from lazyrich_helpers.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.timing import PHASES
 
 NAN = float("nan")
 MNIST = {claim.name: claim for claim in (*STATIC_MNIST, *RANDOM_MNIST)}
@@ -110,10 +113,115 @@ ALL_BOTTOMS = [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.
 def test_whole_steps_take_half(times, holds):
     runs = table(points(ALL_BOTTOMS, 1))
     assert MNIST["E12"].verdict(runs).holds is None  # not timed
-    clock = dict(zip(ALL_BOTTOMS, times, strict=True))
-    cells = zip(runs.schedule, runs.rho, strict=True)
-    runs["clock_total"] = [clock.get(cell, 1.0) for cell in cells]
+    runs = clocked(runs, dict(zip(ALL_BOTTOMS, times, strict=True)), "clock_total")
     assert MNIST["E12"].verdict(runs).holds is holds
+
+
+def clocked(runs, times, column="clock_backward"):
+    """Return runs with each cell's time, 1 for full training."""
+    cells = zip(runs.schedule, runs.rho, strict=True)
+    return runs.assign(**{column: [times.get(cell, 1.0) for cell in cells]})
+
+
+@pytest.mark.parametrize(
+    ("cost", "time", "holds"),
+    [(0.3, 0.4, True), (0.3, 0.7, False), (0.7, 0.4, False), (0.3, NAN, True)],
+)
+def test_cheaper_is_asked_of_operations_and_of_the_clock(cost, time, holds):
+    runs = table(points(ALL_BOTTOMS, 1), seeds=1, cost=cost)
+    timed = clocked(runs, dict.fromkeys(ALL_BOTTOMS, time))
+    if pd.isna(time):  # nothing was timed: operations decide
+        timed["clock_backward"] = NAN
+    verdict = MNIST["E4"].verdict(timed)
+    assert verdict.holds is holds
+    assert f"operations over full training's: top 1 all bottoms, ρ 0.1: {cost:.2f}" in (
+        verdict.numbers
+    )
+    assert ("time over full training's: top 1" in verdict.numbers) != pd.isna(time)
+
+
+def line(top, bend=0.0):
+    """Return times on a straight line in ρ that ends at 1, or a bent one."""
+    return {
+        (schedule, rho): (1 - rho) * top + rho + bend * (rho == 0.3)
+        for schedule, rho in ALL_BOTTOMS
+    }
+
+
+@pytest.mark.parametrize(
+    ("top", "bend", "spread", "holds"),
+    [
+        (0.09, 0.0, 0.0, True),
+        (0.09, 0.03, 0.0, True),
+        (0.09, 0.08, 0.0, False),
+        (0.4, -0.08, 0.0, False),
+        (0.09, 0.0, 0.1, None),  # draws that differ too much to tell
+    ],
+)
+def test_time_is_a_straight_line(top, bend, spread, holds):
+    runs = table(points(ALL_BOTTOMS, 1))
+    assert MNIST["E5"].verdict(runs).holds is None  # not timed
+    runs = clocked(runs, line(top, bend))
+    runs.clock_backward += spread * (runs.seed - 1)
+    verdict = MNIST["E5"].verdict(runs)
+    assert verdict.holds is holds, verdict
+    assert "n = 3 seeds)" in verdict.numbers
+    assert MNIST["E5"].verdict(runs[runs.seed == 0]).holds is None  # one seed
+
+
+def test_the_line_ends_at_full_training_and_fits_best():
+    runs = clocked(table(points(ALL_BOTTOMS, 1)), line(0.09, 0.05))
+    runs = runs[runs.schedule != "full"]
+    over = lws_claims.over_line(runs, "clock_backward")
+    # T_top is too large by 0.05 * 0.7 / (0.81 + 0.49 + 0.25)
+    expected = 0.05 * (runs.rho == 0.3) - (1 - runs.rho) * 0.05 * 0.7 / 1.55
+    assert over.tolist() == pytest.approx(expected.tolist())
+
+
+def test_the_papers_own_times_are_on_a_line():
+    cells = paper_table_1()
+    verdict = lws_claims.printed_times(cells)
+    assert verdict.holds is True and "ρ 0.4 from xavier" in verdict.numbers
+    bent = cells.schedule.eq("top 4 all bottoms") & cells.rho.eq(0.3)
+    cells.loc[bent, "seconds"] += 300  # a tenth of full training
+    assert lws_claims.printed_times(cells).holds is False
+
+
+TABLE_1 = make_recipe("table-1", "paper", seeds=[0]).configs[0]
+
+
+def timed(milliseconds, device):
+    """Return steps that were timed: full training's, one of them slow."""
+    steps = [milliseconds / 1000] * 4 + [1.0]
+    seconds = dict.fromkeys(PHASES, steps)
+    plans = {"full": {"layers": list(range(11)), "seconds": seconds}}
+    measured = {"step_times": {"threads": 2, "plans": plans}}
+    return Record(TABLE_1, "ok", {}, measured, {}, {"device": device})
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "device", "holds"),
+    [
+        (42.6, "Tesla K40m", True),
+        (60.0, "Tesla K40m", False),
+        (30.0, "Tesla K40m", False),
+        (42.6, "CPU, Intel(R) Xeon(R) Processor", None),
+    ],
+)
+def test_seconds_are_one_devices(milliseconds, device, holds):
+    verdict = lws_claims.full_time(timed(milliseconds, device), TABLE_1)
+    assert verdict.holds is holds and device in verdict.numbers
+    total = milliseconds / 1000 * 180 * 391
+    assert verdict.numbers.startswith(f"{total:,.0f} s for 70,380 steps")
+    assert "42.6 ms a step" in verdict.numbers and "2,996 s" in verdict.says
+
+
+def test_seconds_are_of_the_network_that_is_asked_about():
+    narrow = dataclasses.replace(
+        TABLE_1, model=dataclasses.replace(TABLE_1.model, width=8)
+    )
+    with pytest.raises(ValueError, match="timed must be steps of VGG11"):
+        lws_claims.full_time(timed(42.6, "Tesla K40m"), narrow)
 
 
 @pytest.mark.parametrize(

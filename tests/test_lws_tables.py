@@ -153,6 +153,9 @@ def test_ours_stands_beside_the_papers():
     assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
     assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
+    assert found.clock_backward.isna().all()  # no clock
+    timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1]))
+    assert timed.clock_backward.dropna().tolist() == pytest.approx([1, 0.25])
     beside = beside_paper(table.assign(init="imagenet_vgg11"), init="pretrain")
     cell = beside[beside.n > 0].set_index("schedule").loc["top 1 all bottoms"]
     assert (cell.paper, cell.paper_ratio, cell.init) == (89.17, 0.18, "imagenet_vgg11")

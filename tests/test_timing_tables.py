@@ -11,6 +11,7 @@ from lazyrich_helpers.convnets import VGG5, VGG11
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.flops import backward_flops, forward_flops, layer_flops
 from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.lws_tables import lws_table
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from lazyrich_helpers.step_times import StepTimes, timed_plans
@@ -19,8 +20,10 @@ from lazyrich_helpers.timing_tables import (
     anatomy,
     clock_ratios,
     of_schedule,
+    phase_quartiles,
     recorded_times,
     relative,
+    with_clock,
     within_bound,
 )
 from lazyrich_helpers.train import Trained, new_network
@@ -92,6 +95,22 @@ def test_anatomy_by_hand(times):
     assert top.speed == pytest.approx(batch * flops[2][0] / 1e9 / 0.008)
 
 
+def test_phases_have_their_spread_and_their_bound(times):
+    parts = anatomy(times, PLANS, tiny.CONFIG)
+    table = phase_quartiles(times, parts)
+    assert list(table.index) == list(PLANS)
+    assert list(dict.fromkeys(phase for phase, _ in table)) == [*PHASES, "total"]
+    steps = ["median", "low", "high"]  # of 1, 2 and 3 times the seconds
+    assert table.loc["top 1", "backward"][steps].tolist() == pytest.approx([8, 6, 10])
+    assert table.loc["full", "total"][steps].tolist() == pytest.approx([66, 49.5, 82.5])
+    bounds = parts.set_index("plan")
+    for plan in PLANS:
+        own = table.loc[plan]
+        assert own["backward", "bound"] == pytest.approx(40 * bounds.bound[plan])
+        assert own["total", "bound"] == pytest.approx(66 * bounds.total_bound[plan])
+    assert "bound" not in table["optimizer"] and "bound" not in table["forward"]
+
+
 def test_within_bound_allows_a_tenth_or_three_hundredths():
     table = pd.DataFrame(
         [(1.09, 1.0), (1.11, 1.0), (0.03, 0.001), (0.05, 0.001)],
@@ -132,3 +151,22 @@ def test_clock_ratios_of_runs(record):
         times = relative(recorded_times(record)[0], phase).set_index("plan")
         assert found[runs[1].run_id] == pytest.approx(times["median"]["top 1"])
         assert clock_ratios(records, [], phase) == {}
+
+
+def test_a_table_of_runs_gets_its_clock(record):
+    full = tiny.CONFIG
+    top = dataclasses.replace(full, updates=TopK(k=1))
+    curves = {"epoch": [1], "train_loss": [0.5], "num_correct": [900]}
+    records = [Record(c, "ok", curves, {}, {}, {"num_test": 1000}) for c in (full, top)]
+    table = with_clock(lws_table(records), records, [record]).set_index("schedule")
+    assert table.loc["full", ["clock_backward", "clock_total", "total"]].tolist() == [
+        1, 1, 1
+    ]  # fmt: skip
+    times, plans = recorded_times(record)
+    parts = anatomy(times, plans, full).set_index("plan").loc["top 1"]
+    own = table.loc["top 1"]
+    assert own.clock_backward == pytest.approx(parts.ratio)
+    assert own.clock_total == pytest.approx(parts.total_ratio)
+    assert (own.backward, own.total) == pytest.approx((parts.bound, parts.total_bound))
+    none = with_clock(lws_table(records), records, [])
+    assert none.clock_total.isna().all() and none.total.notna().all()
