@@ -1,11 +1,9 @@
 """Two re-initialization curves against their bare forward passes."""
 
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.reinit import SCENARIOS, movement_order, reinit_counts
-from lazyrich_helpers.train import Trained, new_network, train
 from tests.bench import plain
 from tests.bench.sample import in_turns, seconds
-from tests.bench.setting import Options, config, first_steps
+from tests.bench.setting import Options, after_ten_steps
 
 TITLE = "curve: a γ and an ε curve, ranking included, against their forward passes"
 FRACTIONS = tuple(k / 39 for k in range(40))
@@ -17,14 +15,9 @@ def rows(options: Options) -> list[dict[str, object]]:
 
 
 def _row(options: Options, depth: int) -> dict[str, object]:
-    width, points = (1000, FRACTIONS) if not options.quick else (16, (0.0, 1.0))
-    run = config(options, width=width, depth=depth, num_epochs=1)
-    data = first_steps(run.data.load(), 10, run.training.batch_size)
-    network = new_network(run, data)
-    initial = flat_parameters(network)
-    for _ in train(network, data, run):
-        pass
-    trained = Trained(run, data, network, initial, flat_parameters(network))
+    points = FRACTIONS if not options.quick else (0.0, 1.0)
+    trained = after_ten_steps(options, depth=depth)
+    network, data = trained.network, trained.data
 
     def ours() -> None:
         order = movement_order(trained.initial, trained.final)
@@ -41,7 +34,7 @@ def _row(options: Options, depth: int) -> dict[str, object]:
     found = in_turns(ways, num=num, warm_up=0)
     return {
         "depth": depth,
-        "width": width,
+        "width": trained.config.columns()["width"],
         "points": 2 * len(points),
         "ours / passes": found["ours"].over(found["passes"]),
         "ours, s": found["ours"],

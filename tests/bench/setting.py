@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.exhibits import make_recipe
+from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.train import Trained, new_network, train
 
 PRECISIONS = ("highest", "medium", "bf16")
 """The last two gain where the processor multiplies bf16 numbers."""
@@ -42,3 +44,15 @@ def first_steps(data: Dataset, num_steps: int, batch_size: int) -> Dataset:
     num = num_steps * batch_size
     few = Split(data.train.images[:num], data.train.labels[:num])
     return dataclasses.replace(data, train=few)
+
+
+def after_ten_steps(options: Options, *, depth: int) -> Trained:
+    """Return a network of w = 1,000, narrow if quick, that was trained a little."""
+    width = 1000 if not options.quick else 16
+    run = config(options, width=width, depth=depth, num_epochs=1)
+    data = first_steps(run.data.load(), 10, run.training.batch_size)
+    network = new_network(run, data)
+    initial = flat_parameters(network)
+    for _ in train(network, data, run):
+        pass
+    return Trained(run, data, network, initial, flat_parameters(network))
