@@ -282,8 +282,9 @@ CHEAPER = (
     "and some luck)"
 )
 AFFINE = (
-    "Back-propagation's time is affine in ρ: (1 - ρ) T_top + ρ T_full (we ask: with "
-    f"top k all bottoms to {LINE} of full training's, with the T_top that fits best)"
+    "Back-propagation's time is affine in ρ: (1 - ρ) T_top + ρ T_full, a formula that "
+    "is ours and not the paper's (we ask: with top k all bottoms to "
+    f"{LINE} of full training's, with the T_top that fits best)"
 )
 HALVED = (
     "The time of the whole training is about halved, since the forward pass stays (we "

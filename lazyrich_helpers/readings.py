@@ -43,24 +43,24 @@ def effects(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: From `readings_table`.
     """
-    rows = []
-    for (lr, width, reading), own in table.groupby(
-        ["lr", "width", "reading"], sort=False
-    ):
-        lost = by_seed(own, width, "active", 0.0) - by_seed(own, width, "active", 0.001)
-        worst, lowest = at_extreme(own, width, 0.01, 0.3, best=False)
-        _, highest = at_extreme(own, width, 0.3, 0.95, best=True)
-        rows.append(
-            {
-                "lr": lr,
-                "width": width,
-                "reading": reading,
-                "lost": spread(lost),
-                "worst": f"{100 * worst:.2g}",
-                "risen": spread(by_seed(own, width, "active", 1.0) - lowest),
-                "bump": spread(highest - lowest),
-            }
-        )
-    names = ["lr", "width", "reading", "lost", "worst", "risen", "bump"]
-    found = pd.DataFrame(rows, columns=names)
+    keys = ["lr", "width", "reading"]
+    rows = [_effects(own) for _, own in table.groupby(keys, sort=False)]
+    found = pd.DataFrame(rows, columns=[*keys, "lost", "worst", "risen", "bump"])
     return found.sort_values(["lr", "width"], ascending=[False, True], kind="stable")
+
+
+def _effects(own: pd.DataFrame) -> dict[str, object]:
+    first = own.iloc[0]
+    width = int(first.width)
+    lost = by_seed(own, width, "active", 0.0) - by_seed(own, width, "active", 0.001)
+    worst, lowest = at_extreme(own, width, 0.01, 0.3, best=False)
+    _, highest = at_extreme(own, width, 0.3, 0.95, best=True)
+    return {
+        "lr": first.lr,
+        "width": width,
+        "reading": first.reading,
+        "lost": spread(lost),
+        "worst": f"{100 * worst:.2g}",
+        "risen": spread(by_seed(own, width, "active", 1.0) - lowest),
+        "bump": spread(highest - lowest),
+    }

@@ -7,14 +7,14 @@ import pytest
 from lazyrich_helpers.claims import (
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
-    WIDTH_CLAIMS,
     above,
+    alike,
     all_claims,
     by_seed,
     everywhere,
-    fashion_claim,
     interval,
     reinit_claims,
+    width_claims,
 )
 from lazyrich_helpers.notebook import recorded
 from lazyrich_helpers.tables import reinit_table
@@ -107,20 +107,40 @@ def test_little_kept_is_near_random_and_better_when_wider(narrow, wide, holds):
     assert CLAIMS["A10"].verdict(pd.concat(tables)).holds is holds
 
 
-def test_on_fashion_all_claims_have_to_hold():
-    """One that fails decides, and each is named with its word."""
-    every = fashion_claim(depth=1)
-    names = [claim.name for claim in all_claims(depth=1)]
-    assert names == ["A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A10"]
-    verdict = every.verdict(curves(PAPER, changed(at1=95)))
-    assert verdict.holds is False and "A1 does not hold, A2 holds" in verdict.numbers
+def test_claims_go_by_number():
+    assert [claim.name for claim in all_claims(depth=1)] == [
+        "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A10"
+    ]  # fmt: skip
+    assert all_claims(depth=4)[-2].name == "A9"
+
+
+def test_two_data_sets_are_alike_where_every_claim_fares_the_same():
     low, high = changed(at6=30), changed(at6=60)
     ends = {"width": {1: 10, 10: 100_000}}
-    held = [
-        curves(low, lazy=(30, 31, 40, 50, 94.5, 95, 95)),
-        curves(PAPER, high, lazy=(60, 65, 80, 90, 94.5, 95, 95)).query("width == 10"),
-    ]
-    assert every.verdict(pd.concat(held).replace(ends)).holds is True
+    kept = ((30, 31, 40, 50, 94.5, 95, 95), (60, 65, 80, 90, 94.5, 95, 95))
+    one = pd.concat(
+        [
+            curves(low, lazy=kept[0]),
+            curves(PAPER, high, lazy=kept[1]).query("width == 10"),
+        ]
+    ).replace(ends)  # every claim holds
+    assert {claim.verdict(one).holds for claim in all_claims(depth=1)} == {True}
+    assert alike(one, one, depth=1).holds is True
+    lost = (one.scenario == "active") & (one.fraction == 0.001)
+    other = one.assign(accuracy=one.accuracy.mask(lost, 0.949))
+    verdict = alike(one, other, depth=1)
+    assert verdict.holds is False and "A1 holds, does not hold; A2" in verdict.numbers
+    assert alike(other, other, depth=1).holds is True  # no claim, but the same
+
+
+def test_two_data_sets_are_compared_where_both_have_been_run():
+    whole = curves(PAPER, PAPER)
+    few = whole[(whole.width == 1) & (whole.seed < 3)]
+    verdict = alike(whole, few, depth=1)
+    assert verdict.numbers.endswith("(n = 3 seeds).")
+    assert verdict.numbers.count("A1 holds, holds") == 1
+    assert verdict.holds is None  # nothing is as wide as is claimed
+    assert alike(whole, few.iloc[:0], depth=1).holds is None
 
 
 def test_a_recipe_trains_where_every_width_learns():
@@ -273,7 +293,7 @@ def test_layers_count_by_their_size():
 
 @pytest.mark.parametrize(("last", "holds"), [(50, False), (60, True), (40, False)])
 def test_random_networks_compared_over_width(last, holds):
-    (grows, beats) = WIDTH_CLAIMS
+    (grows, beats) = width_claims(depth=1)
     table = curves(PAPER, changed(at6=last))
     # seeds 0.1 points apart in both widths: the difference has no spread
     assert grows.verdict(table).holds is holds
