@@ -112,6 +112,9 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     plt.close(fig)
     with pytest.raises(ValueError, match="precision must be one value"):
         plots.reinit_grid({"": both}, scale="log", by="reading")
+    mixed = both.assign(precision=both.seed)  # within a line
+    with pytest.raises(ValueError, match="precision must be one value"):
+        plots.reinit_grid({"": mixed}, scale="log", **options)
     mixed = both.assign(lr=both.seed)
     with pytest.raises(ValueError, match="lr must be one value"):
         plots.reinit_grid({"": mixed}, scale="log", **options)

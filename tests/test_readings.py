@@ -67,7 +67,7 @@ def test_effects_are_differences_in_points():
     table = curves(PAPER, changed(at1=95, at6=12))
     table = pd.concat([table.assign(reading=name) for name in "ab"]).assign(lr=0.1)
     found = effects(table).set_index(["reading", "width"])
-    assert list(found.index.get_level_values("reading")) == ["a", "b", "a", "b"]
+    assert list(found.index) == [("a", 1), ("b", 1), ("a", 10), ("b", 10)]
     first, second = found.loc[("a", 1)], found.loc[("b", 10)]
     # from 95 at 0 to 60 at 0.1 %, 12 at 10 %, 45 at 50 %, 50 at 100 %
     assert (first.lost, first.worst) == ("+35.0 ± 0.0", "10")
