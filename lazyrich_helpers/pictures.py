@@ -41,18 +41,25 @@ def samples(split: Split, num_classes: int, *, each: int) -> Tensor:
     return torch.stack(rows)
 
 
-def sample_figure(data: Dataset, *, each: int = 4) -> Figure:
-    """Return training images, a column per class."""
-    images = samples(data.train, data.num_classes, each=each)
-    size = (5.2, 0.56 * each)
+def sample_figure(*sets: Dataset, each: int = 4) -> Figure:
+    """Return training images, a column per class, each data set below the last."""
+    num_classes = max(data.num_classes for data in sets)
+    num_rows = each * len(sets)
     figure, axes = plt.subplots(
-        each, data.num_classes, figsize=size, layout="constrained", squeeze=False
+        num_rows,
+        num_classes,
+        figsize=(5.2, 0.56 * num_rows),
+        layout="constrained",
+        squeeze=False,
     )
-    for label, row in enumerate(images.cpu()):
-        for place, image in enumerate(row):
-            ax = axes[place, label]
-            ax.imshow(image.permute(1, 2, 0).numpy(), cmap="gray_r", vmin=0, vmax=1)
-            ax.set_axis_off()
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for data, rows in zip(sets, axes.reshape(len(sets), each, -1), strict=True):
+        images = samples(data.train, data.num_classes, each=each)
+        for label, column in enumerate(images.cpu()):
+            for ax, image in zip(rows[:, label], column, strict=False):
+                shown = image.permute(1, 2, 0).numpy()
+                ax.imshow(shown, cmap="gray_r", vmin=0, vmax=1)
     return figure
 
 

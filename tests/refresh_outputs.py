@@ -1,8 +1,9 @@
-"""Refresh what is committed but made by a program: compared outputs, the picture.
+"""Refresh what is committed but made by a program: compared outputs, the pictures.
 
 `python -m tests.refresh_outputs` runs every chapter at budget `smoke` and rewrites
 `book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
-are stripped. It then draws `book/static/figure-2.png` from the records.
+are stripped. It then draws `book/static/figure-2.png` from the records and, where the
+data are, `book/static/samples.png`.
 """
 
 import os
@@ -12,8 +13,11 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from lazyrich_helpers.data import DataError
+
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
+SAMPLES = ROOT / "book" / "static" / "samples.png"
 CHECKED = "nbval-check-output"
 
 
@@ -66,9 +70,29 @@ def draw_picture() -> None:
     fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
 
 
+def draw_samples() -> None:
+    """Draw images of the paper's data sets.
+
+    Raises:
+        DataError: If a data set is not there.
+    """
+    from lazyrich_helpers import pictures
+    from lazyrich_helpers.data import images
+
+    names = ("mnist", "fashion_mnist", "cifar10")
+    sets = [images(name, train_size=1000).load() for name in names]
+    fig = pictures.sample_figure(*sets, each=2)
+    fig.savefig(SAMPLES, dpi=110, metadata={"Software": None})
+
+
 if __name__ == "__main__":
     for chapter in chapters():
         refresh(chapter)
         print(f"refreshed {chapter.relative_to(ROOT)}")
     draw_picture()
     print(f"drew {PICTURE.relative_to(ROOT)}")
+    try:
+        draw_samples()
+        print(f"drew {SAMPLES.relative_to(ROOT)}")
+    except DataError as error:
+        print(f"left {SAMPLES.relative_to(ROOT)} as it was: {error}")

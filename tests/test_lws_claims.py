@@ -55,6 +55,11 @@ def points(names, *values):
 GOOD_STATIC = points([*TOPS[2:], *BOTH, "middle"], 0.5)
 
 
+def at_tenth(*losses):
+    """Return what each of the families loses at ρ = 0.1."""
+    return {(f, 0.1): points for f, points in zip(FAMILIES, losses, strict=True)}
+
+
 @pytest.mark.parametrize(
     ("claim", "losses", "holds"),
     [
@@ -64,6 +69,8 @@ GOOD_STATIC = points([*TOPS[2:], *BOTH, "middle"], 0.5)
         (MNIST["D2"], GOOD_STATIC, True),
         (MNIST["D2"], GOOD_STATIC | {"middle": 4.0}, False),
         (MNIST["D2"], {"top 3": 0.5}, None),
+        (MNIST["E1"], {("top 1 all bottoms", 0.1): 0.5}, True),  # one is enough
+        (MNIST["E1"], {(f, 0.1): 2 for f in FAMILIES[:2]}, False),
         (MNIST["E9"], {("top 1 bottom 1", 0.1): 0.5}, True),
         (MNIST["E9"], {("top 1 bottom 1", 0.3): 0.5}, None),
         (MNIST["E11"], {("top 4 all bottoms", 0.1): 0.5, "random uniform": 3}, False),
@@ -84,12 +91,10 @@ GOOD_STATIC = points([*TOPS[2:], *BOTH, "middle"], 0.5)
         (CIFAR10["E7"], {(f, r): 9 - 10 * r for f in FAMILIES for r in RHOS}, True),
         (CIFAR10["E7"], {(f, r): 4 + 10 * r for f in FAMILIES for r in RHOS}, False),
         (CIFAR10["E7"], {(f, r): 9 for f in FAMILIES[:1] for r in RHOS}, None),
-        (CIFAR10["E8"], {("top 1 bottom 4", 0.1): 9, ("top 4 bottom 4", 0.1): 5}, True),
-        (
-            CIFAR10["E8"],
-            {("top 1 bottom 4", 0.1): 4, ("top 4 bottom 4", 0.1): 5},
-            False,
-        ),
+        (CIFAR10["E8"], at_tenth(11, 14, 15, 11), True),
+        (CIFAR10["E8"], at_tenth(11, 14, 11, 15), False),
+        (CIFAR10["E8"], at_tenth(14, 11, 15, 11), False),
+        (CIFAR10["E11"], {("top 4 all bottoms", 0.1): 14, "random uniform": 6}, False),
     ],
 )
 def test_a_verdict_is_that_of_its_line(claim, losses, holds):
@@ -325,6 +330,20 @@ def test_a_start_is_better_if_it_ends_better_and_is_faster(accuracy, early_loss,
     assert "w = 16, n = 3)" in verdict.numbers
 
 
+@pytest.mark.parametrize(
+    ("plain", "own", "holds"), [((11, 14), (2, 2), True), ((11, 14), (2, 15), False)]
+)
+def test_a_start_helps_where_less_is_lost(plain, own, holds):
+    cells = [(f"top {k} all bottoms", 0.1) for k in (1, 4)]
+    starts = [
+        table(dict(zip(cells, losses, strict=True)), init=init)
+        for init, losses in (("xavier_normal", plain), ("imagenet_vgg11", own))
+    ]
+    verdict = PRETRAINED["E10"].verdict(pd.concat(starts))
+    assert verdict.holds is holds and "n = 3 seeds)" in verdict.numbers
+    assert PRETRAINED["E10"].verdict(starts[0]).holds is None
+
+
 def test_starts_are_compared_seed_by_seed():
     plain = started("xavier_normal", 0.9, 2.0, seeds=5)
     own = started("imagenet_vgg11", 0.93, 0.5)
@@ -393,6 +412,8 @@ def test_the_order_of_times():
     assert lws_claims.time_order(anatomy(middle=1.2), "").holds is False
     faster_than_a_top = anatomy(**{"bottom 1": 0.03})
     assert lws_claims.time_order(faster_than_a_top, "").holds is False
+    dear_ends = anatomy(**{"top 4 bottom 4": 0.85})
+    assert lws_claims.time_order(dear_ends, "").holds is False
     assert lws_claims.time_order(anatomy(middle=0.995), "").holds is None
     wide = anatomy()
     wide.loc[wide.plan == "bottom 2", "high"] = 1.3
