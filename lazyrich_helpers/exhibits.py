@@ -1,7 +1,7 @@
 """One named function per exhibit of the paper: its runs and what they measure.
 
 A recipe is the same code at three budgets: `smoke` (seconds), `laptop` (a chapter in
-about 20 s) and `paper` (the paper's own scale).
+10 to 25 s) and `paper` (the paper's own scale).
 """
 
 import dataclasses
