@@ -1,9 +1,12 @@
+import dataclasses
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
 
 from lazyrich_helpers import pictures
+from lazyrich_helpers.data import Split
 from lazyrich_helpers.kept import load_trained
 from tests import tiny
 
@@ -33,6 +36,20 @@ def test_more_samples_than_there_are_is_a_sentence(trained):
 def test_sample_figure_has_a_column_per_class(trained):
     fig = pictures.sample_figure(trained.data, each=2)
     assert len(fig.axes) == 20
+    plt.close("all")
+
+
+def test_each_data_set_is_below_the_last(trained):
+    data = trained.data
+    light = Split(1 - data.train.images, data.train.labels)
+    other = dataclasses.replace(data, train=light)
+    fig = pictures.sample_figure(data, other, each=2)
+    shown = [np.asarray(ax.images[0].get_array()) for ax in fig.axes]
+    assert len(shown) == 40
+    for dark, inverse in zip(shown[:20], shown[20:], strict=True):
+        assert np.allclose(dark, 1 - inverse)
+    (first,) = pictures.samples(data.train, 10, each=1)[0]
+    assert np.array_equal(shown[0].squeeze(), first[0].numpy())
     plt.close("all")
 
 
