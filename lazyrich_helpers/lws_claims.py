@@ -385,7 +385,7 @@ RANDOM_MNIST = (
         "E1",
         "Top k all bottoms with a suitable k matches full training of VGG-5 already at "
         "ρ = 0.1 (we ask: for k = 1 or 4 less than 1 point is lost)",
-        some_loses_less([("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)], 1.0),
+        some_loses_less(all_bottoms([0.1]), 1.0),
     ),
     _claim(
         "E9",
@@ -406,7 +406,7 @@ RANDOM_CIFAR10 = (
         "E2",
         "From Xavier's initialization, top k all bottoms at ρ = 0.1 does not match "
         "full training of VGG-11 (we ask: more than 5 points are lost)",
-        loses_more([("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)], 5.0),
+        loses_more(all_bottoms([0.1]), 5.0),
     ),
     _claim("E4", CHEAPER, costs_between(all_bottoms(RHOS), 0.0, 0.6)),
     _claim("E5", AFFINE, takes_affine_time(all_bottoms(RHOS))),
@@ -598,14 +598,15 @@ def _starts_better(table: pd.DataFrame) -> tuple[bool | None, str]:
 
 
 def _start_helps(table: pd.DataFrame) -> tuple[bool | None, str]:
-    answers, said = [], {}
-    for cell in [("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)]:
-        own, plain = (lost(_from(table, kind), cell) for kind in (PRETRAINED, XAVIER))
-        less = (plain - own).dropna()
+    answers, said, cells = [], {}, all_bottoms([0.1])
+    for cell in cells:
+        here, plain = (lost(_from(table, kind), cell) for kind in (PRETRAINED, XAVIER))
+        less = (plain - here).dropna()
         answers.append(above(less, 0.0) if len(less) else None)
         said |= {cell: _said(less)} if len(less) else {}
     what = f"Points less lost from {PRETRAINED} than from {XAVIER}"
-    return everywhere(answers), _numbers(what, said, 2, _from(table, PRETRAINED))
+    own = _from(table, PRETRAINED)
+    return everywhere(answers), _numbers(what, said, len(cells), own)
 
 
 PRETRAINED_CIFAR10 = (
@@ -614,7 +615,7 @@ PRETRAINED_CIFAR10 = (
         "From pre-trained weights, top k all bottoms with a suitable k matches full "
         "training of VGG-11 already at ρ = 0.1 (we ask: for k = 1 or 4 less than 2 "
         "points are lost)",
-        some_loses_less([("top 1 all bottoms", 0.1), ("top 4 all bottoms", 0.1)], 2.0),
+        some_loses_less(all_bottoms([0.1]), 2.0),
         start=PRETRAINED,
     ),
     _claim(

@@ -57,7 +57,7 @@ def sample_figure(*sets: Dataset, each: int = 4) -> Figure:
     for data, rows in zip(sets, axes.reshape(len(sets), each, -1), strict=True):
         images = samples(data.train, data.num_classes, each=each)
         for label, column in enumerate(images.cpu()):
-            for ax, image in zip(rows[:, label], column, strict=False):
+            for ax, image in zip(rows[:, label], column, strict=True):
                 shown = image.permute(1, 2, 0).numpy()
                 ax.imshow(shown, cmap="gray_r", vmin=0, vmax=1)
     return figure

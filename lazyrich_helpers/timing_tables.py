@@ -82,7 +82,7 @@ def anatomy(
     work = config.training.batch_size * pd.Series(work) / 1e9
     table["speed"] = work / (table.backward / 1000)
     table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
-    table["total_bound"] = [_whole(flops, share) for share in bounds]
+    table["total_bound"] = bounds.map(lambda share: _whole(flops, share))
     return table.reset_index()
 
 

@@ -95,6 +95,12 @@ def test_anatomy_by_hand(times):
     assert top.speed == pytest.approx(batch * flops[2][0] / 1e9 / 0.008)
 
 
+def test_plans_may_be_told_in_any_order(times):
+    backwards = dict(reversed(PLANS.items()))
+    table = anatomy(times, backwards, tiny.CONFIG)
+    pd.testing.assert_frame_equal(table, anatomy(times, PLANS, tiny.CONFIG))
+
+
 def test_phases_have_their_spread_and_their_bound(times):
     parts = anatomy(times, PLANS, tiny.CONFIG)
     table = phase_quartiles(times, parts)
