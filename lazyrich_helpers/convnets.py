@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.convolution import Convolution
+from lazyrich_helpers.convolution import Convolution, StridedShortcut
 from lazyrich_helpers.models import Network
 
 ImageShape = tuple[int, int, int]
@@ -233,7 +233,7 @@ class ResidualBlock(nn.Module):
         )
         self.around = nn.Sequential()
         if stride > 1 or fan_in != fan_out:
-            self.around.append(nn.Conv2d(fan_in, fan_out, 1, stride, bias=False))
+            self.around.append(StridedShortcut(fan_in, fan_out, stride))
             self.around.append(nn.BatchNorm2d(fan_out))
 
     def forward(self, inputs: Tensor) -> Tensor:

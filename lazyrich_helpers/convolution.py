@@ -1,4 +1,4 @@
-"""A convolution that is fast on few pixels, too."""
+"""Convolutions: one that is fast on few pixels, and one that is right when strided."""
 
 import torch
 from torch import Tensor, nn
@@ -44,3 +44,25 @@ class Convolution(nn.Conv2d):
         rows = patches.reshape(num_images * height * width, -1)
         outputs = torch.addmm(self.bias, rows, self.weight.flatten(1).T)
         return outputs.view(num_images, height, width, -1).permute(0, 3, 1, 2)
+
+
+class StridedShortcut(nn.Conv2d):
+    """A 1×1 convolution of every `stride`-th pixel, without a bias.
+
+    `nn.Conv2d` of that stride has the same values, but on a processor without AVX-512
+    oneDNN 3.12 writes its gradient beyond the workspace where there are fewer than 8
+    channels: it is wrong, never ends, or ends the process. Source: oneDNN, issue 6035.
+
+    Args:
+        fan_in: Channels in.
+        fan_out: Channels out.
+        stride: Pixels from one that is read to the next.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__(fan_in, fan_out, 1, bias=False)
+        self.every = stride
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return maps (batch, fan_out, ⌈h / stride⌉, ⌈w / stride⌉) of `input`."""
+        return super().forward(input[:, :, :: self.every, :: self.every])
