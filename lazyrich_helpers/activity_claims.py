@@ -54,7 +54,7 @@ def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFram
         width: One that is in it.
         alpha: Share of the network's parameters that is active, in percent.
     """
-    one_setting(table)
+    one_setting(table, "width")
     rows = table.loc[(table.width == width) & (table.definition == "gradient")]
     layers = rows.loc[rows.alpha == alpha].groupby("layer")
     columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}

@@ -55,7 +55,7 @@ def frequency_lines(table: pd.DataFrame) -> Figure:
 
     Source: Li & Banerjee (2021), Figures 5 and 6, as numbers.
     """
-    one_setting(table)
+    one_setting(table, "width")
     chosen = table.loc[table.definition == "gradient"]
     alphas = sorted(chosen.alpha.unique())
     count = len(alphas)
@@ -211,7 +211,7 @@ def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
         table: From `activity_tables.criticality_table`.
         ax: Where to draw.
     """
-    one_setting(table)
+    one_setting(table, "width")
     _layer_lines(table.loc[table.alpha.isna()], "lost", ax)
     ax.set_xlabel("width w")
     ax.set_ylabel("accuracy lost (points)")

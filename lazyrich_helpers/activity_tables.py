@@ -70,7 +70,7 @@ def frequency_summary(table: pd.DataFrame, *, alpha: int) -> pd.DataFrame:
         table: From `activity_table`. Rows of the gradient's definition are taken.
         alpha: Share of the network's parameters that is active, in percent.
     """
-    one_setting(table)
+    one_setting(table, "width")
     rows = table.loc[(table.definition == "gradient") & (table.alpha == alpha)]
     means = 100 * rows.pivot_table("frequency", index="width", columns="layer")
     names = [layer_name(layer, len(means.columns)) for layer in means.columns]

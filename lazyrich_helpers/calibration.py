@@ -19,6 +19,7 @@ import torch
 from torch.nn import functional as F
 
 from lazyrich_helpers import origin
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.config import RunConfig, Training
 from lazyrich_helpers.convnets import VGG5, ConvNet
 from lazyrich_helpers.costs import Cost, step_cost
@@ -30,7 +31,7 @@ from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.planning import blueprint, suitable_threads
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.timing import now
-from lazyrich_helpers.train import arithmetic, new_network, train
+from lazyrich_helpers.train import new_network, train
 from lazyrich_helpers.whole_files import write_whole
 
 VERSION = 2

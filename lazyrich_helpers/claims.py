@@ -61,13 +61,13 @@ class Claim:
     least_width: int = 1
     """Narrower networks are not what the sentence is about: then it stays open."""
     compares: tuple[str, ...] = ()
-    """Columns of `tables.SETTING` in which its runs differ."""
+    """Columns, as in `tables.one_setting`, in which its runs differ; beside width."""
 
     def verdict(self, table: pd.DataFrame) -> Verdict:
         """Judge a table of one setting, but for what the claim compares."""
         if table.empty:
             return Verdict(self.name, self.says, None, "Not run yet.")
-        one_setting(table.drop(columns=list(self.compares), errors="ignore"))
+        one_setting(table, "width", *self.compares)
         holds, numbers = self.judge(table)
         if widths_of(table)[-1] < self.least_width:
             holds = None

@@ -37,7 +37,7 @@ def _add_choices(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--rhos", type=float, nargs="+", help="probabilities")
     group.add_argument("--ks", type=int, nargs="+", help="layers at top or bottom")
     group.add_argument("--train-size", type=int, help="training images")
-    group.add_argument("--precision", help="highest, medium or bf16")
+    group.add_argument("--precision", help="fp32, bf16 or tf32 (on a GPU)")
 
 
 def _add_means(group: argparse._ArgumentGroup) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:  # parts live beside the code that reads them, and import this
     from lazyrich_helpers.optimizers import OptimizerPart
     from lazyrich_helpers.schedules import UpdateSchedule
 
+FP32 = ("highest", "medium")
+"""Settings of `Training.precision` at which products are fp32's."""
 _KINDS: dict[tuple[str, str], type["Part"]] = {}
 
 
@@ -110,21 +112,17 @@ class Training(Part, slot="training", kind="epochs"):
     seed: int = 0
     """Draws the initial parameters, the order of the data and the update schedule."""
     precision: str = "highest"
-    """`highest` (fp32), `medium` (fp32 sums of bf16 products on a CPU with AMX, of TF32
-    ones on a GPU; else fp32) or `bf16` (autocast)."""
+    """`highest` or `medium` (fp32, by the code that torch prefers at this setting),
+    `bf16` (autocast) or `tf32` (on a GPU). See `arithmetic`."""
 
     def check(self) -> None:
         for name in ("num_epochs", "batch_size"):
             value = getattr(self, name)
             require(value >= 1, name, "at least 1", value)
         require(self.seed >= 0, "seed", "0 or more", self.seed)
-        known = ("highest", "medium", "bf16")
-        require(
-            self.precision in known,
-            "precision",
-            f"one of {', '.join(known)}",
-            self.precision,
-        )
+        known = (*FP32, "bf16", "tf32")
+        words = f"one of {', '.join(known)}"
+        require(self.precision in known, "precision", words, self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +180,15 @@ class RunConfig:
             assert not twice, f"two parts have a field {twice}: rename one"
             flat |= fields
         return flat
+
+
+def field_names() -> dict[str, set[str]]:
+    """Return each slot's fields, of all its kinds: most columns of any table."""
+    found: dict[str, set[str]] = {}
+    for (slot, _), part in _KINDS.items():
+        names = {field.name for field in dataclasses.fields(part)}  # type: ignore[arg-type]
+        found.setdefault(slot, set()).update(names)
+    return found
 
 
 def _part(slot: str, fields: dict[str, Any]) -> Part:

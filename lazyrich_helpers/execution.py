@@ -35,7 +35,10 @@ from lazyrich_helpers.train import (
     train,
 )
 
-PARTS = ("commit", "source", "torch", "device", "threads", "compiled", "start")
+PARTS = (
+    *("commit", "source", "torch", "device", "arithmetic", "instruction_set"),
+    *("threads", "compiled", "start"),
+)
 """What a record's origin says of each part of a training that was interrupted."""
 
 
@@ -192,9 +195,9 @@ def _new_group(
     configs: Sequence[RunConfig], recipe: Recipe, store: Store, device: str
 ) -> _Group:
     data = configs[0].data.load(device)
-    where = origin.describe(data)
+    where = origin.describe(data, configs[0].training.precision)
     if len(configs) > 1:
-        where["together"] = len(configs)
+        where["together"] = [config.training.seed for config in configs]
     each = []
     for config in configs:
         network, start = _started(config, data, store)

@@ -9,6 +9,7 @@ performance model"; NVIDIA's sheets, each named below.
 
 from dataclasses import dataclass
 
+from lazyrich_helpers.config import FP32
 from lazyrich_helpers.costs import Cost
 
 LAUNCH = 5e-6
@@ -36,13 +37,10 @@ class Gpu:
     """Bytes."""
 
     def operation_seconds(self, cost: Cost, precision: str) -> float:
-        """Return the least seconds of the operations; `precision` as in `Training`.
-
-        At `highest` torch leaves convolutions, not matrix products, free to use TF32.
-        """
-        linear = {"highest": self.single, "medium": self.tf32, "bf16": self.half}
-        conv = linear | {"highest": self.tf32}
-        return cost.linear / linear[precision] + cost.conv / conv[precision]
+        """Return the least seconds of the operations; `precision` as in `Training`."""
+        speeds = dict.fromkeys(FP32, self.single)
+        speeds |= {"tf32": self.tf32, "bf16": self.half}
+        return (cost.linear + cost.conv) / speeds[precision]
 
     def seconds(self, cost: Cost, precision: str, *, efficiency: float = 1.0) -> float:
         """Return seconds: the longer of operations and bytes, and of kernels' starts.

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.data import Split
 from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import EVAL_BATCH, Run, arithmetic
+from lazyrich_helpers.train import EVAL_BATCH, Run
 
 
 def full_gradient(run: Run) -> Tensor:

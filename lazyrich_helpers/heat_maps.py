@@ -64,7 +64,7 @@ def heat_map_slider(
     `lr` chooses one of several learning rates: they are not averaged.
     """
     chosen = [r for r in results.records if lr in (None, r.columns()["lr"])]
-    one_setting(pd.DataFrame([record.columns() for record in chosen]))
+    one_setting(pd.DataFrame([record.columns() for record in chosen]), "width")
     store = store_for(results.recipe.budget)
     by_width: dict[int, list[Record]] = {}
     for record in chosen:

@@ -33,7 +33,7 @@ from lazyrich_helpers.claims import (
 from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.lws_tables import START, cell_name, paper_table_1
+from lazyrich_helpers.lws_tables import cell_name, paper_table_1
 from lazyrich_helpers.planning import num_steps
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.step_times import StepTimes
@@ -301,7 +301,7 @@ def all_bottoms(rhos: Iterable[float]) -> list[Cell]:
 def _from(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     """Return the runs of one kind of start; ValueError if they are of several."""
     rows = table.loc[table.init == kind]
-    one_setting(rows.drop(columns="updates"))
+    one_setting(rows, "width", "updates")
     return rows
 
 
@@ -320,7 +320,7 @@ def _claim(
 ) -> Claim:
     """Return a claim about networks of one start."""
     judge = starting_from(start, judge)
-    return Claim(number, says, judge, compares=("updates", *START), **options)
+    return Claim(number, says, judge, compares=("updates", "init"), **options)
 
 
 STATIC_MNIST = (
@@ -630,7 +630,7 @@ PRETRAINED_CIFAR10 = (
         "Pre-training allows a lower ρ (we ask: at ρ = 0.1 top k all bottoms lose less "
         "than from Xavier's initialization, for k = 1 and 4)",
         _start_helps,
-        compares=("updates", *START),
+        compares=("updates", "init"),
     ),
     Claim(
         "E13",
@@ -638,7 +638,7 @@ PRETRAINED_CIFAR10 = (
         "ask: better test accuracy, and lower training loss over the first tenth of "
         "the epochs)",
         _starts_better,
-        compares=("updates", *START),
+        compares=("updates", "init"),
     ),
 )
 """Claims about Table 1's rows that start from pre-trained networks; E10 and E13 judge a

@@ -78,7 +78,7 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
 
     Source: Li & Banerjee (2021), Figures 7 and 10.
     """
-    one_setting(table.drop(columns="updates"))
+    one_setting(table, "updates")
     names = list(map(cell_name, table.schedule, table.rho))
     groups = (100 * table.test_accuracy).groupby(names, sort=False)
     means, errors = groups.mean(), groups.sem().fillna(0)
@@ -121,7 +121,7 @@ def error_against_cost(
 
     Source: Li & Banerjee (2021), Figures 9 and 12.
     """
-    one_setting(table.drop(columns="updates"))
+    one_setting(table, "updates")
     for name, cells in table.groupby(table.schedule, sort=False):
         color, marker = FAMILIES[family(str(name))]
         face = "none" if str(name).startswith("top 1") else color
@@ -155,7 +155,7 @@ def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
 
     Source: Li & Banerjee (2021), Figure 23.
     """
-    one_setting(table.drop(columns="updates"))
+    one_setting(table, "updates")
     shades = colormaps["Blues"]
     for _, runs in table.groupby(["schedule", "rho"], dropna=False):
         schedule, rho = str(runs.schedule.iloc[0]), float(runs.rho.iloc[0])

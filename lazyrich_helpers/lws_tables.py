@@ -6,7 +6,7 @@ a clock can be held against, the same on every machine.
 
 import math
 from collections.abc import Iterable
-from dataclasses import fields, replace
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -37,11 +37,6 @@ STARTS = {
     "pretrain": (ImageNetVGG11.kind, Proxy.kind),
 }
 """The paper's word for a start → kinds of `init` that stand beside it."""
-START = (
-    "init",
-    *(f.name for kind in (XavierNormal, ImageNetVGG11, Proxy) for f in fields(kind)),
-)
-"""Columns that say where a network starts."""
 SHARES = ("clock_backward", "backward", "clock_total", "total")
 """Columns of what runs cost over full training's: the time and the operations of the
 backward pass, and of whole steps. All but `backward` are `timing_tables.with_clock`'s.
@@ -85,9 +80,9 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     runs["backward"] = [backward_cost(record.config) for record in records]
     if "rho" not in runs:
         runs["rho"] = math.nan
-    one_setting(runs.drop(columns=["updates", "lr", *START], errors="ignore"))
+    one_setting(runs, "width", "updates", "lr", "init")
     for _, alike in runs.groupby(["init", "lr"]):
-        one_setting(alike.drop(columns="updates"))
+        one_setting(alike, "width", "updates")
     runs["early_loss"] = [_early_loss(record) for record in records]
     runs["lost"] = _of_full(runs, "test_accuracy") - runs.test_accuracy
     return runs

@@ -259,7 +259,7 @@ def describe(results: Results) -> str:
         *listed("lr", "learning rate "),
         *listed("num_epochs", "epochs "),
         f"n = {_seeds_per_setting(records)}",
-        *listed("precision", "precision "),
+        *listed("arithmetic"),
         *made,
     ]
     stale = results.num_stale

@@ -12,12 +12,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lazyrich_helpers import arithmetic
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.records import NUMERICS, ROOT
 
 
-def describe(data: Dataset) -> dict[str, Any]:
-    """Return a record's origin, taken as its training starts, on `data`'s device."""
+def describe(data: Dataset, precision: str) -> dict[str, Any]:
+    """Return a record's origin, taken as its training starts, on `data`'s device.
+
+    Its `arithmetic` is what the device does at `precision`, and its `instruction_set`
+    the vector instructions that it does it with.
+    """
     device = data.device
     return {
         "numerics": dict(NUMERICS),
@@ -27,6 +32,8 @@ def describe(data: Dataset) -> dict[str, Any]:
         "num_train": len(data.train),
         "num_test": len(data.test),
         "device": device_name(device),
+        "arithmetic": arithmetic.done(precision, device),
+        "instruction_set": arithmetic.instruction_set(device),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "python": platform.python_version(),
         "torch": str(torch.__version__),  # a plain one, for checkpoints

@@ -80,11 +80,11 @@ def reinit_curves(
         scenario: `active` or `lazy`.
         scale: `log` or `linear`, of the horizontal axis.
         by: The column of which each value has a line.
-        compares: Columns of `tables.SETTING` in which the lines differ.
+        compares: Columns, as in `tables.one_setting`, in which the lines differ.
 
     Source: Li & Banerjee (2021), Figure 2.
     """
-    one_setting(table.drop(columns=list(compares)))
+    one_setting(table, by, *compares)
     chosen = table.loc[table.scenario == scenario]
     lines = dict(list(chosen.groupby(by, sort=by == "width")))
     for place, (name, rows) in enumerate(lines.items()):
@@ -157,7 +157,7 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
 
     Source: Li & Banerjee (2021), Figure 4.
     """
-    one_setting(table)
+    one_setting(table, "width")
     active = table.loc[table.scenario == "active"]
     before = over_seeds(active.loc[active.fraction == 1], "width")
     after = over_seeds(active.loc[active.fraction == 0], "width")

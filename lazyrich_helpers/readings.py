@@ -9,8 +9,8 @@ from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import WeightsReinit
 from lazyrich_helpers.tables import reinit_table
 
-COMPARES = ("precision", "gain")
-"""Columns of `tables.SETTING` in which the readings differ."""
+COMPARES = ("precision", "arithmetic", "gain")
+"""Columns, as in `tables.one_setting`, in which the readings differ."""
 
 
 def readings_table(main: Iterable[Record], others: Iterable[Record]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from lazyrich_helpers.arithmetic import named
 from lazyrich_helpers.config import RunConfig, Training, require
 from lazyrich_helpers.data import DataPart, Images, images
 from lazyrich_helpers.initialization import InitPart, XavierNormal
@@ -54,6 +55,7 @@ class Scale:
     train_size: int | None = None
     """Training images; None takes `TRAIN_SIZES`."""
     precision: str = "highest"
+    """As in `Training`; a caller chooses one of `arithmetic.PRECISIONS`."""
 
     lists: ClassVar[tuple[str, ...]] = ("widths", "seeds", "lrs")
     """Fields that hold several values, each of them once."""
@@ -71,6 +73,9 @@ class Scale:
         names = [field.name for field in dataclasses.fields(self)]
         for name in choices:
             require(name in names, "a choice", f"one of {', '.join(names)}", name)
+        if "precision" in choices:
+            asked = named(choices["precision"], fp32=self.precision)
+            choices = choices | {"precision": asked}
         return dataclasses.replace(self, **choices)
 
 

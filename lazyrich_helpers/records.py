@@ -89,8 +89,13 @@ class Record:
         return self.measures.get(name, {}).get("version") == version
 
     def columns(self) -> dict[str, Any]:
-        """Return the flat columns: the config's, `run_id`, `status` and `stale`."""
+        """Return the flat columns: the config's, and what the record says of itself.
+
+        That is `run_id`, `status`, `stale` and `arithmetic`: how numbers were
+        multiplied, as `arithmetic.products_of` names it.
+        """
         own = {"run_id": self.run_id, "status": self.status, "stale": self.stale}
+        own["arithmetic"] = self.origin.get("arithmetic", "not known")
         return own | self.config.columns()
 
     def to_json(self) -> str:

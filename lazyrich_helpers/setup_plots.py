@@ -51,7 +51,7 @@ def training_curves(table: pd.DataFrame) -> Figure:
     Args:
         table: From `tables.curves_table`, one data set, depth and learning rate.
     """
-    one_setting(table)
+    one_setting(table, "width")
     fig, (upper, lower) = plt.subplots(
         2, 1, figsize=(5.2, 5.6), sharex=True, layout="constrained"
     )

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.data import Split
 from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import EVAL_BATCH, arithmetic
+from lazyrich_helpers.train import EVAL_BATCH
 
 
 class Stack:

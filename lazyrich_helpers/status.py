@@ -149,7 +149,7 @@ def kind(record: Record) -> str:
     depth = f" d={columns['depth']}" if "depth" in columns else ""
     return (
         f"{columns['dataset']} {columns['model']}{depth}, {columns['train_size']:,} "
-        f"images, {columns['num_epochs']} epochs, {columns['precision']}"
+        f"images, {columns['num_epochs']} epochs, {columns['arithmetic']}"
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import field_names, require
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
@@ -52,16 +52,6 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-SETTING = (
-    *("dataset", "train_size", "image_size", "model", "depth", "init", "gain"),
-    *("optimizer", "lr", "updates", "num_epochs", "batch_size", "precision"),
-    *("data", "padding", "num_views", "batch_norm", "fig13"),
-    *("momentum", "weight_decay"),
-    *("skipped", "sha256", "pretrain_size", "pretrain_epochs", "pretrain_seed"),
-)
-"""What all runs of a mean share; a figure varies the width, a mean is over seeds."""
-
-
 def best_lr(runs: pd.DataFrame) -> float:
     """Return the learning rate whose networks do best on held-out images.
 
@@ -74,7 +64,7 @@ def best_lr(runs: pd.DataFrame) -> float:
     Raises:
         ValueError: If no width was trained at every rate.
     """
-    one_setting(runs.drop(columns="lr"))
+    one_setting(runs, "width", "lr")
     means = runs.pivot_table("held_out_accuracy", index="lr", columns="width")
     common = means.dropna(axis="columns")
     widths = sorted(runs.width.unique())
@@ -118,10 +108,20 @@ def reinit_table(
     return table
 
 
-def one_setting(table: pd.DataFrame) -> None:
-    """Raise ValueError if the table mixes what `SETTING` names, where it has it."""
-    for name in SETTING:
-        values = sorted(table[name].unique()) if name in table else []
+def one_setting(table: pd.DataFrame, *varies: str) -> None:
+    """Raise ValueError unless all runs of a table that is averaged are alike.
+
+    They may differ by the seed, and by what a figure tells apart.
+
+    Args:
+        table: With columns of `Record.columns`; those it lacks are not looked at.
+        varies: Such columns. A slot, such as `updates`, stands for all its fields.
+    """
+    fields = field_names()
+    free = {"seed", *varies}.union(*(fields.get(name, ()) for name in varies))
+    known = {"arithmetic", *fields}.union(*fields.values())
+    for name in (column for column in table if column in known - free):
+        values = table[name].drop_duplicates().tolist()  # NaN where a kind has no such
         require(len(values) <= 1, name, "one value in a table that is averaged", values)
 
 
@@ -153,7 +153,7 @@ def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFram
         table: From `reinit_table`.
         fractions: Values of γ, 0 to 1, that the records hold.
     """
-    one_setting(table)
+    one_setting(table, "width")
     active = table.loc[(table.scenario == "active") & table.fraction.isin(fractions)]
     means = active.pivot_table("accuracy", index="width", columns="fraction")
     means.columns = [f"γ = {100 * fraction:g} %" for fraction in means.columns]

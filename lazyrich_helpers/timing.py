@@ -13,13 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.augmentation import shifted
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.sleeping import wake
 from lazyrich_helpers.train import (
-    arithmetic,
     at_least_single,
     new_network,
     new_optimizer,

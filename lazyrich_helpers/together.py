@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.stack import Stack
-from lazyrich_helpers.train import Epoch, arithmetic, at_least_single
+from lazyrich_helpers.train import Epoch, at_least_single
 
 
 def without_seed(config: RunConfig) -> RunConfig:

@@ -1,6 +1,5 @@
 """The training loop: a generator of epochs. Callers plot, log and stop."""
 
-import contextlib
 import dataclasses
 import math
 import time
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.augmentation import shifted
 from lazyrich_helpers.compiled import CompiledStep, PlainStep, Step
 from lazyrich_helpers.config import RunConfig
@@ -314,24 +314,3 @@ def count_correct(
         for images, labels in zip(*batches, strict=True):
             correct += (network(images, start).argmax(1) == labels).sum()
     return int(correct)
-
-
-@contextlib.contextmanager
-def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
-    """Compute at `precision` (see `Training.precision`) inside, as before outside.
-
-    Autocast's cache is off: it would keep the weights' bf16 copies until the end, while
-    the steps inside change the weights.
-    """
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium" if precision == "medium" else "highest")
-    try:
-        with torch.autocast(
-            device.type,
-            torch.bfloat16,
-            enabled=precision == "bf16",
-            cache_enabled=False,
-        ):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -11,7 +11,7 @@ WORK = Cost(linear=3e13, conv=5e13, weights=2e11, activations=1e11, kernels=1000
 
 
 @pytest.mark.parametrize("gpu", GPUS, ids=lambda gpu: gpu.name)
-@pytest.mark.parametrize("precision", ["highest", "medium", "bf16"])
+@pytest.mark.parametrize("precision", ["highest", "medium", "tf32", "bf16"])
 def test_never_below_a_bound(gpu, precision):
     for cost in (WORK, dataclasses.replace(WORK, weights=2e14)):
         found = gpu.seconds(cost, precision)
@@ -27,10 +27,9 @@ def test_by_hand():
     a100 = gpu_named("A100")
     product = Cost(linear=312e12)
     assert a100.seconds(product, "bf16") == 1
-    assert a100.seconds(product, "medium") == 2
+    assert a100.seconds(product, "tf32") == 2
     assert a100.seconds(product, "highest") == 16
-    # Torch leaves convolutions free to use TF32 at any precision.
-    assert a100.seconds(Cost(conv=312e12), "highest") == 2
+    assert a100.seconds(Cost(conv=312e12), "highest") == 16
     assert a100.seconds(Cost(kernels=1e6), "bf16") == pytest.approx(1e6 * LAUNCH)
 
 

@@ -141,7 +141,7 @@ def test_description_says_scale_n_and_what_is_missing():
     text = notebook.describe(found)
     assert text.startswith("mnist; training images 10,000; test images 10,000;")
     assert "width 10; learning rate 0.1" in text
-    assert "n = 2 seeds" in text and "precision medium" in text
+    assert "n = 2 seeds" in text and "; fp32; CPU, AMD EPYC" in text
     assert "not or not wholly run yet: mnist relu_net w=7 d=1 lr=0.1." in text
 
 

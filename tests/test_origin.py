@@ -18,9 +18,10 @@ from tests import tiny
 
 def test_everything_is_told():
     data = tiny.CONFIG.data.load()
-    told = origin.describe(data)
+    told = origin.describe(data, "highest")
     assert json.loads(json.dumps(told)) == told
     expected = {"numerics": NUMERICS, "data": data.digest, "threads": 1}
+    expected |= {"arithmetic": "fp32"}
     expected |= {"num_train": 200, "num_test": 500}
     expected |= {"torch": torch.__version__, "numpy": np.__version__}
     assert expected.items() <= told.items()

@@ -104,14 +104,14 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     named = {"fp32": table[table.width == 100], "bf16": table[table.width == 10]}
     both = pd.concat([own.assign(reading=k, gain=len(k)) for k, own in named.items()])
     both["precision"] = both.reading
-    options = {"by": "reading", "compares": ("precision",)}
+    options = {"by": "reading", "compares": ("precision", "width")}
     fig = plots.reinit_grid({"": both}, scale="log", **options)
     labels = [line.get_label() for line in fig.axes[0].lines[:2]]
     assert labels == ["fp32", "bf16"]
     assert list(fig.axes[0].lines[1].get_ydata()) == pytest.approx([80, 50, 10])
     plt.close(fig)
     with pytest.raises(ValueError, match="precision must be one value"):
-        plots.reinit_grid({"": both}, scale="log", by="reading")
+        plots.reinit_grid({"": both}, scale="log", by="reading", compares=("width",))
     mixed = both.assign(precision=both.seed)  # within a line
     with pytest.raises(ValueError, match="precision must be one value"):
         plots.reinit_grid({"": mixed}, scale="log", **options)

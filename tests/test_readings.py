@@ -59,7 +59,7 @@ def test_the_recipe_changes_one_thing_at_a_time():
     main = main.columns()
     assert {k for k in usual if usual[k] != main[k]} == {"precision"}
     assert {k for k in usual if usual[k] != literal[k]} == {"gain"}
-    assert set(COMPARES) == {"precision", "gain"}
+    assert set(COMPARES) == {"precision", "arithmetic", "gain"}
     assert WeightsReinit in recipe.measures
 
 

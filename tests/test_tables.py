@@ -1,10 +1,13 @@
 """A table has one row per observation; every number is the record's."""
 
 import dataclasses
+from dataclasses import dataclass
 
 import pandas as pd
 import pytest
 
+from lazyrich_helpers import config
+from lazyrich_helpers.config import Part
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.execution import execute
@@ -153,6 +156,11 @@ OTHERS = {
     "data": tiny.config(data=remaining(images("digits", train_size=100), 200)),
     "optimizer": tiny.config(optimizer=SGD(lr=0.03)),
     "lr": tiny.config(optimizer=Adam(lr=0.1)),
+    "beta1": tiny.config(optimizer=Adam(lr=tiny.CONFIG.optimizer.lr, beta1=0.0)),
+    "subset_seed": tiny.config(
+        data=dataclasses.replace(tiny.CONFIG.data, subset_seed=1)
+    ),
+    "width": tiny.config(model=ReluNet(width=99, depth=2)),
     "updates": tiny.config(updates=tiny.Mask(mask="101")),
     "num_epochs": tiny.training(num_epochs=9),
     "batch_size": tiny.training(batch_size=64),
@@ -162,12 +170,41 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_mean_is_of_one_setting(name):
-    wide = tiny.config(model=ReluNet(width=99, depth=2))
-    same = [tiny.CONFIG, tiny.training(seed=1), wide]
-    one_setting(pd.DataFrame([config.columns() for config in same]))
-    mixed = [config.columns() for config in (*same, OTHERS[name])]
+    same = [tiny.CONFIG, tiny.training(seed=1)]
+    one_setting(pd.DataFrame([each.columns() for each in same]))
+    mixed = pd.DataFrame([each.columns() for each in (*same, OTHERS[name])])
     with pytest.raises(ValueError, match=f"^{name} must be one value in a table"):
-        one_setting(pd.DataFrame(mixed))
+        one_setting(mixed)
+    slots = ("data", "model", "init", "optimizer", "updates", "training")
+    one_setting(mixed, *slots)
+
+
+def test_a_mean_is_of_one_setting_by_fields_that_are_yet_to_come():
+    table = pd.DataFrame([tiny.CONFIG.columns()] * 2)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Decayed(Part, slot="optimizer", kind="decayed"):
+        decay_every: int
+        half_life: float
+
+    try:
+        for name in ("decay_every", "half_life"):
+            mixed = table.assign(**{name: [10, 30]})
+            with pytest.raises(ValueError, match=f"^{name} must be one value"):
+                one_setting(mixed)
+            one_setting(mixed, "optimizer")
+            one_setting(mixed, name)
+    finally:
+        del config._KINDS["optimizer", "decayed"]
+
+
+def test_a_mean_is_of_one_arithmetic(records):
+    table = runs_table(records)
+    assert set(table.arithmetic) == {"fp32"}
+    one_setting(table)
+    half = table.assign(arithmetic=["bf16 products"] + ["fp32"] * (len(table) - 1))
+    with pytest.raises(ValueError, match=r"^arithmetic must be .*'bf16 products', 'fp"):
+        one_setting(half)
 
 
 def test_curves_have_one_row_per_epoch(records):

@@ -26,7 +26,7 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
     TopKBottomQ,
 )
-from lazyrich_helpers.train import arithmetic, count_correct, new_network, train
+from lazyrich_helpers.train import count_correct, new_network, train
 from tests import tiny
 
 HEAVY = SGD(lr=0.1, momentum=0.9, weight_decay=0.1)
@@ -350,30 +350,6 @@ def test_a_loss_that_is_not_finite_ends_training():
     assert not math.isfinite(epochs[-1][1]) and len(epochs) < 3
     assert all(math.isfinite(loss) for _, loss, _ in epochs[:-1])
     json.dumps(epochs)
-
-
-@pytest.mark.parametrize("precision", ["highest", "medium", "bf16"])
-@pytest.mark.parametrize("outside", ["highest", "high", "medium"])
-def test_precision_holds_inside_and_is_restored_outside(precision, outside):
-    torch.set_float32_matmul_precision(outside)
-    cpu = torch.device("cpu")
-    try:
-        with pytest.raises(KeyError), arithmetic(precision, cpu):
-            expected = "medium" if precision == "medium" else "highest"
-            assert torch.get_float32_matmul_precision() == expected
-            assert torch.is_autocast_enabled("cpu") == (precision == "bf16")
-            kind = (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
-            assert kind == (torch.bfloat16 if precision == "bf16" else torch.float32)
-            raise KeyError
-        assert torch.get_float32_matmul_precision() == outside
-        assert not torch.is_autocast_enabled("cpu")
-        config = tiny.training(precision=precision)
-        data = config.data.load()
-        for epoch in train(new_network(config, data), data, config):
-            assert torch.get_float32_matmul_precision() == outside  # also while paused
-            assert math.isfinite(epoch.train_loss)
-    finally:
-        torch.set_float32_matmul_precision("highest")
 
 
 def test_bf16_trains_other_numbers_and_keeps_fp32_weights():
