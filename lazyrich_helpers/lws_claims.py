@@ -36,6 +36,7 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.lws_tables import cell_name, paper_table_1
 from lazyrich_helpers.planning import num_steps
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.schedules import TopKAllBottoms
 from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.tables import one_setting
 from lazyrich_helpers.timing_tables import recorded_times
@@ -531,7 +532,7 @@ def printed_times(cells: pd.DataFrame) -> Verdict:
         cells: From `lws_tables.paper_table_1`.
     """
     full = cells.loc[cells.schedule == "full"].set_index("init").seconds
-    rows = cells.loc[cells.schedule.str.contains("all bottoms")]
+    rows = cells.loc[cells.updates == TopKAllBottoms.kind]
     rows = rows.assign(time=rows.seconds / rows.init.map(full))
     parts = [part for _, part in rows.groupby("init")]
     over = pd.concat([over_line(part, "time") for part in parts])

@@ -4,7 +4,7 @@ Tables → axes, as in `plots`.
 """
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,23 +18,43 @@ from lazyrich_helpers.schedules import UpdateSchedule
 from lazyrich_helpers.tables import one_setting
 
 AWAKE = ListedColormap(["#dfe3e8", "#21598b"])
-FAMILIES = {
+BOTTOMS = ("tab:orange", "s")
+LOOKS = {
     "full": ("black", "*"),
-    "all bottoms": ("#21598b", "o"),
-    "bottom 1": ("#a65300", "D"),
-    "bottom": ("tab:orange", "s"),
-    "random uniform": ("#3f7d3f", "^"),
-    "random beta": ("#7fae2c", "v"),
-    "top": ("0.5", "v"),
+    "top_k_all_bottoms": ("#21598b", "o"),
+    "bottom_q": BOTTOMS,
+    "top_bottom": BOTTOMS,
+    "top_k_bottom_q": BOTTOMS,
+    "random_uniform": ("#3f7d3f", "^"),
+    "random_beta": ("#7fae2c", "v"),
+    "top_k": ("0.5", "v"),
     "middle": ("tab:red", "D"),
-    "": ("tab:purple", "P"),
 }
-"""Part of a schedule's name → colour and marker; the first that fits."""
+"""Kind of a schedule → colour and marker."""
+BOTTOM_1 = ("#a65300", "D")
+OTHER = ("tab:purple", "P")
 
 
-def family(schedule: str) -> str:
-    """Return the first of `FAMILIES` that a schedule's name has in it."""
-    return next(part for part in FAMILIES if part in schedule)
+class Look(NamedTuple):
+    """How the runs of one schedule are drawn."""
+
+    color: str
+    marker: str
+    hollow: bool
+    """Whether it updates one layer at the top, beside a family mate with more."""
+
+    @property
+    def face(self) -> str:
+        """The colour inside a marker."""
+        return "none" if self.hollow else self.color
+
+
+def look(runs: pd.DataFrame) -> Look:
+    """Return the look of the schedule of these runs, by its `updates`, `k` and `q`."""
+    first = runs.iloc[0]
+    if first.get("q") == 1:
+        return Look(*BOTTOM_1, first.get("k") == 1)
+    return Look(*LOOKS.get(first.updates, OTHER), first.get("k") == 1)
 
 
 def updated(
@@ -80,10 +100,11 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     """
     one_setting(table, "updates")
     names = list(map(cell_name, table.schedule, table.rho))
-    groups = (100 * table.test_accuracy).groupby(names, sort=False)
-    means, errors = groups.mean(), groups.sem().fillna(0)
+    groups = table.groupby(names, sort=False)
+    accuracy = (100 * table.test_accuracy).groupby(names, sort=False)
+    means, errors = accuracy.mean(), accuracy.sem().fillna(0)
     places = np.arange(len(means))[::-1]
-    colors = [FAMILIES[family(name)][0] for name in means.index]
+    colors = [look(runs).color for _, runs in groups]
     ax.barh(places, means - 10, left=10, xerr=errors, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
         inside = mean > 25  # room for the number within the bar
@@ -123,18 +144,17 @@ def error_against_cost(
     """
     one_setting(table, "updates")
     for name, cells in table.groupby(table.schedule, sort=False):
-        color, marker = FAMILIES[family(str(name))]
-        face = "none" if str(name).startswith("top 1") else color
-        look: dict[str, Any] = {"marker": marker, "facecolors": face}
-        look["edgecolors"] = color
+        own = look(cells)
+        style: dict[str, Any] = {"marker": own.marker, "facecolors": own.face}
+        style["edgecolors"] = own.color
         for rho, cell in cells.groupby("rho", dropna=False):
             size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
             error = 100 * (1 - cell.test_accuracy)
             spread = error.sem() if len(error) > 1 else 0.0
             place = cell[cost].mean(), error.mean()
-            ax.errorbar(*place, spread, color=color, linewidth=0.8)
-            ax.scatter(*place, size, **look)
-        ax.scatter([], [], 40, **look, label=str(name))
+            ax.errorbar(*place, spread, color=own.color, linewidth=0.8)
+            ax.scatter(*place, size, **style)
+        ax.scatter([], [], 40, **style, label=str(name))
     ax.set_xlim(left=-0.02)
     ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
     ax.set_xlabel(label)
@@ -160,12 +180,12 @@ def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
     for _, runs in table.groupby(["schedule", "rho"], dropna=False):
         schedule, rho = str(runs.schedule.iloc[0]), float(runs.rho.iloc[0])
         color = "black" if schedule == "full" else shades(0.3 + 1.3 * rho)
-        look = {"color": color, "linewidth": 1.0, "label": cell_name(schedule, rho)}
+        style = {"color": color, "linewidth": 1.0, "label": cell_name(schedule, rho)}
         epochs = runs.groupby("epoch")
         spent, accuracy = epochs.spent.mean(), epochs.accuracy.mean()
-        left.plot(spent, epochs.train_loss.mean(), **look)
+        left.plot(spent, epochs.train_loss.mean(), **style)
         seen = accuracy.notna()
-        right.plot(spent[seen], 100 * (1 - accuracy[seen]), **look)
+        right.plot(spent[seen], 100 * (1 - accuracy[seen]), **style)
     left.set_yscale("log")
     left.set_ylabel("training loss (nats)")
     right.set_ylabel("test error (%)")
@@ -209,20 +229,19 @@ def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
     """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
 
     Args:
-        table: With columns `schedule`, `ratio` and `backward`.
+        table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
         ax: Where to draw.
     """
     ax.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, linestyle=":")
     for name, cells in table.groupby("schedule", sort=False):
-        color, marker = FAMILIES[family(str(name))]
-        face = "none" if str(name).startswith("top 1") else color
+        own = look(cells)
         ax.scatter(
             cells.backward,
             cells.ratio,
             30,
-            marker=marker,
-            facecolors=face,
-            edgecolors=color,
+            marker=own.marker,
+            facecolors=own.face,
+            edgecolors=own.color,
             label=str(name),
         )
     ax.set_xlim(0, 1.05)

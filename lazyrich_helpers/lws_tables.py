@@ -21,6 +21,8 @@ from lazyrich_helpers.planning import backward_cost, blueprint, epoch_costs
 from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import (
+    Full,
+    RandomBeta,
     RandomUniform,
     TopK,
     TopKAllBottoms,
@@ -41,10 +43,10 @@ SHARES = ("clock_backward", "backward", "clock_total", "total")
 """Columns of what runs cost over full training's: the time and the operations of the
 backward pass, and of whole steps. All but `backward` are `timing_tables.with_clock`'s.
 """
-PAPER_NAMES = {
-    "Fully trained": "full",
-    "Random-Uniform": "random uniform",
-    "Random-Beta": "random beta (2, 5)",
+PAPER_SCHEDULES: dict[str, UpdateSchedule] = {
+    "Fully trained": Full(),
+    "Random-Uniform": RandomUniform(),
+    "Random-Beta": RandomBeta(),
 }
 
 
@@ -187,7 +189,7 @@ def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
 def paper_table_1() -> pd.DataFrame:
     """Return the paper's Table 1, one row per cell.
 
-    Columns: `schedule` (as in `lws_table`), `rho`, `init` (`xavier` or `pretrain`),
+    Columns: `schedule` (as in `lws_table`) and its kind, `updates`; `rho`, `init` (`xavier` or `pretrain`),
     `test_accuracy` and `lost` (0 to 1), `seconds` and `ratio` of back-propagation, of
     VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5 runs.
 
@@ -195,30 +197,41 @@ def paper_table_1() -> pd.DataFrame:
     """
     with resources.files("lazyrich_helpers").joinpath("table_1.csv").open() as file:
         cells = pd.read_csv(file)
-    columns = (cells[name] for name in ("strategy", "k", "q"))
-    cells["schedule"] = [_paper_name(*cell) for cell in zip(*columns, strict=True)]
+    names = ("strategy", "k", "q", "rho")
+    columns = zip(*(cells[name] for name in names), strict=True)
+    schedules = [_paper_schedule(*cell) for cell in columns]
+    cells["schedule"] = list(map(in_words, schedules))
+    cells["updates"] = [schedule.kind for schedule in schedules]
     cells["test_accuracy"] /= 100
     cells["lost"] = 0.0 - cells["diff"] / 100  # never -0.0
     cells = cells.rename(columns={"time_s": "seconds"})
-    kept = ["schedule", "rho", "init", "test_accuracy", "lost", "seconds", "ratio"]
+    kept = [
+        "schedule",
+        "updates",
+        "rho",
+        "init",
+        "test_accuracy",
+        "lost",
+        "seconds",
+        "ratio",
+    ]
     return cells.reindex(columns=kept)
 
 
 def paper_against_operations(configs: Iterable[RunConfig]) -> pd.DataFrame:
     """Return Table 1's Xavier rows with the operations that they need on average.
 
-    Columns: `schedule`, `rho`, `ratio` (of back-propagation time, as printed) and
-    `backward`, from `mean_cost`.
+    Columns: `schedule`, `rho`, `ratio` (of back-propagation time, as printed);
+    `backward`, from `mean_cost`; and the schedule's kind and fields: `updates`, `k`,
+    `q`.
 
     Args:
         configs: One run of each cell.
     """
     rows = [
-        {
-            "schedule": in_words(config.updates),
-            "rho": config.columns().get("rho", math.nan),
-            "backward": mean_cost(config),
-        }
+        {"schedule": in_words(config.updates), "updates": config.updates.kind}
+        | {name: config.columns().get(name, math.nan) for name in ("k", "q", "rho")}
+        | {"backward": mean_cost(config)}
         for config in configs
     ]
     paper = paper_table_1().query("init == 'xavier'")
@@ -243,10 +256,12 @@ def _cost(config: RunConfig, updates: UpdateSchedule, num_epochs: int) -> float:
     return backward_cost(replace(config, updates=updates, training=training))
 
 
-def _paper_name(strategy: str, k: float, q: str) -> str:
-    if strategy in PAPER_NAMES:
-        return PAPER_NAMES[strategy]
-    return f"top {k:.0f} " + ("all bottoms" if q == "all" else f"bottom {q}")
+def _paper_schedule(strategy: str, k: float, q: str, rho: float) -> UpdateSchedule:
+    if strategy in PAPER_SCHEDULES:
+        return PAPER_SCHEDULES[strategy]
+    if q == "all":
+        return TopKAllBottoms(k=int(k), rho=rho)
+    return TopKBottomQ(k=int(k), q=int(q), rho=rho)
 
 
 def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
@@ -275,7 +290,8 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     suits = len(kinds) <= 1 and set(kinds) <= set(STARTS[init])
     allowed = " or ".join(STARTS[init])
     require(suits, "init", f"{allowed} in a table beside the paper's {init}", kinds)
-    paper = paper_table_1().query("init == @init").drop(columns=["init", "seconds"])
+    unused = ["updates", "init", "seconds"]
+    paper = paper_table_1().query("init == @init").drop(columns=unused)
     if init != "xavier":
         full = paper.loc[paper.schedule == "full"].test_accuracy.item()
         paper["lost"] = full - paper.test_accuracy

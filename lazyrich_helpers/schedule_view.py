@@ -14,7 +14,7 @@ from PIL import Image
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.lws_claims import of_cell
-from lazyrich_helpers.lws_plots import FAMILIES, family, layer_picture, updated
+from lazyrich_helpers.lws_plots import layer_picture, look, updated
 from lazyrich_helpers.lws_tables import cell_name, lws_table
 from lazyrich_helpers.planning import backward_cost, blueprint
 from lazyrich_helpers.recipes import Results
@@ -81,9 +81,10 @@ class ScheduleView:
         )
         alike = _alike(table, config)
         for _, cell in alike.groupby(["schedule", "rho"], dropna=False):
-            color, marker = FAMILIES[family(cell.schedule.iloc[0])]
+            own = look(cell)
             place = cell.backward.mean(), 100 * (1 - cell.test_accuracy.mean())
-            self._costs.scatter(*place, 22, color=color, marker=marker, alpha=0.45)
+            style = {"color": own.color, "marker": own.marker, "alpha": 0.45}
+            self._costs.scatter(*place, 22, **style)
         self._costs.set_xlim(0, 1.03)
         self._costs.set_ylim(0, 105 - 100 * min(alike.test_accuracy, default=0))
         self._costs.set_xlabel("backward operations / full training's")

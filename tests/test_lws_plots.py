@@ -6,7 +6,19 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers import lws_plots
-from lazyrich_helpers.schedules import RandomUniform, TopBottom
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    Full,
+    Middle,
+    RandomBeta,
+    RandomUniform,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+    in_words,
+)
+from tests import tiny
 
 NAN = float("nan")
 
@@ -20,20 +32,26 @@ def ax():
 
 @pytest.fixture
 def table():
-    rows = [
-        ("full", NAN, 0, 0.90, 1.0),
-        ("full", NAN, 1, 0.94, 1.0),
-        ("top 1 all bottoms", 0.1, 0, 0.80, 0.12),
-        ("top 1 all bottoms", 0.1, 1, 0.84, 0.08),
-        ("top 1 all bottoms", 0.5, 0, 0.90, 0.5),
-        ("top 4 bottom 4", 0.1, 0, 0.70, 0.2),
-        ("top 4 bottom 1", 0.1, 0, 0.65, 0.1),
-        ("random uniform", NAN, 0, 0.60, 0.4),
-        ("top 4", NAN, 0, 0.30, 0.0),
-        ("middle", NAN, 0, 0.85, 0.9),
-    ]
-    names = ["schedule", "rho", "seed", "test_accuracy", "backward"]
-    return pd.DataFrame(rows, columns=names).assign(updates="any", lr=0.1)
+    def rows(schedule, *results):
+        fields = schedule.to_dict()
+        columns = {"schedule": in_words(schedule), "updates": fields.pop("kind")}
+        names = ("seed", "test_accuracy", "backward")
+        return [
+            columns | fields | dict(zip(names, row, strict=True)) for row in results
+        ]
+
+    return pd.DataFrame(
+        [
+            *rows(Full(), (0, 0.90, 1.0), (1, 0.94, 1.0)),
+            *rows(TopKAllBottoms(k=1, rho=0.1), (0, 0.80, 0.12), (1, 0.84, 0.08)),
+            *rows(TopKAllBottoms(k=1, rho=0.5), (0, 0.90, 0.5)),
+            *rows(TopKBottomQ(k=4, q=4, rho=0.1), (0, 0.70, 0.2)),
+            *rows(TopKBottomQ(k=4, q=1, rho=0.1), (0, 0.65, 0.1)),
+            *rows(RandomUniform(), (0, 0.60, 0.4)),
+            *rows(TopK(k=4), (0, 0.30, 0.0)),
+            *rows(Middle(), (0, 0.85, 0.9)),
+        ]
+    ).assign(lr=0.1)
 
 
 def test_a_picture_has_a_row_per_layer_and_a_column_per_epoch(ax):
@@ -93,11 +111,25 @@ def test_a_measured_cost_names_its_axis(ax, table):
     assert ax.get_xlabel() == "seconds of training"
 
 
+def look(schedule):
+    return lws_plots.look(pd.DataFrame([tiny.config(updates=schedule).columns()]))
+
+
 def test_any_schedule_has_a_look():
-    assert lws_plots.FAMILIES[lws_plots.family("Mask(mask='1')")]
-    assert lws_plots.family("top 4 bottom 4") == "bottom"
-    assert lws_plots.family("top 4 bottom 1") == "bottom 1"
-    assert lws_plots.family("random beta (2, 5)") == "random beta"
+    others = [Full(), TopK(k=2), Middle(), RandomUniform(), RandomBeta()]
+    others += [TopKAllBottoms(k=2, rho=0.1), TopKBottomQ(k=2, q=2, rho=0.1)]
+    others += [TopKBottomQ(k=2, q=1, rho=0.1), tiny.Mask(mask="1")]
+    assert len({look(each) for each in others}) == len(others)
+    assert look(TopBottom(k=2, q=2)) == look(BottomQ(q=2))
+    assert look(TopKBottomQ(k=4, q=12, rho=0.1)) == look(TopBottom(k=2, q=2))
+    assert look(BottomQ(q=1))[:2] == look(TopKBottomQ(k=2, q=1, rho=0.1))[:2]
+
+
+def test_one_layer_at_the_top_is_hollow_and_ten_are_not():
+    one, ten = (look(TopKAllBottoms(k=k, rho=0.1)) for k in (1, 10))
+    assert (one.hollow, ten.hollow) == (True, False)
+    assert (one.face, ten.face) == ("none", ten.color)
+    assert one[:2] == ten[:2]
 
 
 def test_settings_are_not_mixed(ax, table):
@@ -122,8 +154,12 @@ def test_phases_are_stacked_and_the_mark_is_the_bound(ax):
 
 
 def test_times_stand_over_operations(ax):
-    rows = [("top 1 bottom 4", 0.1, 0.16), ("full", 1.0, 1.0)]
-    table = pd.DataFrame(rows, columns=["schedule", "ratio", "backward"])
+    rows = [
+        ("top 1 bottom 4", "top_k_bottom_q", 1, 4, 0.1, 0.16),
+        ("full", "full", NAN, NAN, 1.0, 1.0),
+    ]
+    names = ["schedule", "updates", "k", "q", "ratio", "backward"]
+    table = pd.DataFrame(rows, columns=names)
     lws_plots.times_against_operations(table, ax)
     places = [tuple(p) for part in ax.collections for p in part.get_offsets()]
     assert places == [(0.16, 0.1), (1.0, 1.0)]
