@@ -189,9 +189,10 @@ def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
 def paper_table_1() -> pd.DataFrame:
     """Return the paper's Table 1, one row per cell.
 
-    Columns: `schedule` (as in `lws_table`) and its kind, `updates`; `rho`, `init` (`xavier` or `pretrain`),
-    `test_accuracy` and `lost` (0 to 1), `seconds` and `ratio` of back-propagation, of
-    VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5 runs.
+    Columns: `schedule` (as in `lws_table`) and its kind, `updates`; `rho`; `init`
+    (`xavier` or `pretrain`); `test_accuracy` and `lost` (0 to 1); `seconds` and `ratio`
+    of back-propagation; of VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5
+    runs.
 
     Source: Li & Banerjee (2021), Table 1.
     """
