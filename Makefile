@@ -5,19 +5,29 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+TEST := $(BIN)/python -m pytest -p tests.last_test
+NAME_THE_DEAD := $(BIN)/python -m tests.last_test $$?
+
+AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
+COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
+	convolution_shapes golden models reinit sleeping together train, \
+	tests/test_$(name).py) book/01_introduction.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book test drill lint outputs clean
+.PHONY: help book test avx2 drill lint outputs clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 book: $(INSTALLED)  ## build the pages; LAZYRICH_BUDGET is smoke, laptop (default) or paper
 	LAZYRICH_BUDGET=$${LAZYRICH_BUDGET:-laptop} $(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
-	$(BIN)/python -m pytest $(ARGS)
+	$(TEST) $(ARGS) || $(NAME_THE_DEAD)
+
+avx2: $(INSTALLED)  ## what computes once more, as on a processor without AVX-512
+	$(AVX2) $(TEST) $(COMPUTING) || $(NAME_THE_DEAD)
 
 drill: $(INSTALLED)  ## lose a node and run out of time on a private Slurm cluster
 	$(BIN)/python -m tests.slurm_drill

@@ -52,9 +52,9 @@ class Look(NamedTuple):
 def look(runs: pd.DataFrame) -> Look:
     """Return the look of the schedule of these runs, by its `updates`, `k` and `q`."""
     first = runs.iloc[0]
-    if first.get("q") == 1:
-        return Look(*BOTTOM_1, first.get("k") == 1)
-    return Look(*LOOKS.get(first.updates, OTHER), first.get("k") == 1)
+    usual = LOOKS.get(first.updates, OTHER)
+    color, marker = BOTTOM_1 if first.get("q") == 1 else usual
+    return Look(color, marker, hollow=first.get("k") == 1)
 
 
 def updated(

@@ -13,21 +13,25 @@ COMPARES = ("precision", "arithmetic", "gain")
 """Columns, as in `tables.one_setting`, in which the readings differ."""
 
 
-def readings_table(main: Iterable[Record], others: Iterable[Record]) -> pd.DataFrame:
+def readings_table(
+    main: Iterable[Record], half: Iterable[Record], others: Iterable[Record]
+) -> pd.DataFrame:
     """Return `tables.reinit_table` of every reading, with a column `reading`.
 
     Args:
         main: Of `exhibits.figure_2`: the book's own reading.
-        others: Of `exhibits.readings`.
+        half: Of the same in bf16.
+        others: Of `exhibits.readings`, which multiply by other code than `main`.
     """
     others = tuple(others)
     usual = [record for record in others if record.columns()["gain"] == 1]
     small = [record for record in others if record.columns()["gain"] != 1]
     tables = {
         "as in this book": reinit_table(main),
-        "fp32": reinit_table(usual),
-        "fp32, biases not ranked": reinit_table(usual, WeightsReinit),
-        "fp32, printed variance": reinit_table(small),
+        "bf16 autocast": reinit_table(half),
+        "fp32 by other code": reinit_table(usual),
+        "biases not ranked": reinit_table(usual, WeightsReinit),
+        "printed variance": reinit_table(small),
     }
     named = [table.assign(reading=name) for name, table in tables.items()]
     return pd.concat([table for table in named if not table.empty] or named[:1])

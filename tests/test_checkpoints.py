@@ -116,7 +116,7 @@ def test_seeds_trained_as_one_go_on_as_one(store, tmp_path):
     tiny.finish(straight, *tiny.SEEDS, measures=WATCHING)
     for config in tiny.SEEDS:
         assert numbers(store, config) == numbers(straight, config)
-        assert store.read(config.run_id).origin["together"] == 3
+        assert store.read(config.run_id).origin["together"] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("configs", [[tiny.CONFIG], tiny.SEEDS], ids=["one", "three"])
@@ -172,7 +172,8 @@ def test_a_begun_group_goes_on_as_it_was(store):
     others = [tiny.training(seed=seed) for seed in (3, 4)]
     tiny.finish(store, *tiny.SEEDS[1:], *others, tiny.SEEDS[0])
     found = [store.read(config.run_id).origin for config in (*tiny.SEEDS, *others)]
-    assert [origin["together"] for origin in found] == [3, 3, 3, 2, 2]
+    together = [origin["together"] for origin in found]
+    assert together == [[0, 1, 2]] * 3 + [[3, 4]] * 2
     assert ["resumed" in origin for origin in found] == [True] * 3 + [False] * 2
 
 

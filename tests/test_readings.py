@@ -13,15 +13,17 @@ from tests.test_claims import PAPER, changed, curves
 
 READINGS = (
     "as in this book",
-    "fp32",
-    "fp32, biases not ranked",
-    "fp32, printed variance",
+    "bf16 autocast",
+    "fp32 by other code",
+    "biases not ranked",
+    "printed variance",
 )
 
 
 @pytest.fixture
 def records(store):
-    runs = [tiny.CONFIG, tiny.config(init=XavierNormal(gain=LITERAL_GAIN))]
+    half = tiny.training(precision="bf16")
+    runs = [tiny.CONFIG, half, tiny.config(init=XavierNormal(gain=LITERAL_GAIN))]
     measures = (*tiny.MEASURES, WeightsReinit)
     return tiny.results(store, *runs, measures=measures).records
 
@@ -31,22 +33,24 @@ def accuracies(table):
 
 
 def test_each_reading_has_its_own_curves(records):
-    usual, literal = records
-    table = readings_table([usual], records)
+    usual, half, literal = records
+    assert half.columns()["arithmetic"] == "bf16 autocast"
+    table = readings_table([usual], [half], [usual, literal])
     own = {name: part for name, part in table.groupby("reading", sort=False)}
     assert tuple(own) == READINGS
     expected = [
         reinit_table([usual]),
+        reinit_table([half]),
         reinit_table([usual]),
         reinit_table([usual], WeightsReinit),
         reinit_table([literal], Reinit),
     ]
     assert list(map(accuracies, own.values())) == list(map(accuracies, expected))
-    assert len({tuple(accuracies(each)) for each in expected}) == 3
+    assert len({tuple(accuracies(each)) for each in expected}) == 4
 
 
 def test_without_records_there_are_no_effects():
-    table = readings_table([], [])
+    table = readings_table([], [], [])
     assert table.empty and effects(table).empty
 
 
