@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
+from lazyrich_helpers.arithmetic import require_possible
 from lazyrich_helpers.attempts import Attempts, reason
 from lazyrich_helpers.backlog import has_weights, missing, planned
 from lazyrich_helpers.config import RunConfig, require
@@ -53,6 +54,8 @@ def complete(
     there = len(recipe.configs) - len(todo)
     if todo:
         store.require_writable()
+    for config in todo:
+        require_possible(config.training.precision, torch.device(device))
     require_ready(todo, device if workers == 1 else "cpu")  # others have it in theirs
     first = pre_training(recipe, todo)
     before = Summary()

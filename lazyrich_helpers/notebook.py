@@ -249,7 +249,8 @@ def describe(results: Results) -> str:
 
     origins = [record.origin for record in records]
     tests = sorted({f"{origin['num_test']:,}" for origin in origins})
-    made = sorted({f"{o['device']}, torch {o['torch']}" for o in origins})
+    made = sorted({_machine(origin) for origin in origins})
+    together = sum("together" in origin for origin in origins)
     parts = [
         *listed("dataset"),
         *listed("train_size", "training images "),
@@ -262,6 +263,8 @@ def describe(results: Results) -> str:
         *listed("arithmetic"),
         *made,
     ]
+    if together:
+        parts.append(f"{together} of {len(records)} trained as one with other seeds")
     stale = results.num_stale
     if stale:
         parts.append(f"{stale} of {len(records)} records are STALE: made by older code")
@@ -272,6 +275,13 @@ def describe(results: Results) -> str:
         lacking = {label_without_seed(config) for config in results.missing}
         parts.append(f"not or not wholly run yet: {in_short(sorted(lacking))}")
     return "; ".join(parts) + "."
+
+
+def _machine(origin: dict[str, Any]) -> str:
+    """Return a device, its instruction set where it is known, torch's version."""
+    instructions = origin.get("instruction_set", "not known")
+    own = [] if instructions == "not known" else [instructions]
+    return ", ".join([origin["device"], *own, f"torch {origin['torch']}"])
 
 
 def in_short(labels: Sequence[str]) -> str:

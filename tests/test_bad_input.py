@@ -101,6 +101,11 @@ SLIPS = {
     "time with a blank": ([*tiny.TINY, "--time-budget", "5 m"], "'5 m'"),
     "negative time": ([*tiny.TINY, "--time-budget=-5m"], "'-5m'"),
     "unknown precision": ([*tiny.TINY, "--precision", "fp8"], "'fp8'"),
+    "torch's word": ([*tiny.TINY, "--precision", "medium"], "fp32, bf16, tf32; got 'm"),
+    "a GPU's precision": (
+        [*tiny.TINY, "--precision", "tf32", "--device", "cpu"],
+        "fp32 or bf16 on a CPU",
+    ),
 }
 
 

@@ -5,10 +5,12 @@ import signal
 import nbformat
 import papermill
 import pytest
+import torch
 
-from lazyrich_helpers import execution, notebook
+from lazyrich_helpers import arithmetic, execution, notebook
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.reinit import Reinit
+from tests import tiny
 from tests.refresh_outputs import ROOT
 
 CHOICES = {"dataset": None, "widths": None, "seeds": None, "lrs": None}
@@ -143,6 +145,15 @@ def test_description_says_scale_n_and_what_is_missing():
     assert "width 10; learning rate 0.1" in text
     assert "n = 2 seeds" in text and "; fp32; CPU, AMD EPYC" in text
     assert "not or not wholly run yet: mnist relu_net w=7 d=1 lr=0.1." in text
+    assert "trained as one" not in text
+
+
+def test_description_says_where_seeds_were_trained_as_one(store):
+    tiny.finish(store, *tiny.SEEDS)
+    text = notebook.describe(tiny.results(store, *tiny.SEEDS, tiny.WIDTHS[0]))
+    assert "3 of 4 trained as one with other seeds" in text
+    cpu = torch.device("cpu")
+    assert f", {arithmetic.instruction_set(cpu)}, torch " in text
 
 
 def test_description_counts_seeds_of_each_setting():

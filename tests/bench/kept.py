@@ -14,7 +14,7 @@ TITLE = (
 
 def rows(options: Options) -> list[dict[str, object]]:
     """Train each way; target: the same accuracy. Of 100 epochs 10 move all layers."""
-    choices: dict[str, object] = {"widths": [16], "precision": "highest"}
+    choices: dict[str, object] = {"widths": [16], "precision": "fp32"}
     choices["num_epochs"] = options.epochs
     if options.quick:
         choices |= {"dataset": "digits", "num_epochs": 2, "widths": [2]}

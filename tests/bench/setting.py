@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
@@ -11,7 +12,7 @@ from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.train import Trained, new_network, train
 
 PRECISIONS = ("highest", "medium", "bf16")
-"""The last two gain where the processor multiplies bf16 numbers."""
+"""As in `Training`: fp32 by two codes, and what gains where there is hardware for it."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,30 @@ class Options:
     repetitions: int = 9
 
 
-def recipe(options: Options, *, width: int, depth: int, **choices: object) -> Recipe:
+def recipe(
+    options: Options,
+    *,
+    width: int,
+    depth: int,
+    precision: str = "highest",
+    **choices: object,
+) -> Recipe:
     """Return a recipe of one setting, at the paper's scale unless quick."""
-    choices = {"seeds": [0], "lrs": [0.001], "precision": "highest"} | choices
+    choices = {"seeds": [0], "lrs": [0.001]} | choices
     if options.quick:
         choices |= {"dataset": "digits", "num_epochs": 1}
     name = {1: "figure-2", 4: "figure-3"}[depth]
-    return make_recipe(name, "paper", widths=[width], **choices)
+    made = make_recipe(name, "paper", widths=[width], **choices)
+    configs = tuple(
+        dataclasses.replace(
+            each, training=dataclasses.replace(each.training, precision=precision)
+        )
+        for each in made.configs
+    )
+    return dataclasses.replace(made, configs=configs)
 
 
-def config(options: Options, *, width: int, depth: int, **choices: object) -> RunConfig:
+def config(options: Options, *, width: int, depth: int, **choices: Any) -> RunConfig:
     """Return the first run of `recipe`."""
     return recipe(options, width=width, depth=depth, **choices).configs[0]
 
