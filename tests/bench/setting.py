@@ -12,7 +12,7 @@ from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.train import Trained, new_network, train
 
 PRECISIONS = ("highest", "medium", "bf16")
-"""As in `Training`: fp32 by two codes, and what gains where there is hardware for it."""
+"""As in `Training`: fp32 by two codes, and bf16."""
 
 
 @dataclass(frozen=True)
