@@ -34,7 +34,7 @@ from lazyrich_helpers.recipes import BUDGETS, Recipe
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm import SlurmOptions, submit
 from lazyrich_helpers.slurm_status import cancel, status
-from lazyrich_helpers.stopping import Stop, gently
+from lazyrich_helpers.stopping import Stop, even_if_deaf, gently
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
@@ -88,7 +88,7 @@ def _train(options: argparse.Namespace) -> int:
         require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
-    with gently(stop):
+    with gently(stop), even_if_deaf():
         for recipe in recipes:
             store = _store(recipe.budget, options)
             try:

@@ -2,7 +2,9 @@
 
 import contextlib
 import math
+import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -10,6 +12,8 @@ from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 10.0
+"""Seconds that Python has to react to a second signal."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -100,3 +104,40 @@ def gently(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def even_if_deaf() -> Iterator[None]:
+    """Inside `gently`, let a second signal end a process that no longer hears any.
+
+    Python handles a signal between two of its own instructions: never, where a library
+    has lost itself in an endless loop. A thread hears it all the same, and ends the
+    process where nothing has come of the second one after `PATIENCE`. Outside the main
+    thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard, told = socket.socketpair()
+    told.setblocking(False)
+    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+    done = threading.Event()
+    listener = threading.Thread(target=_listen, args=(heard, done), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        done.set()
+        signal.set_wakeup_fd(before)
+        told.close()  # the listener reads nothing more, and ends
+        listener.join()
+        heard.close()
+
+
+def _listen(heard: socket.socket, done: threading.Event) -> None:
+    num_heard = 0
+    while number := heard.recv(1):
+        num_heard += number[0] in SIGNALS
+        if num_heard >= 2 and not done.wait(PATIENCE):
+            os.write(2, b"It does not react; ended. What was kept is there.\n")
+            os._exit(128 + number[0])
