@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.records import NUMERICS, ROOT
+from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.records import NUMERICS
 
 
 def describe(data: Dataset) -> dict[str, Any]:

@@ -10,7 +10,6 @@ import dataclasses
 import io
 import json
 import math
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,10 +33,10 @@ from lazyrich_helpers import (  # every kind that a record may name
 )
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.locks import claim
+from lazyrich_helpers.places import ROOT, chosen
 from lazyrich_helpers.tensor_files import read_tensors, write_tensors
 from lazyrich_helpers.whole_files import write_whole
 
-ROOT = Path(__file__).resolve().parents[1]
 NUMERICS = {
     "data": data.NUMERICS_VERSION,
     "init": initialization.NUMERICS_VERSION,
@@ -309,8 +308,8 @@ def _same_network(there: Record, record: Record) -> bool:
 
 def recorded_store() -> Store:
     """Return the committed records, `book/records` unless `LAZYRICH_RECORDS` is set."""
-    folder = os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records"
-    return Store(Path(folder), _scratch() / "weights")
+    folder = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
+    return Store(folder, _scratch() / "weights")
 
 
 def computed_store() -> Store:
@@ -319,4 +318,4 @@ def computed_store() -> Store:
 
 
 def _scratch() -> Path:
-    return Path(os.environ.get("LAZYRICH_STORE") or ROOT / ".lazyrich")
+    return chosen("LAZYRICH_STORE", ROOT / ".lazyrich")

@@ -17,10 +17,11 @@ import torch
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import pre_training, require_ready
 from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.progress import label
 from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
-from lazyrich_helpers.records import ROOT, Store
+from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm_jobs import Job, deal
 from lazyrich_helpers.slurm_ledger import JobEntry, Ledger, Share, Submission
 from lazyrich_helpers.slurm_queue import Queue, in_queue, require_slurm

@@ -30,11 +30,15 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # this checkout's package, installed or not
+
+from lazyrich_helpers.places import chosen  # noqa: E402
+
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lazyrich_helpers"
-RECORDS = Path(os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records")
+RECORDS = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
 STATIC = ROOT / "book" / "static"
 LIB = STATIC / "lib"
 
