@@ -183,7 +183,7 @@ def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
         state = f"which holds {', '.join(there) or 'nothing'}, and downloading it did "
         state += "not work" + (f" ({' '.join(why.split())})" if why else "")
     else:
-        state = "which is no folder that is there; make it, to have them downloaded"
+        state = "which is not a folder; make it to have them downloaded"
     return (
         f"{need}, {state}; put the files there ({source.origin}), or set LAZYRICH_DATA "
         "to the folder that has them."
