@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Store
-from lazyrich_helpers.run import make_recipe
 from lazyrich_helpers.slurm import SlurmOptions, submit
 from lazyrich_helpers.slurm_ledger import Ledger
 from lazyrich_helpers.slurm_status import cancel, states, status
