@@ -31,6 +31,7 @@ from lazyrich_helpers import (  # every kind that a record may name
     schedules,  # noqa: F401
     train,
 )
+from lazyrich_helpers.bounds import require_possible
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.locks import claim
 from lazyrich_helpers.places import ROOT, chosen
@@ -107,7 +108,8 @@ class Record:
         """Read `to_json`'s text.
 
         Raises:
-            ValueError: If it is not a record, or its id is not its config's.
+            ValueError: If it is not a record, its id is not its config's, or a number
+                in it cannot be.
         """
         values = json.loads(text)
         if not isinstance(values, dict) or set(values) != set(KEYS):
@@ -125,6 +127,7 @@ class Record:
             raise ValueError(
                 f"run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
             )
+        require_possible(values)
         return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
 
 

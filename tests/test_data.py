@@ -207,7 +207,9 @@ def test_a_folder_that_is_not_there_is_not_made(offline, monkeypatch):
 
     monkeypatch.setattr(vision, "datasets", fail)
     monkeypatch.setenv("LAZYRICH_DATA", str(offline / "mistyped" / "data"))
-    with pytest.raises(DataError, match=r"mistyped/data, which is not a folder; make it .*; put"):
+    with pytest.raises(
+        DataError, match=r"mistyped/data, which is not a folder; make it .*; put"
+    ):
         images("mnist", train_size=10).load()
     assert list(offline.iterdir()) == []
 

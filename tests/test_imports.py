@@ -17,7 +17,15 @@ PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
     {"places"},
-    {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
+    {
+        "bounds",
+        "locks",
+        "stopping",
+        "tensor_files",
+        "whole_files",
+        "chapter",
+        "command_line",
+    },
     {"grid_points"},
     {"grid_reports"},
     {"sources", "sleeping", "compiled", "convolution", "layer_order"},
