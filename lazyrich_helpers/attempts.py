@@ -25,7 +25,6 @@ from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
 
-
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors of a folder that is full, forbidden or broken; few of them name it."""
 

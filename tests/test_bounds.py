@@ -88,7 +88,9 @@ def test_what_cannot_be_is_refused_by_name(place, change):
 
 def test_an_empty_measure_is_refused():
     wrong = changed(first_with("reinit"), "measures/reinit", none)
-    with pytest.raises(ValueError, match="^measure reinit must be something; got {}"):
+    with pytest.raises(
+        ValueError, match=r"^measure reinit must be something; got \{\}"
+    ):
         Record.from_json(json.dumps(wrong))
 
 
