@@ -2,12 +2,15 @@
 
 import importlib.util
 import io
+import re
 import tarfile
 import time
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +81,51 @@ def test_only_the_last_few_caches_are_kept(build, tmp_path, monkeypatch):
     kept = list((tmp_path / "_build" / ".jupyter_cache").iterdir())
     assert len(kept) == build.CACHES_KEPT
     assert Path(config.nb_execution_cache_path) in kept
+
+
+# --- What is installed ----------------------------------------------------------------
+
+
+def pins() -> dict[str, str]:
+    """Return distribution → version, as `requirements.txt` pins them."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    words = (line.split("#")[0].strip() for line in lines)
+    pairs = (word.split("==") for word in words if "==" in word)
+    return {plain(name): version for name, version in pairs}
+
+
+def plain(name: str) -> str:
+    """Return a distribution's name as registries compare them."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+BENEATH = {"sphinx", "docutils", "myst-parser", "markdown-it-py", "pygments"}
+BENEATH |= {"pydata-sphinx-theme", "sphinxcontrib-bibtex", "pybtex", "jupyter-cache"}
+BENEATH |= {"jupyter-server", "nbclient", "nbconvert", "nbformat", "ipykernel"}
+BENEATH |= {"ipython", "widgetsnbextension"}
+
+
+def test_what_decides_the_pages_is_pinned():
+    """Every extension, and what turns text, cells and outputs into HTML."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    extensions = config["sphinx"]["config"]["extensions"]
+    found = packages_distributions()
+    names = {plain(name) for each in extensions for name in found.get(each, ())}
+    assert {"myst-nb", "sphinx-book-theme"} < names
+    assert names | BENEATH <= pins().keys()
+
+
+def test_what_is_pinned_is_what_is_tested():
+    for name, pinned in pins().items():
+        assert version(name).split("+")[0] == pinned, name
+
+
+def test_jupyter_book_2_finds_a_file_that_stops_it():
+    """Else it offers to hide `_config.yml` and `_toc.yml`, and `Enter` means yes."""
+    guard = yaml.safe_load((ROOT / "myst.yml").read_text())
+    assert guard == {"version": guard["version"]}, "nothing that it could go on with"
+    assert "jupyter-book 1 " in guard["version"]
+    assert f"jupyter-book=={pins()['jupyter-book']}".startswith("jupyter-book==1.")
 
 
 # --- Scripts from npm -----------------------------------------------------------------
