@@ -26,7 +26,7 @@ from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
-"""Errors of a folder that is full, forbidden or broken; few of them name it."""
+"""Errors of a folder that is full, forbidden or broken."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Attempts:
             need = peak_bytes(config, self.recipe.measures, num=1)
             why += f" (by estimate it takes {need / 1e9:.2g} GB)"
         if isinstance(error, OSError) and error.errno in DISK:
-            why += f" (what is kept lies in {self.store.folder}; see to it, then go on)"
+            why += " (see that there is room and may be written, then run again)"
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
         with contextlib.suppress(OSError, ValueError):  # a full disk, an unreadable one

@@ -130,8 +130,9 @@ def _put(mark: Path, own: str) -> bool:
     try:
         with os.fdopen(handle, "w") as file:
             file.write(own)
-    except OSError:
+    except OSError as error:
         mark.unlink(missing_ok=True)
+        error.filename = str(mark)
         raise
     return True
 

@@ -95,6 +95,7 @@ def submit(
     require_slurm()
     device, ledger = _device(device, options), Ledger(store)
     _require_plain(ledger)
+    store.require_writable()
     with store.lock("slurm"):  # between a look at the queue and the entry in it
         queue = in_queue()
         submission = _empty(store, options, device)

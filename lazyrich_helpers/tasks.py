@@ -46,11 +46,21 @@ def perform(options: argparse.Namespace) -> int:
     try:
         return _task(options)(options)
     except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(GO_ON)
         return 130
+
+
+def _sentence(error: Exception) -> str:
+    """Return an error in words; one of the system's is of a folder."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return str(error)
+    return (
+        f"{error.filename} could not be read or written ({error.strerror}); see that "
+        "its folder is there, has room and may be written to, then run again."
+    )
 
 
 def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
@@ -106,7 +116,7 @@ def _train(options: argparse.Namespace) -> int:
                     done = _complete(recipe, store, device, stop, options)
                     code = max(code, done)
             except (ValueError, OSError) as error:  # the next may have what it needs
-                print(f"error: {error}", file=sys.stderr)
+                print(f"error: {_sentence(error)}", file=sys.stderr)
                 code = 2
     if stop.asked:
         print(GO_ON)

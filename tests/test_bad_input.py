@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import records
+from lazyrich_helpers import records, whole_files
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -140,8 +140,31 @@ def test_a_disk_that_is_full_costs_no_record(store, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "0 done now, 2 done before, 1 FAILED." in out
     assert "OSError: [Errno 28] No space left on device: " in out
-    assert f" (what is kept lies in {store.folder}; see to it, then go on)" in out
+    assert " (see that there is room and may be written, then run again)" in out
     assert len(store.ids()) == 2
+
+
+def test_a_full_disk_is_named(store, capsys, monkeypatch):
+    """What the system says when a write fails names neither file nor folder."""
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_files.os, "fsync", full)
+        assert status([*tiny.TINY, "--seeds", "2"]) == 1
+    assert f"left on device: '{store.folder}/" in capsys.readouterr().out
+
+
+def test_an_error_of_the_system_is_a_sentence_with_the_folder(
+    capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "file" / "store"))
+    assert status(["--notebook", "4", "--grid", "seeds=0"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {tmp_path / 'file'}") and err.count("\n") == 1
+    assert "could not be read or written (Not a directory); see that its" in err
 
 
 def test_retry_after_a_full_disk_says_what_is_so(store, capsys):

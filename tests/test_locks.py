@@ -121,7 +121,7 @@ def test_a_claim_that_cannot_be_written_is_not_left_there(path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(locks.os, "fdopen", full)
-        with pytest.raises(OSError, match="No space"), claim(path):
+        with pytest.raises(OSError, match=f"No space.*{mark(path)}"), claim(path):
             pass
     assert not mark(path).exists()
     with claim(path, seconds=0) as got:
