@@ -154,6 +154,27 @@ def test_without_npm_the_strict_build_stops(build, monkeypatch):
         build.serve_own_scripts(None, sphinx_config())
 
 
+@pytest.mark.parametrize("view", [True, False])
+def test_the_widget_manager_is_left_out_where_there_is_no_widget(build, view):
+    config = SimpleNamespace(nb_ipywidgets_js={"lib/embed-amd.js": {}})
+    state = {"type": "application/vnd.jupyter.widget-state+json", "body": "{}"}
+    scripts = [
+        SimpleNamespace(filename="_static/book.js", attributes={}),
+        SimpleNamespace(filename="_static/lib/embed-amd.js", attributes={}),
+        SimpleNamespace(filename=None, attributes=state),
+        SimpleNamespace(filename=None, attributes={"body": "1"}),
+    ]
+    shown = '<script type="application/vnd.jupyter.widget-view+json">'
+    context = {"body": shown if view else "<p></p>", "script_files": list(scripts)}
+    app = SimpleNamespace(config=config)
+    build.only_where_a_widget_is(app, "page", "page.html", context, None)
+    kept = scripts if view else [scripts[0], scripts[3]]
+    assert context["script_files"] == kept
+    empty = {"script_files": list(scripts)}  # a page that Sphinx makes: search
+    build.only_where_a_widget_is(app, "search", "search.html", empty, None)
+    assert empty["script_files"] == [scripts[0], scripts[3]]
+
+
 def test_a_package_that_is_not_the_pinned_one_is_refused(build, monkeypatch):
     def forge(command, cwd, **_):
         (Path(cwd) / "requirejs-2.3.8.tgz").write_bytes(b"something else")
