@@ -145,6 +145,14 @@ def test_a_path_that_slurm_would_rewrite_is_refused(tmp_path, slurm):
     assert not folder.exists()
 
 
+def test_records_that_cannot_be_written_are_a_sentence(tmp_path, slurm):
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file" / "records", tmp_path / "weights")
+    with pytest.raises(ValueError, match=r"^records must be a folder .*file/records"):
+        hand_over(store, GRID)
+    assert not (slurm.folder / "calls").exists()
+
+
 def test_a_refusal_is_one_sentence_and_leaves_nothing(store, slurm, capfd):
     slurm.refuse()
     match = r"refused .*\(Invalid partition name\).* partition 'nope'.*`sinfo` lists"
