@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import math
 import warnings
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,9 @@ from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
+
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors of a folder that is full, forbidden or broken."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +173,8 @@ class Attempts:
         if _is_lack_of_memory(error):
             need = peak_bytes(config, self.recipe.measures, num=1)
             why += f" (by estimate it takes {need / 1e9:.2g} GB)"
+        if isinstance(error, OSError) and error.errno in DISK:
+            why += " (see that there is room and may be written, then run again)"
         self.summary.failed[label(config)] = why
         record = Record(config, status=f"failed: {why}")
         with contextlib.suppress(OSError, ValueError):  # a full disk, an unreadable one

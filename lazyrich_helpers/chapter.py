@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lazyrich_helpers.config import require
+from lazyrich_helpers.places import ROOT
 
-BOOK = Path(__file__).resolve().parents[1] / "book"
+BOOK = ROOT / "book"
 HIDDEN = {".ipynb_checkpoints", "_build"}
 
 

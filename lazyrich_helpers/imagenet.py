@@ -8,7 +8,6 @@ is verified before it is read.
 import functools
 import hashlib
 import io
-import os
 import sys
 import warnings
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from lazyrich_helpers.config import Part, require
 from lazyrich_helpers.convnets import VGG11
 from lazyrich_helpers.initialization import convolutions, transfer_
 from lazyrich_helpers.models import Network
+from lazyrich_helpers.places import chosen, left_as_found
 from lazyrich_helpers.sources import DataError
 
 SHA256 = "8a719046"
@@ -64,10 +64,7 @@ class ImageNetVGG11(Part, slot="init", kind="imagenet_vgg11"):
 
 def weights_path() -> Path:
     """Return where the file is, or belongs: see the module's first lines."""
-    given = os.environ.get("LAZYRICH_WEIGHTS")
-    if not given:
-        return Path(torch.hub.get_dir()) / "checkpoints" / FILE
-    path = Path(given)
+    path = chosen("LAZYRICH_WEIGHTS", Path(torch.hub.get_dir()) / "checkpoints")
     return path if path.suffix == ".pth" and not path.is_dir() else path / FILE
 
 
@@ -144,10 +141,11 @@ def _download(path: Path) -> None:
 
         url = models().VGG11_Weights.IMAGENET1K_V1.url
         where = f"from {url}"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(
-            url, str(path), hash_prefix=SHA256, progress=sys.stderr.isatty()
-        )
+        with left_as_found(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(
+                url, str(path), hash_prefix=SHA256, progress=sys.stderr.isatty()
+            )
     except (ImportError, OSError, RuntimeError) as error:
         raise DataError(
             f"ImageNet's weights need {FILE}, which is not at {path}, and downloading "

@@ -25,6 +25,8 @@ BEAT_EVERY = 15.0
 """Seconds between two touches of a claim."""
 DEAD_AFTER = 120.0
 """Seconds without a touch after which a claim is an orphan, where no lock can tell."""
+WRITTEN_AFTER = 5.0
+"""The same of a claim without its whole line: its writer died, or the disk was full."""
 
 
 @contextlib.contextmanager
@@ -81,7 +83,8 @@ def _bury_orphan(mark: Path, lock_tells: bool) -> None:
     if owner is None:
         return
     ours = owner.startswith(machine())  # then the lock would have been held
-    if not (ours and lock_tells) and _age(mark) < DEAD_AFTER:
+    patience = DEAD_AFTER if owner.endswith("\n") else WRITTEN_AFTER
+    if not (ours and lock_tells) and _age(mark) < patience:
         return
     grave = mark.with_name(f"{mark.name}.{secrets.token_hex(4)}")
     with contextlib.suppress(FileNotFoundError):  # another one was faster
@@ -115,13 +118,22 @@ def _age(path: Path) -> float:
 
 
 def _put(mark: Path, own: str) -> bool:
-    """Put a claim there unless there is one; return whether it was put."""
+    """Put a claim there unless there is one; return whether it was put.
+
+    Raises:
+        OSError: If it cannot be written, on a full disk for one; none is there then.
+    """
     try:  # one of two wins, on network file systems, too
         handle = os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "w") as file:
-        file.write(own)
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(own)
+    except OSError as error:
+        mark.unlink(missing_ok=True)
+        error.filename = str(mark)
+        raise
     return True
 
 

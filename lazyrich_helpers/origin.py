@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lazyrich_helpers import arithmetic
 from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.records import NUMERICS, ROOT
+from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.records import NUMERICS
 
 
 def describe(data: Dataset, precision: str) -> dict[str, Any]:

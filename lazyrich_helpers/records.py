@@ -10,7 +10,6 @@ import dataclasses
 import io
 import json
 import math
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,12 +31,13 @@ from lazyrich_helpers import (  # every kind that a record may name
     schedules,  # noqa: F401
     train,
 )
+from lazyrich_helpers.bounds import require_possible
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.locks import claim
+from lazyrich_helpers.places import ROOT, chosen
 from lazyrich_helpers.tensor_files import read_tensors, write_tensors
 from lazyrich_helpers.whole_files import write_whole
 
-ROOT = Path(__file__).resolve().parents[1]
 NUMERICS = {
     "data": data.NUMERICS_VERSION,
     "init": initialization.NUMERICS_VERSION,
@@ -113,7 +113,8 @@ class Record:
         """Read `to_json`'s text.
 
         Raises:
-            ValueError: If it is not a record, or its id is not its config's.
+            ValueError: If it is not a record, its id is not its config's, or a number
+                in it cannot be.
         """
         values = json.loads(text)
         if not isinstance(values, dict) or set(values) != set(KEYS):
@@ -131,6 +132,7 @@ class Record:
             raise ValueError(
                 f"run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
             )
+        require_possible(values)
         return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
 
 
@@ -314,8 +316,8 @@ def _same_network(there: Record, record: Record) -> bool:
 
 def recorded_store() -> Store:
     """Return the committed records, `book/records` unless `LAZYRICH_RECORDS` is set."""
-    folder = os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records"
-    return Store(Path(folder), _scratch() / "weights")
+    folder = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
+    return Store(folder, _scratch() / "weights")
 
 
 def computed_store() -> Store:
@@ -324,4 +326,4 @@ def computed_store() -> Store:
 
 
 def _scratch() -> Path:
-    return Path(os.environ.get("LAZYRICH_STORE") or ROOT / ".lazyrich")
+    return chosen("LAZYRICH_STORE", ROOT / ".lazyrich")

@@ -17,13 +17,19 @@ import torch
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import pre_training, require_ready
 from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.progress import label
 from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
-from lazyrich_helpers.records import ROOT, Store
+from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm_jobs import Job, deal
 from lazyrich_helpers.slurm_ledger import JobEntry, Ledger, Share, Submission
-from lazyrich_helpers.slurm_queue import Queue, in_queue, require_slurm
+from lazyrich_helpers.slurm_queue import (
+    Queue,
+    as_if_outside_a_job,
+    in_queue,
+    require_slurm,
+)
 
 WARNING = 90
 """Seconds before the end of a job's time at which it is warned at the latest, and
@@ -87,9 +93,11 @@ def submit(
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
     """
     require_slurm()
-    device = _device(device, options)
+    device, ledger = _device(device, options), Ledger(store)
+    _require_plain(ledger)
+    store.require_writable()
     with store.lock("slurm"):  # between a look at the queue and the entry in it
-        ledger, queue = Ledger(store), in_queue()
+        queue = in_queue()
         submission = _empty(store, options, device)
         waves = _Waves(store, _taken(submission.records, ledger.read_all(), queue))
         for recipe in recipes:
@@ -107,6 +115,13 @@ def submit(
             submission = dataclasses.replace(submission, jobs=submission.jobs + entries)
             ledger.write(submission)
     return submission
+
+
+def _require_plain(ledger: Ledger) -> None:
+    """Raise ValueError if Slurm would write the jobs' logs elsewhere, or nowhere."""
+    remedy = "a folder without % in its path, which Slurm replaces in names of logs"
+    path = str(ledger.folder)
+    require("%" not in path, "LAZYRICH_STORE", remedy, path)
 
 
 def _device(name: str, options: SlurmOptions) -> str:
@@ -264,7 +279,8 @@ def _sbatch(
     executor = submitit.SlurmExecutor(folder, max_num_timeout=MOST_RESTARTS)
     executor.update_parameters(**_parameters(options, submission.name, after))
     try:
-        with contextlib.redirect_stderr(io.StringIO()):  # it is in the error as well
+        # What is written to stderr is in the error as well.
+        with contextlib.redirect_stderr(io.StringIO()), as_if_outside_a_job():
             handles = executor.submit_array(jobs)
     except (FailedJobError, OSError) as error:
         if not submission.jobs:

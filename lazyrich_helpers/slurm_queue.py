@@ -3,16 +3,21 @@
 Nothing here needs Slurm's accounting, which many clusters do without.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
 """States of jobs that do not run; in every other state of the queue they do."""
 PATIENCE = 60.0
 """Seconds that one of Slurm's commands may take."""
+OF_A_JOB = ("SLURM", "SRUN_", "SUBMITIT_", "PMI", "SBATCH_CPU_BIND", "SBATCH_MEM_BIND")
+"""How the variables begin in which a job finds its number, cores, memory, ranks."""
+OF_THE_CLUSTER = ("SLURM_CONF", "SLURM_CLUSTERS")
+"""Variables that begin so, and say where Slurm is."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,24 @@ def require_slurm() -> None:
                 f"executor slurm needs the command {command!r}, which is not on PATH; "
                 "log in where the cluster takes jobs, or leave the executor out."
             )
+
+
+@contextlib.contextmanager
+def as_if_outside_a_job() -> Iterator[None]:
+    """Hide, inside, what this process was told if it is a Slurm job itself.
+
+    `sbatch` hands its variables on, and `srun` takes them for orders: a job submitted
+    from a job would keep to that one's cores, or die of two limits of memory. What the
+    reader asks for by `SBATCH_ACCOUNT` and the like stays.
+    """
+    hidden = {}
+    if "SLURM_JOB_ID" in os.environ:
+        names = [name for name in os.environ if name.startswith(OF_A_JOB)]
+        hidden = {n: os.environ.pop(n) for n in names if n not in OF_THE_CLUSTER}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 def in_queue() -> Queue:

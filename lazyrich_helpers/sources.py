@@ -6,10 +6,12 @@ Every file is checked against its published MD5 before it is parsed.
 import gzip
 import hashlib
 import io
-import os
+import itertools
 import pickle
+import socket
+import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lazyrich_helpers.config import require
+from lazyrich_helpers.places import ROOT, chosen, left_as_found
 from lazyrich_helpers.subsets import balanced_subsets
 
 Bytes = NDArray[np.uint8]
 Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
 """Images (n, channels, height, width) and labels (n,) to train on, then to test on."""
+SILENCE = 60.0
+"""Seconds without a byte after which a download has failed."""
 
 
 class DataError(ValueError):
@@ -42,6 +47,8 @@ class Source:
     channels: int = 1
     downloader: str = ""
     """The class in `torchvision.datasets`; empty where the data is embedded."""
+    origin: str = ""
+    """What it downloads, how much, from where."""
 
     @property
     def digest(self) -> str:
@@ -51,8 +58,7 @@ class Source:
 
 def data_folder() -> Path:
     """Return the folder of downloaded data: `LAZYRICH_DATA`, or `data/` in the repo."""
-    default = Path(__file__).resolve().parents[1] / "data"
-    return Path(os.environ.get("LAZYRICH_DATA") or default)
+    return chosen("LAZYRICH_DATA", ROOT / "data")
 
 
 def source_of(dataset: str) -> Source:
@@ -64,65 +70,129 @@ def source_of(dataset: str) -> Source:
 def read(dataset: str, folder: Path) -> Arrays:
     """Return the arrays of `dataset`, its files checked; download what is missing.
 
+    A file that is not where torchvision has it is taken from near there, packed or not,
+    if it has the published MD5.
+
     Raises:
         DataError: If a file is missing, truncated or altered.
     """
     source = source_of(dataset)
     if not source.downloader:
         folder = Path(__file__).parent
-    elif not all(_found(folder / name) for name in source.files):
+    contents = _contents(dataset, source, folder)
+    if source.downloader and None in contents:
         _download(dataset, source, folder)
+        contents = _contents(dataset, source, folder)
+    found = [content for content in contents if content is not None]
+    if len(found) < len(contents):
+        raise DataError(_missing(dataset, source, folder))
+    return source.parse(found)
+
+
+def _contents(dataset: str, source: Source, folder: Path) -> list[bytes | None]:
+    """Return each file's content, checked; None for one that is nowhere."""
     files = source.files.items()
-    return source.parse([_checked(dataset, folder / name, md5) for name, md5 in files])
+    return [_content(dataset, folder, name, md5) for name, md5 in files]
 
 
-def _found(path: Path) -> Path | None:
-    packed = path.with_name(path.name + ".gz")
-    return next((p for p in (path, packed) if p.is_file()), None)
+def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
+    problem = ""
+    for path in _candidates(dataset, folder, name):
+        try:
+            content = _unpacked(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            said = f"{path} of {dataset} cannot be read ({error})"
+        else:
+            # Before it is parsed: CIFAR-10's files are pickles, which can run code.
+            actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if actual == md5:
+                return content
+            said = (
+                f"{path} of {dataset} is truncated or altered (MD5 {actual}, published "
+                f"{md5})"
+            )
+        if path.parent == (folder / name).parent:  # elsewhere it may be another's
+            problem = problem or f"{said}; delete it and fetch it anew."
+    if problem:
+        raise DataError(problem)
+    return None
 
 
-def _checked(dataset: str, path: Path, md5: str) -> bytes:
-    found = _found(path)
-    if found is None:
-        raise DataError(_missing(dataset, path.parent, path.name))
+def _unpacked(content: bytes) -> bytes:
+    """Undo gzip, whatever the file is called: browsers and archives rename."""
+    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+
+
+def _candidates(dataset: str, folder: Path, name: str) -> Iterator[Path]:
+    """Yield the files that may be the one called `name`, what is right first."""
+    right = (folder / name).parent
+    file = Path(name).name
+    spellings = dict.fromkeys((file, file.replace("-idx", ".idx")))
+    for place in itertools.chain([right], _near(dataset, folder)):
+        paths = [place / f"{each}{end}" for each in spellings for end in ("", ".gz")]
+        yield from filter(Path.is_file, paths)
+
+
+def _near(dataset: str, folder: Path) -> Iterator[Path]:
+    """Yield folders where files of `dataset` may lie: one too deep, or too high."""
+    yield from (folder, folder / "raw")
+    for own in _subfolders(folder):
+        if _plain(own.name).startswith(_plain(dataset)):
+            yield own
+            for inner in _subfolders(own):
+                yield from (inner, *_subfolders(inner))
+
+
+def _subfolders(folder: Path) -> list[Path]:
     try:
-        content = found.read_bytes()
-        if found.suffix == ".gz":
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"{found} of {dataset} cannot be read ({error}); delete it and fetch it "
-            "anew."
-        ) from error
-    # Checked before it is parsed: CIFAR-10's files are pickles, which can run code.
-    actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if actual != md5:
-        raise DataError(
-            f"{found} of {dataset} is truncated or altered (MD5 {actual}, published "
-            f"{md5}); delete it and fetch it anew."
-        )
-    return content
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:  # it is not there, or not ours to look into
+        return []
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _download(dataset: str, source: Source, folder: Path) -> None:
+    """Fetch all files into `folder`, in torchvision's layout."""
+    if not _may_make(folder):
+        raise DataError(_missing(dataset, source, folder))
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
     try:
         from lazyrich_helpers.vision import datasets
 
-        for train in (True, False):
-            fetch = getattr(datasets(), source.downloader)
-            fetch(str(folder), train=train, download=True)
+        fetch = getattr(datasets(), source.downloader)
+        print(f"Fetching {dataset}: {source.origin}.", file=sys.stderr, flush=True)
+        with left_as_found(folder / Path(next(iter(source.files))).parent):
+            for train in (True, False):
+                fetch(str(folder), train=train, download=True)
     except (ImportError, OSError, RuntimeError) as error:
-        lacking = [name for name in source.files if not _found(folder / name)]
-        first = lacking[0] if lacking else next(iter(source.files))
-        raise DataError(_missing(dataset, folder, first)) from error
+        raise DataError(_missing(dataset, source, folder, str(error))) from error
+    finally:
+        socket.setdefaulttimeout(before)
 
 
-def _missing(dataset: str, folder: Path, name: str) -> str:
+def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
+    names = [n for n in source.files if not any(_candidates(dataset, folder, n))]
+    name = (names or list(source.files))[0]
+    need = f"{dataset} needs {name} (plain or .gz) under {folder}"
+    if _may_make(folder):
+        there = sorted(path.name for path in folder.glob("[!.]*"))[:5]
+        state = f"which holds {', '.join(there) or 'nothing'}, and downloading it did "
+        state += "not work" + (f" ({' '.join(why.split())})" if why else "")
+    else:
+        state = "which is not a folder; make it to have them downloaded"
     return (
-        f"{dataset} needs {name} (plain or .gz) under {folder}, and downloading it did "
-        "not work; put the files there, or set LAZYRICH_DATA to the folder that has "
-        "them."
+        f"{need}, {state}; put the files there ({source.origin}), or set LAZYRICH_DATA "
+        "to the folder that has them."
     )
+
+
+def _may_make(folder: Path) -> bool:
+    """Return whether to download into `folder`: a mistyped one is not to be made."""
+    return folder.is_dir() or folder == ROOT / "data"
 
 
 def _parse_digits(contents: list[bytes]) -> Arrays:
@@ -188,6 +258,7 @@ SOURCES = {
         num_train=60_000,
         num_test=10_000,
         downloader="MNIST",
+        origin="four .gz files, 12 MB, from https://ossci-datasets.s3.amazonaws.com/mnist",
     ),
     "fashion_mnist": Source(
         _idx_files(
@@ -203,6 +274,8 @@ SOURCES = {
         num_train=60_000,
         num_test=10_000,
         downloader="FashionMNIST",
+        origin="four .gz files, 31 MB, from "
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
     ),
     "cifar10": Source(
         {
@@ -220,5 +293,7 @@ SOURCES = {
         num_test=10_000,
         channels=3,
         downloader="CIFAR10",
+        origin="cifar-10-python.tar.gz, 170 MB, packed or not, from "
+        "https://www.cs.toronto.edu/~kriz, the only host, which is often slow",
     ),
 }

@@ -9,7 +9,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path`, in place of what was there; its folder is made.
 
     Raises:
-        OSError: If it cannot be written; what was there is then there still.
+        OSError: If it cannot be written, with its name; what was there is there still.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-")
@@ -20,6 +20,8 @@ def write_whole(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())  # the name must never point at half a file
         os.chmod(partial, 0o644)
         Path(partial).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(partial).unlink(missing_ok=True)
+        if isinstance(error, OSError):  # a full disk does not say which one it is
+            error.filename = str(path)
         raise

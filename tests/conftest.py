@@ -37,6 +37,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(vision, "datasets", no_network)
     monkeypatch.setattr(vision, "models", no_network)
     monkeypatch.setenv("LAZYRICH_WEIGHTS", str(tmp_path / "weights"))
+    (tmp_path / "data").mkdir()
     monkeypatch.setenv("LAZYRICH_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
 

@@ -8,6 +8,7 @@ from lazyrich_helpers.slurm_ledger import Submission
 SBATCH = """#!/bin/sh
 echo x >> {folder}/calls
 cp "$1" {folder}/script-$(wc -l < {folder}/calls)
+env > {folder}/environment
 echo "Submitted batch job $(wc -l < {folder}/calls)"
 """
 REFUSING = """#!/bin/sh
@@ -56,6 +57,11 @@ class StandIn:
     def script(self, number: int) -> str:
         """Return the batch script of an array."""
         return (self.folder / f"script-{number}").read_text()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that the last `sbatch` was called with."""
+        lines = (self.folder / "environment").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def cancelled(self) -> list[str]:
         """Return the ids that `scancel` was given."""

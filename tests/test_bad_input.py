@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import records
+from lazyrich_helpers import records, whole_files
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -52,6 +52,9 @@ SLIPS = {
     "list of no recipe": (["list", "figure-99"], "'figure-99'"),
     "retry of no recipe": (["retry", "figure-99"], "'figure-99'"),
     "list in the middle": (["figure-2", "list"], "'list'"),
+    "list and retry": (["list", "--failed", "retry"], "['list', 'retry']"),
+    "retry and list": (["retry", "list"], "['retry', 'list']"),
+    "retry of failed": (["retry", "--failed"], "['retry']"),
     "no workers": ([*tiny.TINY, "--workers", "0"], "got 0"),
     "half a worker": ([*tiny.TINY, "--workers", "0.5"], "'0.5'"),
     "unknown executor": ([*tiny.TINY, "--executor", "cloud"], "'cloud'"),
@@ -142,7 +145,49 @@ def test_a_disk_that_is_full_costs_no_record(store, capsys, monkeypatch):
     out = capsys.readouterr().out
     assert "0 done now, 2 done before, 1 FAILED." in out
     assert "OSError: [Errno 28] No space left on device: " in out
+    assert " (see that there is room and may be written, then run again)" in out
     assert len(store.ids()) == 2
+
+
+def test_a_full_disk_is_named(store, capsys, monkeypatch):
+    """What the system says when a write fails names neither file nor folder."""
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole_files.os, "fsync", full)
+        assert status([*tiny.TINY, "--seeds", "2"]) == 1
+    assert f"left on device: '{store.folder}/" in capsys.readouterr().out
+
+
+def test_an_error_of_the_system_is_a_sentence_with_the_folder(
+    capsys, monkeypatch, tmp_path
+):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "file" / "store"))
+    assert status(["--notebook", "4", "--grid", "seeds=0"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"error: {tmp_path / 'file'}") and err.count("\n") == 1
+    assert "could not be read or written (Not a directory); see that its" in err
+
+
+def test_retry_after_a_full_disk_says_what_is_so(store, capsys):
+    assert status(["retry", *tiny.TINY]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Nothing that failed is recorded in {store.folder}; ")
+    assert "without a record is missing" in out and out.count("\n") == 1
+
+
+def test_retry_takes_what_the_list_of_failures_shows(store, there, capsys):
+    path = store.folder / f"{store.ids()[0]}.json"
+    good = path.read_bytes()
+    path.write_bytes(b"{")
+    assert status(["list", "--failed", *tiny.TINY]) == 0
+    assert f"{path} is not a readable record" in capsys.readouterr().out
+    assert status(["retry", *tiny.TINY]) == 1
+    assert f"{path} is not a readable record" in capsys.readouterr().out
+    path.write_bytes(good)
 
 
 def test_a_disk_without_room_for_a_line_is_found_out_first(
@@ -175,7 +220,7 @@ def test_a_process_ends_with_the_sentence_alone(there):
     process = tiny.python(*words)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 2 and out == ""
-    assert err == "error: width must be at least 1; got 0.\n"
+    assert err == "Loading torch.\nerror: width must be at least 1; got 0.\n"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[]", b'{"run_id": "a"}'])

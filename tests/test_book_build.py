@@ -2,12 +2,15 @@
 
 import importlib.util
 import io
+import re
 import tarfile
 import time
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 from sphinx.errors import ExtensionError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,6 +83,51 @@ def test_only_the_last_few_caches_are_kept(build, tmp_path, monkeypatch):
     assert Path(config.nb_execution_cache_path) in kept
 
 
+# --- What is installed ----------------------------------------------------------------
+
+
+def pins() -> dict[str, str]:
+    """Return distribution → version, as `requirements.txt` pins them."""
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    words = (line.split("#")[0].strip() for line in lines)
+    pairs = (word.split("==") for word in words if "==" in word)
+    return {plain(name): version for name, version in pairs}
+
+
+def plain(name: str) -> str:
+    """Return a distribution's name as registries compare them."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+BENEATH = {"sphinx", "docutils", "myst-parser", "markdown-it-py", "pygments"}
+BENEATH |= {"pydata-sphinx-theme", "sphinxcontrib-bibtex", "pybtex", "jupyter-cache"}
+BENEATH |= {"jupyter-server", "nbclient", "nbconvert", "nbformat", "ipykernel"}
+BENEATH |= {"ipython", "widgetsnbextension"}
+
+
+def test_what_decides_the_pages_is_pinned():
+    """Every extension, and what turns text, cells and outputs into HTML."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    extensions = config["sphinx"]["config"]["extensions"]
+    found = packages_distributions()
+    names = {plain(name) for each in extensions for name in found.get(each, ())}
+    assert {"myst-nb", "sphinx-book-theme"} < names
+    assert names | BENEATH <= pins().keys()
+
+
+def test_what_is_pinned_is_what_is_tested():
+    for name, pinned in pins().items():
+        assert version(name).split("+")[0] == pinned, name
+
+
+def test_jupyter_book_2_finds_a_file_that_stops_it():
+    """Else it offers to hide `_config.yml` and `_toc.yml`, and `Enter` means yes."""
+    guard = yaml.safe_load((ROOT / "myst.yml").read_text())
+    assert guard == {"version": guard["version"]}, "nothing that it could go on with"
+    assert "jupyter-book 1 " in guard["version"]
+    assert f"jupyter-book=={pins()['jupyter-book']}".startswith("jupyter-book==1.")
+
+
 # --- Scripts from npm -----------------------------------------------------------------
 
 
@@ -104,6 +152,27 @@ def test_without_npm_the_strict_build_stops(build, monkeypatch):
     monkeypatch.setattr(build, "find_spec", lambda name: None)
     with pytest.raises(ExtensionError, match="npm is not on PATH"):
         build.serve_own_scripts(None, sphinx_config())
+
+
+@pytest.mark.parametrize("view", [True, False])
+def test_the_widget_manager_is_left_out_where_there_is_no_widget(build, view):
+    config = SimpleNamespace(nb_ipywidgets_js={"lib/embed-amd.js": {}})
+    state = {"type": "application/vnd.jupyter.widget-state+json", "body": "{}"}
+    scripts = [
+        SimpleNamespace(filename="_static/book.js", attributes={}),
+        SimpleNamespace(filename="_static/lib/embed-amd.js", attributes={}),
+        SimpleNamespace(filename=None, attributes=state),
+        SimpleNamespace(filename=None, attributes={"body": "1"}),
+    ]
+    shown = '<script type="application/vnd.jupyter.widget-view+json">'
+    context = {"body": shown if view else "<p></p>", "script_files": list(scripts)}
+    app = SimpleNamespace(config=config)
+    build.only_where_a_widget_is(app, "page", "page.html", context, None)
+    kept = scripts if view else [scripts[0], scripts[3]]
+    assert context["script_files"] == kept
+    empty = {"script_files": list(scripts)}  # a page that Sphinx makes: search
+    build.only_where_a_widget_is(app, "search", "search.html", empty, None)
+    assert empty["script_files"] == [scripts[0], scripts[3]]
 
 
 def test_a_package_that_is_not_the_pinned_one_is_refused(build, monkeypatch):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-import lazyrich_helpers.run  # noqa: F401  (registers every kind)
+import lazyrich_helpers.tasks  # noqa: F401  (registers every kind)
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import _KINDS, Part, RunConfig, Training, typed
 from lazyrich_helpers.convnets import ConvNet

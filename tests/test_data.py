@@ -4,6 +4,8 @@ import dataclasses
 import gzip
 import hashlib
 import pickle
+import socket
+import types
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +144,116 @@ def test_nothing_is_downloaded_where_everything_is_there(mnist, monkeypatch):
 
     monkeypatch.setattr(vision, "datasets", fail)
     assert len(images("mnist", train_size=10).load().test) == 20
+
+
+MNIST = ("MNIST", "raw")
+
+
+@pytest.mark.parametrize(
+    ("folders", "rename"),
+    [
+        (MNIST, lambda name: f"{name}.gz"),  # not packed, whatever it is called
+        (MNIST, lambda name: name.replace("-idx", ".idx")),
+        ((*MNIST, "raw"), str),
+        (("MNIST", "MNIST", "raw"), str),
+        (("MNIST",), str),
+        (("raw",), str),  # the variable names MNIST itself,
+        ((), str),  # or its innermost folder
+        (("mnist-dataset",), lambda name: f"{name}.gz"),
+    ],
+)
+def test_files_that_lie_near_are_read(mnist, offline, folders, rename):
+    for path in mnist:
+        other = offline.joinpath(*folders, rename(path.name))
+        other.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(other)
+    assert len(images("mnist", train_size=10).load().test) == 20
+
+
+def test_cifar_one_folder_too_deep_or_named_itself_is_read(offline, monkeypatch):
+    first, *_ = put(offline, "cifar10", cifar_contents(), monkeypatch)
+    monkeypatch.setenv("LAZYRICH_DATA", str(first.parent))
+    assert len(images("cifar10", train_size=50).load().test) == 20
+    (offline / "deeper").mkdir()
+    first.parent.rename(offline / "deeper" / first.parent.name)
+    (offline / "deeper").rename(first.parent)
+    monkeypatch.setenv("LAZYRICH_DATA", str(offline))
+    assert len(images("cifar10", train_size=50).load().test) == 20
+
+
+def test_a_packed_file_without_its_ending_is_read(mnist):
+    mnist[0].write_bytes(gzip.compress(mnist[0].read_bytes()))
+    assert len(images("mnist", train_size=10).load().test) == 20
+
+
+def test_a_sound_file_beside_a_damaged_one_is_read(mnist):
+    path = mnist[0].with_name(mnist[0].name + ".gz")
+    path.write_bytes(gzip.compress(mnist[0].read_bytes()))
+    flip(mnist[0])
+    assert len(images("mnist", train_size=10).load().test) == 20
+
+
+def test_files_of_the_same_name_of_another_data_set_are_not_blamed(mnist, monkeypatch):
+    monkeypatch.setenv("LAZYRICH_DATA", str(mnist[0].parents[1]))
+    with pytest.raises(DataError) as raised:
+        images("fashion_mnist", train_size=10).load()
+    assert "which holds raw, and" in str(raised.value)
+    assert "delete" not in str(raised.value)
+
+
+def test_a_folder_that_is_not_there_is_not_made(offline, monkeypatch):
+    def fail():
+        raise AssertionError("tried to download")
+
+    monkeypatch.setattr(vision, "datasets", fail)
+    monkeypatch.setenv("LAZYRICH_DATA", str(offline / "mistyped" / "data"))
+    with pytest.raises(
+        DataError, match=r"mistyped/data, which is not a folder; make it .*; put"
+    ):
+        images("mnist", train_size=10).load()
+    assert list(offline.iterdir()) == []
+
+
+def fetching(monkeypatch, fetch):
+    """Let downloads of CIFAR-10 end as `fetch` does, once their folder is made."""
+
+    def download(root, train, download):
+        folder = Path(root, "cifar-10-batches-py")
+        folder.mkdir(parents=True, exist_ok=True)
+        fetch(folder)
+
+    module = types.SimpleNamespace(CIFAR10=download)
+    monkeypatch.setattr(vision, "datasets", lambda: module)
+
+
+def test_a_download_that_fails_leaves_no_folder(offline, monkeypatch, capsys):
+    timeouts = []
+
+    def fail(folder):
+        timeouts.append(socket.getdefaulttimeout())
+        raise OSError("the host\nis dead")
+
+    fetching(monkeypatch, fail)
+    with pytest.raises(DataError) as raised:
+        images("cifar10", train_size=50).load()
+    said = str(raised.value)
+    assert "\n" not in said and "(the host is dead)" in said
+    for word in ("cifar-10-python.tar.gz", "170 MB", "cs.toronto.edu", str(offline)):
+        assert word in said
+    assert list(offline.iterdir()) == []
+    assert "170 MB" in capsys.readouterr().err, "said before it waits"
+    assert timeouts == [60] and socket.getdefaulttimeout() is None
+
+
+def test_what_a_failed_download_got_stays(offline, monkeypatch):
+    def fail(folder):
+        (folder / "part").touch()
+        raise OSError
+
+    fetching(monkeypatch, fail)
+    with pytest.raises(DataError):
+        images("cifar10", train_size=50).load()
+    assert (offline / "cifar-10-batches-py" / "part").exists()
 
 
 @pytest.mark.parametrize("error", [ImportError, OSError, RuntimeError])

@@ -190,6 +190,7 @@ def test_what_is_missing_is_downloaded_as_data_is(offline, content, monkeypatch)
     part = ImageNetVGG11(sha256=sha256)
     with pytest.raises(DataError, match="fetch it from file:///made/url and put"):
         part.require_ready(network())
+    assert not weights_path().parent.exists(), "a folder for nothing"
     part.require_ready(network())
     imagenet._read.cache_clear()
     part.require_ready(network())  # it is there: nobody is asked

@@ -100,6 +100,34 @@ def test_an_orphan_of_another_machine_passes_on(path, monkeypatch, without_locks
         assert elsewhere(path, monkeypatch)
 
 
+@pytest.mark.parametrize("content", ["", "half a li"])
+def test_nobody_waits_long_for_a_claim_without_its_line(path, content):
+    """Its writer died between creating and writing it, or the disk was full."""
+    path.parent.mkdir()
+    mark(path).write_text(content)
+    with claim(path, seconds=0) as got:
+        assert not got, "it may be being written, on another machine"
+    make_old(path, 6)
+    with claim(path, seconds=0) as got:
+        assert got
+
+
+def test_a_claim_that_cannot_be_written_is_not_left_there(path, monkeypatch):
+    opened = os.fdopen
+
+    def full(handle, mode):
+        opened(handle, mode).close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(locks.os, "fdopen", full)
+        with pytest.raises(OSError, match=f"No space.*{mark(path)}"), claim(path):
+            pass
+    assert not mark(path).exists()
+    with claim(path, seconds=0) as got:
+        assert got
+
+
 def test_where_there_are_no_locks_at_all_age_tells(path, monkeypatch):
     def flock(handle, flags):
         raise OSError(errno.ENOLCK, "No locks available")

@@ -103,6 +103,23 @@ EVERY_PAGE = pytest.mark.parametrize("name", PAGES)
 # --- What needs no browser ------------------------------------------------------------
 
 
+LOADED = (
+    r"<script[^>]*embed-amd",
+    r"<script[^>]*widget-state\+json",
+    r"<script[^>]*/require\b",
+    r"<script[^>]*widgets-from-here",
+)
+
+
+def test_the_widget_manager_is_loaded_where_a_widget_is_and_nowhere_else(book):
+    texts = {path.name: path.read_text() for path in book.rglob("*.html")}
+    shown = {name for name, text in texts.items() if "widget-view+json" in text}
+    assert {"04_active_parameters.html"} <= shown < texts.keys()
+    for pattern in LOADED:
+        found = {name for name, text in texts.items() if re.search(pattern, text)}
+        assert found == shown, pattern
+
+
 class Images(HTMLParser):
     """Collects the attributes of every `<img>`, those inside widgets included."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers import data, initialization, records, train
+from lazyrich_helpers import data, initialization, records, train, whole_files
 from lazyrich_helpers.records import (
     KEYS,
     NUMERICS,
@@ -225,7 +225,7 @@ def test_a_write_that_breaks_off_leaves_the_old_record(store, monkeypatch, step)
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    owner = records.os if step == "fsync" else records.Path
+    owner = whole_files.os if step == "fsync" else records.Path
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, full)
         with pytest.raises(OSError, match="No space left"):
@@ -267,7 +267,6 @@ def test_a_lock_is_waited_for_as_long_as_asked(store):
 WRITER = """
 import dataclasses, sys, time
 from pathlib import Path
-import lazyrich_helpers.run
 from lazyrich_helpers.records import Record, computed_store
 text, worker, go = sys.stdin.read(), sys.argv[1], Path(sys.argv[2])
 record, store = Record.from_json(text), computed_store()

@@ -7,18 +7,20 @@ import time
 
 import pytest
 
-from lazyrich_helpers import backlog, compiled, execution, run
+from lazyrich_helpers import backlog, compiled, execution, tasks
 from lazyrich_helpers.command_line import parse_duration
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main
 from tests import tiny
 
+MODULE = ("-m", "lazyrich_helpers.run")
+
 
 def test_a_stale_record_is_reported_and_done_again(store, monkeypatch, capsys):
     assert main(tiny.TINY) == 0
     monkeypatch.setitem(NUMERICS, "train", NUMERICS["train"] + 1)
-    recipe = run.make_recipe("figure-2", "smoke", widths=[4], num_epochs=1)
-    monkeypatch.setattr(run, "make_recipe", lambda *args, **choices: recipe)
+    recipe = tasks.make_recipe("figure-2", "smoke", widths=[4], num_epochs=1)
+    monkeypatch.setattr(tasks, "make_recipe", lambda *args, **choices: recipe)
     capsys.readouterr()
     assert main(["list"]) == 0
     assert "smoke: 2 runs, 2 recorded, 2 of them stale" in capsys.readouterr().out
@@ -74,7 +76,7 @@ def test_a_keyboard_interrupt_keeps_what_is_done(store, monkeypatch, capsys):
 
 def test_missing_data_stops_the_batch_before_any_work(store, offline, no_training):
     no_training()
-    mnist = tiny.config(data=run.make_recipe("figure-2", "paper").configs[0].data)
+    mnist = tiny.config(data=tasks.make_recipe("figure-2", "paper").configs[0].data)
     with pytest.raises(ValueError, match="LAZYRICH_DATA"):
         tiny.finish(store, tiny.CONFIG, mnist)
     assert store.ids() == []
@@ -120,9 +122,9 @@ def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("LAZYRICH_RECORDS", str(tmp_path / "recorded"))
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    for name in run.RECIPES:
+    for name in tasks.RECIPES:
         assert f"{name}: " in out
-    assert out.count(" 0 recorded, 0 of them stale") == 3 * len(run.RECIPES)
+    assert out.count(" 0 recorded, 0 of them stale") == 3 * len(tasks.RECIPES)
     assert not (tmp_path / "recorded").exists() and not store.folder.exists()
 
 
@@ -165,7 +167,7 @@ def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
     assert "figure-2 at smoke: 1 done now, 0 done before." in out
     assert len(store.ids()) == 2
     assert main(["retry", "figure-2", *more]) == 0
-    assert capsys.readouterr().out == "Nothing failed.\n"
+    assert capsys.readouterr().out.startswith("Nothing that failed is recorded in ")
 
 
 @pytest.mark.parametrize(
@@ -185,9 +187,59 @@ def test_words_that_do_not_belong_are_refused(store, no_training, words, said, c
     assert said in err and err.count("\n") == 1 and store.ids() == []
 
 
+def test_words_stand_in_any_order(store, capsys):
+    assert main(["--missing", "list", "--budget", "smoke", "figure-2"]) == 0
+    assert "smoke: 4 runs" in capsys.readouterr().out
+
+
+def test_no_recipe_is_a_sentence(capsys):
+    assert main([]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: RECIPE must be one of figure-1-resnet18, ")
+    assert err.endswith(", or list, or retry; none is named.\n")
+
+
+@pytest.fixture
+def no_torch(tmp_path):
+    """A folder for PYTHONPATH whose `torch` says that it is imported, and fails."""
+    (tmp_path / "torch.py").write_text("print('importing', flush=True); raise OSError")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [(["--help"], "usage:"), (["--frob"], "error: unrecognized")]
+)
+def test_what_needs_no_torch_does_not_wait_for_it(no_torch, words, said):
+    command = (*MODULE, *words)
+    process = tiny.python(*command, folder=no_torch)
+    out, err = process.communicate(timeout=60)
+    assert said in out + err and "importing" not in out + err
+
+
+@pytest.mark.parametrize("words", [["list"], ["figure-2", "--dry-run"], ["figure-2"]])
+def test_something_is_said_before_torch_is_imported(no_torch, words):
+    process = tiny.python(*MODULE, *words, folder=no_torch)
+    out, err = process.communicate(timeout=60)
+    assert out == "importing\n" and err.startswith("Loading torch.\n")
+
+
+def test_a_terminal_without_our_signs_ends_well(monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    process = tiny.python(*MODULE, *tiny.TINY)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "figure-2 at smoke: 2 done now" in out and " ? " in out
+
+
+def test_a_tilde_in_an_option_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main([*tiny.TINY, "--records=~/mine"]) == 0
+    assert len(list((tmp_path / "mine").glob("*.json"))) == 2
+
+
 def test_a_dry_run_hands_nothing_over(store, known_rates, no_training, monkeypatch):
     no_training()
-    monkeypatch.setattr(run, "submit", None)
+    monkeypatch.setattr(tasks, "submit", None)
     assert main([*tiny.TINY, "--executor", "slurm", "--dry-run"]) == 0
 
 
@@ -215,11 +267,11 @@ def test_several_recipes_in_one_call(store, capsys):
 
 def test_missing_data_of_a_recipe_leaves_the_next_alone(store, offline, capsys):
     words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
-    plain = run.make_recipe
+    plain = tasks.make_recipe
     mnist = plain("figure-2", "paper", widths=[4], num_epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            run,
+            tasks,
             "make_recipe",
             lambda name, *rest, **choices: (
                 mnist if name != "figure-2" else plain(name, *rest, **choices)
@@ -246,7 +298,7 @@ def test_a_terminal_without_tqdm_is_no_reason_to_stop(monkeypatch):
 
 # Real processes.
 
-SWEEP = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--device", "cpu")
+SWEEP = (*MODULE, *tiny.TINY[:3], "--device", "cpu")
 APART = (*SWEEP, "--widths", "32", "33", "34", "--seeds", "0", "--lrs", "0.1", "0.01")
 TOGETHER = (*SWEEP, "--widths", "32", "--seeds", "0", "1", "2", "3", "4", "5")
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.run import make_recipe
+from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm import SlurmOptions, submit
 from lazyrich_helpers.slurm_ledger import Ledger
 from lazyrich_helpers.slurm_status import cancel, states, status
@@ -101,6 +102,55 @@ def test_the_batch_script_asks_for_what_the_options_say(store, slurm):
 def test_what_is_not_asked_for_is_the_clusters_choice(store, slurm):
     hand_over(store, GRID)
     assert "partition" not in slurm.script(1) and "gpus" not in slurm.script(1)
+
+
+INHERITED = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_CPU_BIND": "quiet,mask_cpu:0x1",
+    "SLURM_MEM_PER_CPU": "100",
+    "SLURM_MEM_PER_NODE": "100",
+    "SLURMD_NODENAME": "one",
+    "SRUN_DEBUG": "3",
+    "SUBMITIT_EXECUTOR": "slurm",
+    "SBATCH_CPU_BIND": "quiet,mask_cpu:0x1",
+    "PMIX_RANK": "0",
+}
+
+
+def test_a_job_that_is_submitted_from_a_job_does_not_inherit_it(
+    store, slurm, monkeypatch
+):
+    stays = {"SLURM_CONF": "/etc/slurm.conf", "SBATCH_ACCOUNT": "us", "HOME": "/home"}
+    for name, value in (INHERITED | stays).items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    hand_over(store, GRID)
+    seen = slurm.environment()
+    assert not INHERITED.keys() & seen.keys() and stays.items() <= seen.items()
+    assert dict(os.environ) == before
+
+
+def test_outside_a_job_the_readers_own_variables_stay(store, slurm, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    monkeypatch.setenv("SLURM_HINT", "nomultithread")
+    hand_over(store, GRID)
+    assert slurm.environment()["SLURM_HINT"] == "nomultithread"
+
+
+def test_a_path_that_slurm_would_rewrite_is_refused(tmp_path, slurm):
+    folder = tmp_path / "100%j"
+    store = Store(folder / "records", folder / "weights")
+    with pytest.raises(ValueError, match=r"^LAZYRICH_STORE must be .*; got '.*100%j/"):
+        hand_over(store, GRID)
+    assert not folder.exists()
+
+
+def test_records_that_cannot_be_written_are_a_sentence(tmp_path, slurm):
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file" / "records", tmp_path / "weights")
+    with pytest.raises(ValueError, match=r"^records must be a folder .*file/records"):
+        hand_over(store, GRID)
+    assert not (slurm.folder / "calls").exists()
 
 
 def test_a_refusal_is_one_sentence_and_leaves_nothing(store, slurm, capfd):
@@ -225,7 +275,10 @@ def test_a_real_cluster_completes_a_grid(store):
     with slurm_cluster.start():
         with pytest.raises(ValueError, match=r"Invalid partition name.*'nope'"):
             hand_over(store, GRID, partition="nope")
-        grid = hand_over(store, GRID, failing, waiting, runs_per_job=3)
+        with pytest.MonkeyPatch.context() as patch:  # as if this were a job itself
+            for name, value in INHERITED.items():
+                patch.setenv(name, value)
+            grid = hand_over(store, GRID, failing, waiting, runs_per_job=3)
         assert [len(job.runs) for job in grid.jobs] == [2, 3, 1, 1]
         again = hand_over(store, GRID, failing, waiting, runs_per_job=3)
         assert again.jobs == () and again.num_queued == 7

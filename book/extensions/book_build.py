@@ -1,9 +1,10 @@
 """What a bare `jupyter-book build .` needs beyond Sphinx: offline pages, honest caches.
 
-Three promises, each kept by one part of this file:
+Four promises, each kept by one part of this file:
 
 * A built page loads every script from itself. The first build fetches three npm
   packages into the git-ignored `book/static/lib/`; later builds find them there.
+* A page without a slider does not load what sliders need.
 * A page never shows outputs that the present code would not give. Executed
   notebooks are cached under a digest of the package, the records, the budget and
   the versions in use: another digest, another cache.
@@ -24,17 +25,22 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # this checkout's package, installed or not
+
+from lazyrich_helpers.places import chosen  # noqa: E402
+
 logger = logging.getLogger(__name__)
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "lazyrich_helpers"
-RECORDS = Path(os.environ.get("LAZYRICH_RECORDS") or ROOT / "book" / "records")
+RECORDS = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
 STATIC = ROOT / "book" / "static"
 LIB = STATIC / "lib"
 
@@ -198,6 +204,28 @@ def serve_own_scripts(app: Sphinx, config: Config) -> None:
     }
 
 
+def only_where_a_widget_is(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
+) -> None:
+    """Leave the widget manager, 3.6 MB, out of pages that show no widget.
+
+    MyST-NB adds it wherever a kernel knew of one: the import of a shared layout does.
+    """
+    if "application/vnd.jupyter.widget-view+json" in context.get("body", ""):
+        return
+    state, scripts = (
+        "application/vnd.jupyter.widget-state+json",
+        context["script_files"],
+    )
+    ours = tuple(app.config.nb_ipywidgets_js)
+    scripts[:] = [
+        script
+        for script in scripts
+        if script.attributes.get("type") != state
+        and not str(script.filename).endswith(ours)
+    ]
+
+
 # --- 2. Outputs that belong to the present code ---------------------------------------
 
 
@@ -295,5 +323,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("book_page_digest", "", "html", [str])
     for part in (serve_own_scripts, choose_cache, use_this_package):
         app.connect("config-inited", part)
+    app.connect("html-page-context", only_where_a_widget_is, priority=900)  # comes last
     app.connect("build-finished", forget_after_warnings)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
