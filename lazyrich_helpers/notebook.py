@@ -17,12 +17,14 @@ import ipywidgets
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
-from lazyrich_helpers.batch import complete, pick_device, store_for
+from lazyrich_helpers.backlog import missing
+from lazyrich_helpers.batch import complete, pick_device, require_ready, store_for
 from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.live_schedules import ScheduleExplorer
+from lazyrich_helpers.memory import require_room
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.progress import Bar, label_without_seed
@@ -52,6 +54,13 @@ class Settings:
     budget: str
     device: str
     recipes: dict[str, Recipe]
+    choices: dict[str, Any]
+    """What the recipes let a caller choose; None leaves it to the budget."""
+
+    def varied(self, name: str, *, budget: str | None = None, **changes: Any) -> Recipe:
+        """Return the recipe `name` at the chapter's parameters, but for `changes`."""
+        choices = self.choices | changes
+        return _sentence(lambda: _checked(name, budget or self.budget, choices))
 
     def __repr__(self) -> str:
         return "\n".join(_runs(recipe) for recipe in self.recipes.values())
@@ -95,8 +104,9 @@ def settings(
         choices: What the recipes let a caller choose.
 
     Raises:
-        ChapterError: If a value is unknown or of the wrong type, or papermill was given
-            a parameter that the chapter does not have.
+        ChapterError: If a value is unknown or of the wrong type, if data or memory for
+            what is to be trained are missing, or papermill was given a parameter that
+            the chapter does not have.
     """
     names = {"budget", "device", *known, *choices}
     for name in _injected_names():
@@ -108,7 +118,10 @@ def settings(
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
     made = _sentence(lambda: {r: _checked(r, budget, choices) for r in recipes})
     # whatever came: torch has no sentence for a list
-    return Settings(budget, _sentence(lambda: pick_device(str(device))), made)
+    found = _sentence(lambda: pick_device(str(device)))
+    for recipe in made.values():
+        _sentence(lambda recipe=recipe: _require_startable(recipe, found))
+    return Settings(budget, found, made, choices)
 
 
 def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
@@ -119,6 +132,13 @@ def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
             num_layers = len(blueprint(config).layers)
             config.updates.plan(0, 0, num_layers, config.training.seed)
     return recipe
+
+
+def _require_startable(recipe: Recipe, device: str) -> None:
+    """Stop where what is missing of a recipe could not be trained by `computed`."""
+    todo = missing(recipe, store_for(recipe.budget))
+    require_ready(todo, device)
+    require_room(todo, recipe.measures, device)
 
 
 def _runs(recipe: Recipe) -> str:
