@@ -27,7 +27,7 @@ from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.memory import require_room
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.planning import blueprint
-from lazyrich_helpers.progress import Bar, label_without_seed
+from lazyrich_helpers.progress import Bar, label_without_seed, watched
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.schedule_view import probability_slider
@@ -208,7 +208,8 @@ def computed(recipe: Recipe, *, device: str) -> Results:
 def trained_networks(results: Results, *, device: str) -> list[Trained]:
     """Return the networks of `results` whose weights are still there."""
     store = store_for(results.recipe.budget)
-    loaded = (load_trained(record, store, device) for record in results.records)
+    records = watched(results.records)
+    loaded = (load_trained(record, store, device) for record in records)
     return [trained for trained in loaded if trained is not None]
 
 
@@ -220,10 +221,10 @@ def explore(results: Results, *, device: str) -> ipywidgets.Widget:
     records. The book's build says so by `LAZYRICH_PAGE=static`.
     """
     table = reinit_table(results.records)
-    networks = trained_networks(results, device=device)
-    if os.environ.get("LAZYRICH_PAGE") == "static" or not networks:
+    if os.environ.get("LAZYRICH_PAGE") == "static":
         return reinit_slider(table)
-    return ReinitExplorer(networks, table)
+    networks = trained_networks(results, device=device)
+    return ReinitExplorer(networks, table) if networks else reinit_slider(table)
 
 
 def explore_schedules(results: Results, *, device: str) -> ipywidgets.Widget:
@@ -242,10 +243,14 @@ def first_layer(results: Results) -> ipywidgets.Widget:
 
     Weights are not part of a record: where they were not kept, it says so.
     """
-    networks = trained_networks(results, device="cpu")
-    if not networks:
+    store = store_for(results.recipe.budget)
+    widest_first = sorted(
+        results.records, key=lambda record: record.columns()["width"], reverse=True
+    )
+    loaded = (load_trained(record, store, "cpu") for record in widest_first)
+    widest = next((trained for trained in loaded if trained is not None), None)
+    if widest is None:
         return ipywidgets.HTML("The weights of these networks are not kept here.")
-    widest = max(networks, key=lambda trained: trained.config.columns()["width"])
     return slider("γ", {"": weight_frames(widest)})
 
 

@@ -125,6 +125,18 @@ def test_settings_show_every_choice():
     assert set(lines) <= {line.strip() for line in shown.splitlines()}
 
 
+def test_a_varied_recipe_is_the_chapters_but_for_what_is_asked():
+    values = {"widths": [3], "seeds": [5], "lrs": None, "num_epochs": 7}
+    chosen = notebook.settings("figure-2", budget="smoke", device="cpu", **values)
+    (config,) = chosen.varied("figure-3", lrs=[0.25], num_epochs=None).configs
+    columns = config.columns()
+    found = [columns[name] for name in ("depth", "width", "seed", "lr", "num_epochs")]
+    assert found == [4, 3, 5, 0.25, 5]  # the budget's own epochs
+    assert chosen.varied("figure-2", budget="laptop").budget == "laptop"
+    with pytest.raises(notebook.ChapterError, match="got 0"):
+        chosen.varied("figure-2", widths=[0])
+
+
 def test_a_parameter_may_choose_the_recipe():
     names = {"relu_net": "figure-5", "conv_net": "figure-6"}
     assert notebook.recipe_for("network", "conv_net", **names) == "figure-6"
