@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lazyrich_helpers import sources, train
+from lazyrich_helpers.chapter import find_chapter
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Images
 from tests.refresh_outputs import chapters
@@ -111,6 +112,16 @@ def test_what_a_chapter_trains_is_what_its_parameters_say(path, odd_data, made):
         allowed = [set(), *ASIDE.get(path.stem, [])]
         assert any(strays(config) <= some for some in allowed), config
         assert device in (DEVICE, "as asked for"), config
+
+
+@pytest.mark.filterwarnings("ignore:No artists with labels:UserWarning")
+@pytest.mark.parametrize(
+    ("chapter", "values"),
+    [("3", {"train_size": 10}), ("4", {"lrs": [1e39]})],  # one a class; all diverge
+)
+def test_a_chapter_ends_where_there_is_little_to_show(chapter, values, made):
+    few = {"widths": [4], "seeds": [0], "num_epochs": 1}
+    run_cells(find_chapter(chapter), budget="smoke", device="cpu", **few, **values)
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
