@@ -10,6 +10,7 @@ import ipywidgets
 import pandas as pd
 
 from lazyrich_helpers.data import Split
+from lazyrich_helpers.progress import watched
 from lazyrich_helpers.reinit import SCENARIOS, bind_, movement_order, reinitialized
 from lazyrich_helpers.reinit_view import (
     Pick,
@@ -80,7 +81,7 @@ class ReinitExplorer(ipywidgets.VBox):
     def __init__(self, networks: Sequence[Trained], table: pd.DataFrame) -> None:
         """Take the networks and their `tables.reinit_table`, of one depth and data."""
         self._nets: dict[tuple[float, int], list[Resettable]] = {}
-        for trained in networks:
+        for trained in watched(networks):  # to order millions of parameters
             columns = trained.config.columns()
             key = columns["lr"], columns["width"]
             self._nets.setdefault(key, []).append(Resettable(trained))

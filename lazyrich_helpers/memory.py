@@ -35,8 +35,11 @@ from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.sources import source_of
 from lazyrich_helpers.step_facts import step_facts
+from lazyrich_helpers.together import without_seed
 from lazyrich_helpers.train import EVAL_BATCH
 
+MEMINFO = Path("/proc/meminfo")
+CGROUP = Path("/sys/fs/cgroup")
 MEASURING = 9
 """Numbers for each parameter that ordering all of them by their movement takes."""
 
@@ -121,6 +124,25 @@ def _fullest(cuts: Sequence[int], used: Collection[int], sizes: Sequence[int]) -
     return fullest
 
 
+def require_room(
+    configs: Sequence[RunConfig], measures: Sequence[type[Measure]], device: str
+) -> None:
+    """Stop where a run does not fit what is free, by its estimate.
+
+    Raises:
+        ValueError: Of the first network that does not.
+    """
+    there = free(device)
+    for config in {without_seed(config): config for config in configs}.values():
+        need = peak_bytes(config, measures)
+        if need > there:
+            raise ValueError(
+                f"{config.model} takes about {need / 1e9:,.1f} GB to train, by "
+                f"estimate, and {there / 1e9:,.1f} GB are free here; choose smaller "
+                "widths."
+            )
+
+
 def room(device: str) -> float:
     """Return the bytes of memory of the device, in use or not; infinite if unknown.
 
@@ -128,11 +150,36 @@ def room(device: str) -> float:
     """
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    found = [float("inf")]
-    with contextlib.suppress(OSError, ValueError):
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
-        (total,) = (line for line in lines if line.startswith("MemTotal:"))
-        found.append(1024 * float(total.split()[1]))
-    with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
-        found.append(float(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(_number(MEMINFO, "MemTotal:", 1024), _number(CGROUP / "memory.max"))
+
+
+def free(device: str) -> float:
+    """Return how many bytes of `room` nobody uses; infinite if unknown.
+
+    What the system keeps of files makes way, and counts as free.
+    """
+    if torch.device(device).type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
+            device
+        )
+        return torch.cuda.mem_get_info(device)[0] + unused
+    found = [_number(MEMINFO, "MemAvailable:", 1024)]
+    limit, used = (_number(CGROUP / f"memory.{name}") for name in ("max", "current"))
+    if limit < float("inf") and used < float("inf"):
+        stat = CGROUP / "memory.stat"
+        files = [_number(stat, f"{kind}_file") for kind in ("inactive", "active")]
+        found.append(limit - used + sum(n for n in files if n < float("inf")))
     return min(found)
+
+
+def _number(path: Path, name: str = "", unit: int = 1) -> float:
+    """Return the number on the file's line that begins with `name`, in bytes.
+
+    Infinite where there is none, or no limit ("max").
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            words = line.removeprefix(name).split()
+            if line.startswith(name) and words:
+                return unit * float(words[0])
+    return float("inf")

@@ -14,18 +14,22 @@ from importlib import metadata
 from typing import Any, TypeVar
 
 import ipywidgets
+import torch
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
-from lazyrich_helpers.batch import complete, pick_device, store_for
+from lazyrich_helpers.arithmetic import require_possible
+from lazyrich_helpers.backlog import missing
+from lazyrich_helpers.batch import complete, pick_device, require_ready, store_for
 from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.live_schedules import ScheduleExplorer
+from lazyrich_helpers.memory import require_room
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.planning import blueprint
-from lazyrich_helpers.progress import Bar, label_without_seed
+from lazyrich_helpers.progress import Bar, label_without_seed, watched
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
 from lazyrich_helpers.schedule_view import probability_slider
@@ -52,6 +56,13 @@ class Settings:
     budget: str
     device: str
     recipes: dict[str, Recipe]
+    choices: dict[str, Any]
+    """What the recipes let a caller choose; None leaves it to the budget."""
+
+    def varied(self, name: str, *, budget: str | None = None, **changes: Any) -> Recipe:
+        """Return the recipe `name` at the chapter's parameters, but for `changes`."""
+        choices = self.choices | changes
+        return _sentence(lambda: _checked(name, budget or self.budget, choices))
 
     def __repr__(self) -> str:
         return "\n".join(_runs(recipe) for recipe in self.recipes.values())
@@ -95,8 +106,9 @@ def settings(
         choices: What the recipes let a caller choose.
 
     Raises:
-        ChapterError: If a value is unknown or of the wrong type, or papermill was given
-            a parameter that the chapter does not have.
+        ChapterError: If a value is unknown or of the wrong type, if data or memory for
+            what is to be trained are missing, or papermill was given a parameter that
+            the chapter does not have.
     """
     names = {"budget", "device", *known, *choices}
     for name in _injected_names():
@@ -108,7 +120,10 @@ def settings(
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
     made = _sentence(lambda: {r: _checked(r, budget, choices) for r in recipes})
     # whatever came: torch has no sentence for a list
-    return Settings(budget, _sentence(lambda: pick_device(str(device))), made)
+    found = _sentence(lambda: pick_device(str(device)))
+    for recipe in made.values():
+        _sentence(lambda recipe=recipe: _require_startable(recipe, found))
+    return Settings(budget, found, made, choices)
 
 
 def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
@@ -119,6 +134,15 @@ def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
             num_layers = len(blueprint(config).layers)
             config.updates.plan(0, 0, num_layers, config.training.seed)
     return recipe
+
+
+def _require_startable(recipe: Recipe, device: str) -> None:
+    """Stop where what is missing of a recipe could not be trained by `computed`."""
+    todo = missing(recipe, store_for(recipe.budget))
+    for precision in {config.training.precision for config in todo}:
+        require_possible(precision, torch.device(device))
+    require_ready(todo, device)
+    require_room(todo, recipe.measures, device)
 
 
 def _runs(recipe: Recipe) -> str:
@@ -188,7 +212,8 @@ def computed(recipe: Recipe, *, device: str) -> Results:
 def trained_networks(results: Results, *, device: str) -> list[Trained]:
     """Return the networks of `results` whose weights are still there."""
     store = store_for(results.recipe.budget)
-    loaded = (load_trained(record, store, device) for record in results.records)
+    records = watched(results.records)
+    loaded = (load_trained(record, store, device) for record in records)
     return [trained for trained in loaded if trained is not None]
 
 
@@ -200,10 +225,10 @@ def explore(results: Results, *, device: str) -> ipywidgets.Widget:
     records. The book's build says so by `LAZYRICH_PAGE=static`.
     """
     table = reinit_table(results.records)
-    networks = trained_networks(results, device=device)
-    if os.environ.get("LAZYRICH_PAGE") == "static" or not networks:
+    if os.environ.get("LAZYRICH_PAGE") == "static":
         return reinit_slider(table)
-    return ReinitExplorer(networks, table)
+    networks = trained_networks(results, device=device)
+    return ReinitExplorer(networks, table) if networks else reinit_slider(table)
 
 
 def explore_schedules(results: Results, *, device: str) -> ipywidgets.Widget:
@@ -222,10 +247,14 @@ def first_layer(results: Results) -> ipywidgets.Widget:
 
     Weights are not part of a record: where they were not kept, it says so.
     """
-    networks = trained_networks(results, device="cpu")
-    if not networks:
+    store = store_for(results.recipe.budget)
+    widest_first = sorted(
+        results.records, key=lambda record: record.columns()["width"], reverse=True
+    )
+    loaded = (load_trained(record, store, "cpu") for record in widest_first)
+    widest = next((trained for trained in loaded if trained is not None), None)
+    if widest is None:
         return ipywidgets.HTML("The weights of these networks are not kept here.")
-    widest = max(networks, key=lambda trained: trained.config.columns()["width"])
     return slider("γ", {"": weight_frames(widest)})
 
 

@@ -67,7 +67,7 @@ def blueprint(config: RunConfig) -> Network:
 def _blueprint(model: ModelPart, image_shape: tuple[int, int, int]) -> Network:
     try:
         return model.build(image_shape, NUM_CLASSES).to("meta")
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, TypeError) as error:  # or beyond int64
         raise ValueError(
             f"a network must be one that memory holds; got {model}."
         ) from error

@@ -144,7 +144,7 @@ def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
     fig, axes = plt.subplots(
         count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
     )
-    for ax, (name, table) in zip(axes[:, 0], shown.items(), strict=True):
+    for ax, (name, table) in zip(axes[:, 0], shown.items(), strict=False):
         initial_and_trained(table, ax)
         ax.set_ylabel(f"test accuracy (%)\n{name}")
     return fig

@@ -4,7 +4,8 @@ import contextlib
 import sys
 import time
 from collections import Counter
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from lazyrich_helpers import planning
 from lazyrich_helpers.config import RunConfig
@@ -12,8 +13,18 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, in_words
 
+T = TypeVar("T")
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
+BAR = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
+"""What a progress bar shows."""
+
+
+def watched(items: Sequence[T]) -> Iterable[T]:
+    """Return `items`; while they are gone through a bar shows the time left."""
+    from tqdm import tqdm
+
+    return tqdm(items, bar_format=BAR, leave=False, file=sys.stderr)
 
 
 class Progress(Protocol):
@@ -138,8 +149,7 @@ class Bar:
         from tqdm import tqdm
 
         # Text on stderr, not a widget: a built page must not keep it.
-        form = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
-        self.bar = tqdm(total=work, bar_format=form, leave=False, file=sys.stderr)
+        self.bar = tqdm(total=work, bar_format=BAR, leave=False, file=sys.stderr)
         self._rest = _Rest()
 
     def advance(self, config: RunConfig, epoch: int, work: float) -> None:

@@ -7,7 +7,7 @@ slows the machine for a while slows them all.
 
 import itertools
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +35,7 @@ def step_seconds(
     num_steps: int = 20,
     warm_up: int = 3,
     device: str = "cpu",
+    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> dict[str, dict[str, list[float]]]:
     """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
@@ -46,6 +47,7 @@ def step_seconds(
         num_steps: Steps of each plan.
         warm_up: Steps of each plan before those, not reported.
         device: Where.
+        watch: Is handed the steps and hands them out: `progress.watched` draws a bar.
     """
     data = config.data.load(device)
     network = new_network(config, data)
@@ -66,6 +68,7 @@ def step_seconds(
             num_steps=num_steps,
             warm_up=warm_up,
             device=device,
+            watch=watch,
         )
 
 
@@ -79,6 +82,7 @@ def model_step_seconds(
     num_steps: int = 20,
     warm_up: int = 3,
     device: str = "cpu",
+    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> dict[str, dict[str, list[float]]]:
     """Return what `step_seconds` does, of any torch model; it is trained on the way.
 
@@ -91,9 +95,10 @@ def model_step_seconds(
         num_steps: Steps of each plan.
         warm_up: Steps of each plan before those, not reported.
         device: Where the model is.
+        watch: As in `step_seconds`.
     """
     found = {plan: {phase: [] for phase in PHASES} for plan in plans}
-    for step in range(warm_up + num_steps):
+    for step in watch(range(warm_up + num_steps)):
         for plan, awake in plans.items():
             wake(layers, awake)
             phases = _step(batch, loss, optimizer, step, torch.device(device))

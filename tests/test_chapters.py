@@ -141,5 +141,24 @@ def test_two_to_four_exercises_each_with_a_folded_solution(cells):
     assert len(re.findall(r"\{solution\} \S+\n:class: dropdown", text)) == exercises
 
 
+def test_answers_are_folded_in_jupyterlab_too(cells):
+    for cell in tagged(cells, "hide-cell"):
+        assert cell.metadata.jupyter == {"outputs_hidden": True, "source_hidden": True}
+
+
+def test_markdown_is_what_jupyterlab_draws(cells):
+    """As tried: directives are drawn, and a role without a target shows its label."""
+    assert "\njupyterlab-myst==" in (ROOT / "requirements.txt").read_text("utf-8")
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    directives = set(re.findall(r"^[`:]{3,}\{(\S+)\}", text, re.MULTILINE))
+    assert directives <= {"admonition", "exercise", "figure", "solution"}
+    assert set(re.findall(r"\{(\S+?)\}`", text)) <= {
+        "cite:p",
+        "cite:t",
+        "numref",
+        "ref",
+    }
+
+
 def test_ends_with_the_environment(cells):
     assert cells[-1].source == "print(environment())"

@@ -16,7 +16,7 @@ from tests import tiny
 PACKAGE = Path(lazyrich_helpers.__file__).parent
 LEVELS = [
     {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
-    {"places", "bounds"},
+    {"places", "bounds", "arithmetic"},
     {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
     {"grid_points"},
     {"grid_reports"},

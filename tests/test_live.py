@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from ipywidgets import ToggleButtons
 
+from lazyrich_helpers import notebook
 from lazyrich_helpers.kept import load_trained
 from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.notebook import explore, first_layer, trained_networks
 from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.records import Store
 from lazyrich_helpers.reinit import FRACTIONS, movement_order, reinit_counts
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.widgets import log_fractions, reinit_slider
@@ -96,7 +98,17 @@ def test_a_built_page_gets_frames_and_a_notebook_sliders(monkeypatch, results, s
     assert len(trained_networks(results, device="cpu")) == 4
     assert isinstance(explore(results, device="cpu"), ReinitExplorer)
     monkeypatch.setenv("LAZYRICH_PAGE", "static")
+    monkeypatch.setattr(notebook, "load_trained", None)  # nor are networks read
     assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
+
+
+def test_a_bar_says_how_far_the_reading_of_networks_is(
+    monkeypatch, results, store, capsys
+):
+    monkeypatch.setattr("lazyrich_helpers.notebook.store_for", lambda _: store)
+    explore(results, device="cpu")
+    # of reading them, then of ordering their parameters
+    assert capsys.readouterr().err.count(" 0%|") == 2
 
 
 def test_without_weights_the_records_still_show(monkeypatch, results, store):
@@ -129,5 +141,11 @@ def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
 
 def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
     monkeypatch.setattr("lazyrich_helpers.notebook.store_for", lambda _: store)
+    read, plain = [], Store.read_weights
+    monkeypatch.setattr(
+        Store, "read_weights", lambda self, name: read.append(name) or plain(self, name)
+    )
     control, stack = first_layer(results).children
     assert len(control.options) == len(stack.children) == 10
+    widest = max(results.records, key=lambda record: record.columns()["width"])
+    assert read == [widest.run_id]  # a wide one fills memory: no other is read

@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from lazyrich_helpers import costs
+from lazyrich_helpers import costs, memory
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.costs import input_bytes, layer_parameters
 from lazyrich_helpers.data import images
@@ -173,3 +173,21 @@ def test_evaluation_counts_where_it_is_fuller_than_a_step():
     parameters = 4 * sum(layer_parameters(wide))
     expected = data_bytes(wide) + 3 * parameters + results
     assert peak_bytes(wide, [Accuracy]) == pytest.approx(expected)
+
+
+def test_free_memory_is_what_the_system_and_its_limits_leave(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    assert memory.free("cpu") == memory.room("cpu") == float("inf")
+    total = "MemTotal:       8000 kB\nMemAvailable:   5000 kB\n"
+    (tmp_path / "meminfo").write_text(total)
+    assert memory.room("cpu") == 8000 * 1024
+    assert memory.free("cpu") == 5000 * 1024
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free("cpu") == 5000 * 1024
+    (tmp_path / "memory.max").write_text("3000000\n")
+    assert memory.room("cpu") == 3_000_000
+    (tmp_path / "memory.current").write_text("2500000\n")
+    stat = "anon 900000\ninactive_file 500000\nactive_file 70000\n"
+    (tmp_path / "memory.stat").write_text(stat)
+    assert memory.free("cpu") == 3_000_000 - 2_500_000 + 570_000

@@ -6,14 +6,15 @@ import nbformat
 import papermill
 import pytest
 import torch
+import yaml
 
-from lazyrich_helpers import arithmetic, execution, notebook
+from lazyrich_helpers import arithmetic, execution, memory, notebook
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.reinit import Reinit
 from tests import tiny
 from tests.refresh_outputs import ROOT
 
-CHOICES = {"dataset": None, "widths": None, "seeds": None, "lrs": None}
+CHAPTER_4 = ROOT / "book" / "04_active_parameters.ipynb"
 
 
 def test_environment_budget_outranks_the_cell(monkeypatch):
@@ -49,6 +50,10 @@ def test_environment_budget_outranks_the_cell(monkeypatch):
         ({"num_epochs": 0}, "0"),
         ({"train_size": 7}, "7"),
         ({"train_size": "all"}, "'all'"),
+        ({"train_size": 100_000_000}, "at most 1240 here"),
+        ({"train_size": 1250}, "got 1250"),
+        ({"widths": [10**9]}, "ReluNet(width=1000000000, depth=1)"),
+        ({"widths": [2**63]}, f"ReluNet(width={2**63}, depth=1)"),
         ({"precision": "fp8"}, "'fp8'"),
         ({"precision": 16}, "16"),
         ({"dataset": ["digits"]}, "['digits']"),
@@ -86,6 +91,29 @@ def test_a_schedule_is_checked_before_anything_is_trained(recipe, values, told):
     assert str(stopped.value).startswith(told)
 
 
+def test_data_that_are_missing_are_missed_at_the_settings(offline):
+    with pytest.raises(notebook.ChapterError, match="train-images-idx3-ubyte"):
+        notebook.settings("figure-2", budget="smoke", device="cpu", dataset="mnist")
+
+
+def test_a_network_that_memory_does_not_hold_is_refused_by_an_estimate(monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: 1e9)
+    sentence = (
+        r"^ReluNet\(width=5000, depth=4\) takes about 2\.8 GB to train, by "
+        r"estimate, and 1\.0 GB are free here; choose smaller widths\.$"
+    )
+    wide = {"budget": "smoke", "device": "cpu", "widths": [10, 5000]}
+    with pytest.raises(notebook.ChapterError, match=sentence):
+        notebook.settings("figure-2", "figure-3", **wide)
+    monkeypatch.setattr(memory, "free", lambda device: 1e10)
+    notebook.settings("figure-2", "figure-3", **wide)
+
+
+def test_what_is_recorded_needs_neither_data_nor_memory(offline, monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: 0.0)
+    notebook.settings("learning-rates", budget="paper", device="cpu")
+
+
 def test_settings_show_every_choice():
     chosen = {"dataset": "digits", "widths": [3], "seeds": [5], "lrs": [0.25]}
     chosen |= {"num_epochs": 7, "train_size": 110, "precision": "bf16"}
@@ -96,6 +124,18 @@ def test_settings_show_every_choice():
     lines = ("dataset digits", "width 3", "seed 5", "lr 0.25", "num_epochs 7")
     lines += ("train_size 110", "precision bf16", "k 2", "rho 0.75")
     assert set(lines) <= {line.strip() for line in shown.splitlines()}
+
+
+def test_a_varied_recipe_is_the_chapters_but_for_what_is_asked():
+    values = {"widths": [3], "seeds": [5], "lrs": None, "num_epochs": 7}
+    chosen = notebook.settings("figure-2", budget="smoke", device="cpu", **values)
+    (config,) = chosen.varied("figure-3", lrs=[0.25], num_epochs=None).configs
+    columns = config.columns()
+    found = [columns[name] for name in ("depth", "width", "seed", "lr", "num_epochs")]
+    assert found == [4, 3, 5, 0.25, 5]  # the budget's own epochs
+    assert chosen.varied("figure-2", budget="laptop").budget == "laptop"
+    with pytest.raises(notebook.ChapterError, match="got 0"):
+        chosen.varied("figure-2", widths=[0])
 
 
 def test_a_parameter_may_choose_the_recipe():
@@ -114,16 +154,37 @@ def test_a_parameter_may_choose_the_recipe():
     ],
 )
 def test_papermill_stops_with_the_sentence(tmp_path, parameters, told):
-    source = ROOT / "book" / "04_active_parameters.ipynb"
     with pytest.raises(papermill.PapermillExecutionError, match=told):
         papermill.execute_notebook(
-            source, tmp_path / "out.ipynb", parameters, kernel_name="python3",
+            CHAPTER_4, tmp_path / "out.ipynb", parameters, kernel_name="python3",
             progress_bar=False,
         )  # fmt: skip
     # what papermill keeps for the reader shows one line, no traceback
     cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
     (error,) = [o for c in cells for o in c.get("outputs", []) if "traceback" in o]
     assert len(error.traceback) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"train_size": 100_000_000}, "train_size must be at most 1240 here"),
+        ({"widths": [1_000_000_000]}, "ReluNet(width=1000000000, depth=1)"),
+    ],
+)
+def test_the_last_line_that_papermill_leaves_is_the_sentence(
+    tmp_path, parameters, told
+):
+    values = {"budget": "smoke", "device": "cpu"} | parameters
+    words = ("-y", yaml.safe_dump(values), "--cwd", str(tmp_path))
+    process = tiny.python(
+        "-m", "papermill", str(CHAPTER_4), str(tmp_path / "o"), *words
+    )
+    _, err = process.communicate(timeout=120)
+    *_, where, last = err.strip().splitlines()
+    assert process.returncode != 0
+    assert where == 'Exception encountered at "In [4]":'  # the settings cell
+    assert last.startswith("Stopped: ") and told in last and last.endswith(".")
 
 
 def test_computed_trains_once_and_recorded_never(tmp_path, monkeypatch):

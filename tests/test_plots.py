@@ -125,6 +125,9 @@ def test_width_bars_have_a_panel_per_table_that_has_rows(table):
     fig = plots.width_bars({"d = 1": table, "d = 2": table.iloc[:0], "d = 4": table})
     assert [ax.get_ylabel().splitlines()[-1] for ax in fig.axes] == ["d = 1", "d = 4"]
     plt.close(fig)
+    nothing = plots.width_bars({"d = 1": table.iloc[:0]})
+    assert len(nothing.axes) == 1
+    plt.close(nothing)
 
 
 def test_movement_histogram_is_the_mean_share_over_seeds():

@@ -11,6 +11,7 @@ from torch import nn
 from lazyrich_helpers import timing
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.optimizers import SGD, Adam
+from lazyrich_helpers.progress import watched
 from lazyrich_helpers.timing_tables import relative, times_table
 from tests import tiny
 
@@ -22,6 +23,11 @@ def test_every_step_of_every_plan_has_every_phase():
     assert len(table) == 4 * 2 * len(timing.PHASES)
     assert set(table.plan) == set(PLANS) and set(table.step) == {0, 1, 2, 3}
     assert (table.seconds > 0).all()
+
+
+def test_steps_can_be_watched_as_they_are_taken(capsys):
+    timing.step_seconds(tiny.CONFIG, PLANS, num_steps=4, warm_up=1, watch=watched)
+    assert " 0%|" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
