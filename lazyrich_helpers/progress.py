@@ -14,6 +14,8 @@ from lazyrich_helpers.schedules import Full, in_words
 
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
+BAR = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
+"""What a progress bar shows."""
 
 
 class Progress(Protocol):
@@ -138,8 +140,7 @@ class Bar:
         from tqdm import tqdm
 
         # Text on stderr, not a widget: a built page must not keep it.
-        form = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
-        self.bar = tqdm(total=work, bar_format=form, leave=False, file=sys.stderr)
+        self.bar = tqdm(total=work, bar_format=BAR, leave=False, file=sys.stderr)
         self._rest = _Rest()
 
     def advance(self, config: RunConfig, epoch: int, work: float) -> None:
