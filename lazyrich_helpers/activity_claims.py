@@ -154,21 +154,22 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
     places = [(alpha, width) for alpha in alphas for width in widths]
     middles = {(a, w): frequencies(table, w, a).iloc[:, 1:-1] for a, w in places}
     means = {place: middle.mean(axis=1) for place, middle in middles.items()}
-    words = {}
-    for (alpha, width), middle in middles.items():
+    words: dict[tuple[int, int | None], Word] = {}
+    for place, middle in middles.items():
         idle = [above(-values, -1 / factor) for _, values in middle.items()]
-        if (
-            idle and width == widths[-1] and len(widths) > 1
-        ):  # and less than the narrowest
-            idle.append(above(means[alpha, widths[0]] - means[alpha, width], 0.0))
-        words[alpha, width] = word_of(everywhere(idle)) if idle else Word.NOT_RUN
+        words[place] = word_of(everywhere(idle)) if idle else Word.NOT_RUN
+    for alpha in alphas if len(widths) > 1 else ():  # None: as the network gets wider
+        less = means[alpha, widths[0]] - means[alpha, widths[-1]]
+        words[alpha, None] = word_of(above(less, 0.0))
 
-    def named(good: list[tuple[int, int]]) -> str:
-        chosen = {a: [w for each, w in good if each == a] for a, _ in good}
-        return "; ".join(
-            f"at α = {alpha} % {for_widths(own, widths)}"
-            for alpha, own in chosen.items()
-        )
+    def named(good: list[tuple[int, int | None]]) -> str:
+        falls = [alpha for alpha, width in good if width is None]
+        idle = {a: [w for each, w in good if each == a and w] for a, _ in good}
+        parts = [
+            f"at α = {a} % {for_widths(own, widths)}" for a, own in idle.items() if own
+        ]
+        parts += [f"less in the widest at α = {Several(falls)} %"] if falls else []
+        return "; ".join(parts)
 
     listed = "; ".join(
         f"α = {alpha} %: "

@@ -460,17 +460,20 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
         for width in widths:
             one, two = (effect(t, width, **asks) for t in (mnist, fashion))
             more[width] = (two - one).dropna()
+            words[name, width] = word_of(close(more[width], line))
             seeds.add(len(more[width]))
-        words[name] = word_of(everywhere(close(v, line) for v in more.values()))
         most = max(widths, key=lambda width: abs(more[width].mean()))
         listed.append(f"{name}: {spread(more[most])} (w = {most:,})")
-    word, part = over(words, lambda good: f"for what is {Several(good)}")
+
+    def named(good: list[tuple[str, int]]) -> str:
+        chosen = {n: [w for each, w in good if each == n] for n, _ in good}
+        return "; ".join(f"{n} {for_widths(w, widths)}" for n, w in chosen.items())
+
+    word, part = over(words, named)
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
     numbers += f"differ most: {'; '.join(listed)}"
-    return Finding(
-        word, f"{numbers} (w = {widths[0]:,} to {widths[-1]:,}, n = {n}).", part
-    )
+    return Finding(word, f"{numbers} (n = {n}).", part)
 
 
 ALIKE = Claim(

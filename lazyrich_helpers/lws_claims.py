@@ -211,9 +211,9 @@ def _cheaper(rhos: Several) -> Claim:
 
     return _claim(
         "E4",
-        "Back-propagation is {least:g} to {most:g} times cheaper (we ask: of top "
-        "{ks:and} all bottoms at ρ = {rhos} in operations, and in time, where a draw "
-        "may be off by {slack})",
+        "Back-propagation is {least:g} to {most:g} times cheaper (we ask: with top "
+        "{ks} all bottoms at ρ = {rhos}, in operations and in time, and leave {slack} "
+        "to the luck of the draws)",
         judge,
         ks=KS,
         rhos=rhos,

@@ -103,12 +103,13 @@ def _on_a_line(cells: pd.DataFrame, *, line: float) -> Finding:
     parts = [part for _, part in rows.groupby("init")]
     off = pd.concat([over_line(part, "time") for part in parts])
     worst = rows.loc[off.abs().idxmax()]
+    most = max(off.tolist(), key=abs)
     found = name((worst.schedule, worst.rho))
     return Finding(
-        word_of(bool(off.abs().max() <= line)),
+        word_of(abs(most) <= line),
         f"The paper's {len(rows)} times, on a {PRINTED_ON}: furthest from the line is "
         f"{found} from {worst.init}, {worst.time:.3f} of full training's, by "
-        f"{signed(float(off[off.abs().idxmax()]), 3)}.",
+        f"{signed(most, 3)}.",
     )
 
 

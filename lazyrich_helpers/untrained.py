@@ -10,9 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
-from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.origin import describe
 from lazyrich_helpers.planning import multiply_adds
 from lazyrich_helpers.progress import BAR, label
@@ -47,6 +46,8 @@ def num_correct(configs: Sequence[RunConfig], *, device: str = "cpu") -> list[in
         configs: Of the same images.
         device: Where the images are classified; networks are drawn on the CPU.
     """
+    from tqdm import tqdm
+
     data = configs[0].data.load(device)
     work = [multiply_adds(config) for config in configs]
     counts = []
@@ -100,6 +101,24 @@ def kept_table(depth: int) -> pd.DataFrame:
     """Return the `untrained_table` of the networks in `FILE` with `depth` layers."""
     kept = json.loads(FILE.read_text("utf-8"))
     return _table(kept_configs(depth), kept[f"depth {depth}"], kept["num_test"])
+
+
+def with_untrained(table: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
+    """Return a `tables.reinit_table` with untrained networks of the widths it lacks.
+
+    Of what they were not trained by, such as a learning rate, they take the table's.
+
+    Args:
+        table: Of one setting.
+        untrained: An `untrained_table` of the same images, depth and start.
+    """
+    for name in ("dataset", "depth", "init", "gain"):
+        both = {*table[name].unique(), *untrained[name].unique()}
+        require(len(both) == 1, name, "the table's in untrained networks", sorted(both))
+    wider = untrained.loc[~untrained.width.isin(table.width)]
+    own = {"run_id", "width", "seed", "num_test", "accuracy", "scenario", "fraction"}
+    same = {name: table[name].iloc[0] for name in table if name not in own}
+    return pd.concat([table, wider.assign(**same)], ignore_index=True)
 
 
 if __name__ == "__main__":

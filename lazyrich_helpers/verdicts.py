@@ -5,7 +5,7 @@ in its `asks` alone: they complete its sentence, and its judge is given them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from html import escape
 from typing import Any, TypeVar
@@ -92,8 +92,8 @@ class Verdict(Finding):
     """Whether an argument decides it, and the numbers only show it."""
 
     def __repr__(self) -> str:
-        word = str(self.word).upper()
-        return f"{self.claim}: {self.says}. {word} {self.part}: {self.numbers}"
+        found = f"{self.word.upper()} {self.part}".strip()
+        return f"{self.claim}: {self.says}. {found}: {self.numbers}"
 
     def _repr_html_(self) -> str:
         lead = "Proved" if self.proved else "At these settings"
@@ -103,6 +103,13 @@ class Verdict(Finding):
             f"<p><strong>{lead}: {escape(str(self))}.</strong> "
             f"{escape(self.numbers)}</p></div>"
         )
+
+    def beside(self, larger: "Verdict", width: int) -> "Verdict":
+        """Return this with what networks of a larger `width` say, if they were run."""
+        if larger.word is Word.NOT_RUN:
+            return self
+        numbers = f"{self.numbers} At w = {width:,}: {larger}: {larger.numbers}"
+        return replace(self, numbers=numbers)
 
 
 @dataclass(frozen=True)
