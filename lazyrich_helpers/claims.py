@@ -40,9 +40,8 @@ def interval(values: pd.Series) -> tuple[float, float]:
 def above(values: pd.Series, threshold: float) -> bool | None:
     """Return whether the mean is above `threshold`; None if its interval spans it."""
     mean, half = interval(values)
-    if abs(mean - threshold) <= half:
-        return None
-    return mean > threshold
+    apart = abs(mean - threshold) > half  # not so, either, where there is no value
+    return mean > threshold if apart else None
 
 
 def close(values: pd.Series, line: float) -> bool | None:

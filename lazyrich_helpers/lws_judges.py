@@ -68,8 +68,8 @@ def _chosen(cells: Cells, asks: Mapping[str, Any]) -> list[Cell]:
 
 def named(cells: Sequence[Cell], among: Sequence[Cell]) -> str:
     """Return some cells in words: by ρ, where all schedules agree, or by name."""
-    rhos = {rho for _, rho in cells if rho is not None}
-    if rhos and {cell for cell in among if cell[1] in rhos} == set(cells):
+    rhos = {rho for _, rho in cells if all(rho is not None for _, rho in among)}
+    if rhos and {cell for cell in among if cell[1] in rhos} == {*cells}:
         return f"at ρ = {Several(sorted(rhos))}"
     return f"for {Several(name(cell) for cell in cells)}"
 

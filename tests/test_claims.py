@@ -224,6 +224,7 @@ def test_above_is_open_where_the_interval_spans_the_threshold():
     assert above(values, -10) is True
     assert above(values, 10) is False
     assert above(values, 2.5) is None
+    assert above(values[:1], 0) is None and above(values[:0], 0) is None
 
 
 def test_close_is_open_where_the_interval_spans_the_line():
