@@ -103,6 +103,17 @@ def kept_table(depth: int) -> pd.DataFrame:
     return _table(kept_configs(depth), kept[f"depth {depth}"], kept["num_test"])
 
 
+def kept_origin() -> str:
+    """Return where the networks in `FILE` come from, in one line."""
+    kept = json.loads(FILE.read_text("utf-8"))
+    origin = kept["origin"]
+    return (
+        f"untrained networks: mnist; test images {kept['num_test']:,}; n = "
+        f"{len(SEEDS)} seeds; nothing trained; {origin['device']}, torch "
+        f"{origin['torch']}."
+    )
+
+
 def with_untrained(table: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
     """Return a `tables.reinit_table` with untrained networks of the widths it lacks.
 
