@@ -183,12 +183,13 @@ def _wider_rises_more(
 ) -> Finding:
     rises = {width: _rise(table, width, low, high) for width in widths_of(table)}
     listed = "; ".join(f"w = {w:,}: {spread(rise)}" for w, rise in rises.items())
-    narrow, *_, wide = [*rises.values()] * 2
-    more = above(wide - narrow, line) if len(rises) > 1 else None
-    more = everywhere([above(wide, 0.0), more])  # first it has to rise at all
+    narrow, wide = (rises[widths_of(table)[end]] for end in (0, -1))
+    # first it has to rise at all
+    more = everywhere([above(wide, 0.0), above(wide - narrow, line)])
     numbers = f"points gained from the worst γ in {percent_label(low)} to "
     numbers += f"{percent_label(high)} to 100 %: {listed}"
-    return Finding(word_of(more), f"{numbers} ({num_seeds(table)}).")
+    word = word_of(more) if len(rises) > 1 else Word.NOT_RUN
+    return Finding(word, f"{numbers} ({num_seeds(table)}).")
 
 
 def _gained(table: pd.DataFrame, width: int) -> pd.Series:
@@ -277,11 +278,11 @@ def _random_grows(table: pd.DataFrame) -> Finding:
     widths = widths_of(table)
     random = [by_seed(table, width, "active", 1.0) for width in widths]
     # Widths share seeds, hence test images and data order: average each seed first.
-    mean, half = interval(pd.concat(random, axis=1).mean(axis=1))
+    together = pd.concat(random, axis=1).mean(axis=1)
     more = random[-1] - random[0]
     numbers = (
         f"Random networks of width {widths[-1]:,} against {widths[0]:,}: "
-        f"{spread(more)} points; all widths together {mean:.1f} ± {half:.1f} % "
+        f"{spread(more)} points; all widths together {spread(together).lstrip('+')} % "
         f"({num_seeds(table)} a width)."
     )
     return Finding(word_of(above(more, 0.0)), numbers)
@@ -436,13 +437,13 @@ def _half_over_few(
 
 
 EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {
-    "lost at the first": (A1, _lost, ("share",)),
-    "fallen at the worst γ": (A2, _fall, ("low", "high")),
-    "risen after it": (A4, _rise, ("low", "high")),
-    "better at a large γ": (A3, _half_over_few, ("half", "few")),
+    "lost at γ = {share}": (A1, _lost, ("share",)),
+    "lost at the worst γ": (A2, _fall, ("low", "high")),
+    "gained from there to the random network": (A4, _rise, ("low", "high")),
+    "gained at γ = {half} over γ = {few}": (A3, _half_over_few, ("half", "few")),
     "gained by training": (A7, _gained, ()),
-    "missing with few kept": (SUFFICES[1], _missing, ("share",)),
-    "above random with few kept": (A10, _above_random, ("share",)),
+    "lost by keeping only {share}": (SUFFICES[1], _missing, ("share",)),
+    "gained over random by keeping {share}": (A10, _above_random, ("share",)),
 }
 """What the claims are about, in points of one width, with the numbers they ask for."""
 
@@ -453,7 +454,8 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
     if not widths:
         return Finding(Word.NOT_RUN, "Not run yet on both.")
     words, listed, seeds = {}, [], set()
-    for name, (claim, effect, names) in EFFECTS.items():
+    for says, (claim, effect, names) in EFFECTS.items():
+        name = says.format(**claim.asks)
         asks: dict[str, Any] = {each: claim.asks[each] for each in names}
         more = {}
         for width in widths:
@@ -466,7 +468,9 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
 
     def named(good: list[tuple[str, int]]) -> str:
         chosen = {n: [w for each, w in good if each == n] for n, _ in good}
-        return "; ".join(f"{n} {for_widths(w, widths)}" for n, w in chosen.items())
+        return "in what is " + "; ".join(
+            f"{n} {for_widths(own, widths)}" for n, own in chosen.items()
+        )
 
     word, part = over(words, named)
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))

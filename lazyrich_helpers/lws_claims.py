@@ -179,7 +179,7 @@ STATIC_CIFAR10 = (
 PRESERVED = _claim(
     "E11",
     "Top k all bottoms with a large k and random uniform preserve the accuracy (we "
-    "ask: for k = {k} at ρ = {rho:g} less than {line} is lost, and by the other)",
+    "ask: less than {line} is lost by either, the former with k = {k} at ρ = {rho:g})",
     loses_less(lambda k, rho: [*all_bottoms([k], [rho]), ("random uniform", None)]),
     k=4,
     rho=0.1,

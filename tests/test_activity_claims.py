@@ -112,30 +112,55 @@ def test_recorded_layers_at_every_alpha():
     assert str(b2) == "partly at α = 1 %" and "α = 10 %: 1.8, 1, " in b2.numbers
 
 
-@pytest.mark.parametrize(
-    ("claim", "name", "value"),
-    [
-        ("B1", "width", 50),
-        ("B1", "factor", 1.5),
-        ("B1", "alphas", Several((20,))),
-        ("B2", "factor", 200),
-        ("B2", "alphas", Several((1, 20))),
-        ("B3", "width", 20),
-        ("B3", "factor", 200),
-        ("B3", "alphas", Several((20,))),
-        ("B4", "factor", 10),
-        ("B4", "alphas", Several((20,))),
-        ("B5 relu", "factor", 200),
-        ("B5 relu", "alphas", Several((20,))),
-        ("B5 conv", "factor", 200),
-        ("B5 conv", "alphas", Several((20,))),
-    ],
-)
-def test_a_verdict_is_about_the_number_in_its_sentence(claim, name, value):
-    wide = {"w50": BOTTOM} if claim in ("B3", "B5 conv") else {"w1000": ENDS}
-    low = IDLE if claim == "B4" else (0.9, 0.9, 0.9, 0.9, 0.5)
-    narrow = {"w100" if claim in ("B1", "B2", "B5 relu") else "w10": low}
-    changes(CLAIMS[claim], name, value, table(**narrow, **wide))
+def skews(l1, l2, seeds=5):
+    rows = [
+        (64, seed, epoch, percent, a + 0.001 * seed, b, 0.2)
+        for seed in range(seeds)
+        for epoch, (a, b) in enumerate(zip(l1, l2, strict=True))
+        for percent in (0.1, 1.0)
+    ]
+    names = ["width", "seed", "epoch", "percent", "l1", "l2", "zeros"]
+    return pd.DataFrame(rows, columns=names)
+
+
+SKEWED = skews((0.4, 0.5), (0.7, 0.9))
+LOW = (0.9, 0.9, 0.9, 0.9, 0.5)
+TABLES = {
+    "B1": table(w100=LOW),
+    "B2": table(w100=LOW, w1000=ENDS),
+    "B3": table(w10=LOW, w50=BOTTOM),
+    "B4": table(w10=IDLE, w1000=ENDS),
+    "B5 relu": table(w1000=ENDS),
+    "B5 conv": table(w50=BOTTOM),
+}
+OTHERS = [
+    ("B1", "width", 50),
+    ("B1", "factor", 1.5),
+    ("B1", "alphas", Several((20,))),
+    ("B2", "factor", 200),
+    ("B2", "alphas", Several((1, 20))),
+    ("B3", "width", 20),
+    ("B3", "factor", 200),
+    ("B3", "alphas", Several((20,))),
+    ("B4", "factor", 10),
+    ("B4", "alphas", Several((20,))),
+    ("B5 relu", "factor", 200),
+    ("B5 relu", "alphas", Several((20,))),
+    ("B5 conv", "factor", 200),
+    ("B5 conv", "alphas", Several((20,))),
+]
+NUMBERS = [
+    *((CLAIMS[claim], name, value, TABLES[claim]) for claim, name, value in OTHERS),
+    (GRADIENT_CLAIMS[0], "l1", Share(0.6), SKEWED),
+    (GRADIENT_CLAIMS[0], "l2", Share(0.95), SKEWED),
+    (GRADIENT_CLAIMS[0], "percent", 10, SKEWED),
+]
+"""As in `test_claims`."""
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
+def test_a_verdict_is_about_the_number_in_its_sentence(number):
+    changes(*number)
 
 
 def test_layers_are_summed_up_with_intervals_over_seeds():
@@ -171,17 +196,6 @@ def test_one_seed_decides_nothing_and_no_records_are_said(claim):
     assert CLAIMS[claim].verdict(one.iloc[:0]).numbers == "Not run yet."
 
 
-def skews(l1, l2, seeds=5):
-    rows = [
-        (64, seed, epoch, percent, a + 0.001 * seed, b, 0.2)
-        for seed in range(seeds)
-        for epoch, (a, b) in enumerate(zip(l1, l2, strict=True))
-        for percent in (0.1, 1.0)
-    ]
-    names = ["width", "seed", "epoch", "percent", "l1", "l2", "zeros"]
-    return pd.DataFrame(rows, columns=names)
-
-
 @pytest.mark.parametrize(
     ("l1", "l2", "found"),
     [
@@ -199,11 +213,3 @@ def test_a_gradient_is_skewed_at_every_look_of_training_or_not(l1, l2, found):
     assert str(verdict) == found
     assert ("20 % zeros" in verdict.numbers) == (found != "not run")
     assert claim.verdict(skews(l1, l2, seeds=1)).word in (UNDECIDED, NOT_RUN)
-
-
-def test_the_skew_that_is_asked_for_is_the_one_that_is_said():
-    (claim,) = GRADIENT_CLAIMS
-    found = skews((0.4, 0.5), (0.7, 0.9))
-    changes(claim, "l1", Share(0.6), found)
-    changes(claim, "l2", Share(0.95), found)
-    changes(claim, "percent", 10, found)

@@ -409,85 +409,80 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize(
-    ("claim", "name", "value"),
-    [
-        ("D1", "k", 2),
-        ("D1", "line", Points(0.2)),
-        ("D2", "ks", Several((2, 3))),
-        ("D2", "ends", Several((1, 5))),
-        ("D2", "line", Points(0.2)),
-        ("D3", "ks", Several((1, 5))),
-        ("D3", "line", Points(60)),
-        ("D4", "qs", Several((4, 1))),
-        ("D5", "line", Points(2)),
-        ("D6", "ends", Several((1, 2))),
-        ("D6", "line", Points(0.5)),
-        ("E1", "ks", Several((2, 3))),
-        ("E1", "rho", 0.2),
-        ("E1", "line", Points(0.2)),
-        ("E2", "ks", Several((1, 2))),
-        ("E2", "rho", 0.2),
-        ("E2", "line", Points(10)),
-        ("E6", "uniform", Points(8)),
-        ("E6", "beta", Points(40)),
-        ("E7", "k", 2),
-        ("E7", "more", 3),
-        ("E7", "q", 3),
-        ("E7", "rhos", Several((0.5, 0.1))),
-        ("E8", "k", 2),
-        ("E8", "more", 3),
-        ("E8", "q", 3),
-        ("E8", "rho", 0.2),
-        ("E9", "k", 4),
-        ("E9", "q", 4),
-        ("E9", "rho", 0.3),
-        ("E9", "line", Points(0.2)),
-        ("E11", "k", 1),
-        ("E11", "rho", 0.3),
-        ("E11", "line", Points(0.2)),
-    ],
-)
-def test_a_verdict_is_about_the_number_in_its_sentence(claim, name, value):
-    changes({**CIFAR10, **MNIST}[claim], name, value, table(GOOD[claim]))
+OTHERS = [
+    ("D1", "k", 2),
+    ("D1", "line", Points(0.2)),
+    ("D2", "ks", Several((2, 3))),
+    ("D2", "ends", Several((1, 5))),
+    ("D2", "line", Points(0.2)),
+    ("D3", "ks", Several((1, 5))),
+    ("D3", "line", Points(60)),
+    ("D4", "qs", Several((4, 1))),
+    ("D5", "line", Points(2)),
+    ("D6", "ends", Several((1, 2))),
+    ("D6", "line", Points(0.5)),
+    ("E1", "ks", Several((2, 3))),
+    ("E1", "rho", 0.2),
+    ("E1", "line", Points(0.2)),
+    ("E2", "ks", Several((1, 2))),
+    ("E2", "rho", 0.2),
+    ("E2", "line", Points(10)),
+    ("E6", "uniform", Points(8)),
+    ("E6", "beta", Points(40)),
+    ("E7", "k", 2),
+    ("E7", "more", 3),
+    ("E7", "q", 3),
+    ("E7", "rhos", Several((0.5, 0.1))),
+    ("E8", "k", 2),
+    ("E8", "more", 3),
+    ("E8", "q", 3),
+    ("E8", "rho", 0.2),
+    ("E9", "k", 4),
+    ("E9", "q", 4),
+    ("E9", "rho", 0.3),
+    ("E9", "line", Points(0.2)),
+    ("E11", "k", 1),
+    ("E11", "rho", 0.3),
+    ("E11", "line", Points(0.2)),
+]
+RUN = clocked(table(points(ALL_BOTTOMS, 1)), dict.fromkeys(ALL_BOTTOMS, 0.5))
+WHOLE = clocked(RUN, dict.fromkeys(ALL_BOTTOMS, 0.5), "clock_total")
+LONG = clocked(table(points(ALL_BOTTOMS, 1)), dict.fromkeys(ALL_BOTTOMS, 0.55))
+SHORT = clocked(RUN.assign(backward=0.2), dict.fromkeys(ALL_BOTTOMS, 0.2))
+ENDS = table(points(BOTH, 1), cost=0.6)
+EASY_AND_HARD = [table(points(HARD, lost)) for lost in (1, 9)]
+TENTH = [(f, 0.1) for f in FAMILIES[:2]]
+BETTER = table(points(BEST, -0.3), init="imagenet_vgg11")
+SUITS = table(points(TENTH, 1), init="imagenet_vgg11")
+STARTS = pd.concat([SUITS, table(points(TENTH, 9))])
+NUMBERS = [
+    *(({**CIFAR10, **MNIST}[c], n, value, table(GOOD[c])) for c, n, value in OTHERS),
+    (MNIST["E4"], "ks", Several((1, 2)), RUN),
+    (MNIST["E4"], "rhos", Several((0.1, 0.2)), RUN),
+    (MNIST["E4"], "least", 3, RUN),
+    (MNIST["E4"], "most", 3, SHORT),
+    (MNIST["E4"], "slack", Share(0.0), LONG),
+    (MNIST["E12"], "low", Share(0.55), WHOLE),
+    (MNIST["E12"], "high", Share(0.45), WHOLE),
+    (MNIST["E12"], "ks", Several((1, 2)), WHOLE),
+    (MNIST["E12"], "rhos", Several((0.1, 0.2)), WHOLE),
+    (MNIST["D8"], "low", Share(0.7), ENDS),
+    (MNIST["D8"], "high", Share(0.5), ENDS),
+    (MNIST["D8"], "ends", Several((1, 5)), ENDS),
+    (HARDER, "ks", Several((1, 2)), *EASY_AND_HARD),
+    (HARDER, "q", 3, *EASY_AND_HARD),
+    (HARDER, "rho", 0.2, *EASY_AND_HARD),
+    (PRETRAINED["E3"], "k", 1, BETTER),
+    (PRETRAINED["E3"], "rhos", RHOS, BETTER),
+    (PRETRAINED["E1"], "line", Points(0.5), SUITS),
+    (PRETRAINED["E1"], "ks", Several((2, 3)), SUITS),
+    (PRETRAINED["E1"], "rho", 0.2, SUITS),
+    (PRETRAINED["E10"], "ks", Several((1, 2)), STARTS),
+    (PRETRAINED["E10"], "rho", 0.2, STARTS),
+]
+"""As in `test_claims`."""
 
 
-def test_the_costs_that_are_asked_for_are_those_that_are_said():
-    runs = clocked(table(points(ALL_BOTTOMS, 1)), dict.fromkeys(ALL_BOTTOMS, 0.5))
-    for name, value in {
-        "ks": Several((1, 2)),
-        "rhos": Several((0.1, 0.2)),
-        "least": 3,
-    }.items():
-        changes(MNIST["E4"], name, value, runs)
-    narrow = clocked(table(points(ALL_BOTTOMS, 1)), dict.fromkeys(ALL_BOTTOMS, 0.55))
-    changes(MNIST["E4"], "slack", Share(0.0), narrow)
-    cheap = clocked(
-        table(points(ALL_BOTTOMS, 1), cost=0.2), dict.fromkeys(ALL_BOTTOMS, 0.2)
-    )
-    changes(MNIST["E4"], "most", 3, cheap)
-    whole = clocked(runs, dict.fromkeys(ALL_BOTTOMS, 0.5), "clock_total")
-    changes(MNIST["E12"], "low", Share(0.55), whole)
-    changes(MNIST["E12"], "high", Share(0.45), whole)
-    changes(MNIST["E12"], "ks", Several((1, 2)), whole)
-    changes(MNIST["E12"], "rhos", Several((0.1, 0.2)), whole)
-    ends = table(points(BOTH, 1), cost=0.6)
-    changes(MNIST["D8"], "low", Share(0.7), ends)
-    changes(MNIST["D8"], "high", Share(0.5), ends)
-    changes(MNIST["D8"], "ends", Several((1, 5)), ends)
-
-
-def test_the_other_numbers_too():
-    easy, hard = (table(points(HARD, lost)) for lost in (1, 9))
-    for name, value in {"ks": Several((1, 2)), "q": 3, "rho": 0.2}.items():
-        changes(HARDER, name, value, easy, hard)
-    best = table(points(BEST, -0.3), init="imagenet_vgg11")
-    changes(PRETRAINED["E3"], "k", 1, best)
-    changes(PRETRAINED["E3"], "rhos", RHOS, best)
-    suits = table(points(FAMILIES[:2], 1), init="imagenet_vgg11").assign(rho=0.1)
-    changes(PRETRAINED["E1"], "line", Points(0.5), suits)
-    changes(PRETRAINED["E1"], "ks", Several((2, 3)), suits)
-    changes(PRETRAINED["E1"], "rho", 0.2, suits)
-    both = pd.concat([suits, table(points(FAMILIES[:2], 9)).assign(rho=0.1)])
-    changes(PRETRAINED["E10"], "ks", Several((1, 2)), both)
-    changes(PRETRAINED["E10"], "rho", 0.2, both)
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
+def test_a_verdict_is_about_the_number_in_its_sentence(number):
+    changes(*number)

@@ -25,6 +25,12 @@ from lazyrich_helpers.verdicts import (
     over,
     word_of,
 )
+from tests import (
+    test_activity_claims,
+    test_claims,
+    test_lws_claims,
+    test_timing_claims,
+)
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 
@@ -71,6 +77,13 @@ def test_a_sentence_has_no_number_of_its_own(claim):
     typed = re.sub(r"\{.*?\}", "", claim.says)
     typed = typed.replace("1/", "").replace("(1 − ρ)", "")  # {factor}, and a formula
     assert not re.search(r"\d", NAMES.sub("", typed)), claim.says
+
+
+def test_each_number_is_tried_with_the_verdict():
+    modules = (test_claims, test_activity_claims, test_lws_claims, test_timing_claims)
+    tried = {(n[0].name, n[1]) for module in modules for n in module.NUMBERS}
+    asked = {(claim.name, name) for claim in CLAIMS for name in claim.asks}
+    assert tried == asked
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
