@@ -122,7 +122,6 @@ PRINTED_LINE = Claim(
     "to {line:g} of full training's, with the T_top that fits best)",
     _on_a_line,
     {"line": 0.03},
-    compares=("init",),
 )
 """Judges `lws_tables.paper_table_1`, means without a spread, as they are."""
 

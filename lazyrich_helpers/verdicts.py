@@ -135,7 +135,7 @@ class Claim:
         return self.says.format(least_width=self.least_width, **self.asks)
 
     def verdict(self, *tables: pd.DataFrame) -> Verdict:
-        """Judge tables, each of one setting but for what the claim compares."""
+        """Judge tables of runs, each of one setting but for what the claim compares."""
         for table in tables:
             one_setting(table.drop(columns=list(self.compares), errors="ignore"))
         if all(table.empty for table in tables):
@@ -148,7 +148,7 @@ class Claim:
         return self.given(found)
 
     def judged(self, *things: Any) -> Verdict:
-        """Judge what is no table, such as a record."""
+        """Judge what is no table of runs, such as times of steps."""
         return self.given(self.judge(*things, **self.asks))
 
     def _too_narrow(self, found: Finding, width: int) -> Finding:

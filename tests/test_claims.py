@@ -402,9 +402,9 @@ NUMBERS = [
 def changes(claim: Claim, name: str, value: object, *found: Any) -> None:
     """Assert that another number makes another sentence and another verdict."""
     other = dataclasses.replace(claim, asks={**claim.asks, name: value})
-    tables = all(isinstance(each, pd.DataFrame) for each in found)
+    of_runs = isinstance(found[0], pd.DataFrame) and "width" in found[0]
     before, after = (
-        each.verdict(*found) if tables else each.judged(*found)
+        each.verdict(*found) if of_runs else each.judged(*found)
         for each in (claim, other)
     )
     assert before.word in (HOLDS, PARTLY), before
