@@ -1,45 +1,47 @@
 """The paper's claims about gradients (G1) and about active layers (B1 to B5).
 
 A claim holds where the 95 % interval over seeds lies beyond the line it states, and is
-open where the interval spans the line. The lines are ours: the paper shows pictures.
-Active is what has one of the 1 % largest gradients, by epoch, as in its Section 5.
+undecided where the interval spans the line. The lines are ours: the paper shows
+pictures. Active is what has one of the α % largest gradients, by epoch, as in its
+Section 5; every claim is asked at each α of its figures.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import pandas as pd
 
 from lazyrich_helpers.activity_tables import layer_name
-from lazyrich_helpers.claims import (
-    Claim,
-    Judge,
-    above,
-    everywhere,
-    interval,
-    num_seeds,
-    widths_of,
-)
+from lazyrich_helpers.claims import above, interval, num_seeds
 from lazyrich_helpers.tables import one_setting
+from lazyrich_helpers.verdicts import (
+    Claim,
+    Finding,
+    Several,
+    Share,
+    Word,
+    everywhere,
+    for_widths,
+    over,
+    widths_of,
+    word_of,
+)
 
-ALPHA = 1
-"""Share of parameters that is active, in percent."""
-EVEN = ALPHA / 100
-"""A layer's mean frequency where activity is spread evenly."""
-FACTOR = 3
-"""How many times more, or less, often counts as a difference."""
 
+def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:
+    """Return how often layers are active, over evenly: a row per seed, layers across.
 
-def frequencies(table: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return mean frequency of activity at α = 1 %: a row per seed, a column per layer.
+    An even frequency is α, the share of the network's parameters that is active.
 
     Args:
         table: An `activity_tables.activity_table`.
         width: One that is in it.
+        alpha: In percent.
     """
     rows = table.loc[(table.width == width) & (table.definition == "gradient")]
-    return rows.loc[rows.alpha == ALPHA].pivot(
+    found = rows.loc[rows.alpha == alpha].pivot(
         index="seed", columns="layer", values="frequency"
     )
+    return found / (alpha / 100)
 
 
 def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
@@ -74,108 +76,171 @@ def _with_interval(values: pd.Series) -> str:
 
 
 def _listed(found: pd.DataFrame) -> str:
-    means = ", ".join(f"{100 * value:.2g}" for value in found.mean())
-    return f"{means} % of epochs, bottom to top"
+    return ", ".join(f"{value:.2g}" for value in found.mean())
 
 
-def spread_at(width: int) -> Judge:
-    """Return the test that no layer at `width` is active a third as often as evenly."""
+def _at_each_alpha(
+    table: pd.DataFrame,
+    width: int,
+    alphas: Several,
+    answer: Callable[[pd.DataFrame], bool | None],
+) -> Finding:
+    """Ask a question of a width's `frequencies` at every α."""
+    found = {alpha: frequencies(table, width, alpha) for alpha in alphas}
+    words = {
+        alpha: Word.NOT_RUN if own.empty else word_of(answer(own))
+        for alpha, own in found.items()
+    }
+    listed = "; ".join(f"α = {a} %: {_listed(own)}" for a, own in found.items())
+    numbers = f"Frequency over an even one, bottom to top, w = {width:,}: {listed} "
+    numbers += f"(n = {max(map(len, found.values()))} seeds)."
+    word, part = over(words, lambda good: f"at α = {Several(good)} %")
+    return Finding(word, numbers, part)
 
-    def judge(table: pd.DataFrame) -> tuple[bool | None, str]:
-        if width not in widths_of(table):
-            return None, f"Not run yet at w = {width:,}."
-        found = frequencies(table, width)
-        layers = [above(values, EVEN / FACTOR) for _, values in found.items()]
-        n = f"n = {len(found)} seeds"
-        return everywhere(layers), f"w = {width:,}: {_listed(found)} ({n})."
 
-    return judge
+def _spread(
+    table: pd.DataFrame, *, width: int, alphas: Several, factor: float
+) -> Finding:
+    """Judge whether no layer at `width` is much less active than evenly."""
+    if width not in widths_of(table):
+        return Finding(Word.NOT_RUN, f"Not run yet at w = {width:,}.")
+
+    def answer(found: pd.DataFrame) -> bool | None:
+        return everywhere(above(values, 1 / factor) for _, values in found.items())
+
+    return _at_each_alpha(table, width, alphas, answer)
 
 
-def concentrated(table: pd.DataFrame, ends: Iterable[int]) -> tuple[bool | None, str]:
+def _concentrated(
+    table: pd.DataFrame, ends: Iterable[int], alphas: Several, factor: float
+) -> Finding:
     """Judge whether these layers, 0 or -1, outdo all others at the widest network."""
-    width = widths_of(table)[-1]
-    found = frequencies(table, width)
-    layers = [values for _, values in found.items()]
-    chosen = [layers.pop(end) for end in sorted(ends)]
-    answers = [above(one - FACTOR * other, 0.0) for one in chosen for other in layers]
-    numbers = f"w = {width:,}: {_listed(found)} (n = {len(found)} seeds)."
-    return everywhere(answers) if answers else None, numbers
+
+    def answer(found: pd.DataFrame) -> bool | None:
+        layers = [values for _, values in found.items()]
+        chosen = [layers.pop(end) for end in sorted(ends)]
+        pairs = [(one, other) for one in chosen for other in layers]
+        more = [above(one - factor * other, 0.0) for one, other in pairs]
+        return everywhere(more) if more else None
+
+    return _at_each_alpha(table, widths_of(table)[-1], alphas, answer)
 
 
-def _at_both_ends(table: pd.DataFrame) -> tuple[bool | None, str]:
-    return concentrated(table, (0, -1))
+def _at_both_ends(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    return _concentrated(table, (0, -1), alphas, factor)
 
 
-def _spread_then_at_the_bottom(table: pd.DataFrame) -> tuple[bool | None, str]:
-    spread, narrow = spread_at(10)(table)
-    bottom, wide = concentrated(table, (0,))
-    return everywhere([spread, bottom]), f"{narrow} {wide}"
+def _at_the_bottom(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    return _concentrated(table, (0,), alphas, factor)
 
 
-def _middle_is_idle(table: pd.DataFrame) -> tuple[bool | None, str]:
-    middles = {w: frequencies(table, w).iloc[:, 1:-1] for w in widths_of(table)}
-    answers = [
-        above(-values, -EVEN / FACTOR)
-        for middle in middles.values()
-        for _, values in middle.items()
-    ]
-    means = [middle.mean(axis=1) for middle in middles.values()]
-    if len(means) > 1:
-        answers.append(above(means[0] - means[-1], 0.0))
+def _spread_then_at_the_bottom(
+    table: pd.DataFrame, *, width: int, alphas: Several, factor: float
+) -> Finding:
+    narrow = _spread(table, width=width, alphas=alphas, factor=factor)
+    wide = _at_the_bottom(table, alphas=alphas, factor=factor)
+    numbers = f"{narrow.numbers} {wide.numbers}"
+    both = [("spread", narrow), ("at the bottom", wide)]
+    good = [(name, f) for name, f in both if f.word in (Word.HOLDS, Word.PARTLY)]
+    if {narrow.word, wide.word} & {Word.FAILS, Word.PARTLY}:
+        parts = "; ".join(f"{name} {f.part}".strip() for name, f in good)
+        return Finding(Word.PARTLY if good else Word.FAILS, numbers, parts)
+    word, _ = over({name: found.word for name, found in both}, lambda _: "")
+    return Finding(word, numbers)
+
+
+def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    widths = widths_of(table)
+    places = [(alpha, width) for alpha in alphas for width in widths]
+    middles = {(a, w): frequencies(table, w, a).iloc[:, 1:-1] for a, w in places}
+    means = {place: middle.mean(axis=1) for place, middle in middles.items()}
+    words: dict[tuple[int, int | None], Word] = {}
+    for place, middle in middles.items():
+        idle = [above(-values, -1 / factor) for _, values in middle.items()]
+        words[place] = word_of(everywhere(idle)) if idle else Word.NOT_RUN
+    for alpha in alphas if len(widths) > 1 else ():  # None: as the network gets wider
+        less = means[alpha, widths[0]] - means[alpha, widths[-1]]
+        words[alpha, None] = word_of(above(less, 0.0))
+
+    def named(good: list[tuple[int, int | None]]) -> str:
+        falls = [alpha for alpha, width in good if width is None]
+        idle = {a: [w for each, w in good if each == a and w] for a, _ in good}
+        parts = [
+            f"at α = {a} % {for_widths(own, widths)}" for a, own in idle.items() if own
+        ]
+        parts += [f"less in the widest at α = {Several(falls)} %"] if falls else []
+        return "; ".join(parts)
+
     listed = "; ".join(
-        f"w = {width:,}: {100 * mean.mean():.2g} %"
-        for width, mean in zip(middles, means, strict=True)
+        f"α = {alpha} %: "
+        + ", ".join(f"{means[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
+        for alpha in alphas
     )
-    numbers = f"epochs in which a middle weight is active: {listed}"
-    return everywhere(answers), f"{numbers} ({num_seeds(table)})."
+    word, part = over(words, named)
+    numbers = f"A middle layer's frequency over an even one: {listed}"
+    return Finding(word, f"{numbers} ({num_seeds(table)}).", part)
 
 
-def _gradient_is_skewed(table: pd.DataFrame) -> tuple[bool | None, str]:
-    rows = table.loc[table.percent == 1]
-    answers, looks = [], []
+def _gradient_is_skewed(
+    table: pd.DataFrame, *, percent: float, l1: float, l2: float
+) -> Finding:
+    rows = table.loc[(table.percent == percent) & (table.epoch > 0)]
+    if rows.empty:
+        return Finding(Word.NOT_RUN, "Not run yet after an epoch.")
+    words, looks = {}, []
     for epoch, look in rows.groupby("epoch"):
         shares = look.set_index("seed")[["l1", "l2"]]
-        answers += [above(shares.l1, 0.3), above(shares.l2, 0.6)]
-        (l1, _), (l2, _) = interval(shares.l1), interval(shares.l2)
+        answers = [above(shares.l1, l1), above(shares.l2, l2)]
+        words[epoch] = word_of(everywhere(answers))
+        means = [100 * interval(shares[name])[0] for name in ("l1", "l2")]
         zeros = f"{100 * look.zeros.mean():.2g} % zeros"
-        looks.append(f"{epoch}: {100 * l1:.0f} and {100 * l2:.0f} % ({zeros})")
-    numbers = "the largest 1 % hold of Σ|g| and Σg², by epochs done: " + "; ".join(
-        looks
-    )
-    return everywhere(answers), f"{numbers} ({num_seeds(rows)})."
+        looks.append(f"{epoch}: {means[0]:.0f} and {means[1]:.0f} % ({zeros})")
+    numbers = f"The largest {percent:g} % hold of Σ|g| and Σg², by epochs done: "
+    numbers += f"{'; '.join(looks)} ({num_seeds(rows)})."
+    word, part = over(words, lambda good: f"after {Several(good)} epochs")
+    return Finding(word, numbers, part)
 
 
 GRADIENT_CLAIMS = (
     Claim(
         "G1",
         "Most components of a mini-batch gradient are close to zero, a small part is "
-        "not (we ask: the largest 1 % hold more than 30 % of the sum of absolute "
-        "values and more than 60 % of the sum of squares, whenever we look)",
+        "not (we ask: the largest {percent:g} % hold more than {l1} of the sum of "
+        "absolute values and more than {l2} of the sum of squares, whenever we look "
+        "during training)",
         _gradient_is_skewed,
+        {"percent": 1, "l1": Share(0.3), "l2": Share(0.6)},
     ),
 )
 """Claims about Figure 1; they judge an `activity_tables.skew_table`."""
 
+ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
+"""The paper's α, in percent, and how many times more or less counts as a difference."""
+
 MIDDLE_IS_IDLE = Claim(
     "B4",
     "Middle layers hardly have any active parameters, least of all in wide networks "
-    "(we ask: less than a third of an even share, and less when widest)",
+    "(we ask, at α = {alphas} %: less than 1/{factor:g} of an even share, and less in "
+    "the widest than in the narrowest)",
     _middle_is_idle,
+    ASKS,
 )
 
 RELU_NET_CLAIMS = (
     Claim(
         "B1",
-        "At width 100 active parameters are spread over all layers (we ask: every "
-        "layer has more than a third of an even share)",
-        spread_at(100),
+        "At width {width:,} active parameters are spread over all layers (we ask, at "
+        "α = {alphas} %: every layer has more than 1/{factor:g} of an even share)",
+        _spread,
+        ASKS | {"width": 100},
     ),
     Claim(
         "B2",
-        "In wide networks they are in the bottom and the top layer (we ask: there "
-        "more than three times as often as in any other)",
+        "In wide networks, w = {least_width:,}, they are in the bottom and the top "
+        "layer (we ask, at α = {alphas} %: there more than {factor:g} times as often "
+        "as in any other)",
         _at_both_ends,
+        ASKS,
         least_width=1000,
     ),
     MIDDLE_IS_IDLE,
@@ -185,10 +250,12 @@ RELU_NET_CLAIMS = (
 CONV_NET_CLAIMS = (
     Claim(
         "B3",
-        "Spread over all layers at width 10, active parameters are in the bottom layer "
-        "alone when wide (we ask: first more than a third of an even share in every "
-        "layer; then more than three times as often as in any other)",
+        "Spread over all layers at width {width:,}, active parameters are in the "
+        "bottom layer alone when wide, w = {least_width:,} (we ask, at α = {alphas} %: "
+        "first more than 1/{factor:g} of an even share in every layer; then more than "
+        "{factor:g} times as often as in any other)",
         _spread_then_at_the_bottom,
+        ASKS | {"width": 10},
         least_width=50,
     ),
     MIDDLE_IS_IDLE,
@@ -197,16 +264,20 @@ CONV_NET_CLAIMS = (
 
 FASHION_RELU_NET = Claim(
     "B5",
-    "On Fashion-MNIST, too, active parameters of wide ReLU-Nets are in the bottom and "
-    "the top layer (we ask as in B2)",
+    "On Fashion-MNIST, too, active parameters of wide ReLU-Nets, w = {least_width:,}, "
+    "are in the bottom and the top layer (we ask, at α = {alphas} %: there more than "
+    "{factor:g} times as often as in any other)",
     _at_both_ends,
+    ASKS,
     least_width=1000,
 )
 FASHION_CONV_NET = Claim(
     "B5",
-    "On Fashion-MNIST, too, active parameters of Conv-Nets are in the bottom layer (we "
-    "ask: at the widest network more than three times as often as in any other)",
-    lambda table: concentrated(table, (0,)),
+    "On Fashion-MNIST, too, active parameters of wide Conv-Nets, w = {least_width:,}, "
+    "are in the bottom layer (we ask, at α = {alphas} %: there more than {factor:g} "
+    "times as often as in any other)",
+    _at_the_bottom,
+    ASKS,
     least_width=50,
 )
 """Claims about Figures 18 and 19; each judges its own `activity_table`."""

@@ -1,78 +1,31 @@
-"""The paper's claims, judged by records: what it says, the verdict, the numbers.
+"""The paper's claims about re-initialization (A1 to A12) and its recipe (S3).
 
-A verdict is computed from a table each time the page is built; none is typed.
+A claim holds where the 95 % interval over seeds lies beyond the line it states, and is
+undecided where the interval spans the line. The lines are ours. A verdict is computed
+from a table each time the page is built; none is typed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from lazyrich_helpers.reinit import percent_label
-from lazyrich_helpers.tables import one_setting
-
-Judge = Callable[[pd.DataFrame], tuple[bool | None, str]]
-"""Table → whether it holds (None: too few seeds to tell), and the numbers."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a claim holds in the records at hand."""
-
-    claim: str
-    """Its name here, such as A1."""
-    says: str
-    """What the paper says, in our words."""
-    holds: bool | None
-    """None: the records do not decide it."""
-    numbers: str
-    """What decided it, with n and spread."""
-
-    @property
-    def word(self) -> str:
-        """`holds`, `does not hold` or `open`."""
-        if self.holds is None:
-            return "open"
-        return "holds" if self.holds else "does not hold"
-
-    def __repr__(self) -> str:
-        return f"{self.claim}: {self.says}. {self.word.upper()}: {self.numbers}"
-
-    def _repr_html_(self) -> str:
-        style = {True: "holds", False: "fails", None: "open"}[self.holds]
-        return (
-            f'<div class="verdict verdict-{style}">'
-            f"<p><strong>{self.claim}</strong> {escape(self.says)}.</p>"
-            f"<p><strong>At these settings: {self.word}.</strong> "
-            f"{escape(self.numbers)}</p></div>"
-        )
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A sentence of the paper with the test that decides it."""
-
-    name: str
-    says: str
-    judge: Judge
-    least_width: int = 1
-    """Narrower networks are not what the sentence is about: then it stays open."""
-    compares: tuple[str, ...] = ()
-    """Columns, as in `tables.one_setting`, in which its runs differ; beside width."""
-
-    def verdict(self, table: pd.DataFrame) -> Verdict:
-        """Judge a table of one setting, but for what the claim compares."""
-        if table.empty:
-            return Verdict(self.name, self.says, None, "Not run yet.")
-        one_setting(table, "width", *self.compares)
-        holds, numbers = self.judge(table)
-        if widths_of(table)[-1] < self.least_width:
-            holds = None
-            numbers += f" Not run yet at w = {self.least_width:,}, where it is claimed."
-        return Verdict(self.name, self.says, holds, numbers)
+from lazyrich_helpers.verdicts import (
+    Claim,
+    Finding,
+    Points,
+    Several,
+    Share,
+    Word,
+    everywhere,
+    for_widths,
+    over,
+    widths_of,
+    word_of,
+)
 
 
 def interval(values: pd.Series) -> tuple[float, float]:
@@ -87,16 +40,13 @@ def interval(values: pd.Series) -> tuple[float, float]:
 def above(values: pd.Series, threshold: float) -> bool | None:
     """Return whether the mean is above `threshold`; None if its interval spans it."""
     mean, half = interval(values)
-    if abs(mean - threshold) <= half:
-        return None
-    return mean > threshold
+    apart = abs(mean - threshold) > half  # not so, either, where there is no value
+    return mean > threshold if apart else None
 
 
-def everywhere(answers: list[bool | None]) -> bool | None:
-    """Return whether all hold: one False decides, else one None leaves it open."""
-    if False in answers:
-        return False
-    return None if None in answers else True
+def close(values: pd.Series, line: float) -> bool | None:
+    """Return whether the mean is within `line` of 0; None if its interval spans it."""
+    return everywhere([above(values, -line), above(-values, -line)])
 
 
 def by_seed(
@@ -131,11 +81,6 @@ def at_extreme(
     return float(together), pd.Series(values)
 
 
-def widths_of(table: pd.DataFrame) -> list[int]:
-    """Return the widths in the table, ascending."""
-    return sorted(int(width) for width in table.width.unique())
-
-
 def num_seeds(table: pd.DataFrame) -> str:
     """Return "n = 5 seeds", or a range where widths differ."""
     counts = table.groupby("width").seed.nunique()
@@ -144,256 +89,333 @@ def num_seeds(table: pd.DataFrame) -> str:
     return f"n = {low} {seeds}" if low == high else f"n = {low} to {high} seeds"
 
 
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a real minus: `+2.3`, `−0.4`, `0.0`."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if float(text.replace("−", "-")) else text[1:]
+
+
 def spread(values: pd.Series) -> str:
-    """Return "+2.3 ± 0.4", the mean with its 95 % interval, or the mean alone."""
+    """Return `+2.3 ± 0.4`, the mean with its 95 % interval, or the mean alone."""
     mean, half = interval(values)
-    return f"{mean:+.1f}" + (f" ± {half:.1f}" if np.isfinite(half) else "")
+    return signed(mean) + (f" ± {half:.1f}" if np.isfinite(half) else "")
+
+
+Answer = tuple[bool | None, str]
+"""Whether it is so, None: undecided; and the numbers."""
 
 
 def _at_each_width(
-    table: pd.DataFrame, answer: Callable[[int], tuple[bool | None, str]], unit: str
-) -> tuple[bool | None, str]:
-    """Ask a question of every width; return whether all hold, and all the numbers."""
-    answers = {width: answer(width) for width in widths_of(table)}
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    """Ask a question of every width."""
+    widths = widths_of(table)
+    answers = {width: answer(width) for width in widths}
     listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
-    holds = everywhere([found for found, _ in answers.values()])
-    return holds, f"{unit}: {listed} ({num_seeds(table)})."
+    words = {width: word_of(found) for width, (found, _) in answers.items()}
+    word, part = over(words, lambda good: for_widths(good, widths))
+    return Finding(word, f"{unit}: {listed} ({num_seeds(table)}).", part)
 
 
-def _drop_at_tenth(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def answer(width: int) -> tuple[bool | None, str]:
-        trained = by_seed(table, width, "active", 0.0)
-        drop = trained - by_seed(table, width, "active", 0.001)
-        return above(drop, 1.0), spread(drop)
-
-    return _at_each_width(table, answer, "points lost at γ = 0.1 %")
+def _lost(table: pd.DataFrame, width: int, share: float) -> pd.Series:
+    """Return points lost by resetting the `share` most active parameters."""
+    trained = by_seed(table, width, "active", 0.0)
+    return trained - by_seed(table, width, "active", share)
 
 
-def _plunge_then_rise(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def answer(width: int) -> tuple[bool | None, str]:
-        worst, at_worst = at_extreme(table, width, 0.01, 0.3, best=False)
-        between, at_best = at_extreme(table, width, 0.3, 0.95, best=True)
-        plunge = by_seed(table, width, "active", 0.0) - at_worst
-        rise = by_seed(table, width, "active", 1.0) - at_worst
-        holds = everywhere([above(plunge, 10), above(rise, 2)])
+def _drop_at(table: pd.DataFrame, *, share: float, line: float) -> Finding:
+    def answer(width: int) -> Answer:
+        drop = _lost(table, width, share)
+        return above(drop, line), spread(drop)
+
+    unit = f"points lost at γ = {percent_label(share)}"
+    return _at_each_width(table, answer, unit)
+
+
+def _fall(table: pd.DataFrame, width: int, low: float, high: float) -> pd.Series:
+    """Return points lost at the worst γ in [low, high]."""
+    _, at_worst = at_extreme(table, width, low, high, best=False)
+    return by_seed(table, width, "active", 0.0) - at_worst
+
+
+def _rise(table: pd.DataFrame, width: int, low: float, high: float) -> pd.Series:
+    """Return points gained from the worst γ in [low, high] to the random network."""
+    _, at_worst = at_extreme(table, width, low, high, best=False)
+    return by_seed(table, width, "active", 1.0) - at_worst
+
+
+def _plunge_then_rise(
+    table: pd.DataFrame, *, low: float, high: float, fall: float, rise: float
+) -> Finding:
+    def answer(width: int) -> Answer:
+        worst, at_worst = at_extreme(table, width, low, high, best=False)
+        between, at_best = at_extreme(table, width, high, 0.95, best=True)
+        plunge, rises = (f(table, width, low, high) for f in (_fall, _rise))
+        holds = everywhere([above(plunge, fall), above(rises, rise)])
         return holds, (
             f"{spread(-plunge)} down to γ = {percent_label(worst)}, from there "
-            f"{spread(rise)} to 100 % (and {spread(at_best - at_worst)} to "
+            f"{spread(rises)} to 100 % (and {spread(at_best - at_worst)} to "
             f"{percent_label(between)})"
         )
 
     return _at_each_width(table, answer, "points")
 
 
-def _half_beats_tenth(table: pd.DataFrame) -> tuple[bool | None, str]:
+def _half_beats_few(table: pd.DataFrame, *, half: float, few: Several) -> Finding:
     width = widths_of(table)[-1]
-    half = by_seed(table, width, "active", 0.5)
-    gains = [half - by_seed(table, width, "active", f) for f in (0.01, 0.0316, 0.1)]
-    listed = ", ".join(spread(gain) for gain in gains)
-    numbers = f"w = {width:,}: γ = 50 % is better than γ = 1, 3 and 10 % by {listed}"
-    holds = everywhere([above(gain, 0.0) for gain in gains])
-    return holds, f"{numbers} points ({num_seeds(table)})."
-
-
-def _wider_rises_more(table: pd.DataFrame) -> tuple[bool | None, str]:
-    widths = widths_of(table)
-    rises = [
-        by_seed(table, width, "active", 1.0)
-        - at_extreme(table, width, 0.01, 0.3, best=False)[1]
-        for width in widths
+    gains = [
+        by_seed(table, width, "active", half) - by_seed(table, width, "active", share)
+        for share in few
     ]
-    listed = "; ".join(
-        f"w = {width:,}: {spread(rise)}"
-        for width, rise in zip(widths, rises, strict=True)
+    listed = ", ".join(spread(gain) for gain in gains)
+    numbers = (
+        f"w = {width:,}: γ = {percent_label(half)} is better than γ = {few} by {listed}"
     )
-    more = above(rises[-1] - rises[0], 2.0) if len(rises) > 1 else None
-    more = everywhere([above(rises[-1], 0.0), more])  # first it has to rise at all
-    numbers = f"points gained from the worst γ in 1 to 30 % to 100 %: {listed}"
-    return more, f"{numbers} ({num_seeds(table)})."
+    words = {
+        each: word_of(above(gain, 0.0)) for each, gain in zip(few, gains, strict=True)
+    }
+    word, part = over(words, lambda good: f"than γ = {Several(good)}")
+    return Finding(word, f"{numbers} points ({num_seeds(table)}).", part)
 
 
-def _random_falls_short(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def answer(width: int) -> tuple[bool | None, str]:
-        random = by_seed(table, width, "active", 1.0)
-        gap = by_seed(table, width, "active", 0.0) - random
-        return above(gap, 10.0), f"{random.mean():.1f} % random, {spread(gap)} trained"
+def _wider_rises_more(
+    table: pd.DataFrame, *, low: float, high: float, line: float
+) -> Finding:
+    rises = {width: _rise(table, width, low, high) for width in widths_of(table)}
+    listed = "; ".join(f"w = {w:,}: {spread(rise)}" for w, rise in rises.items())
+    narrow, wide = (rises[widths_of(table)[end]] for end in (0, -1))
+    # first it has to rise at all
+    more = everywhere([above(wide, 0.0), above(wide - narrow, line)])
+    numbers = f"points gained from the worst γ in {percent_label(low)} to "
+    numbers += f"{percent_label(high)} to 100 %: {listed}"
+    word = word_of(more) if len(rises) > 1 else Word.NOT_RUN
+    return Finding(word, f"{numbers} ({num_seeds(table)}).")
+
+
+def _gained(table: pd.DataFrame, width: int) -> pd.Series:
+    """Return points gained by training."""
+    return _lost(table, width, 1.0)
+
+
+def _random_falls_short(table: pd.DataFrame, *, line: float) -> Finding:
+    def answer(width: int) -> Answer:
+        random, gap = by_seed(table, width, "active", 1.0), _gained(table, width)
+        return above(gap, line), f"{random.mean():.1f} % random, {spread(gap)} trained"
 
     return _at_each_width(table, answer, "accuracy, and points gained by training")
 
 
-def _tenth_suffices(table: pd.DataFrame) -> tuple[bool | None, str]:
+def _missing(table: pd.DataFrame, width: int, share: float) -> pd.Series:
+    """Return points lost by keeping only the `share` most active parameters."""
+    everything = by_seed(table, width, "lazy", 1.0)
+    return everything - by_seed(table, width, "lazy", share)
+
+
+def _little_suffices(table: pd.DataFrame, *, share: float, line: float) -> Finding:
     width = widths_of(table)[-1]
-    lost = by_seed(table, width, "lazy", 1.0) - by_seed(table, width, "lazy", 0.1)
-    enough = above(-lost, -1.0)
-    numbers = f"w = {width:,}: points lost by keeping only 10 %: {spread(lost)}"
-    return enough, f"{numbers} ({num_seeds(table)})."
+    missing = _missing(table, width, share)
+    numbers = f"w = {width:,}: points lost by keeping only {percent_label(share)}: "
+    numbers += f"{spread(missing)} ({num_seeds(table)})."
+    return Finding(word_of(above(-missing, -line)), numbers)
 
 
-def _little_kept_is_random(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def above_random(width: int, fraction: float) -> pd.Series:
-        random = by_seed(table, width, "lazy", 0.0)
-        return by_seed(table, width, "lazy", fraction) - random
+def _above_random(table: pd.DataFrame, width: int, share: float) -> pd.Series:
+    """Return points above the random network, with only the `share` most active."""
+    random = by_seed(table, width, "lazy", 0.0)
+    return by_seed(table, width, "lazy", share) - random
 
-    def answer(width: int) -> tuple[bool | None, str]:
-        little, all_ = above_random(width, 0.001), above_random(width, 1.0)
-        holds = everywhere([above(-little, -10), above(all_, 10)])
-        return holds, f"{spread(little)}, and {spread(all_)} at 100 %"
 
-    holds, numbers = _at_each_width(
-        table, answer, "points above the random network at ε = 0.1 %"
-    )
+def _little_kept_is_random(
+    table: pd.DataFrame, *, share: float, near: float, ahead: float, rise: float
+) -> Finding:
     widths = widths_of(table)
-    narrow, wide = (by_seed(table, widths[i], "lazy", 0.001) for i in (0, -1))
-    ahead = above(wide - narrow, 2) if len(widths) > 1 else None
-    numbers += f" The widest is ahead of the narrowest by {spread(wide - narrow)}."
-    return everywhere([holds, ahead]), numbers
+    narrow, wide = (by_seed(table, widths[i], "lazy", share) for i in (0, -1))
+    leads = above(wide - narrow, ahead) if len(widths) > 1 else None
+
+    def answer(width: int) -> Answer:
+        little, all_ = (_above_random(table, width, each) for each in (share, 1.0))
+        answers = [above(-little, -near), above(all_, rise)]
+        if width == widths[-1]:  # to be the better one is asked of the widest
+            answers.append(leads)
+        return everywhere(answers), f"{spread(little)}, and {spread(all_)} at 100 %"
+
+    unit = f"points above the random network at ε = {percent_label(share)}"
+    found = _at_each_width(table, answer, unit)
+    lead = f"The widest is ahead of the narrowest by {spread(wide - narrow)}."
+    return Finding(found.word, f"{found.numbers} {lead}", found.part)
 
 
-def _recipe_trains(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def answer(width: int) -> tuple[bool | None, str]:
+def _recipe_trains(table: pd.DataFrame, *, lr: float, line: float) -> Finding:
+    runs = table.loc[table.lr == lr]
+    if runs.empty:
+        return Finding(Word.NOT_RUN, f"Not run yet at {lr:g}.")
+
+    def answer(width: int) -> Answer:
+        accuracy = 100 * runs.loc[runs.width == width].test_accuracy
+        return above(accuracy, line), spread(accuracy).lstrip("+")
+
+    return _at_each_width(runs, answer, "test accuracy in percent")
+
+
+def _most_are_lazy(table: pd.DataFrame, *, line: float, spreads: float) -> Finding:
+    def answer(width: int) -> Answer:
         rows = table.loc[table.width == width]
-        accuracy = 100 * rows.test_accuracy
-        return above(accuracy, 90), spread(accuracy).lstrip("+")
-
-    return _at_each_width(table, answer, "test accuracy in percent")
-
-
-def _most_are_lazy(table: pd.DataFrame) -> tuple[bool | None, str]:
-    def answer(width: int) -> tuple[bool | None, str]:
-        rows = table.loc[table.width == width]
-        little = rows.loc[rows.movement < 1].assign(
+        little = rows.loc[rows.movement < spreads].assign(
             moved_little=lambda r: 100 * r.share * r.num_weights
         )
         layers = rows.drop_duplicates(["seed", "layer"])
         unmoved = 100 * layers.unmoved * layers.num_weights
         total = layers.groupby("seed").num_weights.sum()
-        sums = little.groupby("seed").moved_little.sum()
+        sums = little.groupby("seed").moved_little.sum().reindex(total.index).fillna(0)
         share = (sums + unmoved.groupby(layers.seed).sum()) / total
-        return above(share, 50), f"{spread(share).lstrip('+')} %"
+        return above(share, line), f"{spread(share).lstrip('+')} %"
 
-    return _at_each_width(table, answer, "weights that moved by less than σ₀")
+    unit = f"weights that moved by less than {spreads:g} σ₀"
+    return _at_each_width(table, answer, unit)
 
 
-def _random_grows(table: pd.DataFrame) -> tuple[bool | None, str]:
+def _random_grows(table: pd.DataFrame) -> Finding:
     widths = widths_of(table)
     random = [by_seed(table, width, "active", 1.0) for width in widths]
     # Widths share seeds, hence test images and data order: average each seed first.
-    mean, half = interval(pd.concat(random, axis=1).mean(axis=1))
-    more = above(random[-1] - random[0], 2.0) if len(widths) > 1 else None
+    together = pd.concat(random, axis=1).mean(axis=1)
+    more = random[-1] - random[0]
     numbers = (
-        f"random networks of width {widths[-1]:,} against {widths[0]:,}: "
-        f"{spread(random[-1] - random[0])} points; all widths together "
-        f"{mean:.1f} ± {half:.1f} %"
+        f"Random networks of width {widths[-1]:,} against {widths[0]:,}: "
+        f"{spread(more)} points; all widths together {spread(together).lstrip('+')} % "
+        f"({num_seeds(table)} a width)."
     )
-    return more, f"{numbers} ({num_seeds(table)} a width)."
+    return Finding(word_of(above(more, 0.0)), numbers)
 
 
-def _small_trained_beats_wide_random(table: pd.DataFrame) -> tuple[bool | None, str]:
-    narrow, wide = widths_of(table)[0], widths_of(table)[-1]
+def _small_trained_beats_wide_random(table: pd.DataFrame, *, narrow: int) -> Finding:
+    widths = widths_of(table)
+    if narrow not in widths:
+        return Finding(Word.NOT_RUN, f"Not run yet at w = {narrow:,}.")
     trained = by_seed(table, narrow, "active", 0.0)
-    gap = trained - by_seed(table, wide, "active", 1.0)
-    numbers = f"trained at w = {narrow:,} against random at w = {wide:,}: "
-    return above(gap, 0.0), f"{numbers}{spread(gap)} points ({num_seeds(table)})."
+    gap = (trained - by_seed(table, widths[-1], "active", 1.0)).dropna()
+    numbers = f"trained at w = {narrow:,} against random at w = {widths[-1]:,}: "
+    numbers += f"{spread(gap)} points (n = {len(gap)} seeds that both have)."
+    return Finding(word_of(above(gap, 0.0)), numbers)
 
 
 RECIPE_TRAINS = Claim(
     "S3",
-    "Adam at a constant learning rate of 0.1 trains these networks on MNIST "
-    "(we ask: to more than 90 % of the test images, at all widths)",
+    "Adam at a constant learning rate of {lr:g} trains these networks on MNIST (we "
+    "ask: to more than {line:g} % of the test images, at all widths)",
     _recipe_trains,
+    {"lr": 0.1, "line": 90},
 )
 """Judges a `tables.runs_table`. Section 3 states the recipe; the line is ours."""
 
 MOST_ARE_LAZY = Claim(
     "A11",
-    "Most parameters are lazy: they move by less than their initial spread",
+    "Most parameters are lazy (we ask, at each width: more than {line:g} % of the "
+    "weights move by less than {spreads:g} σ₀, their initial spread)",
     _most_are_lazy,
+    {"line": 50, "spreads": 1},
 )
 """Judges a `tables.movement_table`. The paper draws no line; σ₀ is ours."""
 
 WIDEST = {1: 100_000, 4: 5000}
 """Depth → the paper's widest network."""
+WORST = {"low": Share(0.01), "high": Share(0.3)}
+"""Where the worst γ is looked for."""
 
-REINIT_CLAIMS = (
-    Claim(
-        "A1",
-        "Resetting the 0.1 % most active parameters lowers accuracy, at all widths "
-        "(we ask: by more than 1 point)",
-        _drop_at_tenth,
-    ),
-    Claim(
-        "A2",
-        "As γ grows accuracy plunges, is worst around 10 %, then rises up to 100 % "
-        "(we ask: falls by more than 10 points within 1 to 30 %, rises by more than 2)",
-        _plunge_then_rise,
-    ),
-    Claim(
-        "A3",
-        "In wide networks γ = 50 % is better than γ = 1 to 10 %",
-        _half_beats_tenth,
-    ),
-    Claim(
-        "A4",
-        "The rise after the worst γ is larger when wider (we ask: by 2 points)",
-        _wider_rises_more,
-    ),
-    Claim(
-        "A7",
-        "Random networks fall far short of trained ones, at all widths (we ask: by "
-        "more than 10 points)",
-        _random_falls_short,
-    ),
-    Claim(
-        "A10",
-        "For small ε accuracy is near the random network's, and better when wider; "
-        "with ε it rises to the trained one's, where the text prints “decrease” (we "
-        "ask: at ε = 0.1 % within 10 points of random and the widest ahead by 2, at "
-        "100 % more than 10 above random)",
-        _little_kept_is_random,
-    ),
+A1 = Claim(
+    "A1",
+    "Resetting the {share} most active parameters lowers accuracy, at all widths (we "
+    "ask: by more than {line})",
+    _drop_at,
+    {"share": Share(0.001), "line": Points(1)},
 )
-"""Claims about both Figure 2 and Figure 3.
+A2 = Claim(
+    "A2",
+    "As γ grows accuracy plunges, is worst on the way, then rises up to the random "
+    "network's (we ask: at the worst γ in {low} to {high} it has fallen by more than "
+    "{fall}, and from there it rises by more than {rise})",
+    _plunge_then_rise,
+    WORST | {"fall": Points(10), "rise": Points(2)},
+)
+A3 = Claim(
+    "A3",
+    "In wide networks γ = {half} is better than a small γ (we ask: in the widest, than "
+    "γ = {few})",
+    _half_beats_few,
+    {"half": Share(0.5), "few": Several(map(Share, (0.01, 0.0316, 0.1)))},
+)
+A4 = Claim(
+    "A4",
+    "The rise after the worst γ is larger when wider (we ask: from the worst in {low} "
+    "to {high}, more than {line} larger in the widest than in the narrowest)",
+    _wider_rises_more,
+    WORST | {"line": Points(2)},
+)
+A7 = Claim(
+    "A7",
+    "Random networks fall far short of trained ones, at all widths (we ask: by more "
+    "than {line})",
+    _random_falls_short,
+    {"line": Points(10)},
+)
+A10 = Claim(
+    "A10",
+    "For small ε accuracy is near the random network's, and better when wider; with ε "
+    "it rises to the trained one's, where the text prints “decrease” (we ask: at "
+    "ε = {share} less than {near} above random and the widest ahead by more than "
+    "{ahead}, with all kept more than {rise} above random)",
+    _little_kept_is_random,
+    {
+        "share": Share(0.001),
+        "near": Points(10),
+        "ahead": Points(2),
+        "rise": Points(10),
+    },
+)
 
-A claim holds where the 95 % interval over seeds lies beyond the line it states, and is
-open where the interval spans the line. The lines are ours.
-"""
+
+def _suffices(name: str, depth: int, layers: str) -> Claim:
+    return Claim(
+        name,
+        f"With {layers}, at w = {{least_width:,}}, the {{share}} most active "
+        "parameters suffice (we ask: less than {line} is lost)",
+        _little_suffices,
+        {"share": Share(0.1), "line": Points(1)},
+        least_width=WIDEST[depth],
+    )
+
 
 SUFFICES = {
-    1: Claim(
-        "A8",
-        "With one hidden layer, w = 100,000, the 10 % most active parameters suffice "
-        "(we ask: to within 1 point)",
-        _tenth_suffices,
-        least_width=WIDEST[1],
-    ),
-    4: Claim(
-        "A9",
-        "With four hidden layers, w = 5,000, the 10 % most active parameters suffice "
-        "(we ask: to within 1 point)",
-        _tenth_suffices,
-        least_width=WIDEST[4],
-    ),
+    1: _suffices("A8", 1, "one hidden layer"),
+    4: _suffices("A9", 4, "four hidden layers"),
 }
 """Depth → the claim about how few parameters are enough."""
 
+RANDOM_GROWS = Claim(
+    "A5",
+    "Random networks are better the wider they are",
+    _random_grows,
+    proof="All classes are equally likely to be an untrained network's answer, so that "
+    "it is right once in ten, on average, at every width.",
+)
+
 
 def reinit_claims(depth: int) -> tuple[Claim, ...]:
-    """Return every claim about re-initialization at `depth`."""
-    return (*REINIT_CLAIMS, SUFFICES[depth])
+    """Return every claim about both Figure 2 and Figure 3, and that of `depth`."""
+    return (A1, A2, A3, A4, A7, A10, SUFFICES[depth])
 
 
-def width_claims(depth: int) -> tuple[Claim, ...]:
+def width_claims(depth: int) -> tuple[Claim, Claim]:
     """Return the claims about Figure 4 at `depth`."""
-    widest = WIDEST[depth]
-    return (
-        Claim("A5", "Random networks are better the wider they are", _random_grows),
-        Claim(
-            "A6",
-            f"A trained network of width 10 beats a random one of width {widest:,}",
-            _small_trained_beats_wide_random,
-            least_width=widest,
-        ),
+    small_beats = Claim(
+        "A6",
+        "A trained network of width {narrow:,} beats a random one of width "
+        "{least_width:,}",
+        _small_trained_beats_wide_random,
+        {"narrow": 10},
+        least_width=WIDEST[depth],
     )
+    return RANDOM_GROWS, small_beats
 
 
 def all_claims(depth: int) -> tuple[Claim, ...]:
@@ -402,30 +424,67 @@ def all_claims(depth: int) -> tuple[Claim, ...]:
     return tuple(sorted(claims, key=lambda claim: int(claim.name[1:])))
 
 
-def alike(mnist: pd.DataFrame, fashion: pd.DataFrame, depth: int) -> Verdict:
-    """Judge A12, that Fashion-MNIST shows what MNIST does, claim by claim.
+Effect = Callable[..., pd.Series]
+"""Table, width, and some of a claim's `asks` → points by seed."""
 
-    A claim that is open on either leaves it open; one that holds on one and not on the
-    other decides.
 
-    Args:
-        mnist: From `tables.reinit_table`, of networks of `depth` hidden layers.
-        fashion: The same on the other images. Only widths and seeds of both count.
-        depth: Hidden layers.
-    """
-    keys = ["width", "seed"]
-    both = mnist[keys].drop_duplicates().merge(fashion[keys].drop_duplicates())
-    answers, listed = [], []
-    for claim in all_claims(depth):
-        one, two = (claim.verdict(table.merge(both)) for table in (mnist, fashion))
-        known = one.holds is not None and two.holds is not None
-        answers.append(one.holds == two.holds if known else None)
-        listed.append(f"{claim.name} {one.word}, {two.word}")
-    seeds = f" ({num_seeds(both)})" if len(both) else ""
-    return Verdict(
-        "A12",
-        "What the networks do on MNIST they do on Fashion-MNIST, too "
-        f"(we ask, at d = {depth}: each claim of this chapter has the same verdict)",
-        everywhere(answers),
-        f"On MNIST, then on Fashion-MNIST: {'; '.join(listed)}{seeds}.",
-    )
+def _half_over_few(
+    table: pd.DataFrame, width: int, half: float, few: Several
+) -> pd.Series:
+    """Return points by which resetting `half` is better than `few`, on average."""
+    each = [by_seed(table, width, "active", share) for share in few]
+    return by_seed(table, width, "active", half) - sum(each) / len(each)
+
+
+EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {
+    "lost at γ = {share}": (A1, _lost, ("share",)),
+    "lost at the worst γ": (A2, _fall, ("low", "high")),
+    "gained from there to the random network": (A4, _rise, ("low", "high")),
+    "gained at γ = {half} over γ = {few}": (A3, _half_over_few, ("half", "few")),
+    "gained by training": (A7, _gained, ()),
+    "lost by keeping only {share}": (SUFFICES[1], _missing, ("share",)),
+    "gained over random by keeping {share}": (A10, _above_random, ("share",)),
+}
+"""What the claims are about, in points of one width, with the numbers they ask for."""
+
+
+def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Finding:
+    """Compare effects where both have been run, width by width and seed by seed."""
+    widths = sorted({*widths_of(mnist)} & {*widths_of(fashion)})
+    if not widths:
+        return Finding(Word.NOT_RUN, "Not run yet on both.")
+    words, listed, seeds = {}, [], set()
+    for says, (claim, effect, names) in EFFECTS.items():
+        name = says.format(**claim.asks)
+        asks: dict[str, Any] = {each: claim.asks[each] for each in names}
+        more = {}
+        for width in widths:
+            one, two = (effect(t, width, **asks) for t in (mnist, fashion))
+            more[width] = (two - one).dropna()
+            words[name, width] = word_of(close(more[width], line))
+            seeds.add(len(more[width]))
+        most = max(widths, key=lambda width: abs(more[width].mean()))
+        listed.append(f"{name}: {spread(more[most])} (w = {most:,})")
+
+    def named(good: list[tuple[str, int]]) -> str:
+        chosen = {n: [w for each, w in good if each == n] for n, _ in good}
+        return "in what is " + "; ".join(
+            f"{n} {for_widths(own, widths)}" for n, own in chosen.items()
+        )
+
+    word, part = over(words, named)
+    n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
+    numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
+    numbers += f"differ most: {'; '.join(listed)}"
+    return Finding(word, f"{numbers} (n = {n}).", part)
+
+
+ALIKE = Claim(
+    "A12",
+    "What the networks do on MNIST they do on Fashion-MNIST, too (we ask: at each "
+    "width the effects that A1 to A10 are about differ by less than {line})",
+    _alike,
+    {"line": Points(5)},
+)
+
+"""Judges two `tables.reinit_table`s of one depth, of MNIST and of Fashion-MNIST."""

@@ -258,9 +258,13 @@ def first_layer(results: Results) -> ipywidgets.Widget:
     return slider("γ", {"": weight_frames(widest)})
 
 
-def origin_line(*results: Results) -> HTML:
-    """Return the line under a figure: what was run, n, device, and what is missing."""
-    lines = "<br>".join(escape(describe(one)) for one in results)
+def origin_line(*results: Results | str) -> HTML:
+    """Return the line under a figure: what was run, n, device, and what is missing.
+
+    What is no record's, such as `untrained.kept_origin`, comes in words.
+    """
+    texts = [one if isinstance(one, str) else describe(one) for one in results]
+    lines = "<br>".join(map(escape, texts))
     return HTML(f'<p class="origin">{lines}</p>')
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.lws_claims import of_cell
+from lazyrich_helpers.lws_judges import of_cell
 from lazyrich_helpers.lws_plots import layer_picture, look, updated
 from lazyrich_helpers.lws_tables import cell_name, lws_table
 from lazyrich_helpers.planning import backward_cost, blueprint

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
+from scipy import special
 
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.flops import (
@@ -39,12 +41,31 @@ def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
         phase: One of `PHASES`, or `total` for all together.
         to: A plan of `times`.
     """
-    chosen = times if phase == "total" else times.loc[times.phase == phase]
-    seconds = chosen.pivot_table("seconds", "step", "plan", aggfunc="sum", sort=False)
-    ratios = seconds.div(seconds[to], axis="index")
-    quartiles = ratios.quantile([0.5, 0.25, 0.75]).T
+    quartiles = step_ratios(times, phase, to).quantile([0.5, 0.25, 0.75]).T
     quartiles.columns = ["median", "low", "high"]
     return quartiles.rename_axis("plan").reset_index()
+
+
+def step_ratios(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
+    """Return what `relative` sums up: a row per step, a column per plan."""
+    chosen = times if phase == "total" else times.loc[times.phase == phase]
+    seconds = chosen.pivot_table("seconds", "step", "plan", aggfunc="sum", sort=False)
+    return seconds.div(seconds[to], axis="index")
+
+
+def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
+    r"""Return an interval for the median that needs no distribution.
+
+    It is from the $k$-th smallest to the $k$-th largest value, with the largest $k$ for
+    which $2\,P(B < k) \le 1 - c$, where $B$ is binomial of $n$ fair draws and $c$ the
+    `coverage`; without bounds where there is none, below six values at 95 %.
+    """
+    ordered = np.sort(values.dropna().to_numpy())
+    below = special.bdtr(np.arange(len(ordered) + 1), len(ordered), 0.5)
+    k = int((2 * below <= 1 - coverage).sum())
+    if k == 0:
+        return float("-inf"), float("inf")
+    return float(ordered[k - 1]), float(ordered[-k])
 
 
 def recorded_times(record: Record) -> tuple[pd.DataFrame, dict[str, frozenset[int]]]:

@@ -162,3 +162,14 @@ def test_markdown_is_what_jupyterlab_draws(cells):
 
 def test_ends_with_the_environment(cells):
     assert cells[-1].source == "print(environment())"
+
+
+def test_untrained_networks_are_the_readers_and_come_after_the_training():
+    (path,) = [path for path in chapters() if path.stem == "04_active_parameters"]
+    sources = [cell.source for cell in code(nbformat.read(path, as_version=4).cells)]
+    (made,) = [n for n, source in enumerate(sources) if "untrained_table(" in source]
+    trained = [n for n, source in enumerate(sources) if "computed(chosen" in source]
+    assert trained[0] < made
+    for choice in ("widths", "seeds", "train_size", "dataset", "precision"):
+        assert f'"{choice}": {choice}' in sources[made]
+    assert "chosen.budget" in sources[made] and "device=chosen.device" in sources[made]

@@ -76,4 +76,4 @@ def test_effects_are_differences_in_points():
     # from 95 at 0 to 60 at 0.1 %, 12 at 10 %, 45 at 50 %, 50 at 100 %
     assert (first.lost, first.worst) == ("+35.0 ± 0.0", "10")
     assert (first.risen, first.bump) == ("+38.0 ± 0.0", "+33.0 ± 0.0")
-    assert (second.lost, second.risen) == ("+0.0 ± 0.0", "+0.0 ± 0.0")
+    assert (second.lost, second.risen) == ("0.0 ± 0.0", "0.0 ± 0.0")

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,7 @@ from lazyrich_helpers.timing import PHASES
 from lazyrich_helpers.timing_tables import (
     anatomy,
     clock_ratios,
+    median_interval,
     of_schedule,
     phase_quartiles,
     recorded_times,
@@ -176,3 +178,17 @@ def test_a_table_of_runs_gets_its_clock(record):
     assert (own.backward, own.total) == pytest.approx((parts.bound, parts.total_bound))
     none = with_clock(lws_table(records), records, [])
     assert none.clock_total.isna().all() and none.total.notna().all()
+
+
+def test_an_interval_of_the_median_is_of_ranks():
+    # 2 P(B < 6) = 0.041 for 20 fair draws, 2 P(B < 7) = 0.115
+    assert median_interval(pd.Series(range(1, 21))) == (6.0, 15.0)
+    assert median_interval(pd.Series([3.0, 1, 2, 6, 5, 4])) == (1.0, 6.0)
+    assert median_interval(pd.Series([1.0, 2, 3, 4, 5])) == (-np.inf, np.inf)
+
+
+def test_an_interval_of_the_median_has_it_95_times_in_100():
+    rng = np.random.default_rng(0)
+    draws = [median_interval(pd.Series(rng.exponential(size=20))) for _ in range(1000)]
+    share = np.mean([low <= np.log(2) <= high for low, high in draws])
+    assert share == pytest.approx(0.959, abs=0.02)  # three standard errors

@@ -1,7 +1,26 @@
 """An untrained network is the one that training starts from."""
 
+import json
+
+import pytest
+
+from lazyrich_helpers import sources, untrained
+from lazyrich_helpers.claims import width_claims
+from lazyrich_helpers.notebook import recorded
+from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.tables import reinit_table
-from lazyrich_helpers.untrained import untrained_table
+from lazyrich_helpers.untrained import (
+    FILE,
+    SEEDS,
+    WIDTHS,
+    kept_configs,
+    kept_origin,
+    kept_table,
+    num_correct,
+    untrained_table,
+    with_untrained,
+)
+from lazyrich_helpers.verdicts import Word
 from tests import tiny
 
 
@@ -13,3 +32,83 @@ def test_it_guesses_as_a_wholly_reset_one_does(store):
     assert found[names].values.tolist() == reset[names].values.tolist()
     assert set(found.scenario) == {"active"} and set(found.fraction) == {1.0}
     assert found.accuracy.nunique() > 1
+
+
+def test_a_bar_says_how_far_it_is(capsys):
+    untrained_table(tiny.WIDTHS[:2])
+    assert "w=6" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("depth", "recipe"), [(1, "figure-2"), (4, "figure-3")])
+def test_the_kept_ones_are_those_that_the_records_started_from(depth, recipe):
+    """They were made apart from each other, and on other processors."""
+    found = recorded(recipe, widths=[10, 100, 1000], seeds=[0, 1, 2, 3, 4], lrs=[0.01])
+    reset = reinit_table(found.records).query("scenario == 'active' and fraction == 1")
+    keys = ["width", "seed"]
+    both = reset.merge(kept_table(depth), on=keys, suffixes=("", "_kept"))
+    assert len(both) == 15
+    # another order of adding up turns an image or two of 10,000
+    assert (both.accuracy - both.accuracy_kept).abs().max() <= 0.0015
+    assert (both.accuracy == both.accuracy_kept).mean() > 0.5
+
+
+def test_the_kept_ones_are_all_there():
+    for depth, widths in WIDTHS.items():
+        table = kept_table(depth)
+        counts = table.groupby("width").seed.nunique()
+        assert counts.to_dict() == dict.fromkeys(widths, len(SEEDS))
+        # a tenth on average; 0.037 for a network: 0.0083 is a mean's standard error
+        means = table.groupby("width").accuracy.mean()
+        assert means.between(0.1 - 4 * 0.0083, 0.1 + 4 * 0.0083).all()
+    kept = json.loads(FILE.read_text("utf-8"))
+    assert kept["origin"]["numerics"] == NUMERICS, "make it anew"
+    assert f"n = {len(SEEDS)} seeds" in kept_origin() and "torch" in kept_origin()
+
+
+def test_a_small_width_is_counted_again():
+    if not (sources.data_folder() / "MNIST").is_dir():
+        pytest.skip("the images of MNIST are not here")
+    for depth in WIDTHS:
+        configs = [c for c in kept_configs(depth) if c.columns()["width"] == 10]
+        again = num_correct(configs[:3])
+        kept = (10_000 * kept_table(depth).accuracy[:3]).round().astype(int).tolist()
+        assert again == pytest.approx(kept, abs=15)
+
+
+def test_keeping_writes_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(untrained, "kept_configs", lambda depth: tiny.WIDTHS[:depth])
+    monkeypatch.setattr(untrained, "FILE", tmp_path / "kept.json")
+    untrained.keep(untrained.FILE)
+    names = ["width", "seed", "num_test", "accuracy"]
+    for depth in WIDTHS:
+        own = untrained_table(tiny.WIDTHS[:depth])[names]
+        assert kept_table(depth)[names].equals(own)
+
+
+def test_a_trained_network_is_compared_with_wider_untrained_ones(store):
+    narrow, wide = tiny.WIDTHS[:2], tiny.WIDTHS[2:]
+    table = reinit_table(tiny.results(store, *narrow).records)
+    both = with_untrained(table, untrained_table(tiny.WIDTHS))
+    new = both[both.width == 12]
+    assert len(both) == len(table) + len(wide)
+    assert new.accuracy.tolist() == untrained_table(wide).accuracy.tolist()
+    assert both.lr.nunique() == 1 and not new.columns.difference(table.columns).any()
+    other = untrained_table(tiny.WIDTHS).assign(dataset="mnist")
+    with pytest.raises(ValueError, match="dataset must be the table's"):
+        with_untrained(table, other)
+
+
+@pytest.mark.parametrize(
+    ("depth", "recipe", "lr"), [(1, "figure-2", 0.001), (4, "figure-3", 0.001)]
+)
+def test_the_claims_about_random_networks_of_the_papers_widths(depth, recipe, lr):
+    grows, beats = width_claims(depth)
+    random = kept_table(depth)
+    verdict = grows.verdict(random)
+    assert verdict.word is Word.FAILS and verdict.proved
+    assert f"width {WIDTHS[depth][-1]:,} against 10" in verdict.numbers
+    assert "(n = 20 seeds a width)" in verdict.numbers
+    trained = reinit_table(recorded(recipe, widths=[10, 100], lrs=[lr]).records)
+    assert beats.verdict(trained).word is Word.NOT_RUN
+    verdict = beats.verdict(with_untrained(trained, random))
+    assert verdict.word is Word.HOLDS and "n = 5 seeds" in verdict.numbers
