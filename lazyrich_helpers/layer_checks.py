@@ -104,15 +104,36 @@ def check_same(
     """Raise ValueError if a layer has other parameters than those noted."""
     for index, (own, before) in enumerate(zip(pieces, noted, strict=True)):
         now = parameters_of(own)
-        if list(map(id, now)) != list(map(id, before)):
-            known = set(map(id, before))
-            new = [p for p in now if id(p) not in known]
+        known = set(map(id, before))
+        new = [p for p in now if id(p) not in known]
+        if (new or len(now) != len(before)) and not _gathered(now, before):
             raise ValueError(
                 f"layer {index} ({names(own)}) has other parameters than when "
                 f"LayerwiseSparse was made, {tensor_names(new or now)}, as after "
                 "load_state_dict(assign=True) or with a new module: make the optimizer "
                 "and LayerwiseSparse after that."
             )
+
+
+def check_sharded(
+    pieces: Sequence[list[Piece]], noted: Sequence[list[nn.Parameter]]
+) -> None:
+    """Raise ValueError if `fully_shard` would not see that parameters are frozen."""
+    for index, (own, before) in enumerate(zip(pieces, noted, strict=True)):
+        if _gathered(parameters_of(own), before):
+            raise ValueError(
+                f"layer {index} ({names(own)}) still has the whole of parameters that "
+                "processes share, as after a forward pass without a backward pass: "
+                "call the model's reshard() first, or fully_shard each layer."
+            )
+
+
+def _gathered(now: Sequence[nn.Parameter], before: Sequence[nn.Parameter]) -> bool:
+    """Return whether these are whole, and were parts that processes hold."""
+    parts, parts_before = (
+        any(hasattr(p, "to_local") for p in parameters) for parameters in (now, before)
+    )
+    return parts_before and not parts
 
 
 def check_trained(

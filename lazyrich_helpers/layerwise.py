@@ -25,6 +25,7 @@ from lazyrich_helpers.layer_checks import (
     Layer,
     check_optimizer,
     check_same,
+    check_sharded,
     check_trained,
     owners,
     parameters_of,
@@ -85,9 +86,10 @@ class LayerwiseSparse:
     uncompiled. `DistributedDataParallel` needs `find_unused_parameters=True`, and
     `torch.utils.checkpoint` needs `use_reentrant=False`: the other kind gives layers
     above a frozen bottom no gradient. After `fully_shard`, which puts other parameters
-    into a model, make the optimizer and this. Where gradients are accumulated, a
-    context stands around whole optimizer steps: what frozen layers have of an earlier
-    batch is dropped on entry.
+    into a model, make the optimizer and then this; what it shards as a whole is to
+    `reshard()` after a look at the loss, before a context begins. Where gradients are
+    accumulated, a context stands around whole optimizer steps: what frozen layers have
+    of an earlier batch is dropped on entry.
 
     Copy or pickle a model outside: inside, a copy's frozen layers stay so and in eval
     mode for good, and `torch.save(model)` fails. Its `state_dict` is the same inside;
@@ -207,6 +209,7 @@ class LayerwiseSparse:
         for optimizer in self._optimizers:
             check_optimizer(optimizer, self._owner)  # groups may have been added
         check_same(self._pieces, self._parameters)
+        check_sharded(self._pieces, self._parameters)
         check_trained(
             self._optimizers, {i: self._parameters[i] for i in sorted(plan.layers)}
         )
@@ -264,11 +267,21 @@ class LayerwiseSparse:
         undo.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
         if awake - self.counts.keys():  # the graph shows what awake layers make
             undo.enter_context(order_checked(self._modules, self._owner))
-        for p in [p for i in asleep for p in self._parameters[i]]:
+        frozen = [p for i in asleep for p in self._parameters[i]]
+        trainable = {id(p) for p in frozen if p.requires_grad}
+        undo.callback(self._unfreeze, asleep, trainable)
+        for p in frozen:
+            p.requires_grad_(False)
             p.grad = None  # zeros would still let weight decay move it
-            if p.requires_grad:  # what the caller has frozen stays so afterwards
-                p.requires_grad_(False)
-                undo.callback(p.requires_grad_, True)
+
+    def _unfreeze(self, layers: Collection[int], trainable: set[int]) -> None:
+        """Unfreeze what the caller had not frozen, told by the ids of parameters."""
+        for i in layers:
+            now = parameters_of(self._pieces[i])  # others, if they were assigned inside
+            for p, same in zip(self._parameters[i], now, strict=False):
+                if id(p) in trainable:
+                    p.requires_grad_(True)
+                    same.requires_grad_(True)
 
     def _watch(self, awake: frozenset[int], *, by_value: bool) -> LayerWatch:
         asleep = [i for i in range(self.num_layers) if i not in awake]

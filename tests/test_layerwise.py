@@ -735,7 +735,7 @@ def test_layers_that_got_other_parameters(change, named):
         change(model)
     with pytest.raises(ValueError, match=named), sparse.epoch(1):
         pass
-    assert all(p.requires_grad for p in model.head.parameters()) and not sparse.counts
+    assert all(p.requires_grad for p in model.parameters()) and not sparse.counts
 
 
 def test_a_layer_that_was_replaced_is_noticed_by_its_missing_gradient():
