@@ -10,6 +10,9 @@ from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.layer_names import tensor_names
 
+BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Bytes of a value → the integers that have its bits."""
+
 
 class LayerWatch:
     """Notes what frozen layers hold, and which layers have gradients in a step.
@@ -122,19 +125,18 @@ def _writes(tensor: Tensor) -> tuple[int, int]:
     return _local(tensor).data_ptr(), version
 
 
-def _values(tensor: Tensor) -> tuple[float | str, ...]:
+def _values(tensor: Tensor) -> tuple[float, ...]:
     """Return what changes when a value does: an exclusive or of all, and the first.
 
     Where an even number of equal values changes alike, as a batch norm's scales may,
     the former stays as it is.
     """
     local = _local(tensor)
-    if local.is_complex():
-        local = torch.view_as_real(local)
     if not local.numel() or local.is_meta:
         return ()
+    if local.is_complex():
+        local = torch.view_as_real(local)
     if local.device.type not in ("cpu", "cuda"):
-        local = local.cpu()  # only these two have the sum
-    bits = local.view(torch.uint8) if local.itemsize == 1 else local
-    first = local[(0,) * local.dim()].item()
-    return torch.hash_tensor(bits).item(), str(first)  # NaN is itself, as a string
+        local = local.cpu()  # only these two have it
+    bits = local.view(BITS[local.itemsize])
+    return torch.hash_tensor(bits).item(), bits[(0,) * bits.dim()].item()

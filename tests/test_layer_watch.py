@@ -165,13 +165,14 @@ def watch(*tensors, by_value, persistent=True):
         torch.float8_e4m3fn,
         torch.float64,
         torch.complex64,
+        torch.uint16,
     ],
 )
 def test_every_kind_of_buffer_is_watched(dtype, by_value):
     buffer = torch.zeros(2, 3).to(dtype)
     one = watch(buffer, torch.zeros(0, 3), by_value=by_value)
     assert not one.problem()
-    buffer[1, 2] = 1
+    buffer[1, 2].fill_(1)
     assert "1 buffers of frozen layers changed inside, buffer_0 (2, 3)" in one.problem()
 
 
