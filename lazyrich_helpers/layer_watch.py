@@ -1,14 +1,35 @@
 """A watch over a model's layers while some of them are frozen."""
 
+import contextlib
+import functools
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.layer_names import tensor_names
+
+_LOOKING: list["LayerWatch"] = []
+
+
+@functools.cache
+def _register() -> None:
+    """Have every optimizer of this process tell before it steps, from now on.
+
+    Some libraries wrap torch's optimizers in their own, so that it is not only those
+    that we know; and a hook that came and went would have a compiled step compiled
+    anew each time.
+    """
+    look: Any = torch.compiler.disable(_look)
+    register_optimizer_step_pre_hook(look)
+
+
+def _look(*_: Any) -> None:
+    for watch in _LOOKING:
+        watch.look()
+
 
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Bytes of a value → the integers that have its bits."""
@@ -46,14 +67,18 @@ class LayerWatch:
         self.with_gradient: set[int] = set()
         """Layers of which a parameter had a gradient when an optimizer stepped."""
 
-    def look_at_steps(self) -> RemovableHandle:
-        """Look at gradients whenever an optimizer steps, until the handle is removed.
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Inside, look at gradients before any optimizer steps, as `look` does."""
+        _register()
+        _LOOKING.append(self)
+        try:
+            yield
+        finally:
+            _LOOKING.remove(self)
 
-        Any optimizer: some libraries wrap torch's in their own.
-        """
-        return register_optimizer_step_pre_hook(self._look)
-
-    def _look(self, *_: Any) -> None:
+    def look(self) -> None:
+        """Note which layers have gradients now."""
         for layer in self._trained.keys() - self.with_gradient:
             if any(p.grad is not None for p in self._trained[layer]):
                 self.with_gradient.add(layer)

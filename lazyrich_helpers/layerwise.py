@@ -220,7 +220,7 @@ class LayerwiseSparse:
                     forget(optimizer, self._parameters[layer])
             self._freeze(plan.layers, undo)
             watch = self._watch(plan.layers, by_value=step is None)
-            undo.callback(watch.look_at_steps().remove)
+            undo.enter_context(watch.looking())
             most_idle = 1 if step is None else MOST_IDLE
             self._inside = _Inside(watch, rates, most_idle, undo.pop_all())
         return plan.layers

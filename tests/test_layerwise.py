@@ -465,6 +465,24 @@ def test_compiled_models_sleep_too():
     assert moved(*found) == set()
 
 
+@pytest.mark.filterwarnings("ignore:.*script_method")  # torch's own
+@dynamo.patch(recompile_limit=4, fail_on_recompile_limit_hit=True)
+def test_a_compiled_step_is_compiled_once_for_a_set_of_layers():
+    torch._dynamo.reset()
+    model = Small()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    compiled = torch.compile(lambda: optimizer.step(), backend="aot_eager")
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    for epoch in range(8):
+        before = states(model)
+        with sparse.epoch(epoch):
+            model.zero_grad()
+            F.cross_entropy(model(INPUTS), LABELS).backward()
+            compiled()
+        assert moved(before, states(model)) == {2}
+    assert sparse.counts == {2: 8}
+
+
 @pytest.mark.parametrize("schedule", [Full(), TopK(k=1), TopK(k=2)])
 def test_layers_out_of_order_are_refused_in_the_first_forward_pass(schedule):
     model = Small()
