@@ -268,7 +268,6 @@ def somebodys(seed=0):
     """Return a model as somebody has it, before and after training, and optimizer."""
     torch.manual_seed(seed)
     model = Small()
-    model.conv.to(memory_format=torch.channels_last)
     model.head.double()
     model.middle.append(nn.Identity())
     before = copy.deepcopy(model)
@@ -329,6 +328,19 @@ def test_the_optimizer_forgets_what_was_reset_if_it_is_given():
     assert set(optimizer.state) == set(same) and 0 < len(same) < remembered
     with pytest.raises(ValueError, match="set in_place=True"):
         reinitialize(model, before, 0.1, "active", optimizer=optimizer)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_weights_may_lie_channels_last(in_place):
+    model = nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last)
+    initial = copy.deepcopy(model.state_dict())
+    final = torch.arange(24.0).view(3, 2, 2, 2)
+    with torch.no_grad():
+        model.weight.copy_(initial["weight"] + final)
+    back = reinitialize(model, initial, 1 / 27, "active", in_place=in_place)
+    assert back.weight.is_contiguous(memory_format=torch.channels_last)
+    moved = (back.weight - initial["weight"]).flatten()
+    assert torch.allclose(moved, torch.tensor([*range(23), 0.0]), atol=1e-5)
 
 
 def test_parameters_that_are_tied_count_once():
