@@ -329,12 +329,13 @@ class LayerwiseSparse:
                 )
         for layer in inside.watch.with_gradient:
             self._idle.pop(layer, None)
-        self._idle.update(inside.watch.without_gradient())
-        idle = [i for i, num in self._idle.items() if num >= inside.most_idle]
+        without = sorted(inside.watch.without_gradient())
+        self._idle.update(without)
+        idle = [i for i in without if self._idle[i] >= inside.most_idle]
         if idle:
-            parameters = [p for i in sorted(idle) for p in self._parameters[i]]
+            parameters = [p for i in idle for p in self._parameters[i]]
             return (
-                f"layers {sorted(idle)} were to be updated and had no gradient where "
+                f"layers {idle} were to be updated and had no gradient where "
                 f"others had, {tensor_names(parameters)}: make the optimizer and "
                 "LayerwiseSparse anew after replacing a module, and freeze what the "
                 "loss does not use, or list it together with what it does."

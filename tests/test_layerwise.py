@@ -765,6 +765,9 @@ def test_a_layer_that_was_replaced_is_noticed_by_its_missing_gradient():
     with pytest.raises(ValueError, match=message), sparse.epoch(0):
         steps(model, optimizer)
     assert not sparse.counts
+    sparse.schedule = tiny.Mask(mask="110")
+    with sparse.epoch(1):
+        steps(model, optimizer)  # the layer is frozen, and may be without a gradient
     sparse = LayerwiseSparse([*model.layers[:2], old], optimizer, Full())
     for step in range(99):
         with sparse.step(0, step):
