@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lazyrich_helpers.layer_names import names
+
 
 @contextlib.contextmanager
 def order_checked(
@@ -71,8 +73,3 @@ def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
             found.add(owner[id(variable)])
         nodes += [before for before, _ in node.next_functions]
     return sorted(found)
-
-
-def names(pieces: Sequence[object]) -> str:
-    """Return the classes of a layer's modules and parameters, for a message."""
-    return ", ".join(type(piece).__name__ for piece in pieces)

@@ -5,13 +5,15 @@
         with sparse.epoch(epoch):
             train_one_epoch(model, optimizer)  # your own loop, unchanged
 
-Inside, the layers that the schedule leaves out sleep; `sleeping` says what that is.
+Inside, the layers that the schedule leaves out are frozen. Callbacks of other people's
+trainers have `begin` and `end`; the book's page on your own loop shows two.
 """
 
 import contextlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,49 +21,86 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.layer_order import names, order_checked
+from lazyrich_helpers.layer_checks import (
+    Layer,
+    check_optimizer,
+    check_same,
+    check_sharded,
+    check_trained,
+    owners,
+    parameters_of,
+    pieces_of,
+)
+from lazyrich_helpers.layer_names import names, tensor_names
+from lazyrich_helpers.layer_order import order_checked
+from lazyrich_helpers.layer_watch import LayerWatch
 from lazyrich_helpers.schedules import UpdateSchedule
 from lazyrich_helpers.sleeping import forget
 
-Piece = nn.Module | nn.Parameter
-Layer = Piece | Sequence[Piece]
-"""A module or parameter, or several that sleep and wake together, such as a convolution
-and its batch norm, or an embedding and its bare position parameter."""
+MOST_IDLE = 100
+"""Steps in a row without a gradient after which a layer is refused; one that a model
+leaves out at random has had one by then."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inside:
+    """What has to be undone, and looked at, where a context ends."""
+
+    watch: LayerWatch
+    rates: list[tuple[dict[str, Any], float]]
+    """Each of the optimizers' groups with its learning rate, where some are scaled."""
+    most_idle: int
+    """How often in a row a layer may be without a gradient."""
+    undo: contextlib.ExitStack
 
 
 class LayerwiseSparse:
     """Lets only some layers of a model move, an epoch or a step at a time.
 
-    A sleeping layer has no gradient, so that the optimizer passes it by and what it
+    A frozen layer has no gradient, so that the optimizer passes it by and what it
     remembers of it (momentum, moments, step count) waits. Where all layers below some
-    layer sleep, the backward pass ends there. A sleeping layer computes in eval mode,
-    whatever mode the model is in: batch norm's statistics rest, and dropout does
-    nothing. A module without parameters that an awake layer holds too, such as one
-    dropout for all, is left alone. The sleeping bottom is computed anew at each step;
+    layer are frozen, the backward pass ends there. A frozen layer computes in eval
+    mode, whatever mode the model is in: batch norm's statistics rest, and dropout does
+    nothing. A module without parameters that a trained layer holds too, such as one
+    dropout for all, is left alone. The frozen bottom is computed anew at each step;
     the book's own `train` keeps what it makes of the images (`SleepingBottom`).
+
+    **What is checked.** Where the context of an epoch ends, the values of frozen
+    parameters and of buffers in the `state_dict` are those it began with, or ValueError
+    says which are not, whatever changed them: an optimizer that takes no gradient for
+    zero, a library that sets `requires_grad`, batch norm called by its `forward()`. The
+    context of a step reads no values. It notices writes in place, also those that were
+    undone, and gradients of frozen parameters when an optimizer steps; writing through
+    `.data` leaves it no trace. A layer that is to be updated and is in no optimizer, or
+    has no gradient where others have, is an error too: in an epoch at once, in steps
+    after 100 in a row. What was frozen is trainable again after every error.
 
     Where the schedule scales learning rates, a group's is scaled inside and put back
     afterwards: step torch's own schedulers outside. What the schedule has the optimizer
-    forget is dropped on entry.
+    forget is dropped on entry. An optimizer that keeps two versions of the parameters
+    (schedule-free ones, averages) changes between them outside.
 
     A model that `torch.compile` made is compiled anew for each set of layers, and once
-    more after layers were awake for the first time; raise
+    more after layers were trained for the first time; raise
     `torch._dynamo.config.recompile_limit` above twice the number of sets, or it is run
     uncompiled. `DistributedDataParallel` needs `find_unused_parameters=True`, and
     `torch.utils.checkpoint` needs `use_reentrant=False`: the other kind gives layers
-    above a sleeping bottom no gradient. Where gradients are accumulated, a context
-    stands around whole optimizer steps: what sleeping layers have of an earlier batch
-    is dropped on entry.
+    above a frozen bottom no gradient. After `fully_shard`, which puts other parameters
+    into a model, make the optimizer and then this; what it shards as a whole is to
+    `reshard()` after a look at the loss, before a context begins. Where gradients are
+    accumulated, a context stands around whole optimizer steps: what frozen layers have
+    of an earlier batch is dropped on entry.
 
-    Copy or pickle a model outside: inside, a copy's sleeping layers stay frozen and in
-    eval mode for good, and `torch.save(model)` fails. Its `state_dict` is the same
-    inside; the optimizer's has the scaled learning rates there.
+    Copy or pickle a model outside: inside, a copy's frozen layers stay so and in eval
+    mode for good, and `torch.save(model)` fails. Its `state_dict` is the same inside;
+    the optimizer's has the scaled learning rates there.
 
     Args:
-        layers: The model's layers, input to output; a forward pass in which an awake
+        layers: The model's layers, input to output; a forward pass in which a trained
             one feeds one listed before it is refused. Every parameter of the optimizer
             is in one of them; what is not trained need not be.
-        optimizer: Any of torch's that leaves a parameter without a gradient alone.
+        optimizer: Any of torch's that leaves a parameter without a gradient alone, or
+            a list of them.
         schedule: One of `schedules`.
         seed: Draws the schedule, if it is a random one.
 
@@ -73,91 +112,145 @@ class LayerwiseSparse:
     def __init__(
         self,
         layers: Sequence[Layer] | nn.ModuleList,
-        optimizer: torch.optim.Optimizer,
+        optimizer: torch.optim.Optimizer | Sequence[torch.optim.Optimizer],
         schedule: UpdateSchedule,
         *,
         seed: int = 0,
     ) -> None:
-        if isinstance(layers, nn.Module) and not isinstance(
-            layers, nn.ModuleList | nn.Sequential
-        ):
-            raise ValueError(
-                "layers must be a list of the model's layers, input to output, such as "
-                f"[model.conv1, model.block1, model.fc]; got a {_name(layers)}, whose "
-                "order torch does not know."
-            )
         self.schedule, self.seed = schedule, seed
         self.counts: Counter[int] = Counter()
         """Layer → epochs, or steps, in which it was updated."""
-        pieces = [_pieces(layer) for layer in layers]
+        self._pieces = pieces_of(layers)
         self._modules = [
-            [piece for piece in own if isinstance(piece, nn.Module)] for own in pieces
+            [piece for piece in own if isinstance(piece, nn.Module)]
+            for own in self._pieces
         ]
-        self._parameters = [_parameters(own) for own in pieces]
-        _check_layers(self._parameters, pieces)
-        self._owner = {
-            id(p): index for index, own in enumerate(self._parameters) for p in own
-        }
-        _check_optimizer(optimizer, self._owner)
-        self._optimizer = optimizer
+        self._parameters = [parameters_of(own) for own in self._pieces]
+        self._owner = owners(self._pieces)
+        several = isinstance(optimizer, Sequence)
+        self._optimizers = list(optimizer) if several else [optimizer]
+        for each in self._optimizers:
+            check_optimizer(each, self._owner)
         schedule.plan(0, 0, self.num_layers, seed)  # raises what it would raise later
+        self._inside: _Inside | None = None
+        self._idle: Counter[int] = Counter()  # steps in a row without a gradient
 
     @property
     def num_layers(self) -> int:
         """How many layers there are."""
         return len(self._modules)
 
-    @contextlib.contextmanager
-    def epoch(self, epoch: int) -> Iterator[frozenset[int]]:
-        """Inside, only the layers of this epoch move. Yield them, 0 the bottom.
+    @property
+    def active_optimizers(self) -> list[torch.optim.Optimizer]:
+        """The optimizers with something to do: those with a trainable parameter.
+
+        `torch.amp.GradScaler` breaks off at any other: `scaler.step` and
+        `scaler.unscale_` these alone, inside.
+        """
+        return [
+            optimizer
+            for optimizer in self._optimizers
+            if any(p.requires_grad for g in optimizer.param_groups for p in g["params"])
+        ]
+
+    def epoch(self, epoch: int) -> contextlib.AbstractContextManager[frozenset[int]]:
+        """Inside, only the layers of this epoch move. Yields them, 0 the bottom.
 
         Raises:
-            ValueError: If the schedule changes within an epoch.
+            ValueError: As `begin` and `end`.
         """
-        if self.schedule.per_step:
+        return self._between(epoch, None)
+
+    def step(
+        self, epoch: int, step: int
+    ) -> contextlib.AbstractContextManager[frozenset[int]]:
+        """Inside, only the layers of this step move. Yields them, 0 the bottom.
+
+        Raises:
+            ValueError: As `begin` and `end`.
+        """
+        return self._between(epoch, step)
+
+    @contextlib.contextmanager
+    def _between(self, epoch: int, step: int | None) -> Iterator[frozenset[int]]:
+        awake = self.begin(epoch, step)
+        try:
+            yield awake
+        except BaseException:
+            self.end(completed=False)
+            raise
+        self.end()
+
+    def begin(self, epoch: int, step: int | None = None) -> frozenset[int]:
+        """Let only the layers of this epoch or step move; return them, 0 the bottom.
+
+        For callbacks: a loop of your own has `with sparse.epoch(epoch)`, or `step`.
+
+        Raises:
+            ValueError: If it has begun and not ended, the schedule changes within an
+                epoch and there is no step, the caller has frozen all layers to be
+                updated, a layer has other parameters than at first, an optimizer lacks
+                a parameter to be updated or was given one of no layer, the schedule
+                scales learning rates and the optimizer's groups are not of one layer
+                each, or, from the model's forward pass, a layer reads what one listed
+                after it makes.
+        """
+        if self._inside is not None:
+            raise ValueError(
+                "this LayerwiseSparse has begun and not ended: leave its context, or "
+                "call end(completed=False) after an error, before it begins again."
+            )
+        if step is None and self.schedule.per_step:
             raise ValueError(
                 "this schedule changes from step to step: use `with sparse.step(epoch, "
                 "step)` around each, or make it with draw='epoch'."
             )
-        with self.step(epoch, 0) as awake:
-            yield awake
+        plan = self.schedule.plan(epoch, step or 0, self.num_layers, self.seed)
+        for optimizer in self._optimizers:
+            check_optimizer(optimizer, self._owner)  # groups may have been added
+        check_same(self._pieces, self._parameters)
+        check_sharded(self._pieces, self._parameters)
+        check_trained(
+            self._optimizers, {i: self._parameters[i] for i in sorted(plan.layers)}
+        )
+        with contextlib.ExitStack() as undo:
+            rates = self._scale_rates(plan.scales, undo) if plan.lr_scales else []
+            for optimizer in self._optimizers:
+                for layer in plan.forget:
+                    forget(optimizer, self._parameters[layer])
+            self._freeze(plan.layers, undo)
+            watch = self._watch(plan.layers, by_value=step is None)
+            undo.enter_context(watch.looking())
+            most_idle = 1 if step is None else MOST_IDLE
+            self._inside = _Inside(watch, rates, most_idle, undo.pop_all())
+        return plan.layers
 
-    @contextlib.contextmanager
-    def step(self, epoch: int, step: int) -> Iterator[frozenset[int]]:
-        """Inside, only the layers of this step move. Yield them, 0 the bottom.
+    def end(self, *, completed: bool = True) -> None:
+        """Undo what `begin` did; after that, say what should not have happened.
+
+        Args:
+            completed: False after an error: nothing is counted or said then, and
+                nothing done where nothing has begun.
 
         Raises:
-            ValueError: If the caller has frozen all of them, the schedule scales
-                learning rates and the optimizer's groups are not of one layer each, the
-                optimizer was given a parameter of no layer, or, from the model's
-                forward pass, a layer reads what one listed after it makes.
+            ValueError: If nothing has begun, a frozen layer moved or was unfrozen, a
+                layer was to be updated and had no gradient, or a learning rate that
+                the schedule scaled was changed.
         """
-        _check_optimizer(self._optimizer, self._owner)  # groups may have been added
-        plan = self.schedule.plan(epoch, step, self.num_layers, self.seed)
-        awake = plan.layers
-        asleep = [i for i in range(self.num_layers) if i not in awake]
-        if not any(p.requires_grad for i in awake for p in self._parameters[i]):
-            raise ValueError(
-                f"layers {sorted(awake)} are to be updated, and all their parameters "
-                "are frozen: set requires_grad, or leave these layers out of `layers`."
-            )
-        parameters = [
-            p for i in asleep for p in self._parameters[i] if p.requires_grad
-        ]  # a parameter that the caller has frozen stays so afterwards
-        with contextlib.ExitStack() as stack:
-            if plan.lr_scales:
-                stack.enter_context(self._at_scaled_rates(plan.scales))
-            for layer in plan.forget:
-                forget(self._optimizer, self._parameters[layer])
-            stack.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
-            if awake - self.counts.keys():  # the graph shows what awake layers make
-                stack.enter_context(order_checked(self._modules, self._owner))
-            for p in parameters:
-                p.requires_grad_(False)
-                p.grad = None  # zeros would still let weight decay move it
-            stack.callback(lambda: [p.requires_grad_(True) for p in parameters])
-            yield awake
-        self.counts.update(awake)
+        inside, self._inside = self._inside, None
+        if inside is None:
+            if completed:
+                raise ValueError("end() without begin(): no layers are frozen here.")
+            return
+        try:
+            problem = self._problem(inside) if completed else ""
+        finally:
+            inside.undo.close()
+        if problem:
+            raise ValueError(problem)
+        if completed:
+            check_same(self._pieces, self._parameters)
+            self.counts.update(inside.watch.updated())
 
     def _held(self, layers: Collection[int]) -> set[nn.Module]:
         """Return the modules in these layers, and all that these hold."""
@@ -168,10 +261,45 @@ class LayerwiseSparse:
             for each in module.modules()
         }
 
-    @contextlib.contextmanager
-    def _at_scaled_rates(self, scales: dict[int, float]) -> Iterator[None]:
-        """Inside, each layer's learning rate is multiplied by its factor."""
-        groups = self._optimizer.param_groups
+    def _freeze(self, awake: frozenset[int], undo: contextlib.ExitStack) -> None:
+        """Freeze all other layers until `undo`, and look at the order of the layers."""
+        asleep = [i for i in range(self.num_layers) if i not in awake]
+        undo.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
+        if awake - self.counts.keys():  # the graph shows what awake layers make
+            undo.enter_context(order_checked(self._modules, self._owner))
+        frozen = [p for i in asleep for p in self._parameters[i]]
+        trainable = {id(p) for p in frozen if p.requires_grad}
+        undo.callback(self._unfreeze, asleep, trainable)
+        for p in frozen:
+            p.requires_grad_(False)
+            p.grad = None  # zeros would still let weight decay move it
+
+    def _unfreeze(self, layers: Collection[int], trainable: set[int]) -> None:
+        """Unfreeze what the caller had not frozen, told by the ids of parameters."""
+        for i in layers:
+            now = parameters_of(self._pieces[i])  # others, if they were assigned inside
+            for p, same in zip(self._parameters[i], now, strict=False):
+                if id(p) in trainable:
+                    p.requires_grad_(True)
+                    same.requires_grad_(True)
+
+    def _watch(self, awake: frozenset[int], *, by_value: bool) -> LayerWatch:
+        asleep = [i for i in range(self.num_layers) if i not in awake]
+        return LayerWatch(
+            {i: self._parameters[i] for i in sorted(awake)},
+            [p for i in asleep for p in self._parameters[i]],
+            self._held(asleep) - self._held(awake),
+            by_value=by_value,
+        )
+
+    def _scale_rates(
+        self, scales: dict[int, float], undo: contextlib.ExitStack
+    ) -> list[tuple[dict[str, Any], float]]:
+        """Multiply each layer's learning rate by its factor until `undo`.
+
+        Return all groups of the optimizers, with the learning rates they have now.
+        """
+        groups = [g for optimizer in self._optimizers for g in optimizer.param_groups]
         held = [{self._owner[id(p)] for p in group["params"]} for group in groups]
         for layers in held:
             if len(layers) > 1:
@@ -180,15 +308,39 @@ class LayerwiseSparse:
                     f"optimizer has layers {sorted(layers)} in one group: give it a "
                     "group for each layer."
                 )
-        rates = [group["lr"] for group in groups]
-        try:
-            for group, layers in zip(groups, held, strict=True):
-                for layer in layers & scales.keys():
-                    group["lr"] = group["lr"] * scales[layer]
-            yield
-        finally:
-            for group, lr in zip(groups, rates, strict=True):
-                group["lr"] = lr
+        for group, layers in zip(groups, held, strict=True):
+            undo.callback(group.__setitem__, "lr", group["lr"])
+            for layer in layers & scales.keys():
+                group["lr"] = group["lr"] * scales[layer]
+        return [(group, float(group["lr"])) for group in groups]
+
+    def _problem(self, inside: _Inside) -> str:
+        """Return what should not have happened inside, in a sentence, or nothing."""
+        problem = inside.watch.problem()
+        if problem:
+            return problem
+        for group, lr in inside.rates:
+            now = float(group["lr"])
+            if now != lr:
+                return (
+                    f"a learning rate was changed inside from {lr:g} to {now:g}, which "
+                    "is lost, since the schedule scales it: step torch's schedulers "
+                    "outside."
+                )
+        for layer in inside.watch.with_gradient:
+            self._idle.pop(layer, None)
+        without = sorted(inside.watch.without_gradient())
+        self._idle.update(without)
+        idle = [i for i in without if self._idle[i] >= inside.most_idle]
+        if idle:
+            parameters = [p for i in idle for p in self._parameters[i]]
+            return (
+                f"layers {idle} were to be updated and had no gradient where "
+                f"others had, {tensor_names(parameters)}: make the optimizer and "
+                "LayerwiseSparse anew after replacing a module, and freeze what the "
+                "loss does not use, or list it together with what it does."
+            )
+        return ""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside the model's and optimizer's states.
@@ -220,84 +372,14 @@ class LayerwiseSparse:
     def _described(self) -> Any:
         schedule = self.schedule
         describe = getattr(schedule, "to_dict", None)
-        told = describe() if describe else [_name(schedule), schedule.__getstate__()]
+        told = describe() if describe else [names([schedule]), schedule.__getstate__()]
         return json.loads(json.dumps(told, default=_plain, skipkeys=True))
-
-
-def _name(thing: object) -> str:
-    return type(thing).__name__
 
 
 def _plain(value: object) -> Any:
     """Return a set as a list, and what JSON has nothing for as its class's name."""
     is_set = isinstance(value, set | frozenset)
-    return sorted(value, key=repr) if is_set else _name(value)
-
-
-def _pieces(layer: Layer) -> list[Piece]:
-    return [layer] if isinstance(layer, nn.Module | nn.Parameter) else list(layer)
-
-
-def _parameters(pieces: list[Piece]) -> list[nn.Parameter]:
-    found: list[nn.Parameter] = []
-    for piece in pieces:
-        found += [piece] if isinstance(piece, nn.Parameter) else piece.parameters()
-    return found
-
-
-def _check_layers(
-    parameters: list[list[nn.Parameter]], pieces: list[list[Piece]]
-) -> None:
-    """Raise ValueError unless each layer has parameters, all of them its own."""
-    require(len(pieces) >= 1, "layers", "at least one layer", [])
-    owner: dict[int, int] = {}
-    for index, own in enumerate(parameters):
-        named = names(pieces[index])
-        if not own:
-            raise ValueError(
-                f"layer {index} ({named}) has no parameters: leave it out, or put it "
-                "into one list with the layer it belongs to."
-            )
-        for p in own:
-            if owner.setdefault(id(p), index) != index:
-                raise ValueError(
-                    f"layers {owner[id(p)]} and {index} ({named}) share a parameter of "
-                    f"shape {tuple(p.shape)}, so that one can not sleep while the "
-                    "other is awake; put both into one list."
-                )
-
-
-def _check_optimizer(optimizer: torch.optim.Optimizer, owner: dict[int, int]) -> None:
-    """Raise ValueError if the optimizer could move a sleeping layer, or break.
-
-    `owner` has the layer of each parameter, by its id.
-    """
-    if not isinstance(optimizer, torch.optim.Optimizer):
-        raise ValueError(
-            f"optimizer must be one of torch's; got a {_name(optimizer)}: for several, "
-            "make one LayerwiseSparse each, of the same layers, schedule and seed, and "
-            "enter all."
-        )
-    for group in optimizer.param_groups:
-        left_out = [tuple(p.shape) for p in group["params"] if id(p) not in owner]
-        if left_out:
-            raise ValueError(
-                f"the optimizer has {len(left_out)} parameters that are in no layer, "
-                f"the first of shape {left_out[0]}: name their modules in `layers`, or "
-                "leave them out of the optimizer."
-            )
-        mixed = len({owner[id(p)] for p in group["params"]}) > 1
-        if mixed and group.get("fused") and group.get("momentum"):
-            raise ValueError(
-                "fused SGD with momentum can not step a group of which some have "
-                "momentum and some, still asleep, have not: give it a group for each "
-                "layer, or fused=False."
-            )
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise ValueError(
-            "LBFGS moves all its parameters along one direction, sleeping ones too; "
-            "use another optimizer."
-        )
+    return sorted(value, key=repr) if is_set else names([value])
 
 
 @contextlib.contextmanager

@@ -26,82 +26,7 @@ from lazyrich_helpers.schedules import (
 )
 from lazyrich_helpers.sleeping import forget
 from tests import tiny
-
-INPUTS = torch.randn(12, 1, 6, 6, generator=generator("inputs"))
-LABELS = torch.arange(12) % 3
-
-
-class Small(nn.Module):
-    """A model as a user has it: named modules, an order only they know."""
-
-    def __init__(self):
-        super().__init__()
-        self.head = nn.Linear(12, 3)  # the top, defined first
-        self.norm = nn.BatchNorm2d(4)
-        self.conv = nn.Conv2d(1, 4, 3)
-        self.middle = nn.Sequential(nn.Linear(64, 12), nn.Dropout(0.2), nn.ReLU())
-        with torch.no_grad():
-            for p in self.parameters():
-                p.uniform_(-0.3, 0.3, generator=generator("small", p.numel()))
-
-    def forward(self, inputs):
-        maps = self.norm(self.conv(inputs)).relu()
-        return self.head(self.middle(maps.flatten(1)))
-
-    @property
-    def layers(self):
-        return [[self.conv, self.norm], self.middle, self.head]
-
-
-def steps(model, optimizer, num=3, set_to_none=True):
-    """A loop that knows nothing of sleeping layers."""
-    model.train()
-    loss = torch.tensor(0.0)
-    for _ in range(num):
-        optimizer.zero_grad(set_to_none=set_to_none)
-        loss = F.cross_entropy(model(INPUTS), LABELS)
-        loss.backward()
-        optimizer.step()
-    return loss.item()
-
-
-def parts(layer):
-    return layer if isinstance(layer, list) else [layer]
-
-
-def groups(layers):
-    """Return a parameter group for each layer."""
-    return [
-        {
-            "params": [
-                p
-                for part in parts(layer)
-                for p in (
-                    [part] if isinstance(part, nn.Parameter) else part.parameters()
-                )
-            ]
-        }
-        for layer in layers
-    ]
-
-
-def states(model):
-    """Return each layer's parameters and buffers, copied."""
-    return [
-        [copy.deepcopy(module.state_dict()) for module in parts(layer)]
-        for layer in model.layers
-    ]
-
-
-def moved(before, after):
-    """Return the layers of which anything moved, buffers included."""
-    return {
-        index
-        for index, (old, new) in enumerate(zip(before, after, strict=True))
-        for one, two in zip(old, new, strict=True)
-        if any(not torch.equal(one[name], two[name]) for name in one)
-    }
-
+from tests.borrowed import INPUTS, LABELS, Small, groups, moved, states, steps
 
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9, weight_decay=0.1),
@@ -540,6 +465,24 @@ def test_compiled_models_sleep_too():
     assert moved(*found) == set()
 
 
+@pytest.mark.filterwarnings("ignore:.*script_method")  # torch's own
+@dynamo.patch(recompile_limit=4, fail_on_recompile_limit_hit=True)
+def test_a_compiled_step_is_compiled_once_for_a_set_of_layers():
+    torch._dynamo.reset()
+    model = Small()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    compiled = torch.compile(lambda: optimizer.step(), backend="aot_eager")
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    for epoch in range(8):
+        before = states(model)
+        with sparse.epoch(epoch):
+            model.zero_grad()
+            F.cross_entropy(model(INPUTS), LABELS).backward()
+            compiled()
+        assert moved(before, states(model)) == {2}
+    assert sparse.counts == {2: 8}
+
+
 @pytest.mark.parametrize("schedule", [Full(), TopK(k=1), TopK(k=2)])
 def test_layers_out_of_order_are_refused_in_the_first_forward_pass(schedule):
     model = Small()
@@ -627,7 +570,7 @@ def tied():
         (Small(), "layers must be a list of the model's layers.*got a Small"),
         ([], "at least one layer"),
         ([nn.Linear(2, 2), nn.ReLU()], r"layer 1 \(ReLU\) has no parameters"),
-        (tied(), r"layers 0 and 1 \(Linear\) share a parameter of shape \(11, 8\)"),
+        (tied(), r"layers 0 and 1 \(Linear\) share a parameter, weight \(11, 8\)"),
     ],
     ids=["a model", "nothing", "no parameters", "tied"],
 )
@@ -663,7 +606,7 @@ def test_parameters_that_the_optimizer_is_given_later():
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
     optimizer.add_param_group({"params": [nn.Parameter(torch.zeros(7))]})
-    message = r"has 1 parameters that are in no layer, the first of shape \(7,\)"
+    message = r"has 1 parameters that are in no layer, unnamed \(7,\): name their"
     with pytest.raises(ValueError, match=message), sparse.epoch(0):
         pass
 
@@ -671,16 +614,12 @@ def test_parameters_that_the_optimizer_is_given_later():
 def test_several_optimizers_take_turns_as_one_would():
     model, same = Small(), Small()
     several = [torch.optim.Adam([group], 0.01) for group in groups(model.layers)]
-    with pytest.raises(ValueError, match="got a list: for several, make one"):
-        LayerwiseSparse(model.layers, several, Full())  # type: ignore[arg-type]
     one = torch.optim.Adam(same.parameters(), 0.01)
     schedule = TopKAllBottoms(k=1, rho=0.5)
-    sparse = [LayerwiseSparse(model.layers, each, schedule) for each in several]
+    sparse = LayerwiseSparse(model.layers, several, schedule)
     alone = LayerwiseSparse(same.layers, one, schedule)
     for epoch in range(6):
-        with contextlib.ExitStack() as stack:
-            for each in sparse:
-                stack.enter_context(each.epoch(epoch))
+        with sparse.epoch(epoch):
             torch.manual_seed(epoch)  # dropout's
             model.zero_grad()
             F.cross_entropy(model.train()(INPUTS), LABELS).backward()
@@ -691,6 +630,235 @@ def test_several_optimizers_take_turns_as_one_would():
             steps(same, one, num=1)
     assert moved(states(model), states(same)) == set()
     assert all(p.requires_grad for p in model.parameters())
+    with pytest.raises(ValueError, match="or a list of them; got a Small"):
+        LayerwiseSparse(model.layers, [several[0], model], schedule)  # type: ignore[list-item]
+
+
+def test_a_gradient_scaler_steps_the_active_optimizers():
+    model = Small()
+    head = torch.optim.SGD(model.head.parameters(), 0.1)
+    rest = torch.optim.SGD(
+        [p for group in groups(model.layers[:2]) for p in group["params"]], 0.1
+    )
+    sparse = LayerwiseSparse(model.layers, [rest, head], tiny.Mask(mask="001"))
+    scaler = torch.amp.GradScaler("cpu")
+    for epoch, mask in enumerate(["001", "110", "111"]):
+        sparse.schedule = tiny.Mask(mask=mask)
+        before = states(model)
+        with sparse.epoch(epoch) as awake:
+            active = sparse.active_optimizers
+            model.zero_grad()
+            loss = F.cross_entropy(model.train()(INPUTS), LABELS)
+            scaler.scale(loss).backward()
+            for each in active:
+                scaler.unscale_(each)
+                scaler.step(each)
+            scaler.update()
+        assert moved(before, states(model)) == awake
+        expected = {"001": [head], "110": [rest], "111": [rest, head]}
+        assert active == expected[mask]
+    assert sparse.active_optimizers == [rest, head]
+
+
+def test_callbacks_begin_and_end_by_hand():
+    model, same = Small(), Small()
+    schedule = TopKAllBottoms(k=1, rho=0.5)
+    trained = []
+    for one in (model, same):
+        optimizer = OPTIMIZERS["adam"](one.parameters())
+        sparse = LayerwiseSparse(one.layers, optimizer, schedule)
+        torch.manual_seed(0)
+        for epoch in range(6):
+            if one is model:
+                awake = sparse.begin(epoch)
+                assert awake == schedule.plan(epoch, 0, 3, 0).layers
+                steps(one, optimizer)
+                sparse.end()
+            else:
+                with sparse.epoch(epoch):
+                    steps(one, optimizer)
+        trained.append((states(one), sparse.counts))
+    assert moved(trained[0][0], trained[1][0]) == set()
+    assert trained[0][1] == trained[1][1]
+
+
+def test_it_begins_once_at_a_time():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    with pytest.raises(ValueError, match=r"end\(\) without begin\(\)"):
+        sparse.end()
+    sparse.end(completed=False)  # as after an error, wherever it was
+    sparse.begin(0)
+    for again in (sparse.begin, sparse.epoch(1).__enter__):
+        with pytest.raises(ValueError, match="has begun and not ended"):
+            again(*([1] if again == sparse.begin else []))
+    assert [p.requires_grad for p in model.head.parameters()] == [True, True]
+    assert not any(p.requires_grad for p in model.conv.parameters())
+    sparse.end(completed=False)
+    assert all(p.requires_grad for p in model.parameters()) and not sparse.counts
+    with sparse.epoch(0), pytest.raises(ValueError, match="has begun and not ended"):
+        sparse.begin(1)
+    assert all(p.requires_grad for p in model.parameters()) and sparse.counts == {2: 1}
+    with pytest.raises(ValueError, match="changes from step to step"):
+        LayerwiseSparse(model.layers, optimizer, RandomUniform(draw="step")).begin(0)
+
+
+def test_a_trainable_layer_that_no_optimizer_has():
+    model = Small()
+    model.conv.requires_grad_(False)
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    sparse = LayerwiseSparse(model.layers, optimizer, tiny.Mask(mask="001"))
+    model.conv.requires_grad_(True)  # too late for the optimizer
+    with sparse.epoch(0):
+        steps(model, optimizer)  # it is frozen, and need not be there
+    sparse.schedule = Full()
+    message = r"2 trainable parameters of layers \[0, 1, 2\].*in no optimizer, conv\.w"
+    with pytest.raises(ValueError, match=message), sparse.epoch(1):
+        pass
+    assert all(p.requires_grad for p in model.parameters())
+    optimizer.add_param_group({"params": list(model.conv.parameters())})
+    before = states(model)
+    with sparse.epoch(1):
+        steps(model, optimizer)
+    assert moved(before, states(model)) == {0, 1, 2} and sparse.counts[0] == 1
+
+
+def loaded_anew(model):
+    model.load_state_dict(copy.deepcopy(model.state_dict()), assign=True)
+
+
+def with_another_part(model):
+    model.middle[0] = nn.Linear(64, 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (
+            loaded_anew,
+            r"layer 0 \(Conv2d, BatchNorm2d\) has other.*, conv\.weight \(4, ",
+        ),
+        (
+            with_another_part,
+            r"layer 1 \(Sequential\) has other.*, middle\.0\.weight \(12",
+        ),
+    ],
+)
+def test_layers_that_got_other_parameters(change, named):
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    with pytest.raises(ValueError, match=named), sparse.epoch(0):
+        change(model)
+    with pytest.raises(ValueError, match=named), sparse.epoch(1):
+        pass
+    assert all(p.requires_grad for p in model.parameters()) and not sparse.counts
+
+
+def test_a_layer_that_was_replaced_is_noticed_by_its_missing_gradient():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse, old = LayerwiseSparse(model.layers, optimizer, Full()), model.head
+    model.head = nn.Linear(12, 3)
+    message = r"layers \[2\] were to be updated and had no gradient.*weight \(3, 12\)"
+    with pytest.raises(ValueError, match=message), sparse.epoch(0):
+        steps(model, optimizer)
+    assert not sparse.counts
+    sparse.schedule = tiny.Mask(mask="110")
+    with sparse.epoch(1):
+        steps(model, optimizer)  # the layer is frozen, and may be without a gradient
+    sparse = LayerwiseSparse([*model.layers[:2], old], optimizer, Full())
+    for step in range(99):
+        with sparse.step(0, step):
+            steps(model, optimizer, num=1)
+    assert sparse.counts == {0: 99, 1: 99}  # what did not move does not count
+    with pytest.raises(ValueError, match=message), sparse.step(0, 99):
+        steps(model, optimizer, num=1)
+
+
+def test_a_layer_that_is_left_out_now_and_then_is_not_refused():
+    model = Small()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    layers = [*model.layers, nn.Linear(3, 3)]
+    optimizer.add_param_group({"params": list(layers[3].parameters())})
+    sparse = LayerwiseSparse(layers, optimizer, Full())
+    for step in range(250):
+        with sparse.step(0, step):
+            optimizer.zero_grad()
+            outputs = model(INPUTS)
+            outputs = layers[3](outputs) if step % 50 == 0 else outputs
+            F.cross_entropy(outputs, LABELS).backward()
+            optimizer.step()
+    assert [sparse.counts[i] for i in range(4)] == [250, 250, 250, 5]
+
+
+def test_layers_that_the_user_froze_do_not_count():
+    model = Small()
+    model.middle.requires_grad_(False)
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    sparse = LayerwiseSparse(model.layers, optimizer, Full())
+    before = states(model)
+    with sparse.epoch(0):
+        steps(model, optimizer)
+    assert moved(before, states(model)) == {0, 2}
+    assert sparse.counts == {0: 1, 2: 1}
+
+
+@pytest.mark.parametrize("lr", [0.1, torch.tensor(0.1)], ids=["number", "tensor"])
+def test_a_scheduler_that_is_stepped_inside_while_rates_are_scaled(lr):
+    model = Small()
+    optimizer = torch.optim.Adam(groups(model.layers), lr, foreach=False)
+    scaling = FreezeOut(total_epochs=2, steps_per_epoch=1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    sparse = LayerwiseSparse(model.layers, optimizer, scaling)
+    message = r"a learning rate was changed inside from 0\.\d+ to 0\.\d+, which is lost"
+    with pytest.raises(ValueError, match=message), sparse.step(1, 0):
+        steps(model, optimizer, num=1)
+        scheduler.step()
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    assert rates == pytest.approx([0.1] * 3)
+    with LayerwiseSparse(model.layers, optimizer, Full()).step(0, 0):
+        steps(model, optimizer, num=1)
+        scheduler.step()  # nothing is scaled, and nothing lost
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    assert rates == pytest.approx([0.05] * 3)
+
+
+def test_a_group_may_be_added_inside_while_rates_are_scaled():
+    model = Small()
+    optimizer = torch.optim.SGD(groups(model.layers)[1:], 0.1)
+    scaling = FreezeOut(total_epochs=4, steps_per_epoch=1, t_0=0.1)
+    sparse = LayerwiseSparse(model.layers, optimizer, scaling)
+    with sparse.step(3, 0) as awake:
+        assert 0 not in awake
+        optimizer.add_param_group(groups(model.layers)[0])
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1] * 3
+
+
+class Tokens(nn.Module):
+    """As a vision transformer: some parameters are in no module but the model."""
+
+    def __init__(self):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, 4))
+        self.pos_embed = nn.Parameter(torch.zeros(1, 3, 4))
+        self.head = nn.Linear(4, 2)
+
+
+def test_refusals_name_parameters_as_the_model_does():
+    model = nn.Sequential(Tokens())
+    names = r"in no layer, 0\.cls_token \(1, 1, 4\), 0\.pos_embed \(1, 3, 4\): name"
+    with pytest.raises(ValueError, match="has 2 parameters that are " + names):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        LayerwiseSparse([model[0].head], optimizer, Full())
+    tokens = [model[0].cls_token, model[0].pos_embed]
+    optimizer = torch.optim.SGD(model[0].head.parameters(), 0.1)
+    sparse = LayerwiseSparse([tokens, model[0].head], optimizer, Full())
+    with pytest.raises(
+        ValueError, match=r"in no optimizer, 0\.cls_token \(1, 1, 4\), 0"
+    ):
+        sparse.begin(0)
 
 
 def test_a_dropout_that_layers_share_is_on_for_the_awake_one():

@@ -1,8 +1,12 @@
 """γ-active and ε-lazy re-initialization are what their definitions say, bit for bit."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils import parameters_to_vector
 
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.reinit import (
@@ -16,10 +20,12 @@ from lazyrich_helpers.reinit import (
     num_active,
     percent_label,
     reinit_counts,
+    reinitialize,
     reinitialized,
     weights_order,
 )
 from lazyrich_helpers.train import count_correct
+from tests.borrowed import Small, steps
 
 FEW = (0.0, 1e-4, 1 / 3, 0.5, 0.9999, 1.0)
 
@@ -202,3 +208,188 @@ def test_scenario_and_order_are_checked(ends, trained):
 )
 def test_percent_label(fraction, label):
     assert percent_label(fraction) == label
+
+
+VECTOR, MATRIX = torch.zeros(6), torch.zeros(6, 6)
+
+
+@pytest.mark.parametrize(
+    ("initial", "final", "message"),
+    [
+        (MATRIX, MATRIX, r"initial must be a vector \(p,\).*shape \(6, 6\)"),
+        (VECTOR, VECTOR[:, None], r"final must be a vector.*shape \(6, 1\)"),
+        (
+            {"weight": VECTOR},
+            VECTOR,
+            r"initial must be a vector.*got a dict: for",
+        ),
+        (VECTOR, [0.0] * 6, r"final must be a vector.*got a list"),
+        (VECTOR, VECTOR[:5], r"of the same parameters.*\(6,\).*\(5,\)"),
+        (VECTOR, VECTOR.half(), r"of the same parameters, dtype.*float32.*float16"),
+        (VECTOR, VECTOR.to("meta"), r"of the same.*device.*on cpu.*on meta"),
+    ],
+)
+def test_what_is_no_pair_of_vectors(initial, final, message):
+    with pytest.raises(ValueError, match=message):
+        movement_order(initial, final)
+    with pytest.raises(ValueError, match=message):
+        order = torch.arange(6)
+        reinitialized(initial, final, order, fraction=0.5, scenario="active")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        torch.arange(5),
+        torch.arange(7),
+        torch.tensor([0, 1, 2, 3, 4, 4]),
+        torch.tensor([0, 1, 2, 3, 4, 6]),
+        torch.tensor([-1, 1, 2, 3, 4, 5]),
+        torch.arange(6).float(),
+        torch.arange(6)[:, None],
+        list(range(6)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_what_is_no_order(order, scenario):
+    with pytest.raises(ValueError, match="order must have each of the 6 indices once"):
+        reinitialized(VECTOR, VECTOR + 1, order, fraction=0.5, scenario=scenario)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_movement_beyond_half_precision_is_ranked(dtype):
+    initial = torch.tensor([50000.0, 60000.0, 1.0, -50000.0]).to(dtype)
+    final = torch.tensor([-40000.0, -60000.0, 2.0, 50000.0]).to(dtype)
+    assert movement_order(initial, final).tolist() == [1, 3, 0, 2]
+
+
+def somebodys(seed=0):
+    """Return a model as somebody has it, before and after training, and optimizer."""
+    torch.manual_seed(seed)
+    model = Small()
+    model.head.double()
+    model.middle.append(nn.Identity())
+    before = copy.deepcopy(model)
+    model.head.float()
+    optimizer = torch.optim.Adam(model.parameters(), 0.05)
+    steps(model, optimizer)
+    model.head.double()
+    return before, model, optimizer
+
+
+def whole(model):
+    return parameters_to_vector([p.detach().contiguous() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+@pytest.mark.parametrize("given", ["a copy", "its state", "its state, halved"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.parametrize("fraction", FEW)
+def test_a_model_is_what_its_vectors_are(fraction, scenario, given, in_place):
+    before, model, _ = somebodys()
+    initial = before if given == "a copy" else copy.deepcopy(before.state_dict())
+    if given == "its state, halved":
+        initial = {name: value.bfloat16() for name, value in initial.items()}
+        before.load_state_dict(initial)
+    expected = reset(whole(before), whole(model), fraction, scenario)
+    final, buffers = whole(model), dict(copy.deepcopy(model).named_buffers())
+    back = reinitialize(model, initial, fraction, scenario, in_place=in_place)
+    assert torch.equal(whole(back), expected)
+    assert (back is model) == in_place
+    assert in_place or torch.equal(whole(model), final)
+    for (_, p), (_, q) in zip(
+        before.named_parameters(), back.named_parameters(), strict=True
+    ):
+        assert p.dtype == q.dtype and p.stride() == q.stride() and q.requires_grad
+    for name, buffer in back.named_buffers():
+        assert torch.equal(buffer, buffers[name])
+
+
+def test_buffers_that_are_named_are_reset_too():
+    before, model, _ = somebodys()
+    trained = copy.deepcopy(model)
+    back = reinitialize(model, before, 0.0, "active", buffers=["norm.running_mean"])
+    assert torch.equal(back.norm.running_mean, before.norm.running_mean)
+    assert torch.equal(back.norm.running_var, trained.norm.running_var)
+    assert torch.equal(model.norm.running_mean, trained.norm.running_mean)
+    assert not torch.equal(trained.norm.running_mean, before.norm.running_mean)
+    assert torch.equal(whole(back), whole(trained))
+
+
+def test_the_optimizer_forgets_what_was_reset_if_it_is_given():
+    before, model, optimizer = somebodys()
+    remembered = len(optimizer.state)
+    reinitialize(copy.deepcopy(model), before, 0.1, "active", in_place=True)
+    assert len(optimizer.state) == remembered
+    old = {id(p): p.detach().clone() for p in model.parameters()}
+    reinitialize(model, before, 0.1, "active", in_place=True, optimizer=optimizer)
+    same = [p for p in model.parameters() if torch.equal(p, old[id(p)])]
+    assert set(optimizer.state) == set(same) and 0 < len(same) < remembered
+    with pytest.raises(ValueError, match="set in_place=True"):
+        reinitialize(model, before, 0.1, "active", optimizer=optimizer)
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_weights_may_lie_channels_last(in_place):
+    model = nn.Conv2d(2, 3, 2).to(memory_format=torch.channels_last)
+    initial = copy.deepcopy(model.state_dict())
+    final = torch.arange(24.0).view(3, 2, 2, 2)
+    with torch.no_grad():
+        model.weight.copy_(initial["weight"] + final)
+    back = reinitialize(model, initial, 1 / 27, "active", in_place=in_place)
+    assert back.weight.is_contiguous(memory_format=torch.channels_last)
+    moved = (back.weight - initial["weight"]).flatten()
+    assert torch.allclose(moved, torch.tensor([*range(23), 0.0]), atol=1e-5)
+
+
+def test_parameters_that_are_tied_count_once():
+    model = nn.Sequential(nn.Linear(3, 3, bias=False), nn.Linear(3, 3, bias=False))
+    model[1].weight = model[0].weight
+    initial = copy.deepcopy(model.state_dict())
+    with torch.no_grad():
+        model[0].weight.add_(torch.arange(9.0).view(3, 3))
+    back = reinitialize(model, initial, 1 / 9, "active")
+    assert back[0].weight is back[1].weight
+    moved = back[0].weight - initial["0.weight"]
+    assert torch.allclose(moved.flatten(), torch.tensor([*range(8), 0.0]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("initial", "buffers", "message"),
+    [
+        (lambda m: m, (), "initial is the model's own state, so that nothing has mov"),
+        (lambda m: m.state_dict(), (), "initial is the model's own state"),
+        (lambda m: list(m.parameters()), (), "initial must be a copy of.*got 'list'"),
+        (
+            lambda m: {f"module.{n}": v for n, v in m.state_dict().items()},
+            (),
+            "initial must have the model's head.weight; its names are module.head.we",
+        ),
+        (
+            lambda m: m.state_dict() | {"head.weight": torch.zeros(2, 12)},
+            (),
+            r"initial's head.weight must be of shape \(3, 12\); got \(2, 12\)",
+        ),
+        (
+            lambda m: copy.deepcopy(m),
+            ["norm.mean"],
+            "buffers must be among norm.running_mean, .*; got 'norm.mean'",
+        ),
+    ],
+    ids=["itself", "its own state", "a list", "other names", "a shape", "a buffer"],
+)
+def test_what_is_no_initial_state(initial, buffers, message):
+    model = Small()
+    with pytest.raises(ValueError, match=message):
+        reinitialize(model, initial(model), 0.5, "active", buffers=buffers)
+
+
+def test_a_model_needs_parameters_a_fraction_and_a_scenario():
+    model = Small()
+    with pytest.raises(ValueError, match="model must be a module with parameters"):
+        reinitialize(nn.ReLU(), nn.ReLU(), 0.5, "active")
+    with pytest.raises(ValueError, match=r"between 0 and 1; got 2"):
+        reinitialize(model, copy.deepcopy(model), 2, "active")
+    with pytest.raises(ValueError, match="got 'rich'"):
+        reinitialize(model, copy.deepcopy(model), 0.5, "rich")
