@@ -74,7 +74,11 @@ def origin(record: Record, store: Store) -> None:
 
 def accuracy(record: Record, store: Store) -> None:
     for found in measured(record, "accuracy"):
-        assert found["test"]["num_correct"] == last_count(record)
+        # Seeds trained as one are evaluated as one: in bf16 sums in another order give
+        # a few images another class.
+        half = record.config.training.precision == "bf16"
+        few = 5 if half and "together" in record.origin else 0
+        assert abs(found["test"]["num_correct"] - last_count(record)) <= few
         splits = [found[name] for name in ("train", "held_out", "test")]
         assert all(0 <= each["num_correct"] <= each["num"] for each in splits)
     for found in measured(record, "criticality"):
