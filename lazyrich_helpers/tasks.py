@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import importlib.util
 import math
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -45,6 +46,9 @@ def perform(options: argparse.Namespace) -> int:
     """Do what the words ask for; return the exit status: 0, 1 (a run failed) or 2."""
     try:
         return _task(options)(options)
+    except BrokenPipeError:  # whoever reads has read enough: `list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (ValueError, OSError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 2

@@ -20,7 +20,7 @@ import torch
 
 from lazyrich_helpers.attempts import Attempts, ProcessDied
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.memory import peak_bytes, room
+from lazyrich_helpers.memory import free, peak_bytes, room
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
@@ -241,11 +241,17 @@ class _Office:
 
 
 def _cause(code: int | None) -> str:
-    if code is not None and code < 0:
-        name = signal.Signals(-code).name
-        likely = "; most likely the memory ran out" if name == "SIGKILL" else ""
-        return f"its process was ended by {name}, {MOST_DEATHS} times{likely}."
-    return f"its process ended with status {code}, {MOST_DEATHS} times."
+    """Return what ended a process, and what that is likely to mean."""
+    if code is None or code >= 0:
+        return f"its process ended with status {code}, {MOST_DEATHS} times."
+    name = signal.Signals(-code).name
+    ended = f"its process was ended by {name}, {MOST_DEATHS} times"
+    if name == "SIGKILL":
+        there = f"{free('cpu') / 1e9:,.1f} GB are free now"
+        return f"{ended}, as the system does where memory runs out; {there}."
+    if name in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"):
+        return f"{ended}: a fault of a library or of the machine, not of memory."
+    return f"{ended}."
 
 
 class _ToldStop(Stop):

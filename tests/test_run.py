@@ -2,6 +2,7 @@
 
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -9,7 +10,7 @@ import pytest
 
 from lazyrich_helpers import backlog, compiled, execution, tasks
 from lazyrich_helpers.command_line import parse_duration
-from lazyrich_helpers.records import NUMERICS
+from lazyrich_helpers.records import NUMERICS, ROOT
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -337,3 +338,16 @@ def test_a_killed_sweep_goes_on_where_it_was(store, capsys):
     assert len(again) == 6 and finished.items() <= again.items()
     expected = f"{6 - len(finished)} done now, {len(finished)} done before."
     assert expected in capsys.readouterr().out
+
+
+def test_a_reader_who_has_read_enough_is_no_error(store):
+    command = f"{sys.executable} -m lazyrich_helpers.run list | head -1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}; echo $?"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1] == "141"
+    assert done.stderr == "Loading torch.\n"

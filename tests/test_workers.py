@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -83,7 +84,7 @@ def test_two_do_what_one_does(store, tmp_path):
         assert (one.curves, one.measures) == (two.curves, two.measures)
         assert one.origin["weights"] == two.origin["weights"]
         assert two.origin["threads"] == 1
-    assert store.read(tiny.SEEDS[0].run_id).origin["together"] == 3
+    assert store.read(tiny.SEEDS[0].run_id).origin["together"] == [0, 1, 2]
     again = finish(store, *SOME, *tiny.SEEDS)
     assert (again.num_trained, again.num_there) == (0, 7)
 
@@ -91,7 +92,8 @@ def test_two_do_what_one_does(store, tmp_path):
 def test_seeds_are_shared_out_when_there_is_nothing_else(store):
     seeds = [tiny.training(seed=seed) for seed in range(4)]
     finish(store, *seeds)
-    assert [store.read(c.run_id).origin["together"] for c in seeds] == [2] * 4
+    groups = [store.read(config.run_id).origin["together"] for config in seeds]
+    assert all(len(group) == 2 for group in groups)
 
 
 def test_what_a_killed_process_had_is_done_by_another(store):
@@ -109,15 +111,27 @@ def test_what_a_killed_process_had_is_done_by_another(store):
     assert progress.heard == pytest.approx(progress.total)
 
 
+@pytest.mark.parametrize(
+    ("number", "means"),
+    [
+        (signal.SIGKILL, ", as the system does where memory runs out; 3.2 GB are free"),
+        (signal.SIGSEGV, ": a fault of a library or of the machine, not of memory."),
+        (signal.SIGTERM, "."),
+    ],
+)
+def test_what_ended_a_process_is_told(number, means, monkeypatch):
+    monkeypatch.setattr(workers, "free", lambda device: 3.2e9)
+    said = workers._cause(-number)
+    assert said.startswith(f"its process was ended by {number.name}, 2 times{means}")
+
+
 def test_a_run_that_takes_processes_down_is_given_up(store):
     deadly = tiny.config(updates=Deadly())
     summary = finish(store, deadly, *SOME[:2])
     assert summary.num_trained == 2 and len(summary.failed) == 1
     (why,) = summary.failed.values()
-    assert why.startswith(
-        "ProcessDied: its process was ended by SIGKILL, 2 times; most likely the "
-        "memory ran out. (by estimate it takes "
-    )
+    assert why.startswith("ProcessDied: its process was ended by SIGKILL, 2 times, as")
+    assert re.search(r" GB are free now\. \(by estimate it takes [\d.]+ GB\)$", why)
     assert store.read(deadly.run_id).status == f"failed: {why}"
 
 
