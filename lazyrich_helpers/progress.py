@@ -13,18 +13,10 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, in_words
 
-T = TypeVar("T")
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
 """What a progress bar shows."""
-
-
-def watched(items: Sequence[T]) -> Iterable[T]:
-    """Return `items`; while they are gone through a bar shows the time left."""
-    from tqdm import tqdm
-
-    return tqdm(items, bar_format=BAR, leave=False, file=sys.stderr)
 
 
 class Progress(Protocol):
@@ -166,3 +158,13 @@ class Bar:
 
     def end(self) -> None:
         self.bar.close()
+
+
+T = TypeVar("T")
+
+
+def watched(items: Sequence[T]) -> Iterable[T]:
+    """Return `items`; while they are gone through a bar shows the time left."""
+    from tqdm import tqdm
+
+    return tqdm(items, bar_format=BAR, leave=False, file=sys.stderr)

@@ -36,7 +36,7 @@ FIELDS = {"widths": "width", "seeds": "seed", "lrs": "lr", "ks": "k", "rhos": "r
 """Their columns, where they are called otherwise."""
 ASIDE = {
     "03_setup": [{"lrs"}],
-    "04_active_parameters": [{"lrs"}],
+    "04_active_parameters": [{"lrs"}, {"lrs", "num_epochs"}],  # the latter untrained
     "07_probabilistic_lws": [
         {"ks", "rhos"},
         {"rhos", "lrs", "num_epochs", "train_size", "precision"},  # kept or not: equal
