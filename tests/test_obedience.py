@@ -36,15 +36,13 @@ FIELDS = {"widths": "width", "seeds": "seed", "lrs": "lr", "ks": "k", "rhos": "r
 """Their columns, where they are called otherwise."""
 ASIDE = {
     "03_setup": [{"lrs"}],
-    "04_active_parameters": [{"lrs"}, {"lrs", "num_epochs"}],  # the latter untrained
+    "04_active_parameters": [{"lrs"}],
     "07_probabilistic_lws": [
         {"ks", "rhos"},
         {"rhos", "lrs", "num_epochs", "train_size", "precision"},  # kept or not: equal
     ],
 }
 """Parameters that a run may differ in: what an exercise has its reader change."""
-RECORDED = "list(range(20))"
-"""In a cell of networks that nobody trains, of the paper's widths."""
 
 
 def run_cells(path: Path, **values: Any) -> None:
@@ -53,8 +51,7 @@ def run_cells(path: Path, **values: Any) -> None:
     names: dict[str, Any] = {"display": lambda shown: None}
     (parameters,) = tagged(cells, "parameters")
     for cell in code(cells):
-        if RECORDED not in cell.source:
-            exec(compile(cell.source, cell.id, "exec"), names)
+        exec(compile(cell.source, cell.id, "exec"), names)
         if cell is parameters:
             names |= {name: value for name, value in values.items() if name in names}
 
