@@ -186,7 +186,7 @@ def field_names() -> dict[str, set[str]]:
     """Return each slot's fields, of all its kinds: most columns of any table."""
     found: dict[str, set[str]] = {}
     for (slot, _), part in _KINDS.items():
-        names = {field.name for field in dataclasses.fields(part)}  # type: ignore[arg-type]
+        names = getattr(part, "__dataclass_fields__", {})  # none until it is made one
         found.setdefault(slot, set()).update(names)
     return found
 

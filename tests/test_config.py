@@ -9,7 +9,14 @@ import pytest
 
 import lazyrich_helpers.tasks  # noqa: F401  (registers every kind)
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import _KINDS, Part, RunConfig, Training, typed
+from lazyrich_helpers.config import (
+    _KINDS,
+    Part,
+    RunConfig,
+    Training,
+    field_names,
+    typed,
+)
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
@@ -116,6 +123,16 @@ def test_a_new_kind_renames_no_run():
     }
     assert list(pinned) == [config.run_id for config in pinned.values()]
     assert tiny.config(optimizer=Other()).run_id not in pinned
+
+
+def test_fields_are_those_of_all_kinds_also_of_one_that_is_no_dataclass_yet():
+    class Half(Part, slot="optimizer", kind="half"):
+        pass
+
+    try:
+        assert {"lr", "momentum", "beta1"} <= field_names()["optimizer"]
+    finally:
+        del _KINDS["optimizer", "half"]
 
 
 def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
