@@ -98,10 +98,13 @@ def forward_cost(config: RunConfig) -> float:
     What sleeping layers make of fixed images is computed in their first epoch asleep;
     it is taken to fit into what may be kept.
     """
-    flops, views, cuts = flops_of(config), num_views(config), epoch_cuts(config)
+    flops, views = flops_of(config), num_views(config)
+    if isinstance(config.updates, Full) or views == 0:
+        return 1.0
+    cuts = epoch_cuts(config)
     computed = 0
     for epoch in range(len(cuts)):
-        since = cuts[epoch - views : epoch + 1] if 0 < views <= epoch else [0]
+        since = cuts[epoch - views : epoch + 1] if epoch >= views else [0]
         slept_on = since[0] == min(since)  # since the images were used before
         computed += forward_flops(flops[since[0] if slept_on else 0 :])
     return computed / (len(cuts) * forward_flops(flops))

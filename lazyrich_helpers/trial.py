@@ -151,9 +151,9 @@ def made_up(config: RunConfig, device: str, num_steps: int) -> Dataset:
     labels = torch.arange(num) % NUM_CLASSES
     whole = Split(images.to(device), labels.to(device))
     few = Split(whole.images[:EVAL_BATCH], whole.labels[:EVAL_BATCH])
-    data = config.data
-    shifts = isinstance(data, CroppedImages) and not data.num_views
-    shift = data.padding if shifts else None
+    shift = None
+    if isinstance(config.data, CroppedImages) and not config.data.num_views:
+        shift = config.data.padding
     return Dataset(whole, few, few, digest="made up", shift=shift)
 
 
