@@ -7,8 +7,8 @@ operations. Nothing is kept.
 """
 
 import math
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.config import RunConfig
@@ -17,7 +17,7 @@ from lazyrich_helpers.planning import OVERHEAD, grouped, multiply_adds, operatio
 from lazyrich_helpers.progress import duration, label
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
-from lazyrich_helpers.trial import run_seconds, trial_setting, tried
+from lazyrich_helpers.trial import Trial, run_seconds, trial_setting, tried
 
 MOST_TRIALS = 12
 GIGA = 1e9
@@ -51,32 +51,46 @@ def dry_run(
         device: Where the steps are tried.
         say: Told of each trial as it begins.
     """
-    todo, measures = missing(recipe, store), recipe.measures
+    todo, there = missing(recipe, store), free(device)
     nums = {c: len(group) for group in grouped(todo, device) for c in group}
-    memory = {c: peak_bytes(c, measures, num=nums[c]) for c in todo}
-    there = free(device)
-    kinds = {c: (trial_setting(c), nums[c]) for c in todo if memory[c] <= there}
-    longest = {kinds[c]: c for c in sorted(kinds, key=lambda c: c.training.num_epochs)}
-    chosen = few(longest)
-    trials = {}
+    rows, kinds = [], {}
+    for config in todo:
+        need = peak_bytes(config, recipe.measures, num=nums[config])
+        work = operations(config, recipe.measures, eval_every=recipe.eval_every)
+        row = Row(config=config, operations=work, memory=need, seconds=math.inf)
+        rows.append(row)
+        if need <= there:
+            kinds[config] = trial_setting(config), nums[config]
+    trials = _trials(kinds, device, say)
+    return [
+        replace(row, seconds=_seconds(row.config, recipe, kinds[row.config], trials))
+        if row.config in kinds
+        else row
+        for row in rows
+    ]
+
+
+def _trials(
+    kinds: Mapping[RunConfig, Kind], device: str, say: Callable[[str], None]
+) -> dict[Kind, Trial]:
+    """Return what steps of each kind take; of `MOST_TRIALS` where there are more."""
+    # The longest run of a kind says whether choosing its threads pays.
+    in_order = sorted(kinds, key=lambda config: config.training.num_epochs)
+    longest = {kinds[config]: config for config in in_order}
+    chosen, found = few(longest), {}
     for number, kind in enumerate(chosen, 1):
         setting, num = kind
         say(f"Ten steps of {setting.model} ({number} of {len(chosen)}).")
-        trials[kind] = tried(longest[kind], device, num)
-    rows = []
-    for config in todo:
-        seconds = math.inf
-        if config in kinds:
-            like = nearest(kinds[config], chosen)
-            trial = trials[like].times(_effort(config) / _effort(like[0]))
-            every = recipe.eval_every
-            seconds = run_seconds(config, measures, trial, eval_every=every)
-        amount = operations(config, measures, eval_every=recipe.eval_every)
-        row = Row(
-            config=config, operations=amount, memory=memory[config], seconds=seconds
-        )
-        rows.append(row)
-    return rows
+        found[kind] = tried(longest[kind], device, num)
+    return found
+
+
+def _seconds(
+    config: RunConfig, recipe: Recipe, kind: Kind, trials: Mapping[Kind, Trial]
+) -> float:
+    like = nearest(kind, list(trials))
+    trial = trials[like].times(_effort(config) / _effort(like[0]))
+    return run_seconds(config, recipe.measures, trial, eval_every=recipe.eval_every)
 
 
 def few(kinds: Collection[Kind], most: int = MOST_TRIALS) -> list[Kind]:

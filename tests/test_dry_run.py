@@ -11,7 +11,7 @@ from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.planning import operations
+from lazyrich_helpers.planning import OVERHEAD, multiply_adds, operations
 from lazyrich_helpers.schedules import TopKAllBottoms
 from lazyrich_helpers.trial import estimate_seconds, trial_setting
 from tests import tiny
@@ -90,12 +90,14 @@ def test_of_many_kinds_a_dozen_are_tried_and_the_others_scaled(
     widths = [setting.model.width for setting, _ in known_trial]
     assert widths == sorted(widths)
     assert (widths[0], widths[-1]) == (1000, 3000)
+    efforts = {w: multiply_adds(wide(w)) + OVERHEAD for w in range(1000, 3100, 100)}
     for row in rows:
-        if row.config.model.width in widths:
-            assert row.seconds == pytest.approx(rows[0].seconds)  # all take as long
-        else:
-            assert row.seconds != rows[0].seconds
-            assert row.seconds == pytest.approx(rows[0].seconds, rel=0.3)
+        effort = efforts[row.config.model.width]
+        near = min(
+            (efforts[w] for w in widths), key=lambda e: abs(math.log(e / effort))
+        )
+        # All that were tried take as long.
+        assert row.seconds == pytest.approx(rows[0].seconds * effort / near)
 
 
 def test_like_stands_for_like():
