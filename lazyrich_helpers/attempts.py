@@ -18,12 +18,13 @@ from lazyrich_helpers.execution import execute
 from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.planning import suitable_threads, work
+from lazyrich_helpers.planning import work
 from lazyrich_helpers.progress import Progress, label, label_without_seed
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
+from lazyrich_helpers.trial import suitable_threads
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors of a folder that is full, forbidden or broken."""

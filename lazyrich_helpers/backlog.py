@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from lazyrich_helpers.checkpoints import begun
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.kept import kept_weights
-from lazyrich_helpers.planning import estimate_seconds, grouped
+from lazyrich_helpers.planning import grouped
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.trial import estimate_seconds
 
 
 def missing(recipe: Recipe, store: Store) -> list[RunConfig]:

@@ -17,24 +17,21 @@ from pathlib import Path
 
 import torch
 
+from lazyrich_helpers.activation_memory import (
+    SINGLE,
+    input_bytes,
+    kept_bytes,
+    passing_bytes,
+)
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.costs import (
-    SINGLE,
-    epochs,
-    input_bytes,
-    kept_after,
-    layer_parameters,
-    num_states,
-    num_test,
-    num_train,
-    num_views,
-)
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.optimizers import SGD
+from lazyrich_helpers.planning import blueprint, epoch_cuts, num_views, plans_of
 from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.sleeping import MOST_BYTES, fitting
 from lazyrich_helpers.sources import source_of
-from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.together import without_seed
 from lazyrich_helpers.train import EVAL_BATCH
 
@@ -55,7 +52,7 @@ def peak_bytes(
         num: Runs trained as one.
     """
     parameters = SINGLE * sum(layer_parameters(config))
-    evaluating = EVAL_BATCH * step_facts(config, frozenset()).outputs
+    evaluating = EVAL_BATCH * passing_bytes(config)
     training = 2 * parameters + sleeping_bytes(config)
     training += max(step_bytes(config), evaluating)
     moved = {Movement, Reinit} & set(measures)
@@ -67,7 +64,8 @@ def peak_bytes(
 
 def data_bytes(config: RunConfig) -> float:
     """Return the bytes of all images: trained on, held out, tested on, and variants."""
-    num, source = num_train(config), source_of(config.columns()["dataset"])
+    columns = config.columns()
+    num, source = columns["train_size"], source_of(columns["dataset"])
     held_out = min(num, max(source.num_train - num, 0))
     image = SINGLE * math.prod(config.data.image_shape)
     images = num + held_out + source.num_test
@@ -79,14 +77,26 @@ def data_bytes(config: RunConfig) -> float:
 def step_bytes(config: RunConfig) -> float:
     """Return the bytes of the fullest step, less parameters and images."""
     weights = layer_parameters(config)
-    batch, fullest, ever = config.training.batch_size, 0.0, set()
-    passing = batch * step_facts(config, frozenset()).outputs
-    for awake in {awake for epoch in epochs(config) for awake in epoch.shares}:
+    fullest, ever = 0.0, set()
+    passing = config.training.batch_size * passing_bytes(config)
+    for awake in {plan.layers for plan in plans_of(config)}:
         ever |= awake
         gradients = SINGLE * sum(weights[layer] for layer in awake)
-        fullest = max(fullest, gradients + step_facts(config, awake).kept)
+        fullest = max(fullest, gradients + kept_bytes(config, awake))
     state = SINGLE * num_states(config) * sum(weights[layer] for layer in ever)
     return fullest + state + passing
+
+
+def layer_parameters(config: RunConfig) -> list[int]:
+    """Return the parameters of each layer, bottom first."""
+    layers = blueprint(config).layers
+    return [sum(p.numel() for p in layer.parameters()) for layer in layers]
+
+
+def num_states(config: RunConfig) -> int:
+    """Return how many numbers the optimizer remembers of each weight that moves."""
+    part = config.optimizer
+    return int(part.momentum > 0) if isinstance(part, SGD) else 2  # else Adam
 
 
 def sleeping_bytes(config: RunConfig) -> float:
@@ -95,10 +105,11 @@ def sleeping_bytes(config: RunConfig) -> float:
     Each view of the training images is used in some epochs; the test images, as far as
     this goes, in all.
     """
-    cuts = [min(map(min, epoch.shares)) for epoch in epochs(config)]
-    views, sizes = num_views(config), input_bytes(config)
+    cuts, views = epoch_cuts(config), num_views(config)
+    columns, sizes = config.columns(), input_bytes(config)
+    num_test = source_of(columns["dataset"]).num_test
     of_train, of_test = (
-        [num * size for size in sizes] for num in (num_train(config), num_test(config))
+        [num * size for size in sizes] for num in (columns["train_size"], num_test)
     )
     used = [range(view, len(cuts), views) for view in range(views)]
     trained = sum(_fullest(cuts, numbers, of_train) for numbers in used)
@@ -119,7 +130,8 @@ def _fullest(cuts: Sequence[int], used: Collection[int], sizes: Sequence[int]) -
         kept = [start for start in kept if start <= cut]
         if number in used:
             source = kept[-1:]  # it is read even while it has to make room
-            kept = kept_after(kept, cut, sizes)
+            if cut and cut not in kept and sizes[cut] <= MOST_BYTES:
+                kept = fitting({k: sizes[k] for k in [*kept, cut]}, MOST_BYTES)
             fullest = max(fullest, sum(sizes[each] for each in {*kept, *source}))
     return fullest
 

@@ -1,32 +1,28 @@
-"""How much work a run is, how long it takes here, and what is best trained as one."""
+"""How much work a run is, and what is best trained as one."""
 
-import contextlib
-import dataclasses
 import functools
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
-from lazyrich_helpers.flops import backward_share, forward_flops, layer_flops
-from lazyrich_helpers.initialization import XavierNormal
+from lazyrich_helpers.data import NUM_CLASSES
+from lazyrich_helpers.flops import (
+    Flops,
+    backward_flops,
+    backward_share,
+    forward_flops,
+    layer_flops,
+)
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import ModelPart, Network
 from lazyrich_helpers.schedules import Full, Plan
-from lazyrich_helpers.together import train_together, without_seed
-from lazyrich_helpers.train import (
-    EVAL_BATCH,
-    count_correct,
-    epoch_plans,
-    new_network,
-    train,
-)
+from lazyrich_helpers.sources import source_of
+from lazyrich_helpers.together import without_seed
+from lazyrich_helpers.train import epoch_plans
 
-TRIAL_STEPS = 10
 OVERHEAD = 50_000
 """Multiplications that take about as long as a step's fixed cost on a CPU."""
 MANY = 300_000
@@ -38,8 +34,6 @@ MOST_TOGETHER = 20
 MOST_TOGETHER_ON_GPU = 100
 PARAMETERS_ON_GPU = 100_000_000
 """Parameters of all runs trained as one on a GPU; they take 2 GB, with Adam."""
-TRIAL_PAYS = 2000
-"""Steps of a group that are worth a trial of threads."""
 
 
 def num_parameters(config: RunConfig) -> int:
@@ -49,13 +43,15 @@ def num_parameters(config: RunConfig) -> int:
 
 def multiply_adds(config: RunConfig) -> int:
     """Return the multiplications of one image's way through the run's network."""
-    return _multiply_adds(without_seed(config))
+    return forward_flops(flops_of(config)) // 2
 
 
-@functools.lru_cache
-def _multiply_adds(config: RunConfig) -> int:
-    flops = layer_flops(blueprint(config), config.data.image_shape)
-    return forward_flops(flops) // 2
+def flops_of(config: RunConfig) -> Flops:
+    """Return `layer_flops` of the run's network; its data need not be there."""
+    return _flops_of(blueprint(config), config.data.image_shape)
+
+
+_flops_of = functools.lru_cache(layer_flops)
 
 
 def blueprint(config: RunConfig) -> Network:
@@ -88,11 +84,43 @@ def epoch_costs(config: RunConfig) -> list[float]:
     num_epochs = config.training.num_epochs
     if isinstance(config.updates, Full):
         return [1.0] * num_epochs
-    flops = layer_flops(blueprint(config), config.data.image_shape)
+    flops = flops_of(config)
     shares = [backward_share(flops, plan.layers) for plan in plans_of(config)]
     drawn = len(shares) // num_epochs  # plans an epoch: 1, or its steps
     starts = range(0, len(shares), drawn)
     return [sum(shares[start : start + drawn]) / drawn for start in starts]
+
+
+@functools.lru_cache(maxsize=1024)
+def forward_cost(config: RunConfig) -> float:
+    """Return the run's forward operations as a share of full training's, 0 to 1.
+
+    What sleeping layers make of fixed images is computed in their first epoch asleep;
+    it is taken to fit into what may be kept.
+    """
+    flops, views = flops_of(config), num_views(config)
+    if isinstance(config.updates, Full) or views == 0:
+        return 1.0
+    cuts = epoch_cuts(config)
+    computed = 0
+    for epoch in range(len(cuts)):
+        since = cuts[epoch - views : epoch + 1] if epoch >= views else [0]
+        slept_on = since[0] == min(since)  # since the images were used before
+        computed += forward_flops(flops[since[0] if slept_on else 0 :])
+    return computed / (len(cuts) * forward_flops(flops))
+
+
+def num_views(config: RunConfig) -> int:
+    """Return how many fixed sets of training images there are; 0: always new ones."""
+    data = config.data
+    return data.num_views if isinstance(data, CroppedImages) else 1
+
+
+def epoch_cuts(config: RunConfig) -> list[int]:
+    """Return each epoch's lowest layer that moves; those below sleep all through it."""
+    lowest = [min(plan.layers) for plan in plans_of(config)]
+    drawn = len(lowest) // config.training.num_epochs  # plans an epoch
+    return [min(lowest[k : k + drawn]) for k in range(0, len(lowest), drawn)]
 
 
 def layer_sets(config: RunConfig) -> set[frozenset[int]]:
@@ -111,15 +139,43 @@ def plans_of(config: RunConfig) -> list[Plan]:
     ]
 
 
+def operations(
+    config: RunConfig, measures: Sequence[type[Measure]] = (), *, eval_every: int = 1
+) -> float:
+    """Return the operations of a whole run: its steps, evaluations and measures."""
+    flops, columns = flops_of(config), config.columns()
+    forward, backward = forward_flops(flops), backward_flops(flops, range(len(flops)))
+    watching, passes = looks(config, measures, eval_every)
+    epochs = config.training.num_epochs
+    trained = epochs * (
+        forward_cost(config) * forward + backward_cost(config) * backward
+    )
+    watched = epochs * watching * (forward + backward)
+    tested = passes * source_of(columns["dataset"]).num_test * forward
+    return columns["train_size"] * (trained + watched) + tested
+
+
+def looks(
+    config: RunConfig, measures: Sequence[type[Measure]], eval_every: int
+) -> tuple[float, int]:
+    """Return a run's measures, in trainings; its passes over the test images."""
+    passes = config.training.num_epochs // eval_every + 1
+    passes += sum(measure.test_passes for measure in measures)
+    num_layers = len(blueprint(config).layers)
+    passes += num_layers * sum(measure.layer_passes for measure in measures)
+    return sum(measure.epoch_passes for measure in measures), passes
+
+
 def work(config: RunConfig) -> float:
     """Return a run's effort in additive units, for progress rather than for time."""
     images = config.training.num_epochs * config.columns()["train_size"]
-    return images * (_awake(config) * multiply_adds(config) + OVERHEAD)
+    return images * (awake_share(config) * multiply_adds(config) + OVERHEAD)
 
 
-def _awake(config: RunConfig) -> float:
+def awake_share(config: RunConfig) -> float:
     """Return a run's operations as a share of full training's, forward and backward."""
-    return (1 + 2 * backward_cost(config)) / 3  # backward is two thirds of a step
+    # Backward is two thirds of a step.
+    return (forward_cost(config) + 2 * backward_cost(config)) / 3
 
 
 def most_together(config: RunConfig, device: str) -> int:
@@ -155,120 +211,7 @@ def grouped(
     return groups
 
 
-@contextlib.contextmanager
-def suitable_threads(config: RunConfig, device: str, num: int = 1) -> Iterator[None]:
-    """Inside, use the CPU threads that serve best: one for a small network.
-
-    On two busy cores, nine networks of at most 75,000 parameters took 4.5 s with one
-    thread and 11 to 17 s with two. `num` networks trained as one take a third less time
-    with two threads where the cores are idle, and many times more where they are busy:
-    if there is much to train, both are tried.
-    """
-    before = torch.get_num_threads()
-    if multiply_adds(config) < MANY:
-        torch.set_num_threads(1)
-        long = num_steps(config) >= TRIAL_PAYS
-        if num > 1 and before > 1 and long and torch.device(device).type == "cpu":
-            torch.set_num_threads(_faster(config, device, num, (1, before)))
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _faster(config: RunConfig, device: str, num: int, threads: Sequence[int]) -> int:
-    """Return which number of threads takes the shorter steps, now."""
-    seconds = {}
-    for count in threads:
-        torch.set_num_threads(count)
-        seconds[count] = _time(without_seed(config), device, num)[0]
-    return min(seconds, key=seconds.__getitem__)
-
-
 def num_steps(config: RunConfig) -> int:
     """Return how many steps the run's training takes."""
     num_train, settings = config.columns()["train_size"], config.training
     return -(-num_train // settings.batch_size) * settings.num_epochs
-
-
-def estimate_seconds(
-    config: RunConfig,
-    measures: Sequence[type[Measure]],
-    device: str,
-    *,
-    eval_every: int = 1,
-    num: int = 1,
-    compiled: bool = False,
-) -> float:
-    """Return the expected seconds of a run on `device`, from a trial of ten steps.
-
-    Where it is one of `num` trained as one, these are its share of their seconds. The
-    trial updates every layer; what sleeping ones save is estimated from operations.
-
-    With `compiled`, what it takes to compile one step is added for each set of layers;
-    the steps themselves are taken to be no faster.
-    """
-    setting = dataclasses.replace(without_seed(config), updates=Full())
-    awake = _awake(config)
-    watching = sum(measure.epoch_passes for measure in measures)
-    with suitable_threads(config, device, num):
-        per_step, per_pass = _trial(setting, device, num)
-        # A measure watches each network by itself, also where they train as one.
-        alone = _trial(setting, device, 1)[0] if watching and num > 1 else per_step
-    passes = config.training.num_epochs // eval_every + 1
-    passes += sum(measure.test_passes for measure in measures)
-    num_layers = len(blueprint(config).layers)
-    passes += num_layers * sum(measure.layer_passes for measure in measures)
-    steps = num_steps(config) * (awake * per_step + watching * alone)
-    compiling = 0.0
-    if compiled and num == 1:  # several as one are not compiled
-        compiling = len(layer_sets(config)) * compile_seconds(setting, device)
-    return compiling + steps + passes * per_pass
-
-
-def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
-    """Return a run's seconds per training step and per pass over the test images."""
-    data = config.data.load(device)
-    config, small = _shortened(config, data, TRIAL_STEPS)
-    networks = [new_network(config, small) for _ in range(num)]
-    if num > 1:
-        *_, (warm, *_) = train_together(networks, small, [config] * num, eval_every=2)
-    else:
-        *_, warm = train(networks[0], small, config, eval_every=2)
-    assert warm is not None
-    start = time.perf_counter()
-    count_correct(networks[0], small.test, config.training.precision)
-    per_image = (time.perf_counter() - start) / len(small.test)
-    num_steps = -(-len(small.train) // config.training.batch_size)
-    return warm.seconds / num_steps, per_image * len(data.test)
-
-
-def _shortened(
-    config: RunConfig, data: Dataset, num_steps: int
-) -> tuple[RunConfig, Dataset]:
-    """Return a training of two short epochs, the first to warm up, and its data.
-
-    Where the run starts does not matter to its times.
-    """
-    trial = dataclasses.replace(config.training, num_epochs=2)
-    few = num_steps * config.training.batch_size
-    train_few = Split(data.train.images[:few], data.train.labels[:few])
-    test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
-    small = dataclasses.replace(data, train=train_few, test=test_few, views=())
-    config = dataclasses.replace(config, training=trial, init=XavierNormal())
-    return config, small
-
-
-@functools.lru_cache
-def compile_seconds(config: RunConfig, device: str) -> float:
-    """Return the seconds of compiling the run's first step, here and now.
-
-    The next time takes less: torch keeps on disk what it has compiled.
-    """
-    config, small = _shortened(config, config.data.load(device), 1)
-    network = new_network(config, small)
-    first, second = train(network, small, config, eval_every=2, compiled=True)
-    return first.seconds - second.seconds
-
-
-_trial = functools.lru_cache(_time)

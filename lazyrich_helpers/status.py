@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.planning import operations
 from lazyrich_helpers.recipes import Results, collect
 from lazyrich_helpers.records import Record, RecordError, Store
 from lazyrich_helpers.schedules import in_words
@@ -87,6 +88,37 @@ def recipes_table(shelf: Shelf) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def left_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per recipe with runs left, and one for all, each run once.
+
+    Columns: `recipe`; `runs` that are left, as in `recipes_table`; their `operations`,
+    in units of 10^15. A run of which only a measure is missing counts as one to train.
+    """
+    everything: dict[str, float] = {}
+    rows = []
+    for results in shelf.results:
+        recipe = results.recipe
+        left = {
+            config.run_id: operations(
+                config, recipe.measures, eval_every=recipe.eval_every
+            )
+            for config in results.missing
+        }
+        everything |= left
+        if left:
+            rows.append(_left_row(recipe.name, left))
+    rows.append(_left_row("all, each run once", everything))
+    return pd.DataFrame(rows)
+
+
+def _left_row(name: str, left: dict[str, float]) -> dict[str, Any]:
+    return {
+        "recipe": name,
+        "runs": len(left),
+        "operations": sum(left.values()) / 1e15,
+    }
 
 
 def _num_diverged(records: Iterable[Record]) -> int:

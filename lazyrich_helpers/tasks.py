@@ -23,8 +23,8 @@ from lazyrich_helpers.batch import (
 from lazyrich_helpers.chapter import find_chapter, parameters_of
 from lazyrich_helpers.command_line import parse_duration
 from lazyrich_helpers.config import require
+from lazyrich_helpers.dry_run import dry_run, lines
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.forecast import forecast, forecast_lines
 from lazyrich_helpers.grid_points import parse_grid
 from lazyrich_helpers.listing import in_a_line, standings, table
 from lazyrich_helpers.lws_exhibits import LwsScale
@@ -238,7 +238,7 @@ def has_tqdm() -> bool:
 
 
 def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
-    """Print the runs that are missing, and what they would cost here and elsewhere."""
+    """Print the runs that are missing, and what they would take here."""
     todo = missing(recipe, store)
     require_ready(todo, "cpu")
     first = pre_training(recipe, todo)
@@ -246,8 +246,13 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
         require_ready(first.configs, "cpu")
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
-    for line in forecast_lines(forecast(recipe, store, device)):
-        print(line)
+    for part in filter(None, (first, recipe)):
+        for line in lines(dry_run(part, store, device, _say), device):
+            print(line)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace) -> int:

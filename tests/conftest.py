@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import calibration, execution, vision
+from lazyrich_helpers import execution, vision
+from lazyrich_helpers import trial as trial_module
+from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.train import Trained, new_network, train
@@ -55,15 +57,18 @@ def trained() -> Trained:
 
 
 @pytest.fixture
-def known_rates(monkeypatch) -> list[str]:
-    """Rates of this machine that are known, not measured; precisions asked for."""
+def known_trial(monkeypatch) -> list[tuple[RunConfig, int]]:
+    """Have a step take 0.5 s, shared by those trained as one, and a test pass 7 s.
+
+    Returns what was tried.
+    """
     asked = []
 
-    def measure(device, precision):
-        asked.append(precision)
-        return tiny.RATES
+    def trial(config, device, num):
+        asked.append((config, num))
+        return 0.5 / num, 7.0
 
-    monkeypatch.setattr(calibration, "measure_rates", measure)
+    monkeypatch.setattr(trial_module, "_trial", trial)
     return asked
 
 

@@ -6,19 +6,26 @@ import weakref
 
 import pytest
 
-from lazyrich_helpers import costs, memory
+from lazyrich_helpers import memory
+from lazyrich_helpers.activation_memory import input_bytes, kept_bytes
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.costs import input_bytes, layer_parameters
 from lazyrich_helpers.data import images
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.memory import data_bytes, peak_bytes, sleeping_bytes, step_bytes
+from lazyrich_helpers.memory import (
+    data_bytes,
+    layer_parameters,
+    num_states,
+    peak_bytes,
+    sleeping_bytes,
+    step_bytes,
+)
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.movement import Movement
+from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.reinit import Reinit
 from lazyrich_helpers.schedules import Full, RandomBeta, TopK, TopKAllBottoms
 from lazyrich_helpers.sleeping import SleepingBottom
-from lazyrich_helpers.step_facts import step_facts
 from lazyrich_helpers.train import EVAL_BATCH, new_network, train
 from tests import tiny
 
@@ -51,11 +58,14 @@ def test_a_step_by_hand():
     config = tiny.config(model=ReluNet(width=5, depth=1))
     bottom, top = layer_parameters(config)
     passing = 32 * 4 * (5 + 10)
-    kept = step_facts(config, frozenset({0, 1})).kept
+    kept = kept_bytes(config, frozenset({0, 1}))
     assert step_bytes(config) == 4 * 3 * (bottom + top) + kept + passing
     sparse = dataclasses.replace(config, updates=TopK(k=1))
-    kept = step_facts(config, frozenset({1})).kept
+    kept = kept_bytes(config, frozenset({1}))
     assert step_bytes(sparse) == 4 * 3 * top + kept + passing
+    plain = dataclasses.replace(sparse, optimizer=SGD(lr=0.1, momentum=0.0))
+    assert num_states(plain) == 0 and num_states(tiny.config(optimizer=SGD())) == 1
+    assert step_bytes(plain) == 4 * top + kept + passing
 
 
 def test_sleeping_layers_are_kept_for_training_and_test_images():
@@ -87,7 +97,7 @@ def test_what_a_training_keeps_stays_below_it(updates, most, monkeypatch):
         model=ReluNet(width=12, depth=11),
         updates=updates,
     )
-    monkeypatch.setattr(costs, "MOST_BYTES", most)
+    monkeypatch.setattr(memory, "MOST_BYTES", most)
     kept, fullest, plain = [], [0], SleepingBottom._room
 
     def spy(*args):

@@ -1,29 +1,87 @@
-"""Effort adds up; an estimate is a short trial, and trains nothing of the run."""
+"""Effort adds up, and operations are those that torch counts."""
 
 import dataclasses
-import time
 
 import pytest
-import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers import compiled, planning
-from lazyrich_helpers.activity import PERCENTS, Activity
-from lazyrich_helpers.convnets import ConvNet
-from lazyrich_helpers.criticality import Criticality
+from lazyrich_helpers import planning
+from lazyrich_helpers.activity import Activity
+from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.convnets import ConvNet, VGG5Blocks
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import (
-    TRIAL_STEPS,
-    estimate_seconds,
-    grouped,
-    multiply_adds,
-    work,
-)
-from lazyrich_helpers.reinit import FRACTIONS, Reinit
-from lazyrich_helpers.schedules import Full, RandomUniform, TopKAllBottoms
+from lazyrich_helpers.planning import grouped, multiply_adds, operations, work
+from lazyrich_helpers.schedules import BottomQ, Full, RandomUniform, TopK
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
+
+MODELS = {
+    "relu_net": ReluNet(width=6, depth=3),
+    "conv_net": ConvNet(width=3, depth=3),
+    "vgg5_blocks": VGG5Blocks(width=2),
+}
+SCHEDULES = [
+    Full(),
+    TopK(k=2),
+    BottomQ(q=1),
+    RandomUniform(draw="step"),
+    tiny.Cyclic(),
+]
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("updates", SCHEDULES, ids=str)
+def test_a_training_has_the_operations_that_torch_counts(model, updates):
+    config = tiny.config(model=model, updates=updates)
+    training = tiny.training(num_epochs=9, batch_size=40).training
+    config = dataclasses.replace(config, training=training)
+    data = config.data.load()
+    network = new_network(config, data)
+    with FlopCounterMode(display=False) as counter:
+        for _ in train(network, data, config, eval_every=9):
+            pass
+    # `operations` has one evaluation more: that of the initial network.
+    evaluation = len(data.test) * 2 * multiply_adds(config)
+    expected = counter.get_total_flops() + evaluation
+    assert operations(config, eval_every=9) == pytest.approx(expected)
+
+
+def test_what_sleeps_on_is_computed_once():
+    flops = [sum(layer) for layer in planning.flops_of(tiny.CONFIG)]
+    every, upper, top = (sum(flops[k:]) for k in range(3))
+    for cuts, expected in [
+        ((0, 0, 0), [every, every, every]),
+        ((2, 2, 2), [every, top, top]),
+        ((1, 2, 2), [every, upper, top]),  # the second epoch goes on from layer 1
+        ((2, 0, 2), [every, every, every]),
+    ]:
+        config = tiny.config(updates=tiny.Cuts(cuts=cuts))
+        share = sum(expected) / (3 * every)
+        assert planning.forward_cost(config) == pytest.approx(share)
+
+
+def test_nothing_is_kept_of_new_images_and_each_view_has_its_own():
+    config = make_recipe("figure-7-vgg11", "paper", widths=[2], num_epochs=8).configs[1]
+    assert config.updates == TopK(k=1)
+    flops = [sum(layer) for layer in planning.flops_of(config)]
+    top = flops[-1] / sum(flops)
+    for num_views, expected in ((0, 1.0), (2, (2 + 6 * top) / 8), (8, 1.0)):
+        fields = dataclasses.asdict(config.data) | {"num_views": num_views}
+        viewed = dataclasses.replace(config, data=CroppedImages(**fields))
+        assert planning.num_views(viewed) == num_views
+        assert planning.forward_cost(viewed) == pytest.approx(expected)
+
+
+def test_measures_count_as_the_passes_that_they_declare():
+    plain, looked, watched = (
+        operations(tiny.CONFIG, measures) for measures in ((), (Accuracy,), (Activity,))
+    )
+    testing = 500 * 2 * multiply_adds(tiny.CONFIG)
+    assert looked - plain == Accuracy.test_passes * testing
+    training = plain - 4 * testing  # after each epoch, and before the first
+    assert watched - plain == pytest.approx(training + Activity.test_passes * testing)
 
 
 def test_effort_is_proportional_to_epochs_and_grows_with_width():
@@ -38,65 +96,6 @@ def test_effort_is_that_of_every_place_a_kernel_visits():
     # 8 × 8 places, 4 × 4 places, then 2 × 2 pixels of 5 channels
     conv = tiny.config(model=ConvNet(width=5, depth=2))
     assert multiply_adds(conv) == 64 * 9 * 5 + 16 * 9 * 25 + 10 * 20
-
-
-def test_an_estimate_is_steps_and_passes(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda config, device, num: (0.5, 7.0))
-    config = tiny.training(num_epochs=10)  # 7 steps an epoch, 200 / 32
-    assert estimate_seconds(config, (), "cpu", eval_every=5) == 70 * 0.5 + 3 * 7
-    both = estimate_seconds(config, (Accuracy, Reinit), "cpu", eval_every=5)
-    assert both == 70 * 0.5 + (3 + 3 + 2 * len(FRACTIONS)) * 7
-    for depth in (2, 9):
-        deep = dataclasses.replace(config, model=ReluNet(width=12, depth=depth))
-        by_layer = estimate_seconds(deep, (Criticality,), "cpu", eval_every=5)
-        resets = 1 + (depth + 1) * (1 + len(PERCENTS))  # of each layer, and of none
-        assert by_layer == 70 * 0.5 + (3 + resets) * 7
-    watched = estimate_seconds(config, (Activity,), "cpu", eval_every=5)
-    assert watched == 2 * 70 * 0.5 + 3 * 7  # a gradient over all images every epoch
-
-
-def test_networks_trained_as_one_are_watched_one_by_one(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda config, device, num: (1 / num, 7.0))
-    config = tiny.training(num_epochs=10)  # 70 steps
-    for num in (1, 4):
-        plain = estimate_seconds(config, (), "cpu", num=num)
-        watched = estimate_seconds(config, (Activity,), "cpu", num=num)
-        assert watched - plain == pytest.approx(70)
-
-
-def test_the_trial_is_ten_steps_whatever_the_run(monkeypatch):
-    trials = []
-    plain = planning.train
-
-    def spy(network, data, config, **options):
-        trials.append((len(data.train), config.training))
-        return plain(network, data, config, **options)
-
-    monkeypatch.setattr(planning, "train", spy)
-    planning._trial.cache_clear()
-    for seed in (3, 4):
-        config = tiny.training(num_epochs=10_000, seed=seed, batch_size=16)
-        assert 0 < estimate_seconds(config, (), "cpu") < 10_000
-    ((num_train, settings),) = trials  # one trial serves all seeds
-    assert num_train == TRIAL_STEPS * 16
-    assert settings == dataclasses.replace(config.training, seed=0, num_epochs=2)
-
-
-def test_an_estimate_is_of_the_right_size():
-    # The least of three, within a factor of five: the machine may be busy.
-    long = tiny.training(num_epochs=20)
-    wide = dataclasses.replace(long, model=ReluNet(width=300, depth=2))
-    data = wide.data.load()
-    estimates, actual = [], []
-    for _ in range(3):
-        planning._trial.cache_clear()
-        estimates.append(estimate_seconds(wide, (), "cpu", eval_every=20))
-        network = new_network(wide, data)
-        start = time.perf_counter()
-        for _ in train(network, data, wide, eval_every=20):
-            pass
-        actual.append(time.perf_counter() - start)
-    assert min(actual) / 5 < min(estimates) < 5 * min(actual)
 
 
 def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):
@@ -124,63 +123,7 @@ def test_a_gpu_takes_larger_networks_together():
     assert planning.most_together(convolves, "cuda") == 1
 
 
-@pytest.mark.parametrize(("slow", "chosen"), [(1, 3), (3, 1)])
-def test_a_long_group_uses_the_threads_that_are_faster(monkeypatch, slow, chosen):
-    def time(config, device, num):
-        return (2.0 if torch.get_num_threads() == slow else 1.0), 0.0
-
-    monkeypatch.setattr(planning, "_time", time)
-    torch.set_num_threads(3)
-    long = tiny.training(num_epochs=1000)
-    for config, num, expected in ((long, 5, chosen), (long, 1, 1), (tiny.CONFIG, 5, 1)):
-        with planning.suitable_threads(config, "cpu", num):
-            assert torch.get_num_threads() == expected
-        assert torch.get_num_threads() == 3
-
-
 def test_cropped_images_are_trained_one_by_one():
     configs = make_recipe("table-1", "paper", seeds=[0, 1]).configs
     groups = grouped([c for c in configs if isinstance(c.updates, Full)], "cuda")
     assert [len(group) for group in groups] == [1, 1]
-
-
-def test_a_sparse_run_is_estimated_from_what_its_epochs_update(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda *_: (0.3, 0.0))
-    full = estimate_seconds(tiny.training(num_epochs=50), [Accuracy], "cpu")
-    seconds = []
-    for rho in (0.0, 0.3, 1.0):
-        config = dataclasses.replace(
-            tiny.training(num_epochs=50), updates=TopKAllBottoms(k=1, rho=rho)
-        )
-        seconds.append(estimate_seconds(config, [Accuracy], "cpu"))
-    assert seconds[0] < seconds[1] < seconds[2] == pytest.approx(full)
-    assert seconds[0] > full / 3  # the forward pass stays
-
-
-def test_each_set_of_layers_is_compiled(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda *_: (0.3, 0.0))
-    monkeypatch.setattr(planning, "compile_seconds", lambda *_: 100.0)
-    for updates, num_sets in ((Full(), 1), (TopKAllBottoms(k=1, rho=0.5), 2)):
-        config = dataclasses.replace(tiny.training(num_epochs=50), updates=updates)
-        plain, more = (
-            estimate_seconds(config, [], "cpu", compiled=flag) for flag in (False, True)
-        )
-        assert more - plain == pytest.approx(100 * num_sets)
-    together = estimate_seconds(tiny.CONFIG, [], "cpu", num=3, compiled=True)
-    assert together < 100  # several as one are not compiled
-    each_step = tiny.config(updates=RandomUniform(draw="step"))
-    assert planning.layer_sets(each_step) == {frozenset(range(k, 3)) for k in range(3)}
-
-
-def test_compiling_is_timed_without_the_step(monkeypatch):
-    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    plain = compiled.torch.compile
-
-    def slowly(*args, **options):
-        time.sleep(0.5)
-        return plain(*args, **options)
-
-    monkeypatch.setattr(compiled.torch, "compile", slowly)
-    planning.compile_seconds.cache_clear()
-    assert planning.compile_seconds(tiny.CONFIG, "cpu") >= 0.5
-    planning.compile_seconds.cache_clear()

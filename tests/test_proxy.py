@@ -246,7 +246,7 @@ def test_too_few_other_images_stop_the_batch(store, capsys):
     assert store.ids() == []
 
 
-def test_the_recipe_runs_end_to_end_and_goes_on(store, known_rates, capsys):
+def test_the_recipe_runs_end_to_end_and_goes_on(store, known_trial, capsys):
     words = ["table-1-proxy", "--budget", "smoke"]
     assert main([*words, "--dry-run"]) == 0
     title, first, *_ = capsys.readouterr().out.splitlines()

@@ -8,10 +8,12 @@ import pytest
 
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
+from lazyrich_helpers.planning import operations
 from lazyrich_helpers.records import NUMERICS, Record, recorded_store
 from lazyrich_helpers.status import (
     accounts,
     as_html,
+    left_table,
     others_table,
     read_shelf,
     recipes_table,
@@ -71,6 +73,21 @@ def test_each_state_is_counted(store):
         "failed": 1,
         "left": len(RATES.configs) - 4,
     }
+
+
+def test_what_is_left_has_the_operations_of_its_runs(store):
+    for config in RATES.configs[:3]:
+        plant(store, config)
+    table = left_table(read_shelf(store))
+    rest = [
+        operations(c, RATES.measures, eval_every=RATES.eval_every)
+        for c in RATES.configs[3:]
+    ]
+    left = row(table, "learning-rates")
+    assert left["runs"] == len(rest)
+    assert left["operations"] == pytest.approx(sum(rest) / 1e15)
+    *parts, total = table.operations
+    assert max(parts) < total <= sum(parts)  # recipes share runs
 
 
 def test_counts_add_up_to_the_files(store):
@@ -178,7 +195,8 @@ def test_the_page_is_in_the_book():
     toc = (tiny.ROOT / "_toc.yml").read_text()
     assert "book/status" in toc
     text = (tiny.ROOT / "book" / "status.md").read_text()
-    for table in ("recipes_table", "scales_table", "others_table", "totals_table"):
+    names = ("recipes", "scales", "others", "totals", "left")
+    for table in (f"{name}_table" for name in names):
         assert f"status.{table}(shelf)" in text
     assert "status.accounts(shelf)" in text
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lazyrich_helpers.batch import Summary, complete
-from lazyrich_helpers.calibration import Rates
 from lazyrich_helpers.config import Part, RunConfig, Training
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
@@ -59,17 +58,6 @@ def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:
         name="tiny", budget="smoke", configs=configs or (CONFIG,), measures=measures
     )
 
-
-RATES = Rates(
-    machine="a machine",
-    linear=1e-11,
-    conv=2e-11,
-    activations=1e-9,
-    kernels=1e-5,
-    error=0.1,
-    efficiency={"linear": 0.5, "conv": 0.25},
-)
-"""Of a machine that nobody measured."""
 
 SEEDS = [training(seed=seed) for seed in (0, 1, 2)]
 """Three runs that are trained as one."""
