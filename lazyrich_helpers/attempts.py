@@ -38,8 +38,6 @@ class Attempts:
     device: str
     progress: Progress
     stop: Stop
-    compiled: bool = False
-    """Whether the steps of runs trained alone are."""
     summary: Summary = field(default_factory=Summary)
 
     def make(self, group: Sequence[RunConfig], *, wait: bool) -> list[RunConfig]:
@@ -134,9 +132,7 @@ class Attempts:
             return True
         if self.stop.due:
             return False
-        expected = expected_seconds(
-            group, self.recipe, self.device, compiled=self.compiled
-        )
+        expected = expected_seconds(group, self.recipe, self.device)
         done = Checkpoint(group, self.recipe, self.store).share
         return (1 - done) * expected <= self.stop.seconds_left
 
@@ -147,7 +143,6 @@ class Attempts:
             self.store,
             self.device,
             self.progress,
-            compiled=self.compiled,
             stop=self.stop,
         )
 

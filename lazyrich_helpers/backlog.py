@@ -71,9 +71,7 @@ def _is_fresh(config: RunConfig, store: Store) -> bool:
     return record is None or record.stale
 
 
-def expected_seconds(
-    group: Sequence[RunConfig], recipe: Recipe, device: str, *, compiled: bool = False
-) -> float:
+def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) -> float:
     """Return how long runs trained as one take on `device`, from a short trial."""
     share = estimate_seconds(
         group[0],
@@ -81,6 +79,5 @@ def expected_seconds(
         device,
         eval_every=recipe.eval_every,
         num=len(group),
-        compiled=compiled,
     )
     return share * len(group)

@@ -27,7 +27,6 @@ def complete(
     device: str,
     progress: Progress,
     stop: Stop | None = None,
-    compiled: bool = False,
     workers: int | None = 1,
 ) -> Summary:
     """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
@@ -44,7 +43,6 @@ def complete(
         device: As `pick_device` returns it.
         progress: Told of every epoch.
         stop: Ends it early; None never does.
-        compiled: Whether the steps of runs that are trained alone are compiled.
         workers: Processes to share the runs. Several share the CPU's threads, or all
             GPUs where `device` is `cuda`. None takes as many as serve best.
     """
@@ -66,14 +64,13 @@ def complete(
             device=device,
             progress=progress,
             stop=stop,
-            compiled=compiled,
             workers=workers,
         )
         todo = _startable(todo, first, store, before)
     if workers is None:
         workers = suitable_workers(recipe, grouped(todo, device), device)
     groups = planned(todo, recipe, store, device, workers=workers)
-    attempts = Attempts(recipe, store, device, progress, stop, compiled)
+    attempts = Attempts(recipe, store, device, progress, stop)
     progress.begin(len(todo), sum(work(config) for config in todo))
     try:
         if workers > 1 and len(groups) > 1:

@@ -37,7 +37,7 @@ from lazyrich_helpers.train import (
 
 PARTS = (
     *("commit", "source", "torch", "device", "arithmetic", "instruction_set"),
-    *("threads", "compiled", "start"),
+    *("threads", "start"),
 )
 """What a record's origin says of each part of a training that was interrupted."""
 
@@ -127,7 +127,6 @@ def execute(
     device: str,
     progress: Progress,
     *,
-    compiled: bool = False,
     stop: Stop | None = None,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
@@ -141,22 +140,17 @@ def execute(
     due, it is kept after the epoch in hand. Who has put the records in safety removes
     the checkpoint.
 
-    With `compiled`, the steps of a network that is trained alone are compiled, and its
-    record's origin says so; several as one are not.
-
     Raises:
         Stopped: When `stop` was due before the end.
     """
     checkpoint = Checkpoint(configs, recipe, store)
     group = _resumed(configs, recipe, store, device, checkpoint)
     for watched in group.each:
-        if len(configs) == 1 and compiled:
-            watched.origin["compiled"] = True
         if watched.epochs:
             progress.skip(watched.config, watched.work)
     left = group.each
     try:
-        _train(group, recipe, progress, checkpoint, stop or Stop(), compiled)
+        _train(group, recipe, progress, checkpoint, stop or Stop())
         shared = group.seconds / len(configs)
         while left:
             record = _record(left[0], store, shared)
@@ -240,12 +234,11 @@ def _train(
     progress: Progress,
     checkpoint: Checkpoint,
     stop: Stop,
-    compiled: bool,
 ) -> None:
     """Train every run of the group to its end, under the eyes of its measures."""
     if all(watched.diverged for watched in group.each):
         return
-    for row in _epochs(group, recipe.eval_every, compiled):
+    for row in _epochs(group, recipe.eval_every):
         for each, epoch in zip(group.each, row, strict=True):
             if epoch is None:
                 continue
@@ -261,9 +254,7 @@ def _train(
             raise Stopped(is_kept)
 
 
-def _epochs(
-    group: _Group, eval_every: int, compiled: bool
-) -> Iterator[list[Epoch | None]]:
+def _epochs(group: _Group, eval_every: int) -> Iterator[list[Epoch | None]]:
     runs = [watched.run for watched in group.each]
     data, networks = runs[0].data, [run.network for run in runs]
     configs = [run.config for run in runs]
@@ -277,7 +268,6 @@ def _epochs(
             data,
             configs[0],
             eval_every=eval_every,
-            compiled=compiled,
             state=group.state,
         ):
             yield [epoch]

@@ -108,7 +108,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     with, NaN where none did.
 
     Raises:
-        ValueError: If the runs were not made alike: device, threads, compiled steps.
+        ValueError: If the runs were not made alike: device, threads.
     """
     timed = [record for record in records if Clock.name in record.measures]
     table = lws_table(timed)
@@ -128,8 +128,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
 
 def _made_by(record: Record) -> str:
     threads = record.measures[Clock.name]["threads"]
-    compiled = ", compiled" if record.origin.get("compiled") else ""
-    return f"{record.origin.get('device')}, {threads} threads{compiled}"
+    return f"{record.origin.get('device')}, {threads} threads"
 
 
 def _minutes_to(record: Record, accuracy: float) -> float:

@@ -95,11 +95,6 @@ def epoch_costs(config: RunConfig) -> list[float]:
     return [sum(shares[start : start + drawn]) / drawn for start in starts]
 
 
-def layer_sets(config: RunConfig) -> set[frozenset[int]]:
-    """Return the different sets of layers that the run's steps update."""
-    return {plan.layers for plan in plans_of(config)}
-
-
 def plans_of(config: RunConfig) -> list[Plan]:
     """Return the plan of every step; of one an epoch, where it tells of them all."""
     num_layers = len(blueprint(config).layers)
@@ -198,15 +193,11 @@ def estimate_seconds(
     *,
     eval_every: int = 1,
     num: int = 1,
-    compiled: bool = False,
 ) -> float:
     """Return the expected seconds of a run on `device`, from a trial of ten steps.
 
     Where it is one of `num` trained as one, these are its share of their seconds. The
     trial updates every layer; what sleeping ones save is estimated from operations.
-
-    With `compiled`, what it takes to compile one step is added for each set of layers;
-    the steps themselves are taken to be no faster.
     """
     setting = dataclasses.replace(without_seed(config), updates=Full())
     awake = _awake(config)
@@ -220,16 +211,13 @@ def estimate_seconds(
     num_layers = len(blueprint(config).layers)
     passes += num_layers * sum(measure.layer_passes for measure in measures)
     steps = num_steps(config) * (awake * per_step + watching * alone)
-    compiling = 0.0
-    if compiled and num == 1:  # several as one are not compiled
-        compiling = len(layer_sets(config)) * compile_seconds(setting, device)
-    return compiling + steps + passes * per_pass
+    return steps + passes * per_pass
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
     """Return a run's seconds per training step and per pass over the test images."""
     data = config.data.load(device)
-    config, small = _shortened(config, data, TRIAL_STEPS)
+    config, small = _shortened(config, data)
     networks = [new_network(config, small) for _ in range(num)]
     if num > 1:
         *_, (warm, *_) = train_together(networks, small, [config] * num, eval_every=2)
@@ -243,32 +231,18 @@ def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
     return warm.seconds / num_steps, per_image * len(data.test)
 
 
-def _shortened(
-    config: RunConfig, data: Dataset, num_steps: int
-) -> tuple[RunConfig, Dataset]:
+def _shortened(config: RunConfig, data: Dataset) -> tuple[RunConfig, Dataset]:
     """Return a training of two short epochs, the first to warm up, and its data.
 
     Where the run starts does not matter to its times.
     """
     trial = dataclasses.replace(config.training, num_epochs=2)
-    few = num_steps * config.training.batch_size
+    few = TRIAL_STEPS * config.training.batch_size
     train_few = Split(data.train.images[:few], data.train.labels[:few])
     test_few = Split(data.test.images[:EVAL_BATCH], data.test.labels[:EVAL_BATCH])
     small = dataclasses.replace(data, train=train_few, test=test_few, views=())
     config = dataclasses.replace(config, training=trial, init=XavierNormal())
     return config, small
-
-
-@functools.lru_cache
-def compile_seconds(config: RunConfig, device: str) -> float:
-    """Return the seconds of compiling the run's first step, here and now.
-
-    The next time takes less: torch keeps on disk what it has compiled.
-    """
-    config, small = _shortened(config, config.data.load(device), 1)
-    network = new_network(config, small)
-    first, second = train(network, small, config, eval_every=2, compiled=True)
-    return first.seconds - second.seconds
 
 
 _trial = functools.lru_cache(_time)

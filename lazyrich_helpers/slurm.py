@@ -73,7 +73,6 @@ def submit(
     options: SlurmOptions,
     *,
     device: str = "auto",
-    compiled: bool = False,
 ) -> Submission:
     """Have Slurm complete what `store` lacks of `recipes`; return what was submitted.
 
@@ -87,7 +86,6 @@ def submit(
         store: On a file system that the compute nodes share.
         options: What a job gets.
         device: `auto` is a GPU where `options` ask for one.
-        compiled: Whether the steps of runs trained alone are.
 
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
@@ -106,7 +104,7 @@ def submit(
             submission, num_there=waves.num_there, num_queued=len(waves.left_out)
         )
         for wave in (waves.now, waves.later):
-            jobs = _jobs(wave, store, options, device, compiled, ledger, submission)
+            jobs = _jobs(wave, store, options, device, ledger, submission)
             if not jobs:
                 continue
             after = _after(wave, submission.jobs, waves.taken)
@@ -221,7 +219,6 @@ def _jobs(
     store: Store,
     options: SlurmOptions,
     device: str,
-    compiled: bool,
     ledger: Ledger,
     submission: Submission,
 ) -> list[Job]:
@@ -235,10 +232,7 @@ def _jobs(
     shared = Store(store.folder.absolute(), store.weights.absolute())
     notes = ledger.logs(submission.submission_id)
     threads, patience = options.cpus_per_task, max(1, _warning(options) // 2)
-    return [
-        Job(parts, shared, device, threads, compiled, notes, patience)
-        for parts in dealt
-    ]
+    return [Job(parts, shared, device, threads, notes, patience) for parts in dealt]
 
 
 def _warning(options: SlurmOptions) -> int:

@@ -158,9 +158,7 @@ def _submit(options: argparse.Namespace) -> int:
     )
     recipes = _recipes(options)
     store = _store(options.budget or "paper", options)
-    submission = submit(
-        recipes, store, slurm, device=options.device, compiled=options.compile
-    )
+    submission = submit(recipes, store, slurm, device=options.device)
     print(submission)
     return 0
 
@@ -223,7 +221,6 @@ def _complete(
         device=device,
         progress=progress,
         stop=stop,
-        compiled=options.compile,
         workers=options.workers,
     )
     for line in table(standings(recipe, store)):

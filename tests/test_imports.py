@@ -20,7 +20,7 @@ LEVELS = [
     {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
     {"grid_points"},
     {"grid_reports"},
-    {"sources", "sleeping", "compiled", "convolution"},
+    {"sources", "sleeping", "convolution"},
     {"layer_names", "layer_order", "layer_watch", "layer_checks"},
     {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
     {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},

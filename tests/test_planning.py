@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from lazyrich_helpers import compiled, planning
+from lazyrich_helpers import planning
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.criticality import Criticality
@@ -21,7 +21,7 @@ from lazyrich_helpers.planning import (
     work,
 )
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
-from lazyrich_helpers.schedules import Full, RandomUniform, TopKAllBottoms
+from lazyrich_helpers.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
 
@@ -155,32 +155,3 @@ def test_a_sparse_run_is_estimated_from_what_its_epochs_update(monkeypatch):
         seconds.append(estimate_seconds(config, [Accuracy], "cpu"))
     assert seconds[0] < seconds[1] < seconds[2] == pytest.approx(full)
     assert seconds[0] > full / 3  # the forward pass stays
-
-
-def test_each_set_of_layers_is_compiled(monkeypatch):
-    monkeypatch.setattr(planning, "_trial", lambda *_: (0.3, 0.0))
-    monkeypatch.setattr(planning, "compile_seconds", lambda *_: 100.0)
-    for updates, num_sets in ((Full(), 1), (TopKAllBottoms(k=1, rho=0.5), 2)):
-        config = dataclasses.replace(tiny.training(num_epochs=50), updates=updates)
-        plain, more = (
-            estimate_seconds(config, [], "cpu", compiled=flag) for flag in (False, True)
-        )
-        assert more - plain == pytest.approx(100 * num_sets)
-    together = estimate_seconds(tiny.CONFIG, [], "cpu", num=3, compiled=True)
-    assert together < 100  # several as one are not compiled
-    each_step = tiny.config(updates=RandomUniform(draw="step"))
-    assert planning.layer_sets(each_step) == {frozenset(range(k, 3)) for k in range(3)}
-
-
-def test_compiling_is_timed_without_the_step(monkeypatch):
-    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    plain = compiled.torch.compile
-
-    def slowly(*args, **options):
-        time.sleep(0.5)
-        return plain(*args, **options)
-
-    monkeypatch.setattr(compiled.torch, "compile", slowly)
-    planning.compile_seconds.cache_clear()
-    assert planning.compile_seconds(tiny.CONFIG, "cpu") >= 0.5
-    planning.compile_seconds.cache_clear()
