@@ -15,7 +15,6 @@ from lazyrich_helpers.backlog import expected_seconds, is_there, planned
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
-from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.planning import suitable_threads, work
@@ -153,7 +152,6 @@ class Attempts:
         except Exception as error:
             self.fail(record.config, error)
             return False
-        note(record, self.recipe.name, self.store)
         self.summary.num_trained += 1
         self.summary.num_diverged += record.status == "diverged"
         self.progress.finish(record)
@@ -177,7 +175,6 @@ class Attempts:
             replaces = before is None or not before.done
             if replaces and not isinstance(error, OSError | ValueError):
                 self.store.write(record)
-        note(record, self.recipe.name, self.store)
         self.progress.finish(record)
 
 

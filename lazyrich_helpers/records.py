@@ -153,7 +153,6 @@ class Store:
         self.folder = folder
         self.weights = weights
         self.checkpoints = weights.with_name("checkpoints")
-        self.journal = weights.with_name("journal.jsonl")
 
     def read(self, run_id: str) -> Record | None:
         """Return the record, or None where there is none.

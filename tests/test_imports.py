@@ -31,7 +31,7 @@ LEVELS = [
     {"measures", "reinit", "movement", "records", "gradients", "together"},
     {"activity", "criticality", "skew", "updates", "timing", "clock", "step_times"},
     {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
-    {"checkpoints", "kept", "journal", "listing"},
+    {"checkpoints", "kept", "listing"},
     {"step_facts", "costs", "gpus", "calibration", "memory"},
     {"execution", "lws_exhibits", "neighbours_exhibits", "summary", "backlog"},
     {"attempts", "workers"},
