@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from lazyrich_helpers.checkpoints import begun
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.kept import kept_weights
 from lazyrich_helpers.planning import estimate_seconds, grouped
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Store
@@ -20,22 +19,9 @@ def is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     """Return whether there is nothing left to do for a run of `recipe`."""
     try:
         record = store.read(config.run_id)
-        done = is_complete(record, recipe.measures, store)
+        return is_complete(record, recipe.measures, store)
     except ValueError:  # unreadable: reported when it is its turn
         return False
-    if record is None or record.status != "ok" or not recipe.for_weights:
-        return done
-    return done and has_weights(config, store)
-
-
-def has_weights(config: RunConfig, store: Store) -> bool:
-    """Return whether the run was trained and its weights are here."""
-    try:
-        record = store.read(config.run_id)
-        kept = kept_weights(record, store)
-    except ValueError:
-        return False
-    return record is not None and not record.stale and kept is not None
 
 
 def planned(

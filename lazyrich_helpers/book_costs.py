@@ -11,7 +11,6 @@ from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.costs import Cost, run_cost, train_cost, watch_cost
 from lazyrich_helpers.gpus import Gpu
 from lazyrich_helpers.planning import grouped
-from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
 
 JOB = 3600.0
@@ -45,13 +44,9 @@ def costs_table(
 def _run_rows(
     recipe: Recipe, gpus: Sequence[Gpu], here: Rates
 ) -> dict[str, dict[str, float]]:
-    """Return run → its operations, and its hours on each GPU.
-
-    Runs that others start from are among them.
-    """
+    """Return run → its operations, and its hours on each GPU."""
     found: dict[str, dict[str, float]] = {}
-    first = dict.fromkeys(filter(None, map(source_of, recipe.configs)))
-    for group in grouped([*first, *recipe.configs], "cuda"):
+    for group in grouped(recipe.configs, "cuda"):
         for config in group:
             trained = train_cost(config)
             watched = watch_cost(config, recipe.measures, eval_every=recipe.eval_every)

@@ -15,11 +15,10 @@ from lazyrich_helpers.calibration import Rates, rates
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.costs import Cost, train_cost, watch_cost
 from lazyrich_helpers.gpus import GPUS, Gpu
-from lazyrich_helpers.measures import Accuracy, Measure
+from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.memory import peak_bytes, room
 from lazyrich_helpers.planning import grouped
 from lazyrich_helpers.progress import duration, label
-from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
 
@@ -82,18 +81,13 @@ class Forecast:
 def forecast(recipe: Recipe, store: Store, device: str) -> Forecast:
     """Return what the runs cost that `store` lacks of `recipe`.
 
-    A run of which only a measure is missing counts as one to train. Runs that others
-    start from are counted where their weights are not kept.
+    A run of which only a measure is missing counts as one to train.
     """
     todo = missing(recipe, store)
-    sources = dict.fromkeys(filter(None, map(source_of, todo)))
-    first = [source for source in sources if store.read_weights(source.run_id) is None]
-    todo = [config for config in todo if config not in sources]
-    precisions = {config.training.precision for config in (*first, *todo)}
+    precisions = {config.training.precision for config in todo}
     here = {p: rates(device, p, store.weights.parent) for p in sorted(precisions)}
     every = recipe.eval_every
-    rows = forecast_rows(first, (Accuracy,), every, here, device)
-    rows += forecast_rows(todo, recipe.measures, every, here, device)
+    rows = forecast_rows(todo, recipe.measures, every, here, device)
     names = sorted({rate.machine for rate in here.values()})
     return Forecast(rows=tuple(rows), machine="; ".join(names), room=room(device))
 

@@ -16,7 +16,6 @@ from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import (
     complete,
     pick_device,
-    pre_training,
     require_ready,
     store_for,
 )
@@ -238,9 +237,6 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     """Print the runs that are missing, and what they would cost here and elsewhere."""
     todo = missing(recipe, store)
     require_ready(todo, "cpu")
-    first = pre_training(recipe, todo)
-    if first is not None:
-        require_ready(first.configs, "cpu")
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     for line in forecast_lines(forecast(recipe, store, device)):

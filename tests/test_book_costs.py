@@ -51,12 +51,6 @@ def test_scaled_is_never_less_than_least():
         assert (table[f"{gpu.name} scaled"] > table[f"{gpu.name} least"]).all()
 
 
-def test_what_others_start_from_is_counted():
-    recipe = make_recipe("table-1-proxy", "smoke")
-    table = costs_table([recipe], TWO, RATES)
-    assert table.runs.iloc[0] == len(recipe.configs) + 1
-
-
 def test_efficiency_is_that_of_the_kind_of_work():
     assert efficiency(Cost(linear=5.0), RATES) == 0.5
     assert efficiency(Cost(conv=5.0), RATES) == 0.25

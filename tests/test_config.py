@@ -16,7 +16,6 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.remaining import (
     RemainingCroppedImages,
     RemainingImages,
@@ -29,6 +28,7 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
     TopKBottomQ,
 )
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 LARGE = images("digits", train_size=100, image_size=32)
@@ -44,7 +44,7 @@ EXAMPLES = {
     "adam": Adam(lr=0.1),
     "epochs": Training(num_epochs=5),
     "cropped_images": CROPPED,
-    "proxy": Proxy(pretrain_size=100, pretrain_epochs=2),
+    "weights_file": WeightsFile(file="a.pt", sha256="1" * 8),
     "top_k": TopK(k=2),
     "bottom_q": BottomQ(q=2),
     "top_bottom": TopBottom(k=2, q=2),
@@ -57,7 +57,7 @@ EXAMPLES = {
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
-OTHER |= {"switch_mode": "random"}
+OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
 OTHER |= {"sha256": "0" * 8}
 KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
 
@@ -120,6 +120,7 @@ def test_a_new_kind_renames_no_run():
 
 def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
     def define():
+        @dataclass(frozen=True, kw_only=True)
         class Mine(Part, slot="updates", kind="test_mine"):
             pass
 
@@ -208,10 +209,10 @@ def test_a_config_cannot_change():
         (SGD, "lr_decay", 1.5),
         (SGD, "decay_every", 0),
         (XavierNormal, "gain", 0.0),
-        (Proxy, "pretrain_size", 105),
-        (Proxy, "pretrain_size", 0),
-        (Proxy, "pretrain_epochs", 0),
-        (Proxy, "pretrain_seed", -1),
+        (WeightsFile, "file", ""),
+        (WeightsFile, "file", "folder/a.pt"),
+        (WeightsFile, "sha256", "1" * 7),
+        (WeightsFile, "sha256", "g" * 8),
         (RemainingImages, "skipped", -10),
         (RemainingCroppedImages, "skipped", 15),
         (Training, "num_epochs", 0),

@@ -75,14 +75,6 @@ def test_each_precision_has_its_rates(store, measured):
     assert measured == ["bf16", "highest"]
 
 
-def test_what_others_start_from_comes_first_and_once(store):
-    recipe = make_recipe("table-1-proxy", "smoke", seeds=[0, 1])
-    rows = forecast.forecast(recipe, store, "cpu").rows
-    assert len(rows) == len(recipe.configs) + 1
-    (source,) = {c.init.source(c).run_id for c in recipe.configs}
-    assert rows[0].run_id == source
-
-
 def test_a_hundred_settings_are_forecast_in_seconds_without_data(store, offline):
     recipe = make_recipe("figure-10-vgg5", "paper")
     start = time.perf_counter()
