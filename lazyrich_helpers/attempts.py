@@ -15,7 +15,6 @@ from lazyrich_helpers.backlog import expected_seconds, is_there, planned
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
-from lazyrich_helpers.journal import note
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.planning import work
@@ -39,8 +38,6 @@ class Attempts:
     device: str
     progress: Progress
     stop: Stop
-    compiled: bool = False
-    """Whether the steps of runs trained alone are."""
     summary: Summary = field(default_factory=Summary)
 
     def make(self, group: Sequence[RunConfig], *, wait: bool) -> list[RunConfig]:
@@ -135,9 +132,7 @@ class Attempts:
             return True
         if self.stop.due:
             return False
-        expected = expected_seconds(
-            group, self.recipe, self.device, compiled=self.compiled
-        )
+        expected = expected_seconds(group, self.recipe, self.device)
         done = Checkpoint(group, self.recipe, self.store).share
         return (1 - done) * expected <= self.stop.seconds_left
 
@@ -148,7 +143,6 @@ class Attempts:
             self.store,
             self.device,
             self.progress,
-            compiled=self.compiled,
             stop=self.stop,
         )
 
@@ -159,7 +153,6 @@ class Attempts:
         except Exception as error:
             self.fail(record.config, error)
             return False
-        note(record, self.recipe.name, self.store)
         self.summary.num_trained += 1
         self.summary.num_diverged += record.status == "diverged"
         self.progress.finish(record)
@@ -183,7 +176,6 @@ class Attempts:
             replaces = before is None or not before.done
             if replaces and not isinstance(error, OSError | ValueError):
                 self.store.write(record)
-        note(record, self.recipe.name, self.store)
         self.progress.finish(record)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from lazyrich_helpers.checkpoints import begun
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.kept import kept_weights
 from lazyrich_helpers.planning import grouped
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Store
@@ -21,22 +20,9 @@ def is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     """Return whether there is nothing left to do for a run of `recipe`."""
     try:
         record = store.read(config.run_id)
-        done = is_complete(record, recipe.measures, store)
+        return is_complete(record, recipe.measures, store)
     except ValueError:  # unreadable: reported when it is its turn
         return False
-    if record is None or record.status != "ok" or not recipe.for_weights:
-        return done
-    return done and has_weights(config, store)
-
-
-def has_weights(config: RunConfig, store: Store) -> bool:
-    """Return whether the run was trained and its weights are here."""
-    try:
-        record = store.read(config.run_id)
-        kept = kept_weights(record, store)
-    except ValueError:
-        return False
-    return record is not None and not record.stale and kept is not None
 
 
 def planned(
@@ -72,9 +58,7 @@ def _is_fresh(config: RunConfig, store: Store) -> bool:
     return record is None or record.stale
 
 
-def expected_seconds(
-    group: Sequence[RunConfig], recipe: Recipe, device: str, *, compiled: bool = False
-) -> float:
+def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) -> float:
     """Return how long runs trained as one take on `device`, from a short trial."""
     share = estimate_seconds(
         group[0],
@@ -82,6 +66,5 @@ def expected_seconds(
         device,
         eval_every=recipe.eval_every,
         num=len(group),
-        compiled=compiled,
     )
     return share * len(group)

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 import torch
 
 from lazyrich_helpers.arithmetic import require_possible
-from lazyrich_helpers.attempts import Attempts, reason
-from lazyrich_helpers.backlog import has_weights, missing, planned
+from lazyrich_helpers.attempts import Attempts
+from lazyrich_helpers.backlog import missing, planned
 from lazyrich_helpers.config import RunConfig, require
-from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.planning import blueprint, grouped, work
-from lazyrich_helpers.progress import Progress, label
-from lazyrich_helpers.proxy import source_of
+from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store, computed_store, recorded_store
 from lazyrich_helpers.stopping import Stop
@@ -27,7 +25,6 @@ def complete(
     device: str,
     progress: Progress,
     stop: Stop | None = None,
-    compiled: bool = False,
     workers: int | None = 1,
 ) -> Summary:
     """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
@@ -35,8 +32,7 @@ def complete(
     A run that fails is reported and the others go on. A run that is being trained by
     another process is left to it. No run is started that is not expected to end before
     `stop` is due, nor is another process waited for any longer; a run that is in
-    training then is kept as it is after the epoch, and gone on with the next time. Runs
-    that others start from are completed before those.
+    training then is kept as it is after the epoch, and gone on with the next time.
 
     Args:
         recipe: What to complete.
@@ -44,7 +40,6 @@ def complete(
         device: As `pick_device` returns it.
         progress: Told of every epoch.
         stop: Ends it early; None never does.
-        compiled: Whether the steps of runs that are trained alone are compiled.
         workers: Processes to share the runs. Several share the CPU's threads, or all
             GPUs where `device` is `cuda`. None takes as many as serve best.
     """
@@ -57,23 +52,10 @@ def complete(
     for config in todo:
         require_possible(config.training.precision, torch.device(device))
     require_ready(todo, device if workers == 1 else "cpu")  # others have it in theirs
-    first = pre_training(recipe, todo)
-    before = Summary()
-    if first is not None:
-        before = complete(
-            first,
-            store,
-            device=device,
-            progress=progress,
-            stop=stop,
-            compiled=compiled,
-            workers=workers,
-        )
-        todo = _startable(todo, first, store, before)
     if workers is None:
         workers = suitable_workers(recipe, grouped(todo, device), device)
     groups = planned(todo, recipe, store, device, workers=workers)
-    attempts = Attempts(recipe, store, device, progress, stop, compiled)
+    attempts = Attempts(recipe, store, device, progress, stop)
     progress.begin(len(todo), sum(work(config) for config in todo))
     try:
         if workers > 1 and len(groups) > 1:
@@ -83,7 +65,6 @@ def complete(
     finally:
         progress.end()
     summary = attempts.summary
-    summary.add(before)
     summary.num_there += there
     return summary
 
@@ -110,46 +91,6 @@ def require_ready(configs: Sequence[RunConfig], device: str) -> None:
         config.init.require_ready(blueprint(config))
     for part in {config.data for config in configs}:
         part.load(device)
-
-
-def pre_training(recipe: Recipe, configs: Sequence[RunConfig]) -> Recipe | None:
-    """Return the runs of which `configs`, of `recipe`, need the weights; or None."""
-    sources = dict.fromkeys(map(source_of, configs))
-    needed = tuple(source for source in sources if source is not None)
-    if not needed:
-        return None
-    return Recipe(
-        name=f"{recipe.name}, pre-training",
-        budget=recipe.budget,
-        configs=needed,
-        measures=(Accuracy,),
-        for_weights=True,
-    )
-
-
-def _startable(
-    configs: Sequence[RunConfig], first: Recipe, store: Store, summary: Summary
-) -> list[RunConfig]:
-    """Return the runs whose pre-training is there; tell `summary` of the others."""
-    absent = [source for source in first.configs if not has_weights(source, store)]
-    for source in absent:
-        waiting = [config for config in configs if source_of(config) == source]
-        if source in summary.postponed:
-            summary.postponed += waiting
-        else:
-            runs = f"{len(waiting)} runs that start from {label(source)}"
-            summary.failed[runs] = _why_absent(source, store)
-    return [config for config in configs if source_of(config) not in absent]
-
-
-def _why_absent(source: RunConfig, store: Store) -> str:
-    try:
-        record = store.read(source.run_id)
-    except ValueError as error:
-        return reason(error)
-    if record is not None and record.status == "diverged":
-        return "their pre-training diverged; choose a smaller learning rate."
-    return f"run {source.run_id} left no weights of its own under {store.weights}."
 
 
 def store_for(budget: str) -> Store:

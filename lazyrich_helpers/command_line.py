@@ -52,11 +52,6 @@ def _add_means(group: argparse._ArgumentGroup) -> None:
         type=int,
         help="processes to share the work; as many as serve best unless told",
     )
-    group.add_argument(
-        "--compile",
-        action="store_true",
-        help="have torch compile the steps of runs that are trained one by one",
-    )
     group.add_argument("--time-budget", help="start nothing that ends later: 30m")
     group.add_argument("--records", help="folder of records; book/records unless told")
 

@@ -12,17 +12,13 @@ import numpy as np
 from lazyrich_helpers import origin
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.initialization import convolutions, flat_parameters, transfer_
-from lazyrich_helpers.kept import arrays_of, kept_weights, result_of
+from lazyrich_helpers.initialization import flat_parameters
+from lazyrich_helpers.kept import arrays_of, result_of
 from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.models import Network
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.progress import Progress, label
-from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.stopping import Stop, Stopped
 from lazyrich_helpers.tensor_files import PASSING
 from lazyrich_helpers.together import JointState, train_together
@@ -37,7 +33,7 @@ from lazyrich_helpers.train import (
 
 PARTS = (
     *("commit", "source", "torch", "device", "arithmetic", "instruction_set"),
-    *("threads", "compiled", "start"),
+    *("threads", "start"),
 )
 """What a record's origin says of each part of a training that was interrupted."""
 
@@ -109,8 +105,6 @@ class _Group:
             for measure, state in zip(watched.measures, run["measures"], strict=True):
                 measure.load_state_dict(state)
             earlier = run["origin"]
-            if earlier.get("pretrained") != watched.origin.get("pretrained"):
-                raise ValueError("it started from other weights")
             part = {name: earlier[name] for name in PARTS if name in earlier}
             part["num_epochs"] = len(watched.epochs)
             watched.origin["resumed"] = [*earlier.get("resumed", []), part]
@@ -127,7 +121,6 @@ def execute(
     device: str,
     progress: Progress,
     *,
-    compiled: bool = False,
     stop: Stop | None = None,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
@@ -141,22 +134,17 @@ def execute(
     due, it is kept after the epoch in hand. Who has put the records in safety removes
     the checkpoint.
 
-    With `compiled`, the steps of a network that is trained alone are compiled, and its
-    record's origin says so; several as one are not.
-
     Raises:
         Stopped: When `stop` was due before the end.
     """
     checkpoint = Checkpoint(configs, recipe, store)
-    group = _resumed(configs, recipe, store, device, checkpoint)
+    group = _resumed(configs, recipe, device, checkpoint)
     for watched in group.each:
-        if len(configs) == 1 and compiled:
-            watched.origin["compiled"] = True
         if watched.epochs:
             progress.skip(watched.config, watched.work)
     left = group.each
     try:
-        _train(group, recipe, progress, checkpoint, stop or Stop(), compiled)
+        _train(group, recipe, progress, checkpoint, stop or Stop())
         shared = group.seconds / len(configs)
         while left:
             record = _record(left[0], store, shared)
@@ -172,12 +160,11 @@ def execute(
 def _resumed(
     configs: Sequence[RunConfig],
     recipe: Recipe,
-    store: Store,
     device: str,
     checkpoint: Checkpoint,
 ) -> _Group:
     """Return the group as far as it was brought before."""
-    group = _new_group(configs, recipe, store, device)
+    group = _new_group(configs, recipe, device)
     kept = checkpoint.read(device)
     if kept is None:
         return group
@@ -187,23 +174,21 @@ def _resumed(
         raise
     except Exception as error:  # what a wrong file makes torch raise is anybody's guess
         checkpoint.refuse(error)
-        return _new_group(configs, recipe, store, device)
+        return _new_group(configs, recipe, device)
     return group
 
 
-def _new_group(
-    configs: Sequence[RunConfig], recipe: Recipe, store: Store, device: str
-) -> _Group:
+def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Group:
     data = configs[0].data.load(device)
     where = origin.describe(data, configs[0].training.precision)
     if len(configs) > 1:
         where["together"] = [config.training.seed for config in configs]
     each = []
     for config in configs:
-        network, start = _started(config, data, store)
+        network = new_network(config, data)
         run = Run(config, data, network, flat_parameters(network))
         measures = [measure() for measure in recipe.measures]
-        each.append(_Watched(run, measures, where | start))
+        each.append(_Watched(run, measures, dict(where)))
         for measure in measures:
             measure.start(run)
     networks = [watched.run.network for watched in each]
@@ -212,40 +197,17 @@ def _new_group(
     return _Group(each, TrainingState(networks[0], data, configs[0]))
 
 
-def _started(
-    config: RunConfig, data: Dataset, store: Store
-) -> tuple[Network, dict[str, Any]]:
-    """Return the run's network before its first step, and what it was started from."""
-    source = source_of(config)
-    if source is None:
-        return new_network(config, data), {}
-    trained = kept_weights(store.read(source.run_id), store)
-    if trained is None:
-        raise ValueError(
-            f"it starts from the weights of run {source.run_id} ({label(source)}), "
-            f"which are not under {store.weights}; train that run first."
-        )
-    before = source.model.build(source.data.image_shape, data.num_classes)
-    bind_(before, trained)
-    network = config.model.build(data.image_shape, data.num_classes)
-    kept = [p for layer in convolutions(before) for p in layer.parameters()]
-    transfer_(network, config.training.seed, kept)
-    start = {"run_id": source.run_id, "weights": origin.vector_digest(trained)}
-    return network.to(data.device), {"pretrained": start}
-
-
 def _train(
     group: _Group,
     recipe: Recipe,
     progress: Progress,
     checkpoint: Checkpoint,
     stop: Stop,
-    compiled: bool,
 ) -> None:
     """Train every run of the group to its end, under the eyes of its measures."""
     if all(watched.diverged for watched in group.each):
         return
-    for row in _epochs(group, recipe.eval_every, compiled):
+    for row in _epochs(group, recipe.eval_every):
         for each, epoch in zip(group.each, row, strict=True):
             if epoch is None:
                 continue
@@ -261,9 +223,7 @@ def _train(
             raise Stopped(is_kept)
 
 
-def _epochs(
-    group: _Group, eval_every: int, compiled: bool
-) -> Iterator[list[Epoch | None]]:
+def _epochs(group: _Group, eval_every: int) -> Iterator[list[Epoch | None]]:
     runs = [watched.run for watched in group.each]
     data, networks = runs[0].data, [run.network for run in runs]
     configs = [run.config for run in runs]
@@ -277,7 +237,6 @@ def _epochs(
             data,
             configs[0],
             eval_every=eval_every,
-            compiled=compiled,
             state=group.state,
         ):
             yield [epoch]

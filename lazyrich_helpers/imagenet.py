@@ -6,10 +6,7 @@ is verified before it is read.
 """
 
 import functools
-import hashlib
-import io
 import sys
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +19,7 @@ from lazyrich_helpers.initialization import convolutions, transfer_
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.places import chosen, left_as_found
 from lazyrich_helpers.sources import DataError
+from lazyrich_helpers.weights_file import checked, tensors
 
 SHA256 = "8a719046"
 """The first hex digits of the file's SHA-256, as its name has them."""
@@ -91,22 +89,10 @@ def _read(path: Path, sha256: str) -> tuple[Tensor, ...]:
     """Return the convolutions' weights and biases, bottom first, the file checked."""
     if not path.is_file():
         _download(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error}); delete it and fetch it anew."
-        ) from error
     # Checked before it is read: it is a pickle, which could run code.
-    actual = hashlib.sha256(content).hexdigest()[: len(sha256)]
-    if actual != sha256:
-        raise DataError(
-            f"{path} is truncated or altered (SHA-256 {actual}, published {sha256}); "
-            "delete it and fetch it anew."
-        )
+    content = checked(path, sha256, "delete it and fetch it anew")
     try:
-        with warnings.catch_warnings(action="ignore"):  # about the file's format
-            state = torch.load(io.BytesIO(content), "cpu", weights_only=True)
+        state = tensors(content)
         found = tuple(state[name] for name in _expected())
         shapes = [tuple(values.shape) for values in found]
     except Exception as error:  # torch.load raises many kinds

@@ -7,7 +7,7 @@ against full training from the same start with the same seed; a claim holds wher
 A claim looks at runs from the start that it is about, and at no others: what is said of
 pre-trained networks (E1, E3, E10, E13) is judged by those that start from ImageNet's
 weights, and is not run without them. Networks pre-trained here, on other images
-(`proxy`), are no claim's.
+(`weights_file`), are no claim's.
 
 What steps took on the clock is judged without intervals, as operations are: E4, E12. A
 run's time is there the sum of its steps', which lies on a straight line in the epochs

@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import require, typed
+from lazyrich_helpers.config import RunConfig, require, typed
 from lazyrich_helpers.convnets import VGG5, VGG11, VGG5Blocks
-from lazyrich_helpers.data import DataPart, Images
+from lazyrich_helpers.data import DataPart
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import InitPart
 from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.models import ModelPart
 from lazyrich_helpers.optimizers import SGD, OptimizerPart
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.recipes import (
     XAVIER,
     Recipe,
@@ -27,6 +26,7 @@ from lazyrich_helpers.recipes import (
     images_of,
     network_configs,
 )
+from lazyrich_helpers.remaining import remaining
 from lazyrich_helpers.schedules import (
     BottomQ,
     Full,
@@ -41,6 +41,7 @@ from lazyrich_helpers.schedules import (
 )
 from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.updates import Updates
+from lazyrich_helpers.weights_file import UNKNOWN, WeightsFile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +151,7 @@ IMAGENET_SCALES = {  # its weights fit one network, and colour images alone
     ),
     "paper": VGG11_SCALES["paper"],
 }
-PROXY_SCALES = {  # at most a fifth of the images: see `PRETRAIN_TIMES`
+STANDIN_SCALES = {  # at most a fifth of the images: see `PRETRAIN_TIMES`
     "smoke": VGG11_SCALES["smoke"],
     "laptop": VGG11_SCALES["laptop"].choose({"train_size": 240}),
     "paper": VGG11_SCALES["paper"].choose({"train_size": 10_000}),
@@ -158,6 +159,8 @@ PROXY_SCALES = {  # at most a fifth of the images: see `PRETRAIN_TIMES`
 PRETRAIN_TIMES = 3
 """Images that a network is pre-trained on, for each that it is then trained on. With
 as many again held out, a fifth of CIFAR-10 is the most that can be trained on."""
+STANDINS: dict[str, str] = {}
+"""File in `book/weights` → first digits of its SHA-256. None has been made yet."""
 
 
 def _recipe(
@@ -213,7 +216,6 @@ def _vgg11(
     budget: str,
     scale: LwsScale,
     updates: Sequence[UpdateSchedule],
-    init: Callable[[Images], InitPart] = lambda data: XAVIER,
     *,
     num_views: int = 0,
     **options: Any,
@@ -231,7 +233,6 @@ def _vgg11(
         model=lambda width: VGG11(width=width),
         data=data,
         optimizer=lambda lr: SGD(lr=lr),
-        init=init(data),
         **options,
     )
 
@@ -302,25 +303,48 @@ def table_1_pretrained(budget: str, **choices: Any) -> Recipe:
     scale = IMAGENET_SCALES[budget].choose(choices)
     updates = probabilistic(scale, [max(scale.ks)])
     init = ImageNetVGG11()
-    return _vgg11("table-1-pretrained", budget, scale, updates, lambda _: init)
+    return _vgg11("table-1-pretrained", budget, scale, updates, init=init)
 
 
-def table_1_proxy(budget: str, **choices: Any) -> Recipe:
+def table_1_standin(budget: str, **choices: Any) -> Recipe:
     """As table-1, from networks pre-trained here: a stand-in for ImageNet's weights.
 
     They are pre-trained on other images of the same classes, which is not what the
-    paper did: see `proxy`.
+    paper did: see `make_weights`. Their files are listed in `STANDINS`.
     """
-    scale = PROXY_SCALES[budget].choose(choices)
-
-    def init(data: Images) -> InitPart:
-        return Proxy(
-            pretrain_size=PRETRAIN_TIMES * data.train_size,
-            pretrain_epochs=scale.num_epochs,
-        )
-
+    scale = STANDIN_SCALES[budget].choose(choices)
     updates = probabilistic(scale, [max(scale.ks)])
-    return _vgg11("table-1-proxy", budget, scale, updates, init)
+    plain = _vgg11("table-1-standin", budget, scale, updates)
+    starts = ((config, _standin(config)) for config in plain.configs)
+    configs = tuple(dataclasses.replace(config, init=start) for config, start in starts)
+    return dataclasses.replace(plain, configs=configs)
+
+
+def _standin(config: RunConfig) -> WeightsFile:
+    """Return the file made for such a network, and for images that it left out."""
+    columns = config.columns()
+    parts = (columns["dataset"], columns["train_size"], f"w{columns['width']}")
+    file = f"vgg11-{'-'.join(map(str, parts))}.pt"
+    return WeightsFile(file=file, sha256=STANDINS.get(file, UNKNOWN))
+
+
+def pretrain_standin(budget: str, **choices: Any) -> Recipe:
+    """VGG-11 trained whole on images that table-1-standin leaves out.
+
+    Its runs' weights are what `make_weights` makes the files of `STANDINS` from.
+    """
+    scale = STANDIN_SCALES[budget].choose({"seeds": (0,)}).choose(choices)
+    plain = _vgg11("pretrain-standin", budget, scale, [Full()], measures=(Accuracy,))
+    configs = tuple(
+        dataclasses.replace(
+            config,
+            data=remaining(
+                config.data, PRETRAIN_TIMES * config.columns()["train_size"]
+            ),
+        )
+        for config in plain.configs
+    )
+    return dataclasses.replace(plain, configs=configs)
 
 
 VIEWS = (0, 4, 16)
@@ -384,10 +408,11 @@ LWS_RECIPES: dict[str, RecipeFunction] = {
     "figure-7-vgg5-blocks": figure_7_vgg5_blocks,
     "kept-views-vgg11": kept_views_vgg11,
     "learning-rates-vgg5": learning_rates_vgg5,
+    "pretrain-standin": pretrain_standin,
     "step-times-vgg11": step_times_vgg11,
     "step-times-vgg5": step_times_vgg5,
     "table-1": table_1,
     "table-1-pretrained": table_1_pretrained,
-    "table-1-proxy": table_1_proxy,
+    "table-1-standin": table_1_standin,
 }
 """Section 6's recipes, by name."""

@@ -18,7 +18,6 @@ from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.planning import backward_cost, blueprint, epoch_costs
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import (
     Full,
@@ -31,12 +30,13 @@ from lazyrich_helpers.schedules import (
     in_words,
 )
 from lazyrich_helpers.tables import curves_table, one_setting, runs_table, tidy
+from lazyrich_helpers.weights_file import WeightsFile
 
 MANY_EPOCHS = 500
 """So many draws settle random beta's mean cost to about 0.006."""
 STARTS = {
     "xavier": (XavierNormal.kind,),
-    "pretrain": (ImageNetVGG11.kind, Proxy.kind),
+    "pretrain": (ImageNetVGG11.kind, WeightsFile.kind),
 }
 """The paper's word for a start → kinds of `init` that stand beside it."""
 SHARES = ("clock_backward", "backward", "clock_total", "total")
@@ -108,7 +108,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     with, NaN where none did.
 
     Raises:
-        ValueError: If the runs were not made alike: device, threads, compiled steps.
+        ValueError: If the runs were not made alike: device, threads.
     """
     timed = [record for record in records if Clock.name in record.measures]
     table = lws_table(timed)
@@ -128,8 +128,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
 
 def _made_by(record: Record) -> str:
     threads = record.measures[Clock.name]["threads"]
-    compiled = ", compiled" if record.origin.get("compiled") else ""
-    return f"{record.origin.get('device')}, {threads} threads{compiled}"
+    return f"{record.origin.get('device')}, {threads} threads"
 
 
 def _minutes_to(record: Record, accuracy: float) -> float:
@@ -273,8 +272,8 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     Args:
         table: From `lws_table`, of one width and one start; its times from
             `timing_tables.with_clock`.
-        init: The paper's rows: `xavier`, or `pretrain`, beside which a proxy may stand
-            as well; then the column `init` says so.
+        init: The paper's rows: `xavier`, or `pretrain`, beside which a stand-in's may
+            be as well; then the column `init` says so.
 
     Raises:
         ValueError: If the table's start is another, or there are several.

@@ -123,11 +123,6 @@ def epoch_cuts(config: RunConfig) -> list[int]:
     return [min(lowest[k : k + drawn]) for k in range(0, len(lowest), drawn)]
 
 
-def layer_sets(config: RunConfig) -> set[frozenset[int]]:
-    """Return the different sets of layers that the run's steps update."""
-    return {plan.layers for plan in plans_of(config)}
-
-
 def plans_of(config: RunConfig) -> list[Plan]:
     """Return the plan of every step; of one an epoch, where it tells of them all."""
     num_layers = len(blueprint(config).layers)

@@ -34,9 +34,6 @@ class Recipe:
     measures: tuple[type[Measure], ...]
     eval_every: int = 5
     """Epochs between test evaluations; it changes no network."""
-    for_weights: bool = False
-    """Whether its networks are for others to start from: then a record is not enough,
-    its weights must be kept as well."""
 
 
 RecipeFunction = Callable[..., Recipe]

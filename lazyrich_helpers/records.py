@@ -27,9 +27,9 @@ from lazyrich_helpers import (  # every kind that a record may name
     neighbours,  # noqa: F401
     objectives,  # noqa: F401
     optimizers,  # noqa: F401
-    proxy,  # noqa: F401
     schedules,  # noqa: F401
     train,
+    weights_file,  # noqa: F401
 )
 from lazyrich_helpers.bounds import require_possible
 from lazyrich_helpers.config import RunConfig
@@ -153,7 +153,6 @@ class Store:
         self.folder = folder
         self.weights = weights
         self.checkpoints = weights.with_name("checkpoints")
-        self.journal = weights.with_name("journal.jsonl")
 
     def read(self, run_id: str) -> Record | None:
         """Return the record, or None where there is none.

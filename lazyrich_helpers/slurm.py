@@ -15,11 +15,10 @@ from datetime import UTC, datetime
 import torch
 
 from lazyrich_helpers.backlog import missing
-from lazyrich_helpers.batch import pre_training, require_ready
+from lazyrich_helpers.batch import require_ready
 from lazyrich_helpers.config import RunConfig, require
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.progress import label
-from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.slurm_jobs import Job, deal
@@ -73,12 +72,10 @@ def submit(
     options: SlurmOptions,
     *,
     device: str = "auto",
-    compiled: bool = False,
 ) -> Submission:
     """Have Slurm complete what `store` lacks of `recipes`; return what was submitted.
 
-    A run that an earlier submission still has in the queue is left out. Runs that start
-    from others' weights come in a second array, which waits for those. The data and
+    A run that an earlier submission still has in the queue is left out. The data and
     weights that runs need are looked for, and fetched, here: compute nodes often have
     no network.
 
@@ -87,7 +84,6 @@ def submit(
         store: On a file system that the compute nodes share.
         options: What a job gets.
         device: `auto` is a GPU where `options` ask for one.
-        compiled: Whether the steps of runs trained alone are.
 
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
@@ -99,20 +95,17 @@ def submit(
     with store.lock("slurm"):  # between a look at the queue and the entry in it
         queue = in_queue()
         submission = _empty(store, options, device)
-        waves = _Waves(store, _taken(submission.records, ledger.read_all(), queue))
+        todo = _Todo(store, _taken(submission.records, ledger.read_all(), queue))
         for recipe in recipes:
-            waves.add(recipe)
+            todo.add(recipe)
         submission = dataclasses.replace(
-            submission, num_there=waves.num_there, num_queued=len(waves.left_out)
+            submission, num_there=todo.num_there, num_queued=len(todo.left_out)
         )
-        for wave in (waves.now, waves.later):
-            jobs = _jobs(wave, store, options, device, compiled, ledger, submission)
-            if not jobs:
-                continue
-            after = _after(wave, submission.jobs, waves.taken)
-            job_ids = _sbatch(jobs, options, ledger, submission, after)
+        jobs = _jobs(todo.recipes, store, options, device, ledger, submission)
+        if jobs:
+            job_ids = _sbatch(jobs, options, ledger, submission)
             entries = tuple(map(_entry, job_ids, jobs))
-            submission = dataclasses.replace(submission, jobs=submission.jobs + entries)
+            submission = dataclasses.replace(submission, jobs=entries)
             ledger.write(submission)
     return submission
 
@@ -164,14 +157,12 @@ def _taken(records: str, submissions: Sequence[Submission], queue: Queue) -> Tak
     ]
 
 
-class _Waves:
-    """Recipes cut down to what is to be submitted: now, and after that."""
+class _Todo:
+    """Recipes cut down to what is to be submitted."""
 
     def __init__(self, store: Store, taken: Taken) -> None:
         self.store, self.taken = store, taken
-        self.now: list[Recipe] = []
-        self.later: list[Recipe] = []
-        """Runs that start from weights that are not there yet."""
+        self.recipes: list[Recipe] = []
         self.num_there = 0
         self.left_out: set[RunConfig] = set()
 
@@ -180,53 +171,30 @@ class _Waves:
         todo = missing(recipe, self.store)
         self.num_there += len(recipe.configs) - len(todo)
         require_ready(todo, "cpu")
-        first = pre_training(recipe, todo)
-        absent = missing(first, self.store) if first is not None else []
-        if first is not None:
-            self._append(self.now, first, absent)
-        waits = [config for config in todo if source_of(config) in absent]
-        self._append(self.now, recipe, [c for c in todo if c not in waits])
-        self._append(self.later, recipe, waits)
-
-    def _append(
-        self, wave: list[Recipe], recipe: Recipe, configs: Sequence[RunConfig]
-    ) -> None:
         measures = {m.name: m.version for m in recipe.measures}
         left_out = {
             config
-            for config in configs
+            for config in todo
             for _, share in self.taken
             if config.run_id in share.runs
             and measures.items() <= share.measures.items()
         }
         self.left_out |= left_out
-        rest = tuple(config for config in configs if config not in left_out)
+        rest = tuple(config for config in todo if config not in left_out)
         if rest:
-            wave.append(dataclasses.replace(recipe, configs=rest))
-
-
-def _after(
-    wave: Sequence[Recipe], before: Sequence[JobEntry], taken: Taken
-) -> list[str]:
-    """Return the jobs that train what runs of `wave` start from."""
-    sources = [source_of(config) for recipe in wave for config in recipe.configs]
-    needed = {source.run_id for source in sources if source is not None}
-    ours = [(job.job_id, share) for job in before for share in job.shares]
-    found = [job_id for job_id, share in ours + taken if needed & set(share.runs)]
-    return list(dict.fromkeys(found))
+            self.recipes.append(dataclasses.replace(recipe, configs=rest))
 
 
 def _jobs(
-    wave: Sequence[Recipe],
+    recipes: Sequence[Recipe],
     store: Store,
     options: SlurmOptions,
     device: str,
-    compiled: bool,
     ledger: Ledger,
     submission: Submission,
 ) -> list[Job]:
     dealt = deal(
-        wave,
+        recipes,
         device,
         runs_per_job=options.runs_per_job,
         seconds=60.0 * options.minutes,
@@ -235,10 +203,7 @@ def _jobs(
     shared = Store(store.folder.absolute(), store.weights.absolute())
     notes = ledger.logs(submission.submission_id)
     threads, patience = options.cpus_per_task, max(1, _warning(options) // 2)
-    return [
-        Job(parts, shared, device, threads, compiled, notes, patience)
-        for parts in dealt
-    ]
+    return [Job(parts, shared, device, threads, notes, patience) for parts in dealt]
 
 
 def _warning(options: SlurmOptions) -> int:
@@ -263,7 +228,6 @@ def _sbatch(
     options: SlurmOptions,
     ledger: Ledger,
     submission: Submission,
-    after: Sequence[str],
 ) -> list[str]:
     """Hand jobs to Slurm as one array, and return their ids."""
     try:
@@ -277,14 +241,13 @@ def _sbatch(
     folder = ledger.logs(submission.submission_id)
     folder.mkdir(parents=True, exist_ok=True)
     executor = submitit.SlurmExecutor(folder, max_num_timeout=MOST_RESTARTS)
-    executor.update_parameters(**_parameters(options, submission.name, after))
+    executor.update_parameters(**_parameters(options, submission.name))
     try:
         # What is written to stderr is in the error as well.
         with contextlib.redirect_stderr(io.StringIO()), as_if_outside_a_job():
             handles = executor.submit_array(jobs)
     except (FailedJobError, OSError) as error:
-        if not submission.jobs:
-            shutil.rmtree(folder)
+        shutil.rmtree(folder)
         raise ValueError(_refusal(str(error), options)) from error
     return [handle.job_id for handle in handles]
 
@@ -299,9 +262,7 @@ def _refusal(said: str, options: SlurmOptions) -> str:
     )
 
 
-def _parameters(
-    options: SlurmOptions, name: str, after: Sequence[str]
-) -> dict[str, object]:
+def _parameters(options: SlurmOptions, name: str) -> dict[str, object]:
     """Return what submitit is to write into the batch script."""
     # The same code there as here, installed or not.
     path = f'export PYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}"'
@@ -321,6 +282,4 @@ def _parameters(
         parameters["partition"] = options.partition
     if options.gpus_per_task:
         parameters["gpus_per_task"] = options.gpus_per_task
-    if after:  # whether they succeed or not: what is missing then, the runs will say
-        parameters["dependency"] = "afterany:" + ":".join(after)
     return parameters

@@ -43,7 +43,6 @@ class Job:
     """As for `batch.pick_device`, which is asked on the compute node."""
     threads: int
     """CPU threads that a run may use at most."""
-    compiled: bool
     notes: Path
     """Where it says which runs failed: `<job id>.failed.json`."""
     patience: int = 30
@@ -81,7 +80,6 @@ class Job:
                 device=pick_device(self.device),
                 progress=Lines(),
                 stop=stop,
-                compiled=self.compiled,
                 workers=None,
             )
         except (ValueError, OSError) as error:  # the next may have what it needs

@@ -16,7 +16,6 @@ from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import (
     complete,
     pick_device,
-    pre_training,
     require_ready,
     store_for,
 )
@@ -158,9 +157,7 @@ def _submit(options: argparse.Namespace) -> int:
     )
     recipes = _recipes(options)
     store = _store(options.budget or "paper", options)
-    submission = submit(
-        recipes, store, slurm, device=options.device, compiled=options.compile
-    )
+    submission = submit(recipes, store, slurm, device=options.device)
     print(submission)
     return 0
 
@@ -223,7 +220,6 @@ def _complete(
         device=device,
         progress=progress,
         stop=stop,
-        compiled=options.compile,
         workers=options.workers,
     )
     for line in table(standings(recipe, store)):
@@ -241,14 +237,10 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     """Print the runs that are missing, and what they would take here."""
     todo = missing(recipe, store)
     require_ready(todo, "cpu")
-    first = pre_training(recipe, todo)
-    if first is not None:
-        require_ready(first.configs, "cpu")
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
-    for part in filter(None, (first, recipe)):
-        for line in lines(dry_run(part, store, device, _say), device):
-            print(line)
+    for line in lines(dry_run(recipe, store, device, _say), device):
+        print(line)
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.augmentation import shifted
-from lazyrich_helpers.compiled import CompiledStep, PlainStep, Step
 from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
@@ -140,7 +139,6 @@ def train(
     *,
     eval_every: int = 1,
     most_kept: int = MOST_BYTES,
-    compiled: bool = False,
     state: TrainingState | None = None,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
@@ -167,18 +165,12 @@ def train(
         most_kept: Most bytes of the sleeping layers' outputs that are kept, for each
             view of the training images and for the test images; 0 computes them anew at
             every step.
-        compiled: Whether torch compiles the steps, anew for each set of layers that
-            move; the same up to rounding.
         state: Of these three, to go on from; it is kept up to date. None starts anew.
-
-    Raises:
-        CompileError: If they can not be compiled here.
     """
     settings = config.training
     if state is None:
         state = TrainingState(network, data, config, most_kept=most_kept)
     bottoms, shown = state.bottoms, state.shown
-    take_step = _new_step(network, data, config, compiled)
     for epoch in range(state.num_done, settings.num_epochs):
         began = time.perf_counter()
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
@@ -188,7 +180,7 @@ def train(
             bottom = bottoms[epoch % len(bottoms)]
             start, inputs = bottom.inputs(min(awake) if fixed else 0)
             task = _Task(epoch, plans, start, inputs, data.train.labels, data.shift)
-            loss = _train_epoch(network, task, config, state.optimizer, take_step)
+            loss = _train_epoch(network, task, config, state.optimizer)
         del inputs, task  # or what the next epoch forgets would still take memory
         for bottom in (*bottoms, shown):
             bottom.moved(awake)
@@ -206,19 +198,6 @@ def train(
         yield Epoch(done, loss, correct, seconds)
         if not math.isfinite(loss):
             return
-
-
-def _new_step(
-    network: Network, data: Dataset, config: RunConfig, compiled: bool
-) -> Step:
-    def batch_loss(inputs: Tensor, labels: Tensor, start: int) -> Tensor:
-        logits = at_least_single(network(inputs, start))
-        return config.objective.loss(logits, labels)
-
-    if not compiled:
-        return PlainStep(batch_loss)
-    batch_size = min(config.training.batch_size, len(data.train))
-    return CompiledStep(batch_loss, batch_size)
 
 
 def epoch_plans(
@@ -262,7 +241,6 @@ def _train_epoch(
     task: _Task,
     config: RunConfig,
     optimizer: torch.optim.Optimizer,
-    take_step: Step,
 ) -> float:
     """Take every step of one epoch; return the mean training loss, in nats."""
     seed, lr = config.training.seed, config.optimizer.lr_at(task.epoch)
@@ -286,9 +264,11 @@ def _train_epoch(
                 stream = generator("shift", seed, task.epoch, step)
                 inputs = shifted(inputs, task.shift, stream)
             optimizer.zero_grad(set_to_none=True)
-            loss = take_step(inputs, task.labels[batch], task.start, plan.layers)
+            logits = at_least_single(network(inputs, task.start))
+            loss = config.objective.loss(logits, task.labels[batch])
+            loss.backward()
             optimizer.step()
-            total += loss * len(batch)
+            total += loss.detach() * len(batch)
     finally:
         network.requires_grad_(True)
     return total.item() / len(order)

@@ -21,7 +21,6 @@ from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.planning import (
     MANY,
     awake_share,
-    layer_sets,
     looks,
     multiply_adds,
     num_steps,
@@ -102,21 +101,13 @@ def estimate_seconds(
     *,
     eval_every: int = 1,
     num: int = 1,
-    compiled: bool = False,
 ) -> float:
     """Return the expected seconds of a run on `device`, from a trial of ten steps.
 
     Where it is one of `num` trained as one, these are its share of their seconds.
-
-    With `compiled`, what it takes to compile one step is added for each set of layers;
-    the steps themselves are taken to be no faster.
     """
     trial = tried(config, device, num)
-    compiling = 0.0
-    if compiled and num == 1:  # several as one are not compiled
-        each = compile_seconds(trial_setting(config), device)
-        compiling = len(layer_sets(config)) * each
-    return compiling + run_seconds(config, measures, trial, eval_every=eval_every)
+    return run_seconds(config, measures, trial, eval_every=eval_every)
 
 
 def _time(config: RunConfig, device: str, num: int) -> tuple[float, float]:
@@ -155,20 +146,6 @@ def made_up(config: RunConfig, device: str, num_steps: int) -> Dataset:
     if isinstance(config.data, CroppedImages) and not config.data.num_views:
         shift = config.data.padding
     return Dataset(whole, few, few, digest="made up", shift=shift)
-
-
-@functools.lru_cache
-def compile_seconds(config: RunConfig, device: str) -> float:
-    """Return the seconds of compiling the run's first step, here and now.
-
-    The next time takes less: torch keeps on disk what it has compiled.
-    """
-    training = dataclasses.replace(config.training, num_epochs=2)
-    config = dataclasses.replace(config, training=training)
-    small = made_up(config, device, 1)
-    network = new_network(config, small)
-    first, second = train(network, small, config, eval_every=2, compiled=True)
-    return first.seconds - second.seconds
 
 
 @contextlib.contextmanager

@@ -156,7 +156,6 @@ class _Office:
             self._attempts.recipe,
             self._attempts.store,
             device,
-            self._attempts.compiled,
             self._attempts.stop.seconds_left,
             threads,
         )
@@ -298,7 +297,6 @@ class _Job:
     recipe: Recipe
     store: Store
     device: str
-    compiled: bool
     seconds: float
     """Until it is time to stop."""
     threads: int
@@ -316,7 +314,6 @@ def _work(connection: Connection, job: _Job) -> None:
         job.device,
         _Reporter(connection),
         _ToldStop(connection, job.seconds),
-        job.compiled,
     )
     for group, waits in _orders(connection):
         own = dataclasses.replace(attempts, summary=Summary())

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from lazyrich_helpers import backlog, compiled, execution, records, tensor_files
+from lazyrich_helpers import backlog, execution, records, tensor_files
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.batch import Summary, pick_device
 from lazyrich_helpers.criticality import Criticality
@@ -21,7 +21,6 @@ from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.reinit import Reinit
-from lazyrich_helpers.schedules import TopK
 from tests import tiny
 
 
@@ -440,57 +439,3 @@ def test_what_was_begun_is_not_trained_again_with_others(store):
     tiny.finish(store, tiny.SEEDS[0], measures=(Accuracy,))
     tiny.finish(store, *tiny.SEEDS)
     assert together(store) == [1, 2, 2]
-
-
-def test_compiled_steps_are_said_in_the_origin_alone(store, tmp_path, monkeypatch):
-    graphs = []
-
-    def backend(graph, inputs):
-        graphs.append(graph)
-        return graph.forward
-
-    monkeypatch.setattr(compiled, "BACKEND", backend)
-    plain = records.Store(tmp_path / "plain", tmp_path / "plain-weights")
-    runs = [tiny.APART[0], *tiny.SEEDS]  # one alone, three as one
-    tiny.finish(plain, *runs)
-    assert not graphs
-    assert tiny.finish(store, *runs, compiled=True).num_trained == 4
-    assert len(graphs) == 1
-    for config in runs:
-        one, two = plain.read(config.run_id), store.read(config.run_id)
-        assert (one.config, one.run_id) == (two.config, two.run_id)
-        assert two.origin.get("compiled") == (True if config == runs[0] else None)
-        assert "compiled" not in one.origin
-        losses = (record.curves["train_loss"] for record in (one, two))
-        assert next(losses) == pytest.approx(next(losses), rel=1e-4)
-
-
-def test_runs_that_can_not_be_compiled_cost_no_others(store, monkeypatch):
-    def breaks(graph, inputs):
-        raise RuntimeError("linker:\n  error: no space.\n" + 200 * "  a line\n")
-
-    monkeypatch.setattr(compiled, "BACKEND", breaks)
-    finished, *others = [tiny.config(updates=TopK(k=k)) for k in (1, 2, 3)]
-    tiny.finish(store, finished)
-    before = tiny.contents(store.folder)
-    # The seeds are trained as one, and not compiled.
-    summary = tiny.finish(store, finished, *others, *tiny.SEEDS, compiled=True)
-    assert (summary.num_there, summary.num_trained, len(summary.failed)) == (1, 3, 2)
-    for why in summary.failed.values():
-        assert why.startswith("CompileError: steps could not be compiled (RuntimeError")
-        assert "error: no space): install a C++ compiler" in why and len(why) < 300
-    assert before.items() <= tiny.contents(store.folder).items()
-    assert len(store.ids()) == 4  # a failure leaves none
-
-
-def test_a_time_budget_counts_compiling(store, monkeypatch):
-    asked = []
-
-    def seconds(config, *args, compiled, **options):
-        asked.append(compiled)
-        return 1e9
-
-    monkeypatch.setattr(backlog, "estimate_seconds", seconds)
-    for flag in (True, False):
-        tiny.finish(store, tiny.CONFIG, seconds=1000.0, compiled=flag)
-    assert asked == [True, False] and store.ids() == []

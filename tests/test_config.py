@@ -23,7 +23,6 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.remaining import (
     RemainingCroppedImages,
     RemainingImages,
@@ -36,6 +35,7 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
     TopKBottomQ,
 )
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 LARGE = images("digits", train_size=100, image_size=32)
@@ -51,7 +51,7 @@ EXAMPLES = {
     "adam": Adam(lr=0.1),
     "epochs": Training(num_epochs=5),
     "cropped_images": CROPPED,
-    "proxy": Proxy(pretrain_size=100, pretrain_epochs=2),
+    "weights_file": WeightsFile(file="a.pt", sha256="1" * 8),
     "top_k": TopK(k=2),
     "bottom_q": BottomQ(q=2),
     "top_bottom": TopBottom(k=2, q=2),
@@ -64,7 +64,7 @@ EXAMPLES = {
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
-OTHER |= {"switch_mode": "random"}
+OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
 OTHER |= {"sha256": "0" * 8}
 KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
 
@@ -137,6 +137,7 @@ def test_fields_are_those_of_all_kinds_also_of_one_that_is_no_dataclass_yet():
 
 def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
     def define():
+        @dataclass(frozen=True, kw_only=True)
         class Mine(Part, slot="updates", kind="test_mine"):
             pass
 
@@ -225,10 +226,10 @@ def test_a_config_cannot_change():
         (SGD, "lr_decay", 1.5),
         (SGD, "decay_every", 0),
         (XavierNormal, "gain", 0.0),
-        (Proxy, "pretrain_size", 105),
-        (Proxy, "pretrain_size", 0),
-        (Proxy, "pretrain_epochs", 0),
-        (Proxy, "pretrain_seed", -1),
+        (WeightsFile, "file", ""),
+        (WeightsFile, "file", "folder/a.pt"),
+        (WeightsFile, "sha256", "1" * 7),
+        (WeightsFile, "sha256", "g" * 8),
         (RemainingImages, "skipped", -10),
         (RemainingCroppedImages, "skipped", 15),
         (Training, "num_epochs", 0),

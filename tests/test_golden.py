@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import data, initialization, proxy, train
+from lazyrich_helpers import data, initialization, train
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.augmentation import CroppedImages, normalized, shifted
 from lazyrich_helpers.clock import Clock
@@ -35,7 +35,6 @@ from lazyrich_helpers.models import ReluNet, relu_net
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.recipes import BUDGETS
 from lazyrich_helpers.reinit import Reinit, WeightsReinit
@@ -61,6 +60,7 @@ from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.subsets import balanced_subsets
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.updates import Updates
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 FOLDER = Path(__file__).parent / "golden"
@@ -103,7 +103,7 @@ SCHEDULES = [
 ]
 KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images, CroppedImages}
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
-KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, Proxy}
+KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, WeightsFile}
 """Kinds whose numbers are traced below."""
 
 
@@ -360,7 +360,6 @@ def test_a_drift_asks_for_a_version(component, monkeypatch):
 def test_every_component_has_a_trace():
     recipes = [make_recipe(name, budget) for name in RECIPES for budget in BUDGETS]
     configs = [config for recipe in recipes for config in recipe.configs]
-    configs += [source for config in configs if (source := proxy.source_of(config))]
     measures = {measure for recipe in recipes for measure in recipe.measures}
     timed = {Clock, StepTimes}  # another number each time
     assert measures - timed <= {holder for _, holder, _ in COMPONENTS.values()}

@@ -358,16 +358,16 @@ def records_of(recipe):
         yield Record(config, "ok", curves, {}, {}, {"num_test": 1000})
 
 
-def test_a_proxys_records_decide_no_claim():
-    proxy = lws_table(records_of("table-1-proxy"))
-    assert len(proxy) == 3 * 13 and proxy.lost.notna().all()
+def test_a_stand_ins_records_decide_no_claim():
+    ours = lws_table(records_of("table-1-standin"))
+    assert len(ours) == 3 * 13 and ours.lost.notna().all()
     plain = lws_table(records_of("table-1"))
     every = (*PRETRAINED.values(), *CIFAR10.values(), *MNIST.values())
     for claim in every:
-        verdict = claim.verdict(proxy)
+        verdict = claim.verdict(ours)
         assert verdict.word is NOT_RUN, verdict
         assert verdict.numbers.startswith("Not run yet"), verdict
-    both = pd.concat([proxy, plain.assign(train_size=240)])
+    both = pd.concat([ours, plain.assign(train_size=240)])
     for claim in PRETRAINED.values():
         for records in (plain, both, lws_table([])):
             verdict = claim.verdict(records)

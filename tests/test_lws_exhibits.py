@@ -7,7 +7,6 @@ import pytest
 
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.proxy import source_of
 from lazyrich_helpers.schedules import Full
 
 TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), Table 1
@@ -32,7 +31,7 @@ def columns(name, budget="paper", **choices):
     [
         ("table-1", TABLE_1),
         ("table-1-pretrained", TABLE_1),
-        ("table-1-proxy", TABLE_1),
+        ("table-1-standin", TABLE_1),
         ("figure-7-vgg5", FIGURE_7),
         ("figure-7-vgg11", FIGURE_7),
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
@@ -121,27 +120,28 @@ def without_start(name, **choices):
 def test_starts_are_all_that_tells_the_tables_apart():
     assert without_start("table-1-pretrained") == without_start("table-1")
     some = {"train_size": 10_000}
-    assert without_start("table-1-proxy") == without_start("table-1", **some)
+    assert without_start("table-1-standin") == without_start("table-1", **some)
     for name, expected in {
         "table-1-pretrained": {"init": "imagenet_vgg11", "sha256": "8a719046"},
-        "table-1-proxy": {
-            "init": "proxy",
-            "pretrain_size": 30_000,
-            "pretrain_epochs": 180,
-            "pretrain_seed": 0,
+        "table-1-standin": {
+            "init": "weights_file",
+            "file": "vgg11-cifar10-10000-w64.pt",
         },
     }.items():
         assert all(expected.items() <= row.items() for row in columns(name))
 
 
-def test_a_proxy_is_pre_trained_on_images_that_are_left():
+def test_a_stand_in_is_pre_trained_on_images_that_are_left():
     for budget in ("smoke", "laptop", "paper"):
-        configs = make_recipe("table-1-proxy", budget).configs
-        (source,) = {source_of(config) for config in configs}
-        own = configs[0].data
+        (source,) = make_recipe("pretrain-standin", budget).configs
+        config, *_ = make_recipe("table-1-standin", budget, seeds=[0]).configs
+        own = config.data
         assert source.data.skipped == 2 * own.train_size
         assert source.data.train_size == 3 * own.train_size
         if own.dataset == "digits":
             assert len(source.data.load().train) == 3 * own.train_size
+        assert config.updates == Full()  # the first schedule
+        same = dataclasses.replace(config, data=source.data, init=XavierNormal())
+        assert same == source
     assert source.data.kind == "remaining_cropped_images"
     assert source.data.skipped + source.data.train_size == 50_000  # all of CIFAR-10

@@ -23,10 +23,10 @@ from lazyrich_helpers.lws_tables import (
     paper_table_1,
 )
 from lazyrich_helpers.planning import backward_cost
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from lazyrich_helpers.tables import one_setting
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 VGG = dataclasses.replace(
@@ -235,17 +235,17 @@ def test_the_papers_times_beside_its_operations():
     assert 0.09 + 0.91 * uniform.backward.iloc[0] == pytest.approx(0.436, abs=1e-3)
 
 
-def test_a_proxy_beside_the_paper_says_so_and_starts_are_not_mixed():
+def test_a_stand_in_beside_the_paper_says_so_and_starts_are_not_mixed():
     rows = [("full", float("nan"), 0, 0.80, 0.0, 1.0)]
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
     table = pd.DataFrame(rows, columns=names)
-    proxy, plain = table.assign(init="proxy"), table.assign(init="xavier_normal")
-    found = beside_paper(proxy, init="pretrain")
-    assert found.init.dropna().tolist() == ["proxy"]
+    ours, plain = table.assign(init="weights_file"), table.assign(init="xavier_normal")
+    found = beside_paper(ours, init="pretrain")
+    assert found.init.dropna().tolist() == ["weights_file"]
     with pytest.raises(ValueError, match=r"^init must be one of .* got 'imagenet'"):
         beside_paper(table, init="imagenet")
-    mixed = pd.concat([proxy, proxy.assign(init="imagenet_vgg11")])
-    for wrong, init in [(proxy, "xavier"), (plain, "pretrain"), (mixed, "pretrain")]:
+    mixed = pd.concat([ours, ours.assign(init="imagenet_vgg11")])
+    for wrong, init in [(ours, "xavier"), (plain, "pretrain"), (mixed, "pretrain")]:
         with pytest.raises(
             ValueError, match=f"^init must be .* beside the paper's {init}"
         ):
@@ -253,7 +253,7 @@ def test_a_proxy_beside_the_paper_says_so_and_starts_are_not_mixed():
 
 
 def test_losses_are_against_full_training_from_the_same_start():
-    starts = [XavierNormal(), Proxy(pretrain_size=10, pretrain_epochs=1)]
+    starts = [XavierNormal(), WeightsFile(file="a.pt", sha256="1" * 8)]
     starts.append(ImageNetVGG11())
     runs = []
     for right, init in zip((600, 700, 800), starts, strict=True):
@@ -265,8 +265,8 @@ def test_losses_are_against_full_training_from_the_same_start():
     assert table.lost["top 1"].tolist() == pytest.approx([0.05] * 3)
     alone = lws_table([runs[0], runs[3]]).set_index("schedule")
     assert alone.lost.isna()["top 1"]
-    other = tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=2))
-    with pytest.raises(ValueError, match="pretrain_epochs must be one value"):
+    other = tiny.config(init=WeightsFile(file="a.pt", sha256="2" * 8))
+    with pytest.raises(ValueError, match="sha256 must be one value"):
         lws_table([*runs, record(other, 1)])
     longer = dataclasses.replace(tiny.training(num_epochs=9), init=starts[1])
     with pytest.raises(ValueError, match="num_epochs must be one value"):

@@ -6,10 +6,10 @@ from lazyrich_helpers import planning, progress
 from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration, label
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.remaining import remaining
 from lazyrich_helpers.schedules import TopKAllBottoms
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 DONE = Record(
@@ -28,8 +28,8 @@ def test_a_label_tells_a_run_from_its_neighbours():
     assert len(set(map(label, neighbours))) == 3
     sparse = tiny.config(updates=TopKAllBottoms(k=1, rho=0.1))
     assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
-    proxy = tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=1))
-    assert label(proxy) == "digits relu_net w=12 d=2 lr=0.03 from proxy seed=0"
+    other = tiny.config(init=WeightsFile(file="a.pt", sha256="1" * 8))
+    assert label(other) == "digits relu_net w=12 d=2 lr=0.03 from weights_file seed=0"
     literal = tiny.config(init=XavierNormal(gain=LITERAL_GAIN))
     assert label(literal) == "digits relu_net w=12 d=2 lr=0.03 gain=0.707 seed=0"
     other = tiny.config(data=remaining(tiny.CONFIG.data, 100))

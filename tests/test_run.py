@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lazyrich_helpers import backlog, compiled, execution, tasks
+from lazyrich_helpers import backlog, execution, tasks
 from lazyrich_helpers.command_line import parse_duration
 from lazyrich_helpers.records import NUMERICS, ROOT
 from lazyrich_helpers.run import main
@@ -107,17 +107,6 @@ def test_a_dry_run_trains_nothing(store, known_trial, no_training, capsys):
     assert re.search(run, out) and "here (cpu), one after the other." in out
     assert len(known_trial) == 1
     assert tiny.contents(store.folder) == before
-
-
-def test_steps_are_compiled_where_asked(store, monkeypatch, capsys):
-    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    words = [*tiny.TINY, "--seeds", "0", "--compile"]
-    assert main([*words, "--time-budget", "1h"]) == 0
-    assert "1 done now" in capsys.readouterr().out
-    (run_id,) = store.ids()
-    assert store.read(run_id).origin["compiled"] is True
-    assert main(words[:-1]) == 0  # it is the same run
-    assert "0 done now, 1 done before" in capsys.readouterr().out
 
 
 def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):

@@ -17,7 +17,6 @@ from lazyrich_helpers.slurm_ledger import Ledger
 from lazyrich_helpers.slurm_status import cancel, states, status
 from tests import slurm_cluster, slurm_grid, tiny
 from tests.slurm_stand_in import StandIn
-from tests.test_proxy import SMALL, SOURCE, seeds
 
 GRID = tiny.recipe(*tiny.WIDTHS)
 
@@ -202,29 +201,6 @@ def test_cancelled_jobs_do_not_hold_their_runs(store, slurm):
     assert cancel(store) == 0
 
 
-def test_who_starts_from_others_weights_waits_for_them(store, slurm):
-    recipe = tiny.recipe(*seeds(0, 1), tiny.CONFIG, measures=(Accuracy,))
-    submission = hand_over(store, recipe, runs_per_job=1)
-    source, other, *waiting = submission.jobs
-    assert set(source.runs) == {SOURCE.run_id}
-    assert set(other.runs) == {tiny.CONFIG.run_id}
-    assert [set(job.runs) for job in waiting] == [{c.run_id} for c in seeds(0, 1)]
-    assert "dependency" not in slurm.script(1)
-    assert "#SBATCH --dependency=afterany:1_0\n" in slurm.script(2)
-
-    slurm.enqueue(submission)  # and who comes later does not have it trained again
-    late = hand_over(store, tiny.recipe(*seeds(2), measures=(Accuracy,)))
-    assert runs(late) == [[seeds(2)[0].run_id]] and late.jobs[0].job_id == "3"
-    assert "#SBATCH --dependency=afterany:1_0\n" in slurm.script(3)
-
-
-def test_nobody_waits_for_weights_that_are_there(store, slurm):
-    tiny.finish(store, SMALL, measures=(Accuracy,))
-    submission = hand_over(store, tiny.recipe(*seeds(1), measures=(Accuracy,)))
-    assert runs(submission) == [[seeds(1)[0].run_id]]
-    assert "dependency" not in slurm.script(1)
-
-
 @pytest.mark.parametrize(
     ("device", "num_gpus", "expected"),
     [
@@ -267,10 +243,9 @@ def test_where_slurm_is_lacking_tests_are_skipped_or_fail(tmp_path, monkeypatch)
 
 
 def test_a_real_cluster_completes_a_grid(store):
-    """Two nodes: a grid, a failing run, runs that wait for another, a cancelled one."""
+    """Two nodes: a grid, a failing run, a cancelled one."""
     slurm_cluster.require()
     failing = tiny.recipe(tiny.SEEDS[2], measures=(slurm_grid.Failing,))
-    waiting = tiny.recipe(*seeds(0), measures=(Accuracy,))
     long = slurm_grid.recipe(*slurm_grid.slow(seconds=600, num=1))
     with slurm_cluster.start():
         with pytest.raises(ValueError, match=r"Invalid partition name.*'nope'"):
@@ -278,26 +253,24 @@ def test_a_real_cluster_completes_a_grid(store):
         with pytest.MonkeyPatch.context() as patch:  # as if this were a job itself
             for name, value in INHERITED.items():
                 patch.setenv(name, value)
-            grid = hand_over(store, GRID, failing, waiting, runs_per_job=3)
-        assert [len(job.runs) for job in grid.jobs] == [2, 3, 1, 1]
-        again = hand_over(store, GRID, failing, waiting, runs_per_job=3)
-        assert again.jobs == () and again.num_queued == 7
+            grid = hand_over(store, GRID, failing, runs_per_job=3)
+        assert sum(len(job.runs) for job in grid.jobs) == 5
+        again = hand_over(store, GRID, failing, runs_per_job=3)
+        assert again.jobs == () and again.num_queued == 5
         # Slurm counts a GPU of its own; the run does without.
         other = hand_over(store, long, gpus_per_task=1, partition="all")
-        seen = watch(store, until=lambda found: found[other.submission_id, "running"])
+        watch(store, until=lambda found: found[other.submission_id, "running"])
         assert cancel(store, other.submission_id) == 1
         last = watch(store, until=has_ended)
         said = status(store)
-    assert seen[grid.submission_id, "queued"], "one waits for another"
     assert last == {
-        (grid.submission_id, "recorded"): 6,
+        (grid.submission_id, "recorded"): 4,
         (grid.submission_id, "failed"): 1,
         (other.submission_id, "cancelled"): 1,
     }
     assert "(RuntimeError: it was to fail)" in said and "cancelled" in said
-    good = [*tiny.WIDTHS, SOURCE, *seeds(0)]
-    assert {store.read(config.run_id).status for config in good} == {"ok"}
-    assert len(store.ids()) == len(good) + 1
+    assert {store.read(config.run_id).status for config in tiny.WIDTHS} == {"ok"}
+    assert len(store.ids()) == len(tiny.WIDTHS) + 1
     logs = Ledger(store).logs(grid.submission_id)
     text = "".join(path.read_text() for path in logs.glob("*_log.*"))
     assert text.count("Exited with exit code 1") == 1, "the job of the failing run"

@@ -105,7 +105,7 @@ def in_slurm(monkeypatch):
 
 
 def job(store, tmp_path, *parts, device="cpu") -> Job:
-    done = Job(parts, store, device, 1, False, tmp_path)
+    done = Job(parts, store, device, 1, tmp_path)
     return pickle.loads(pickle.dumps(done))
 
 

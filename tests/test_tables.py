@@ -15,7 +15,6 @@ from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.proxy import Proxy
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
 from lazyrich_helpers.remaining import remaining
@@ -28,6 +27,7 @@ from lazyrich_helpers.tables import (
     reinit_table,
     runs_table,
 )
+from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 
 
@@ -152,7 +152,7 @@ OTHERS = {
     "model": tiny.config(model=ConvNet(width=12, depth=2)),
     "depth": tiny.config(model=ReluNet(width=12, depth=3)),
     "gain": tiny.config(init=XavierNormal(gain=2.0)),
-    "init": tiny.config(init=Proxy(pretrain_size=10, pretrain_epochs=1)),
+    "init": tiny.config(init=WeightsFile(file="a.pt", sha256="1" * 8)),
     "data": tiny.config(data=remaining(images("digits", train_size=100), 200)),
     "optimizer": tiny.config(optimizer=SGD(lr=0.03)),
     "lr": tiny.config(optimizer=Adam(lr=0.1)),

@@ -1,12 +1,11 @@
 """An estimate is a short trial, of made-up images; it trains nothing of the run."""
 
 import dataclasses
-import time
 
 import pytest
 import torch
 
-from lazyrich_helpers import compiled, trial
+from lazyrich_helpers import trial
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.exhibits import make_recipe
@@ -14,7 +13,7 @@ from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.reinit import FRACTIONS, Reinit
-from lazyrich_helpers.schedules import Full, RandomUniform, TopKAllBottoms
+from lazyrich_helpers.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.train import EVAL_BATCH
 from lazyrich_helpers.trial import estimate_seconds
 from tests import tiny
@@ -124,32 +123,3 @@ def test_a_sparse_run_is_estimated_from_what_its_epochs_update(monkeypatch):
     assert seconds[0] < seconds[1] < seconds[2] == pytest.approx(full)
     # Of the forward pass, what the top layer's is stays, and one over all images.
     assert full / 3 > seconds[0] > full / 3 / 50
-
-
-def test_each_set_of_layers_is_compiled(monkeypatch):
-    monkeypatch.setattr(trial, "_trial", lambda *_: (0.3, 0.0))
-    monkeypatch.setattr(trial, "compile_seconds", lambda *_: 100.0)
-    for updates, num_sets in ((Full(), 1), (TopKAllBottoms(k=1, rho=0.5), 2)):
-        config = dataclasses.replace(tiny.training(num_epochs=50), updates=updates)
-        plain, more = (
-            estimate_seconds(config, [], "cpu", compiled=flag) for flag in (False, True)
-        )
-        assert more - plain == pytest.approx(100 * num_sets)
-    together = estimate_seconds(tiny.CONFIG, [], "cpu", num=3, compiled=True)
-    assert together < 100  # several as one are not compiled
-    each_step = tiny.config(updates=RandomUniform(draw="step"))
-    assert trial.layer_sets(each_step) == {frozenset(range(k, 3)) for k in range(3)}
-
-
-def test_compiling_is_timed_without_the_step(monkeypatch):
-    monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
-    plain = compiled.torch.compile
-
-    def slowly(*args, **options):
-        time.sleep(0.5)
-        return plain(*args, **options)
-
-    monkeypatch.setattr(compiled.torch, "compile", slowly)
-    trial.compile_seconds.cache_clear()
-    assert trial.compile_seconds(tiny.CONFIG, "cpu") >= 0.5
-    trial.compile_seconds.cache_clear()

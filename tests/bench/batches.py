@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -101,17 +102,17 @@ class _Sweep:
         )
         return Counter(each.word for each in standings(recipe, self.store))
 
-    def trained(self) -> Counter[str]:
-        """Return how often each run was trained to its end."""
-        lines = self.store.journal.read_text(encoding="utf-8").splitlines()
-        return Counter(json.loads(line)["run_id"] for line in lines)
+
+def _trained(output: str) -> Counter[str]:
+    """Return how often each run was trained to its end, by what the commands said."""
+    return Counter(re.findall(r"^\[\d+/\d+\] (.+): .+ test accuracy", output, re.M))
 
 
 def _kills(options: Options) -> list[dict[str, object]]:
     """Kill a sweep of two workers, all processes at once, at random moments."""
     num, moments = (20 if not options.quick else 1), random.Random(0)
     widths = tuple(range(100, 100 + (160 if not options.quick else 6)))
-    lost, in_hand, before = 0, [], {}
+    lost, in_hand, before, output = 0, [], {}, ""
     with tempfile.TemporaryDirectory() as folder:
         sweep = _Sweep(Path(folder), widths, 100 if not options.quick else 20)
         for _ in range(num):
@@ -120,15 +121,15 @@ def _kills(options: Options) -> list[dict[str, object]]:
             sweep.wait_for_work(process, old)
             time.sleep(moments.uniform(0, 4 if not options.quick else 0.2))
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            output += process.communicate()[0]
             in_hand.append(len(sweep.claims() - old))
             now = sweep.records()
             lost += sum(now.get(name) != before[name] for name in before)
             before = now
         survived = len(before)
         process = sweep.start("--workers", "2")
-        process.communicate()
-        words, trained = sweep.words(), sweep.trained()
+        output += process.communicate()[0]
+        words, trained = sweep.words(), _trained(output)
     return [
         _row(f"finished records lost or changed by {num} kills", lost, "0"),
         _row(
@@ -152,9 +153,8 @@ def _launchers(options: Options) -> list[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         sweep = _Sweep(Path(folder), widths, 50 if not options.quick else 10)
         processes = [sweep.start("--workers", "1") for _ in range(2)]
-        for process in processes:
-            process.communicate()
-        words, trained = sweep.words(), sweep.trained()
+        output = "".join(process.communicate()[0] for process in processes)
+        words, trained = sweep.words(), _trained(output)
     double = sum(count > 1 for count in trained.values())
     return [
         _row(f"two launchers, {len(widths)} runs: trained twice", double, "0"),
