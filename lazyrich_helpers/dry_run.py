@@ -128,7 +128,8 @@ def lines(rows: Sequence[Row], device: str) -> list[str]:
     fit = [row for row in rows if math.isfinite(row.seconds)]
     amount = in_operations(sum(row.operations for row in rows))
     seconds = duration(sum(row.seconds for row in fit))
-    total = f"All: {amount}; about {seconds} here ({device}), one after the other"
+    total = f"All: {amount}; about {seconds} here ({device}), one by one"
+    total += ", while it is as busy as now"
     if len(fit) < len(rows):
         there = f"{free(device) / GIGA:.2g} GB are free here; choose smaller widths"
         total += f", without the {len(rows) - len(fit)} that do not fit: {there}"

@@ -4,6 +4,7 @@ A record belongs to the recipes that ask for it at the `paper` budget; what none
 for was trained at other choices, such as a smaller width, and is listed by its setting.
 """
 
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,29 +97,20 @@ def left_table(shelf: Shelf) -> pd.DataFrame:
     Columns: `recipe`; `runs` that are left, as in `recipes_table`; their `operations`,
     in units of 10^15. A run of which only a measure is missing counts as one to train.
     """
-    everything: dict[str, float] = {}
-    rows = []
+    found: dict[str, dict[str, float]] = {}
     for results in shelf.results:
-        recipe = results.recipe
-        left = {
-            config.run_id: operations(
-                config, recipe.measures, eval_every=recipe.eval_every
-            )
+        recipe, options = results.recipe, {"eval_every": results.recipe.eval_every}
+        found[recipe.name] = {
+            config.run_id: operations(config, recipe.measures, **options)
             for config in results.missing
         }
-        everything |= left
-        if left:
-            rows.append(_left_row(recipe.name, left))
-    rows.append(_left_row("all, each run once", everything))
-    return pd.DataFrame(rows)
-
-
-def _left_row(name: str, left: dict[str, float]) -> dict[str, Any]:
-    return {
-        "recipe": name,
-        "runs": len(left),
-        "operations": sum(left.values()) / 1e15,
-    }
+    found["all, each run once"] = dict(ChainMap(*found.values()))
+    rows = [
+        {"recipe": name, "runs": len(left), "operations": sum(left.values()) / 1e15}
+        for name, left in found.items()
+        if left
+    ]
+    return pd.DataFrame(rows, columns=["recipe", "runs", "operations"])
 
 
 def _num_diverged(records: Iterable[Record]) -> int:

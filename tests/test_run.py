@@ -104,7 +104,7 @@ def test_a_dry_run_trains_nothing(store, known_trial, no_training, capsys):
     out = capsys.readouterr().out
     assert "1 to do, 1 done before." in out
     run = r"  [0-9a-f]{12} digits relu_net w=4 .* seed=1: .* operations, .* GB, about"
-    assert re.search(run, out) and "here (cpu), one after the other." in out
+    assert re.search(run, out) and "here (cpu), one by one, while" in out
     assert len(known_trial) == 1
     assert tiny.contents(store.folder) == before
 
