@@ -25,6 +25,8 @@ CONVOLUTIONS = "convolutions"
 """What the file holds: weights and biases by turns, bottom first."""
 DIGITS = 8
 """Hex digits of a SHA-256 that name a file, at the least."""
+COMMITTED = ROOT / "book" / "weights"
+"""Files that are part of the book."""
 UNKNOWN = "0" * DIGITS
 """Stands for the digest of a file that has not been made yet."""
 
@@ -37,7 +39,7 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
     """
 
     file: str
-    """Its name, in the folder that `LAZYRICH_WEIGHTS` names, or in `book/weights`."""
+    """Its name, in the folder that `LAZYRICH_WEIGHTS` names or in `book/weights`."""
     sha256: str
     """First hex digits of its SHA-256: another file is another config."""
 
@@ -58,7 +60,7 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
         transfer_(network, seed, weights)
 
     def _weights(self) -> tuple[Tensor, ...]:
-        path = weights_folder() / self.file
+        path = weights_path(self.file)
         if self.sha256 == UNKNOWN:
             raise DataError(
                 f"{self.file}, the weights to start from, has not been made yet; train "
@@ -85,10 +87,12 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
         require(fits, "model", shapes, found)
 
 
-def weights_folder() -> Path:
-    """Return the folder of such files; `LAZYRICH_WEIGHTS` may name a file in it."""
-    path = chosen("LAZYRICH_WEIGHTS", ROOT / "book" / "weights")
-    return path.parent if path.is_file() else path
+def weights_path(file: str) -> Path:
+    """Return where a file is, or belongs; `LAZYRICH_WEIGHTS` goes before the book's."""
+    committed = COMMITTED / file
+    path = chosen("LAZYRICH_WEIGHTS", COMMITTED)
+    path = (path.parent if path.is_file() else path) / file  # it may be ImageNet's own
+    return committed if committed.is_file() and not path.is_file() else path
 
 
 def require_plain(network: Network) -> None:

@@ -17,7 +17,7 @@ from lazyrich_helpers.recipes import collect
 from lazyrich_helpers.run import main
 from lazyrich_helpers.sources import DataError
 from lazyrich_helpers.train import new_network
-from lazyrich_helpers.weights_file import WeightsFile, weights_folder
+from lazyrich_helpers.weights_file import WeightsFile, weights_path
 from tests import tiny
 
 SOURCE = tiny.config(model=ConvNet(width=3, depth=2))
@@ -36,7 +36,7 @@ def starting(sha256, seed=0):
 def made(offline, store):
     """The digest of a file that is made of a run which the store has, and its place."""
     tiny.finish(store, SOURCE, measures=(Accuracy,))
-    path = weights_folder() / FILE
+    path = weights_path(FILE)
     weights_file._read.cache_clear()
     return make_weights.make_weights(SOURCE.run_id, store, path), path
 
@@ -58,11 +58,12 @@ def test_convolutions_are_the_files_and_the_classifier_is_xaviers(made, store):
 
 def test_the_same_weights_make_the_same_small_file(made, store, tmp_path):
     sha256, path = made
-    content = path.read_bytes()
-    assert hashlib.sha256(content).hexdigest() == sha256
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     again = tmp_path / "of another name"
     assert make_weights.make_weights(SOURCE.run_id, store, again) == sha256
-    assert len(content) < 4 * NUM_KERNELS + 5000  # the classifier is not in it
+    found = torch.load(path, weights_only=True)["convolutions"]
+    held = sum(values.untyped_storage().nbytes() for values in found)
+    assert held == 4 * NUM_KERNELS  # the classifier is not in it
 
 
 def test_its_id_is_that_of_name_and_digest():
@@ -75,7 +76,7 @@ def test_its_id_is_that_of_name_and_digest():
 
 def test_the_command_makes_it_and_says_what_names_it(store, offline, capsys):
     tiny.finish(store, SOURCE, measures=(Accuracy,))
-    path = weights_folder() / FILE
+    path = weights_path(FILE)
     assert make_weights.main([SOURCE.run_id, str(path)]) == 0
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     expected = f"WeightsFile(file='tiny.pt', sha256='{sha256}')\n"
@@ -122,7 +123,7 @@ def test_damage_is_one_sentence_and_stops_the_batch(made, store, damage, words):
 
 @pytest.mark.parametrize("content", [{"run_id": 3}, {"convolutions": [1]}, [2]])
 def test_a_file_of_something_else_is_one_sentence(offline, content):
-    path = weights_folder() / FILE
+    path = weights_path(FILE)
     path.parent.mkdir()
     torch.save(content, path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -148,10 +149,18 @@ def test_a_network_that_can_not_start_so_stops_the_batch(made, store, model, wor
     assert store.ids() == [SOURCE.run_id]
 
 
-def test_a_file_that_the_variable_names_tells_the_folder(made, monkeypatch):
+def test_the_variable_names_a_folder_or_a_file_in_it_or_the_books_is_taken(
+    made, monkeypatch, tmp_path
+):
     sha256, path = made
-    monkeypatch.setenv("LAZYRICH_WEIGHTS", str(path))
     config = starting(sha256)
+    monkeypatch.setenv("LAZYRICH_WEIGHTS", str(path))
+    config.init.require_ready(blueprint(config))
+    elsewhere = tmp_path / "of ImageNet"
+    monkeypatch.setenv("LAZYRICH_WEIGHTS", str(elsewhere))
+    with pytest.raises(DataError, match=r"of ImageNet/tiny\.pt, .* is not there"):
+        config.init.require_ready(blueprint(config))
+    monkeypatch.setattr(weights_file, "COMMITTED", path.parent)
     config.init.require_ready(blueprint(config))
 
 
@@ -165,7 +174,7 @@ def test_a_stand_in_that_is_not_made_is_a_sentence_with_the_way(offline, store, 
         assert out == "" and err.count("\n") == 1 and store.ids() == []
         file = "vgg11-digits-200-w2.pt"
         assert err.startswith(f"error: {file}, the weights to start from, has not been")
-        for word in ("run pretrain-standin`", f"RUN_ID {weights_folder() / file}`"):
+        for word in ("run pretrain-standin`", f"RUN_ID {weights_path(file)}`"):
             assert word in err
 
 
@@ -173,7 +182,7 @@ def test_the_way_leads_to_the_table(offline, store, monkeypatch, known_trial, ca
     assert main(["pretrain-standin", "--budget", "smoke"]) == 0
     (source,) = make_recipe("pretrain-standin", "smoke").configs
     (start,) = {c.init for c in make_recipe("table-1-standin", "smoke").configs}
-    path = weights_folder() / start.file
+    path = weights_path(start.file)
     sha256 = make_weights.make_weights(source.run_id, store, path)
     monkeypatch.setitem(lws_exhibits.STANDINS, start.file, sha256[:8])
     assert main([*WORDS, "--dry-run"]) == 0
