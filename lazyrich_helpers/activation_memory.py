@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.planning import blueprint
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.sleeping import wake
 
 SINGLE = 4

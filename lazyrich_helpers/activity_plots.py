@@ -20,8 +20,7 @@ from PIL import Image
 from scipy import special
 
 from lazyrich_helpers.activity_tables import DEFINITIONS, layer_name
-from lazyrich_helpers.plots import draw_means, over_seeds
-from lazyrich_helpers.reinit_view import DPI
+from lazyrich_helpers.plots import DPI, draw_means, over_seeds
 from lazyrich_helpers.skew import ranks
 from lazyrich_helpers.tables import one_setting
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import torch
 
-from lazyrich_helpers.config import FP32, require
+from lazyrich_helpers.config import require
+from lazyrich_helpers.run_config import FP32
 
 PRECISIONS = {"fp32": "highest", "bf16": "bf16", "tf32": "tf32"}
 """What a reader may ask for → its name in a run's settings."""

@@ -13,14 +13,14 @@ import torch
 
 from lazyrich_helpers.backlog import expected_seconds, is_there, planned
 from lazyrich_helpers.checkpoints import Checkpoint
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.execution import execute
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.planning import work
-from lazyrich_helpers.progress import Progress, label, label_without_seed
+from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig, label, label_without_seed
 from lazyrich_helpers.stopping import Either, Stop, Stopped
 from lazyrich_helpers.summary import Summary
 from lazyrich_helpers.trial import suitable_threads

@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 
 from lazyrich_helpers.checkpoints import begun
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.planning import grouped
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.trial import estimate_seconds
 
 

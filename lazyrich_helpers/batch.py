@@ -8,11 +8,12 @@ import torch
 from lazyrich_helpers.arithmetic import require_possible
 from lazyrich_helpers.attempts import Attempts
 from lazyrich_helpers.backlog import missing, planned
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.planning import blueprint, grouped, work
 from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store, computed_store, recorded_store
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.stopping import Stop
 from lazyrich_helpers.summary import Summary
 from lazyrich_helpers.workers import suitable_workers, work_together

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.progress import label
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import NUMERICS, Store
+from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.tensor_files import read_tensors, write_tensors
 
 EVERY = 120.0

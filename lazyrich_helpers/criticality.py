@@ -8,8 +8,8 @@ from torch import Tensor
 from lazyrich_helpers.activity import PERCENTS, top_percents
 from lazyrich_helpers.layout import layer_places
 from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.train import Trained, count_correct
+from lazyrich_helpers.vectors import bind_
 
 
 class Criticality(Measure):

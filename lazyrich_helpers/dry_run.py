@@ -11,12 +11,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lazyrich_helpers.backlog import missing
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.memory import free, peak_bytes
 from lazyrich_helpers.planning import OVERHEAD, grouped, multiply_adds, operations
-from lazyrich_helpers.progress import duration, label
+from lazyrich_helpers.progress import duration
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.trial import Trial, run_seconds, trial_setting, tried
 
 MOST_TRIALS = 12

@@ -11,14 +11,13 @@ import numpy as np
 
 from lazyrich_helpers import origin
 from lazyrich_helpers.checkpoints import Checkpoint
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.kept import arrays_of, result_of
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.planning import work
-from lazyrich_helpers.progress import Progress, label
+from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.stopping import Stop, Stopped
 from lazyrich_helpers.tensor_files import PASSING
 from lazyrich_helpers.together import JointState, train_together
@@ -30,6 +29,7 @@ from lazyrich_helpers.train import (
     new_network,
     train,
 )
+from lazyrich_helpers.vectors import flat_parameters
 
 PARTS = (
     *("commit", "source", "torch", "device", "arithmetic", "instruction_set"),

@@ -26,7 +26,7 @@ from lazyrich_helpers.recipes import (
     network_configs,
     relu_net_configs,
 )
-from lazyrich_helpers.reinit import Reinit, WeightsReinit
+from lazyrich_helpers.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.skew import GradientSkew
 
 FIGURE_2 = {

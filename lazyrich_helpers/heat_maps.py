@@ -9,11 +9,12 @@ import pandas as pd
 from lazyrich_helpers.activity import PERCENTS, Activity
 from lazyrich_helpers.activity_plots import heat_map_image
 from lazyrich_helpers.batch import store_for
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.layout import spans
 from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.tables import one_setting
 from lazyrich_helpers.widgets import Frame, slider
 

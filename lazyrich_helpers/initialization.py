@@ -102,8 +102,3 @@ def transfer_(network: Network, seed: int, trained: Sequence[Tensor]) -> None:
         for parameter, values in zip(kept, trained, strict=True):
             assert parameter.shape == values.shape, "copy_ would broadcast"
             parameter.copy_(values)
-
-
-def flat_parameters(network: Network) -> Tensor:
-    """Return a copy of all parameters as one vector (num_parameters,), bottom first."""
-    return torch.cat([p.detach().reshape(-1) for p in network.parameters()])

@@ -11,8 +11,8 @@ from lazyrich_helpers import origin
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.recipes import Recipe, lacking
 from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.train import Trained
+from lazyrich_helpers.vectors import bind_
 
 
 def result_of(measure: Measure, trained: Trained) -> dict[str, Any]:

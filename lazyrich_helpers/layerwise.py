@@ -34,8 +34,8 @@ from lazyrich_helpers.layer_checks import (
 from lazyrich_helpers.layer_names import names, tensor_names
 from lazyrich_helpers.layer_order import order_checked
 from lazyrich_helpers.layer_watch import LayerWatch
+from lazyrich_helpers.optimizer_state import forget
 from lazyrich_helpers.schedules import UpdateSchedule
-from lazyrich_helpers.sleeping import forget
 
 MOST_IDLE = 100
 """Steps in a row without a gradient after which a layer is refused; one that a model

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.progress import duration, label, label_without_seed
+from lazyrich_helpers.progress import duration
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig, label, label_without_seed
 
 
 @dataclass(frozen=True)

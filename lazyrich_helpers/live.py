@@ -11,14 +11,10 @@ import pandas as pd
 
 from lazyrich_helpers.data import Split
 from lazyrich_helpers.progress import watched
-from lazyrich_helpers.reinit import SCENARIOS, bind_, movement_order, reinitialized
-from lazyrich_helpers.reinit_view import (
-    Pick,
-    ReinitView,
-    evaluation_note,
-    mean_percent,
-)
+from lazyrich_helpers.reinit import SCENARIOS, movement_order, reinitialized
+from lazyrich_helpers.reinit_view import Pick, ReinitView, evaluation_note, mean_percent
 from lazyrich_helpers.train import Trained, count_correct
+from lazyrich_helpers.vectors import bind_
 from lazyrich_helpers.widgets import CONTROL, in_words, picture
 
 PREVIEW_IMAGES = 1000

@@ -4,18 +4,13 @@ import dataclasses
 
 import ipywidgets
 
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.live import Rest
 from lazyrich_helpers.lws_tables import lws_table
 from lazyrich_helpers.planning import blueprint
 from lazyrich_helpers.recipes import Results
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedule_view import ScheduleView, Shown, shown_of
-from lazyrich_helpers.schedules import (
-    TopK,
-    TopKAllBottoms,
-    TopKBottomQ,
-    UpdateSchedule,
-)
+from lazyrich_helpers.schedules import TopK, TopKAllBottoms, TopKBottomQ, UpdateSchedule
 from lazyrich_helpers.train import new_network, train
 from lazyrich_helpers.widgets import CONTROL, picture
 

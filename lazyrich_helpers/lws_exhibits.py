@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import RunConfig, require, typed
+from lazyrich_helpers.config import require, typed
 from lazyrich_helpers.convnets import VGG5, VGG11, VGG5Blocks
 from lazyrich_helpers.data import DataPart
 from lazyrich_helpers.imagenet import ImageNetVGG11
@@ -27,6 +27,7 @@ from lazyrich_helpers.recipes import (
     network_configs,
 )
 from lazyrich_helpers.remaining import remaining
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import (
     BottomQ,
     Full,

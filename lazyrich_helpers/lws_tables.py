@@ -14,11 +14,12 @@ import pandas as pd
 
 from lazyrich_helpers.claims import interval
 from lazyrich_helpers.clock import Clock
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.planning import backward_cost, blueprint, epoch_costs
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import (
     Full,
     RandomBeta,

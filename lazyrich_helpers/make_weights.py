@@ -20,7 +20,7 @@ from lazyrich_helpers.data import NUM_CLASSES
 from lazyrich_helpers.initialization import convolutions
 from lazyrich_helpers.kept import kept_weights
 from lazyrich_helpers.records import Store, computed_store, recorded_store
-from lazyrich_helpers.reinit import bind_
+from lazyrich_helpers.vectors import bind_
 from lazyrich_helpers.weights_file import CONVOLUTIONS, DIGITS, require_plain
 from lazyrich_helpers.whole_files import write_whole
 

@@ -24,15 +24,14 @@ from lazyrich_helpers.activation_memory import (
     passing_bytes,
 )
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.planning import blueprint, epoch_cuts, num_views, plans_of
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
+from lazyrich_helpers.run_config import RunConfig, without_seed
 from lazyrich_helpers.sleeping import MOST_BYTES, fitting
 from lazyrich_helpers.sources import source_of
-from lazyrich_helpers.together import without_seed
 from lazyrich_helpers.train import EVAL_BATCH
 
 MEMINFO = Path("/proc/meminfo")

@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 from lazyrich_helpers.clock import Clock
-from lazyrich_helpers.config import Training
 from lazyrich_helpers.lws_exhibits import VGG5_SCALES, LwsScale, vgg5_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.recipes import Recipe, RecipeFunction, images_of
+from lazyrich_helpers.run_config import Training
 from lazyrich_helpers.schedules import Full, TopKAllBottoms, UpdateSchedule
 from lazyrich_helpers.updates import Updates
 

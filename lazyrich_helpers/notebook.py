@@ -29,9 +29,10 @@ from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.memory import require_room
 from lazyrich_helpers.pictures import weight_frames
 from lazyrich_helpers.planning import blueprint
-from lazyrich_helpers.progress import Bar, label_without_seed, watched
+from lazyrich_helpers.progress import Bar, watched
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
+from lazyrich_helpers.run_config import label_without_seed
 from lazyrich_helpers.schedule_view import probability_slider
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.stopping import Stop, gently

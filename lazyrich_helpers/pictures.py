@@ -13,8 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from lazyrich_helpers.data import Dataset, Split
+from lazyrich_helpers.plots import DPI
 from lazyrich_helpers.reinit import movement_order, percent_label, reinitialized
-from lazyrich_helpers.reinit_view import DPI
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.widgets import Frame
 

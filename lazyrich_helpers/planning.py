@@ -7,7 +7,6 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import NUM_CLASSES
 from lazyrich_helpers.flops import (
     Flops,
@@ -18,9 +17,9 @@ from lazyrich_helpers.flops import (
 )
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.models import ModelPart, Network
+from lazyrich_helpers.run_config import RunConfig, without_seed
 from lazyrich_helpers.schedules import Full, Plan
 from lazyrich_helpers.sources import source_of
-from lazyrich_helpers.together import without_seed
 from lazyrich_helpers.train import epoch_plans
 
 OVERHEAD = 50_000

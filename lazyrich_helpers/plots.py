@@ -17,6 +17,7 @@ TITLES = {
 }
 SYMBOLS = {"active": "γ", "lazy": "ε"}
 LOG_TICKS = (0, 0.001, 0.01, 0.1, 1, 10, 100)
+DPI = 110
 SMALLEST = 0.001
 """Percent: the log axis is linear below it, so that 0 has a place."""
 

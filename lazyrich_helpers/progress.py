@@ -8,10 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from lazyrich_helpers import planning
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.schedules import Full, in_words
+from lazyrich_helpers.run_config import RunConfig, label
 
 LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
@@ -41,29 +39,6 @@ class Progress(Protocol):
     def end(self) -> None:
         """Leave nothing half printed."""
         ...
-
-
-def label(config: RunConfig) -> str:
-    """Return what tells a run from its neighbours: "mnist relu_net w=10 d=1 ..."."""
-    return f"{label_without_seed(config)} seed={config.training.seed}"
-
-
-def label_without_seed(config: RunConfig) -> str:
-    """Return what tells a setting from its neighbours; seeds repeat a setting."""
-    columns = config.columns()
-    images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
-    short = {"width": "w", "depth": "d", "lr": "lr"}
-    settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
-    if not isinstance(config.updates, Full):
-        settings += [in_words(config.updates)]
-        settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []
-    if columns.get("num_views"):
-        settings += [f"{columns['num_views']} views"]
-    if columns["init"] != XavierNormal.kind:
-        settings += [f"from {columns['init']}"]
-    elif columns["gain"] != 1:
-        settings += [f"gain={columns['gain']:.3g}"]
-    return " ".join([*images, columns["model"], *settings])
 
 
 def duration(seconds: float) -> str:

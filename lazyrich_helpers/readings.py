@@ -6,7 +6,7 @@ import pandas as pd
 
 from lazyrich_helpers.claims import at_extreme, by_seed, spread
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.reinit import WeightsReinit
+from lazyrich_helpers.reinit_curves import WeightsReinit
 from lazyrich_helpers.tables import reinit_table
 
 COMPARES = ("precision", "arithmetic", "gain")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from lazyrich_helpers.arithmetic import named
-from lazyrich_helpers.config import RunConfig, Training, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.data import DataPart, Images, images
 from lazyrich_helpers.initialization import InitPart, XavierNormal
 from lazyrich_helpers.measures import Measure
@@ -18,6 +18,7 @@ from lazyrich_helpers.models import ModelPart, ReluNet
 from lazyrich_helpers.objectives import CrossEntropy
 from lazyrich_helpers.optimizers import Adam, OptimizerPart
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig, Training
 from lazyrich_helpers.schedules import Full, UpdateSchedule
 
 BUDGETS = ("smoke", "laptop", "paper")

@@ -19,22 +19,15 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lazyrich_helpers import (  # every kind that a record may name
-    convnets,  # noqa: F401
+from lazyrich_helpers import (
     data,
-    imagenet,  # noqa: F401
     initialization,
-    neighbours,  # noqa: F401
-    objectives,  # noqa: F401
-    optimizers,  # noqa: F401
-    schedules,  # noqa: F401
     train,
-    weights_file,  # noqa: F401
 )
 from lazyrich_helpers.bounds import require_possible
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.locks import claim
 from lazyrich_helpers.places import ROOT, chosen
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.tensor_files import read_tensors, write_tensors
 from lazyrich_helpers.whole_files import write_whole
 

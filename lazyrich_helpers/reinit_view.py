@@ -14,10 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.plots import SYMBOLS, reinit_curves, width_color
+from lazyrich_helpers.plots import DPI, SYMBOLS, reinit_curves, width_color
 from lazyrich_helpers.reinit import SCENARIOS, percent_label
 
-DPI = 110
 KEPT, RESET = "0.82", "tab:orange"
 
 

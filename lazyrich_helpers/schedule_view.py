@@ -12,13 +12,13 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.lws_judges import of_cell
 from lazyrich_helpers.lws_plots import layer_picture, look, updated
 from lazyrich_helpers.lws_tables import cell_name, lws_table
 from lazyrich_helpers.planning import backward_cost, blueprint
+from lazyrich_helpers.plots import DPI
 from lazyrich_helpers.recipes import Results
-from lazyrich_helpers.reinit_view import DPI
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import BottomQ, TopBottom, TopK, in_words
 from lazyrich_helpers.widgets import Frame, slider
 

@@ -1,7 +1,7 @@
 """Layers that sleep: how they are kept still, and what they need not do twice."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,12 +26,6 @@ def wake(layers: Sequence[nn.Module], awake: Collection[int]) -> None:
         if index not in awake:
             for p in layer.parameters():
                 p.grad = None  # a gradient of zeros would still decay the weights
-
-
-def forget(optimizer: torch.optim.Optimizer, parameters: Iterable[Tensor]) -> None:
-    """Drop what `optimizer` remembers of `parameters`: they go on as at its start."""
-    for p in parameters:
-        optimizer.state.pop(p, None)
 
 
 def fitting(sizes: Mapping[int, int], most_bytes: int) -> list[int]:

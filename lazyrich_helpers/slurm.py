@@ -16,11 +16,11 @@ import torch
 
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.batch import require_ready
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.places import ROOT
-from lazyrich_helpers.progress import label
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.slurm_jobs import Job, deal
 from lazyrich_helpers.slurm_ledger import JobEntry, Ledger, Share, Submission
 from lazyrich_helpers.slurm_queue import (

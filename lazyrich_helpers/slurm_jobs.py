@@ -13,11 +13,11 @@ from typing import Any, NoReturn
 import torch
 
 from lazyrich_helpers.batch import complete, pick_device
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.planning import grouped, work
-from lazyrich_helpers.progress import Lines, label
+from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.stopping import Stop
 
 WORK_PER_SECOND = 1e10

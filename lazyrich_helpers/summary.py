@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lazyrich_helpers.config import RunConfig
+from lazyrich_helpers.run_config import RunConfig
 
 
 @dataclass

@@ -10,7 +10,8 @@ from lazyrich_helpers.config import field_names, require
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.reinit import SCENARIOS, Reinit
+from lazyrich_helpers.reinit import SCENARIOS
+from lazyrich_helpers.reinit_curves import Reinit
 
 
 def measurements(

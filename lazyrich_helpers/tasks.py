@@ -13,12 +13,7 @@ from typing import Any
 import torch
 
 from lazyrich_helpers.backlog import missing
-from lazyrich_helpers.batch import (
-    complete,
-    pick_device,
-    require_ready,
-    store_for,
-)
+from lazyrich_helpers.batch import complete, pick_device, require_ready, store_for
 from lazyrich_helpers.chapter import find_chapter, parameters_of
 from lazyrich_helpers.command_line import parse_duration
 from lazyrich_helpers.config import require

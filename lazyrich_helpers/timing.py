@@ -15,15 +15,11 @@ from torch import Tensor, nn
 
 from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.augmentation import shifted
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.sleeping import wake
-from lazyrich_helpers.train import (
-    at_least_single,
-    new_network,
-    new_optimizer,
-)
+from lazyrich_helpers.train import at_least_single, new_network, new_optimizer
 
 PHASES = ("data", "forward", "backward", "optimizer")
 

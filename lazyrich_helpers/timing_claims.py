@@ -6,18 +6,15 @@ Source: Li & Banerjee (2021), Sections 6.1 and 6.2, Table 1.
 import pandas as pd
 
 from lazyrich_helpers.claims import signed
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.lws_judges import ENDS, MIDDLE, both, bottoms, name, tops
 from lazyrich_helpers.lws_tables import paper_table_1
 from lazyrich_helpers.planning import num_steps
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import TopKAllBottoms
 from lazyrich_helpers.step_times import StepTimes
-from lazyrich_helpers.timing_tables import (
-    median_interval,
-    recorded_times,
-    step_ratios,
-)
+from lazyrich_helpers.timing_tables import median_interval, recorded_times, step_ratios
 from lazyrich_helpers.verdicts import (
     Claim,
     Finding,

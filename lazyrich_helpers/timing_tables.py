@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.flops import (
     Flops,
     backward_flops,
@@ -16,6 +15,7 @@ from lazyrich_helpers.flops import (
 )
 from lazyrich_helpers.planning import backward_cost, blueprint, plans_of
 from lazyrich_helpers.records import Record
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.timing import PHASES
 

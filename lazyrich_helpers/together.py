@@ -1,6 +1,5 @@
 """Many seeds trained as one: each step is one step of a stack of networks."""
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterator, Sequence
@@ -10,19 +9,14 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.arithmetic import arithmetic
-from lazyrich_helpers.config import RunConfig, require
+from lazyrich_helpers.config import require
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.run_config import RunConfig, without_seed
 from lazyrich_helpers.schedules import Full
 from lazyrich_helpers.stack import Stack
 from lazyrich_helpers.train import Epoch, at_least_single
-
-
-def without_seed(config: RunConfig) -> RunConfig:
-    """Return the config with seed 0: equal for configs that differ only by seed."""
-    training = dataclasses.replace(config.training, seed=0)
-    return dataclasses.replace(config, training=training)
 
 
 class JointState:

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.augmentation import shifted
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset, Split
 from lazyrich_helpers.models import Network
+from lazyrich_helpers.optimizer_state import forget
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import Plan, TimedSchedule
-from lazyrich_helpers.sleeping import MOST_BYTES, SleepingBottom, forget, wake
+from lazyrich_helpers.sleeping import MOST_BYTES, SleepingBottom, wake
 
 NUMERICS_VERSION = 1
 EVAL_BATCH = 1000

@@ -19,11 +19,11 @@ from typing import Any
 import torch
 
 from lazyrich_helpers.attempts import Attempts, ProcessDied
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.memory import free, peak_bytes, room
 from lazyrich_helpers.planning import work
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.stopping import Stop
 from lazyrich_helpers.summary import Summary
 

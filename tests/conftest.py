@@ -7,10 +7,10 @@ import torch
 
 from lazyrich_helpers import execution, vision
 from lazyrich_helpers import trial as trial_module
-from lazyrich_helpers.config import RunConfig
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.train import Trained, new_network, train
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from lazyrich_helpers.progress import label
 from lazyrich_helpers.records import Store
+from lazyrich_helpers.run_config import label
 from lazyrich_helpers.slurm import SlurmOptions, submit
 from lazyrich_helpers.slurm_ledger import Ledger
 from lazyrich_helpers.slurm_queue import in_queue

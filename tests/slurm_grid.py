@@ -3,10 +3,10 @@
 import time
 from typing import Any, ClassVar
 
-from lazyrich_helpers.config import RunConfig, Training
 from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.recipes import Recipe
+from lazyrich_helpers.run_config import RunConfig, Training
 from lazyrich_helpers.train import Epoch, Run, Trained
 from tests import tiny
 

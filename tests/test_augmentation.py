@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from lazyrich_helpers import augmentation, train
 from lazyrich_helpers.augmentation import CroppedImages, normalized, shifted
 from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.schedules import TopK
 from lazyrich_helpers.sources import source_of
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

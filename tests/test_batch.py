@@ -13,14 +13,14 @@ from lazyrich_helpers import backlog, execution, records, tensor_files
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.batch import Summary, pick_device
 from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import NUMERICS
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

@@ -11,19 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers import (
-    backlog,
-    checkpoints,
-    execution,
-    records,
-    tensor_files,
-)
+from lazyrich_helpers import backlog, checkpoints, execution, records, tensor_files
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.convnets import VGG5, ResNet18
 from lazyrich_helpers.data import Split, images
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut
@@ -33,6 +26,7 @@ from lazyrich_helpers.schedules import RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.skew import GradientSkew
 from lazyrich_helpers.stopping import Stop
 from lazyrich_helpers.train import TrainingState, new_network, train
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 WATCHING = (Accuracy, Activity, GradientSkew)

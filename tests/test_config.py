@@ -9,14 +9,7 @@ import pytest
 
 import lazyrich_helpers.tasks  # noqa: F401  (registers every kind)
 from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.config import (
-    _KINDS,
-    Part,
-    RunConfig,
-    Training,
-    field_names,
-    typed,
-)
+from lazyrich_helpers.config import _KINDS, Part, field_names, typed
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
@@ -28,6 +21,7 @@ from lazyrich_helpers.remaining import (
     RemainingImages,
     remaining,
 )
+from lazyrich_helpers.run_config import RunConfig, Training
 from lazyrich_helpers.schedules import (
     BottomQ,
     TopBottom,

@@ -16,12 +16,12 @@ from lazyrich_helpers.convnets import (
     rectified,
 )
 from lazyrich_helpers.data import images
-from lazyrich_helpers.initialization import XavierNormal, flat_parameters, xavier_std
+from lazyrich_helpers.initialization import XavierNormal, xavier_std
 from lazyrich_helpers.layout import spans
 from lazyrich_helpers.models import ModelPart
 from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.reinit import bind_
 from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.vectors import bind_, flat_parameters
 from tests import tiny
 
 SMALL = {

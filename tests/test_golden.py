@@ -24,12 +24,7 @@ from lazyrich_helpers.criticality import Criticality
 from lazyrich_helpers.data import Dataset, Split, images
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.imagenet import ImageNetVGG11
-from lazyrich_helpers.initialization import (
-    XavierNormal,
-    convolutions,
-    flat_parameters,
-    transfer_,
-)
+from lazyrich_helpers.initialization import XavierNormal, convolutions, transfer_
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet, relu_net
 from lazyrich_helpers.movement import Movement
@@ -37,7 +32,7 @@ from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.recipes import BUDGETS
-from lazyrich_helpers.reinit import Reinit, WeightsReinit
+from lazyrich_helpers.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.remaining import (
     RemainingCroppedImages,
     RemainingImages,
@@ -60,6 +55,7 @@ from lazyrich_helpers.step_times import StepTimes
 from lazyrich_helpers.subsets import balanced_subsets
 from lazyrich_helpers.train import Trained
 from lazyrich_helpers.updates import Updates
+from lazyrich_helpers.vectors import flat_parameters
 from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny
 

@@ -9,9 +9,9 @@ from torch.nn import functional as F
 
 from lazyrich_helpers import gradients
 from lazyrich_helpers.gradients import batch_gradient, full_gradient
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.train import Run, new_network
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

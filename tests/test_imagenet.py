@@ -19,10 +19,11 @@ from lazyrich_helpers import imagenet, lws_exhibits, vision
 from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.imagenet import FILE, SHA256, ImageNetVGG11, weights_path
-from lazyrich_helpers.initialization import InitPart, XavierNormal, flat_parameters
+from lazyrich_helpers.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.run import main
 from lazyrich_helpers.sources import DataError
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 from tests.test_data import cifar_contents, put
 

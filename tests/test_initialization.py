@@ -10,11 +10,11 @@ from lazyrich_helpers.initialization import (
     InitPart,
     XavierNormal,
     convolutions,
-    flat_parameters,
     transfer_,
     xavier_std,
 )
 from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.vectors import flat_parameters
 
 
 def initialized(seed=0, width=400, depth=2, gain=1.0):

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 from lazyrich_helpers import vision
 from lazyrich_helpers.layerwise import LayerwiseSparse
 from lazyrich_helpers.neighbours import FreezeOut
+from lazyrich_helpers.optimizer_state import forget
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.schedules import (
     BottomQ,
@@ -24,7 +25,6 @@ from lazyrich_helpers.schedules import (
     TopK,
     TopKAllBottoms,
 )
-from lazyrich_helpers.sleeping import forget
 from tests import tiny
 from tests.borrowed import INPUTS, LABELS, Small, groups, moved, states, steps
 

@@ -3,9 +3,9 @@
 import torch
 
 from lazyrich_helpers.convnets import VGG5
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.layout import architecture, spans
 from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.vectors import flat_parameters
 
 
 def test_spans_cut_the_flat_vector_into_its_tensors():

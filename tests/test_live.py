@@ -12,7 +12,8 @@ from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.notebook import explore, first_layer, trained_networks
 from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.records import Store
-from lazyrich_helpers.reinit import FRACTIONS, movement_order, reinit_counts
+from lazyrich_helpers.reinit import movement_order
+from lazyrich_helpers.reinit_curves import FRACTIONS, reinit_counts
 from lazyrich_helpers.tables import reinit_table
 from lazyrich_helpers.widgets import log_fractions, reinit_slider
 from tests import tiny

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.measures import Accuracy, Measure
 from lazyrich_helpers.recipes import BUDGETS
 from lazyrich_helpers.step_times import StepTimes
+from lazyrich_helpers.vectors import flat_parameters
 
 MEASURES = {
     measure.name: measure

@@ -23,7 +23,7 @@ from lazyrich_helpers.memory import (
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
 from lazyrich_helpers.schedules import Full, RandomBeta, TopK, TopKAllBottoms
 from lazyrich_helpers.sleeping import SleepingBottom
 from lazyrich_helpers.train import EVAL_BATCH, new_network, train

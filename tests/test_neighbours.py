@@ -18,12 +18,13 @@ import torch
 from torch import nn
 
 from lazyrich_helpers import neighbours
-from lazyrich_helpers.config import Part, RunConfig
+from lazyrich_helpers.config import Part
 from lazyrich_helpers.flops import backward_share
 from lazyrich_helpers.layerwise import LayerwiseSparse
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import (
     Full,
     Plan,

@@ -10,7 +10,7 @@ import yaml
 
 from lazyrich_helpers import arithmetic, execution, memory, notebook
 from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
 from tests import tiny
 from tests.refresh_outputs import ROOT
 

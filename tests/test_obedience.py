@@ -13,8 +13,8 @@ import pytest
 
 from lazyrich_helpers import sources, train
 from lazyrich_helpers.chapter import find_chapter
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Images
+from lazyrich_helpers.run_config import RunConfig
 from tests.refresh_outputs import chapters
 from tests.test_chapters import code, tagged
 

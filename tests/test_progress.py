@@ -5,9 +5,10 @@ import pytest
 from lazyrich_helpers import planning, progress
 from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.progress import Bar, Lines, duration, label
+from lazyrich_helpers.progress import Bar, Lines, duration
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.remaining import remaining
+from lazyrich_helpers.run_config import label
 from lazyrich_helpers.schedules import TopKAllBottoms
 from lazyrich_helpers.weights_file import WeightsFile
 from tests import tiny

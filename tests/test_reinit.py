@@ -8,23 +8,24 @@ import torch
 from torch import nn
 from torch.nn.utils import parameters_to_vector
 
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.reinit import (
-    FRACTIONS,
-    LOG_FRACTIONS,
     SCENARIOS,
-    Reinit,
-    WeightsReinit,
-    bind_,
     movement_order,
     num_active,
     percent_label,
-    reinit_counts,
     reinitialize,
     reinitialized,
+)
+from lazyrich_helpers.reinit_curves import (
+    FRACTIONS,
+    LOG_FRACTIONS,
+    Reinit,
+    WeightsReinit,
+    reinit_counts,
     weights_order,
 )
 from lazyrich_helpers.train import count_correct
+from lazyrich_helpers.vectors import bind_, flat_parameters
 from tests.borrowed import Small, steps
 
 FEW = (0.0, 1e-4, 1 / 3, 0.5, 0.9999, 1.0)
@@ -97,7 +98,7 @@ def order_of(trained):
 def way(request, monkeypatch):
     """Both ways to compute a curve."""
     if request.param == "streamed":
-        monkeypatch.setattr("lazyrich_helpers.reinit.SMALL", 0)
+        monkeypatch.setattr("lazyrich_helpers.reinit_curves.SMALL", 0)
 
 
 @pytest.mark.usefixtures("way")

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.skew import EPOCHS, GradientSkew, by_layer, elbow, ranks, skew
 from lazyrich_helpers.train import Run, Trained, new_network, train
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

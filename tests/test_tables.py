@@ -16,7 +16,8 @@ from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.reinit import FRACTIONS, SCENARIOS
+from lazyrich_helpers.reinit import SCENARIOS
+from lazyrich_helpers.reinit_curves import FRACTIONS
 from lazyrich_helpers.remaining import remaining
 from lazyrich_helpers.tables import (
     accuracy_summary,

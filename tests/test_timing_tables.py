@@ -11,7 +11,6 @@ from lazyrich_helpers import step_times
 from lazyrich_helpers.convnets import VGG5, VGG11
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.flops import backward_flops, forward_flops, layer_flops
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.lws_tables import lws_table
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
@@ -29,6 +28,7 @@ from lazyrich_helpers.timing_tables import (
     within_bound,
 )
 from lazyrich_helpers.train import Trained, new_network
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 PLANS = {"full": {0, 1, 2}, "top 1": {2}, "bottom 1": {0}}

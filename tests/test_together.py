@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.together import train_together
 from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 OPTIMIZERS = {"adam": Adam(lr=0.03), "sgd": SGD(lr=0.1, decay_every=2)}

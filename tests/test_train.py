@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, TensorDataset
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.convnets import ConvNet
 from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.models import Network
 from lazyrich_helpers.optimizers import SGD, Adam
 from lazyrich_helpers.randomness import generator
@@ -27,6 +26,7 @@ from lazyrich_helpers.schedules import (
     TopKBottomQ,
 )
 from lazyrich_helpers.train import count_correct, new_network, train
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 HEAVY = SGD(lr=0.1, momentum=0.9, weight_decay=0.1)

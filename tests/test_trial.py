@@ -12,7 +12,7 @@ from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.reinit import FRACTIONS, Reinit
+from lazyrich_helpers.reinit_curves import FRACTIONS, Reinit
 from lazyrich_helpers.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.train import EVAL_BATCH
 from lazyrich_helpers.trial import estimate_seconds

@@ -6,10 +6,10 @@ import json
 import pytest
 import torch
 
-from lazyrich_helpers.initialization import flat_parameters
 from lazyrich_helpers.schedules import Full, RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.train import Trained, epoch_plans, new_network, train
 from lazyrich_helpers.updates import Updates
+from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 
 

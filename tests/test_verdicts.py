@@ -6,12 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from lazyrich_helpers import (
-    activity_claims,
-    claims,
-    lws_claims,
-    timing_claims,
-)
+from lazyrich_helpers import activity_claims, claims, lws_claims, timing_claims
 from lazyrich_helpers.chapter import BOOK
 from lazyrich_helpers.verdicts import (
     Claim,

@@ -9,7 +9,7 @@ import torch
 from lazyrich_helpers import lws_exhibits, make_weights, weights_file
 from lazyrich_helpers.convnets import VGG5, ConvNet
 from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.initialization import InitPart, XavierNormal, flat_parameters
+from lazyrich_helpers.initialization import InitPart, XavierNormal
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.planning import blueprint
@@ -17,6 +17,7 @@ from lazyrich_helpers.recipes import collect
 from lazyrich_helpers.run import main
 from lazyrich_helpers.sources import DataError
 from lazyrich_helpers.train import new_network
+from lazyrich_helpers.vectors import flat_parameters
 from lazyrich_helpers.weights_file import WeightsFile, weights_path
 from tests import tiny
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from lazyrich_helpers.batch import Summary, complete
-from lazyrich_helpers.config import Part, RunConfig, Training
+from lazyrich_helpers.config import Part
 from lazyrich_helpers.data import images
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Accuracy
@@ -21,7 +21,8 @@ from lazyrich_helpers.optimizers import Adam
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Store
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
+from lazyrich_helpers.run_config import RunConfig, Training
 from lazyrich_helpers.schedules import Full, Plan
 from lazyrich_helpers.stopping import Stop
 

@@ -5,9 +5,9 @@ import dataclasses
 import math
 import statistics
 
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.models import Network
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.train import new_network, train
 from tests.bench import plain
 from tests.bench.setting import PRECISIONS, Options, recipe

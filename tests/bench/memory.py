@@ -16,7 +16,7 @@ from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.records import Store
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
 from tests.bench.setting import Options, recipe
 
 TITLE = "memory: peak of one run, d = 1, Movement and Reinit at a few fractions"

@@ -2,7 +2,7 @@
 
 from lazyrich_helpers.live import PREVIEW_IMAGES, ReinitExplorer
 from lazyrich_helpers.records import Record
-from lazyrich_helpers.reinit import Reinit
+from lazyrich_helpers.reinit_curves import Reinit
 from lazyrich_helpers.tables import reinit_table
 from tests.bench.sample import in_turns, seconds
 from tests.bench.setting import Options, after_ten_steps

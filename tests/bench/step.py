@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import torch
 
 from lazyrich_helpers.arithmetic import arithmetic
-from lazyrich_helpers.config import RunConfig
 from lazyrich_helpers.data import Dataset
 from lazyrich_helpers.planning import num_parameters
+from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.train import new_network, train
 from tests.bench import plain
 from tests.bench.sample import Sample, in_turns, seconds

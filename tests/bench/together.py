@@ -14,7 +14,7 @@ import torch
 from lazyrich_helpers.batch import complete
 from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.reinit import FRACTIONS
+from lazyrich_helpers.reinit_curves import FRACTIONS
 from lazyrich_helpers.train import new_network
 from tests.bench import plain
 from tests.bench.sample import in_turns
