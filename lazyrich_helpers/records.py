@@ -19,11 +19,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from lazyrich_helpers import (
-    data,
-    initialization,
-    train,
-)
+from lazyrich_helpers import data, initialization, train
 from lazyrich_helpers.bounds import require_possible
 from lazyrich_helpers.locks import claim
 from lazyrich_helpers.places import ROOT, chosen

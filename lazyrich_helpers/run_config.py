@@ -12,14 +12,41 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
+from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import Part, part_of, require
-from lazyrich_helpers.data import DataPart
+from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.data import DataPart, Images
+from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import InitPart, XavierNormal
-from lazyrich_helpers.models import ModelPart
-from lazyrich_helpers.objectives import Objective
-from lazyrich_helpers.optimizers import OptimizerPart
-from lazyrich_helpers.schedules import Full, UpdateSchedule, in_words
+from lazyrich_helpers.models import ModelPart, ReluNet
+from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.objectives import CrossEntropy, Objective
+from lazyrich_helpers.optimizers import SGD, Adam, OptimizerPart
+from lazyrich_helpers.remaining import RemainingCroppedImages, RemainingImages
+from lazyrich_helpers.schedules import (
+    BottomQ,
+    Full,
+    Middle,
+    RandomBeta,
+    RandomUniform,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+    UpdateSchedule,
+    in_words,
+)
+from lazyrich_helpers.weights_file import WeightsFile
 
+KINDS: tuple[type[Part], ...] = (
+    *(Images, CroppedImages, RemainingImages, RemainingCroppedImages),
+    *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
+    *(XavierNormal, ImageNetVGG11, WeightsFile),
+    *(CrossEntropy, Adam, SGD),
+    *(Full, TopK, BottomQ, TopBottom, Middle, TopKBottomQ, TopKAllBottoms),
+    *(RandomUniform, RandomBeta, FreezeOut, LayerFreezing, LISA, BAdam),
+)
+"""Every kind that a record may name; a reader's own are known by being defined."""
 FP32 = ("highest", "medium")
 """Settings of `Training.precision` at which products are fp32's."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-import lazyrich_helpers.tasks  # noqa: F401  (registers every kind)
+import lazyrich_helpers.tasks  # noqa: F401  (defines whatever is defined)
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.config import _KINDS, Part, field_names, typed
 from lazyrich_helpers.convnets import ConvNet
@@ -21,7 +21,7 @@ from lazyrich_helpers.remaining import (
     RemainingImages,
     remaining,
 )
-from lazyrich_helpers.run_config import RunConfig, Training
+from lazyrich_helpers.run_config import KINDS, RunConfig, Training
 from lazyrich_helpers.schedules import (
     BottomQ,
     TopBottom,
@@ -60,7 +60,7 @@ OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
 OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
 OTHER |= {"sha256": "0" * 8}
-KINDS = [k for k in _KINDS.values() if k.__module__.startswith("lazyrich_")]
+PARTS = (*KINDS, Training)
 
 
 def example(kind):
@@ -85,8 +85,8 @@ def changed(part, name):
 
 
 def test_every_field_of_every_kind_has_its_own_id():
-    configs = [tiny.config(**{k.slot: example(k)}) for k in KINDS]
-    for kind in KINDS:
+    configs = [tiny.config(**{k.slot: example(k)}) for k in PARTS]
+    for kind in PARTS:
         part = example(kind)
         for field in dataclasses.fields(part):
             configs.append(tiny.config(**{kind.slot: changed(part, field.name)}))
@@ -177,7 +177,7 @@ def test_equal_configs_have_equal_ids():
     assert plus == minus and plus.run_id == minus.run_id
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.kind)
 def test_a_part_survives_its_dictionary(kind):
     config = tiny.config(**{kind.slot: example(kind)})
     assert RunConfig.from_dict(config.to_dict()) == config
@@ -185,10 +185,10 @@ def test_a_part_survives_its_dictionary(kind):
 
 def test_no_column_hides_another():
     own = {"run_id", "status", "stale"}
-    for one in KINDS:
+    for one in PARTS:
         names = {field.name for field in dataclasses.fields(example(one))}
         assert not names & own and not names & set(tiny.CONFIG.to_dict())
-        for two in KINDS:
+        for two in PARTS:
             if one.slot != two.slot:
                 others = {field.name for field in dataclasses.fields(example(two))}
                 assert not names & others, (one, two)
@@ -267,3 +267,9 @@ def test_an_unknown_kind_or_field_is_named(slot, fields, words):
         RunConfig.from_dict(tiny.CONFIG.to_dict() | {slot: fields})
     with pytest.raises(ValueError, match="slots"):
         RunConfig.from_dict({"model": fields})
+
+
+def test_every_kind_of_the_package_is_known_by_name():
+    """So that a record can be read by whoever imports no more than `records`."""
+    ours = {kind for kind in _KINDS.values() if kind.__module__.startswith("lazyrich")}
+    assert ours == {*KINDS, Training}
