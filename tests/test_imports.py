@@ -95,6 +95,19 @@ def test_there_is_no_circle():
         left = {name: needed for name, needed in left.items() if name not in free}
 
 
+def test_what_a_borrower_needs_is_there_by_name():
+    script = "import sys, lazyrich_helpers; print('torch' in sys.modules)"
+    process = tiny.python("-c", script)
+    assert process.communicate(timeout=60) == ("False\n", "")
+    for name in dir(lazyrich_helpers):
+        assert getattr(lazyrich_helpers, name).__name__ == name
+    assert {"LayerwiseSparse", "reinitialize", "TopKAllBottoms"} <= {
+        *dir(lazyrich_helpers)
+    }
+    with pytest.raises(AttributeError, match="has no attribute 'reinitialise'"):
+        lazyrich_helpers.reinitialise  # noqa: B018
+
+
 def test_nothing_imports_from_the_book():
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -147,6 +160,8 @@ sys.meta_path[:] = [Without()]
 import lazyrich_helpers
 from lazyrich_helpers.run import main
 status = main(sys.argv[1:])
+from lazyrich_helpers import LayerwiseSparse, TopKAllBottoms
+from lazyrich_helpers import movement_order, reinitialize
 modules = sorted({name.split(".")[0] for name in sys.modules})
 print(json.dumps([status, lazyrich_helpers.__file__, modules]))
 """
