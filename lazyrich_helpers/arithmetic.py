@@ -36,7 +36,7 @@ def named(precision: object, fp32: str = "highest") -> str:
     return fp32 if asked in FP32 and fp32 in FP32 else asked
 
 
-def require_possible(precision: str, device: torch.device) -> None:
+def require_precision(precision: str, device: torch.device) -> None:
     """Raise ValueError unless the device can multiply so: it would do otherwise."""
     if precision == "tf32" and device.type != "cuda":
         raise ValueError(
@@ -55,7 +55,7 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
     Raises:
         ValueError: If the device cannot.
     """
-    require_possible(precision, device)
+    require_precision(precision, device)
     products = torch.get_float32_matmul_precision()
     convolutions = torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision(_matmul_precision(precision, device))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
-from lazyrich_helpers.arithmetic import require_possible
+from lazyrich_helpers.arithmetic import require_precision
 from lazyrich_helpers.attempts import Attempts
 from lazyrich_helpers.backlog import missing, planned
 from lazyrich_helpers.config import require
@@ -50,8 +50,7 @@ def complete(
     there = len(recipe.configs) - len(todo)
     if todo:
         store.require_writable()
-    for config in todo:
-        require_possible(config.training.precision, torch.device(device))
+    require_precisions(todo, device)
     require_ready(todo, device if workers == 1 else "cpu")  # others have it in theirs
     if workers is None:
         workers = suitable_workers(recipe, grouped(todo, device), device)
@@ -80,6 +79,16 @@ def _work_alone(attempts: Attempts, groups: Sequence[list[RunConfig]]) -> None:
         queue += [[config] for config in others]
         busy = busy + 1 if len(others) == len(group) else 0
     attempts.summary.postponed += [config for group in queue for config in group]
+
+
+def require_precisions(configs: Sequence[RunConfig], device: str) -> None:
+    """Stop the batch before any work, where the device cannot multiply as asked.
+
+    Raises:
+        ValueError: If a run asks for a precision that it lacks.
+    """
+    for precision in {config.training.precision for config in configs}:
+        require_precision(precision, torch.device(device))
 
 
 def require_ready(configs: Sequence[RunConfig], device: str) -> None:

@@ -2,13 +2,7 @@
 
 import dataclasses
 import functools
-from typing import (
-    Any,
-    ClassVar,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 _KINDS: dict[tuple[str, str], type["Part"]] = {}
 

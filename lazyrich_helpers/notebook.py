@@ -14,13 +14,17 @@ from importlib import metadata
 from typing import Any, TypeVar
 
 import ipywidgets
-import torch
 from IPython.core.getipython import get_ipython
 from IPython.display import HTML, Code
 
-from lazyrich_helpers.arithmetic import require_possible
 from lazyrich_helpers.backlog import missing
-from lazyrich_helpers.batch import complete, pick_device, require_ready, store_for
+from lazyrich_helpers.batch import (
+    complete,
+    pick_device,
+    require_precisions,
+    require_ready,
+    store_for,
+)
 from lazyrich_helpers.config import require
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.kept import load_trained
@@ -140,8 +144,7 @@ def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
 def _require_startable(recipe: Recipe, device: str) -> None:
     """Stop where what is missing of a recipe could not be trained by `computed`."""
     todo = missing(recipe, store_for(recipe.budget))
-    for precision in {config.training.precision for config in todo}:
-        require_possible(precision, torch.device(device))
+    require_precisions(todo, device)
     require_ready(todo, device)
     require_room(todo, recipe.measures, device)
 

@@ -14,10 +14,10 @@ import pandas as pd
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.origin import describe
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.planning import multiply_adds
 from lazyrich_helpers.progress import BAR
 from lazyrich_helpers.recipes import Scale, relu_net_configs
-from lazyrich_helpers.records import ROOT
 from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.tables import tidy
 from lazyrich_helpers.train import count_correct, new_network

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.planning import blueprint
-from lazyrich_helpers.records import ROOT, Record, Store, recorded_store
+from lazyrich_helpers.records import Record, Store, recorded_store
 from lazyrich_helpers.reinit import num_active
 from lazyrich_helpers.train import epoch_plans
 

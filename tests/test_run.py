@@ -10,7 +10,8 @@ import pytest
 
 from lazyrich_helpers import backlog, execution, tasks
 from lazyrich_helpers.command_line import parse_duration
-from lazyrich_helpers.records import NUMERICS, ROOT
+from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main
 from tests import tiny
 
