@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lazyrich_helpers.models import Network
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.sleeping import wake
 
@@ -39,7 +39,7 @@ def passing_bytes(config: RunConfig) -> int:
 def input_bytes(config: RunConfig) -> list[int]:
     """Return the bytes of what each layer reads of an image, bottom first."""
     half = config.training.precision == "bf16"
-    sizes = _input_numbers(blueprint(config), config.data.image_shape)
+    sizes = _input_numbers(config.blueprint(), config.data.image_shape)
     each = [SINGLE] + [2 if half else SINGLE] * (len(sizes) - 1)
     return [size * number for size, number in zip(sizes, each, strict=True)]
 
@@ -47,7 +47,7 @@ def input_bytes(config: RunConfig) -> list[int]:
 def _setting(config: RunConfig) -> tuple[Network, tuple[int, int, int], int, bool]:
     half = config.training.precision == "bf16"
     batch_size = config.training.batch_size
-    return blueprint(config), config.data.image_shape, batch_size, half
+    return config.blueprint(), config.data.image_shape, batch_size, half
 
 
 @functools.lru_cache(maxsize=4096)

@@ -16,7 +16,7 @@ from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.execution import execute
 from lazyrich_helpers.kept import measured_again
 from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.planning import work
+from lazyrich_helpers.costs import work
 from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store

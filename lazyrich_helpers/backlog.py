@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from lazyrich_helpers.checkpoints import begun
-from lazyrich_helpers.planning import grouped
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.recipes import Recipe, is_complete
 from lazyrich_helpers.records import Store
 from lazyrich_helpers.run_config import RunConfig

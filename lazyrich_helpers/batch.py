@@ -9,7 +9,8 @@ from lazyrich_helpers.arithmetic import require_precision
 from lazyrich_helpers.attempts import Attempts
 from lazyrich_helpers.backlog import missing, planned
 from lazyrich_helpers.config import require
-from lazyrich_helpers.planning import blueprint, grouped, work
+from lazyrich_helpers.costs import work
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store, computed_store, recorded_store
@@ -98,7 +99,7 @@ def require_ready(configs: Sequence[RunConfig], device: str) -> None:
         ValueError: If data or weights are missing, or do not fit the network.
     """
     for config in configs:
-        config.init.require_ready(blueprint(config))
+        config.init.require_ready(config.blueprint())
     for part in {config.data for config in configs}:
         part.load(device)
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from lazyrich_helpers.backlog import missing
 from lazyrich_helpers.memory import free, peak_bytes
-from lazyrich_helpers.planning import OVERHEAD, grouped, multiply_adds, operations
+from lazyrich_helpers.costs import OVERHEAD, multiply_adds, operations
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.progress import duration
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store

@@ -13,7 +13,7 @@ from lazyrich_helpers import origin
 from lazyrich_helpers.checkpoints import Checkpoint
 from lazyrich_helpers.kept import arrays_of, result_of
 from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.planning import work
+from lazyrich_helpers.costs import work
 from lazyrich_helpers.progress import Progress
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store

@@ -11,7 +11,7 @@ from lazyrich_helpers.activity_plots import heat_map_image
 from lazyrich_helpers.batch import store_for
 from lazyrich_helpers.config import require
 from lazyrich_helpers.layout import spans
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.run_config import RunConfig
@@ -28,7 +28,7 @@ def layer_shapes(config: RunConfig) -> list[tuple[int, int]]:
     Raises:
         ValueError: If a layer has more than one, such as a residual block.
     """
-    network = blueprint(config)
+    network = config.blueprint()
     weights = [span for span in spans(network) if span.is_weight]
     one_each = [span.layer for span in weights] == [*range(len(network.layers))]
     remedy = "a network with one weight matrix a layer, to be drawn as heat maps"

@@ -6,7 +6,7 @@ import ipywidgets
 
 from lazyrich_helpers.live import Rest
 from lazyrich_helpers.lws_tables import lws_table
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedule_view import ScheduleView, Shown, shown_of
@@ -28,7 +28,7 @@ class ScheduleExplorer(ipywidgets.VBox):
         self._config = results.recipe.configs[0]
         self._device = device
         self._view = ScheduleView(self._table, self._config)
-        self._num_layers = len(blueprint(self._config).layers)
+        self._num_layers = len(self._config.blueprint().layers)
         self._trained: dict[UpdateSchedule, float] = {}
         self.k = _layers("top layers, always", self._num_layers, low=1)
         self.q = _layers("bottom layers, at ρ", self._num_layers, low=0)

@@ -17,7 +17,7 @@ from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.config import require
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.planning import backward_cost, blueprint, epoch_costs
+from lazyrich_helpers.costs import backward_cost, epoch_costs
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import (
@@ -240,7 +240,7 @@ def mean_cost(config: RunConfig) -> float:
         shallow, deep = (_cost(config, replace(updates, rho=rho), 1) for rho in (0, 1))
         return (1 - updates.rho) * shallow + updates.rho * deep
     if isinstance(updates, RandomUniform):
-        depths = range(1, len(blueprint(config).layers) + 1)
+        depths = range(1, len(config.blueprint().layers) + 1)
         return sum(_cost(config, TopK(k=k), 1) for k in depths) / len(depths)
     return _cost(config, updates, MANY_EPOCHS)
 

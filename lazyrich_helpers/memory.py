@@ -27,7 +27,7 @@ from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.measures import Measure
 from lazyrich_helpers.movement import Movement
 from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.planning import blueprint, epoch_cuts, num_views, plans_of
+from lazyrich_helpers.costs import epoch_cuts, num_views, plans_of
 from lazyrich_helpers.reinit_curves import Reinit
 from lazyrich_helpers.run_config import RunConfig, without_seed
 from lazyrich_helpers.sleeping import MOST_BYTES, fitting
@@ -88,7 +88,7 @@ def step_bytes(config: RunConfig) -> float:
 
 def layer_parameters(config: RunConfig) -> list[int]:
     """Return the parameters of each layer, bottom first."""
-    layers = blueprint(config).layers
+    layers = config.blueprint().layers
     return [sum(p.numel() for p in layer.parameters()) for layer in layers]
 
 

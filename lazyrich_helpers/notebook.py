@@ -32,7 +32,7 @@ from lazyrich_helpers.live import ReinitExplorer
 from lazyrich_helpers.live_schedules import ScheduleExplorer
 from lazyrich_helpers.memory import require_room
 from lazyrich_helpers.pictures import weight_frames
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.progress import Bar, watched
 from lazyrich_helpers.recipes import Recipe, Results, collect
 from lazyrich_helpers.records import Record, recorded_store
@@ -136,7 +136,7 @@ def _checked(name: str, budget: str, choices: dict[str, Any]) -> Recipe:
     recipe = make_recipe(name, budget, **choices)
     for config in recipe.configs:
         if not isinstance(config.updates, Full):  # which fits any network
-            num_layers = len(blueprint(config).layers)
+            num_layers = len(config.blueprint().layers)
             config.updates.plan(0, 0, num_layers, config.training.seed)
     return recipe
 

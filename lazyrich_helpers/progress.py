@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from lazyrich_helpers import planning
+from lazyrich_helpers.costs import work
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.run_config import RunConfig, label
 
@@ -62,7 +62,7 @@ class _Rest:
 
     def of(self, config: RunConfig) -> float:
         """Return what is left of a run that ended."""
-        return max(0.0, planning.work(config) - self._heard.pop(config.run_id, 0.0))
+        return max(0.0, work(config) - self._heard.pop(config.run_id, 0.0))
 
 
 class Lines:

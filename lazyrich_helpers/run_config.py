@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lazyrich_helpers.augmentation import CroppedImages
+from lazyrich_helpers.blueprint import blueprint
 from lazyrich_helpers.config import Part, part_of, require
 from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
 from lazyrich_helpers.data import DataPart, Images
 from lazyrich_helpers.imagenet import ImageNetVGG11
 from lazyrich_helpers.initialization import InitPart, XavierNormal
-from lazyrich_helpers.models import ModelPart, ReluNet
+from lazyrich_helpers.models import ModelPart, Network, ReluNet
 from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.objectives import CrossEntropy, Objective
 from lazyrich_helpers.optimizers import SGD, Adam, OptimizerPart
@@ -119,6 +120,10 @@ class RunConfig:
         """Twelve hex digits: the same for equal configs, different otherwise."""
         text = json.dumps(self.to_dict(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def blueprint(self) -> Network:
+        """Return the run's network without numbers; its data need not be there."""
+        return blueprint(self.model, self.data.image_shape)
 
     def columns(self) -> dict[str, Any]:
         """Return the flat columns of a table: one per slot's kind and per field."""

@@ -15,7 +15,7 @@ from PIL import Image
 from lazyrich_helpers.lws_judges import of_cell
 from lazyrich_helpers.lws_plots import layer_picture, look, updated
 from lazyrich_helpers.lws_tables import cell_name, lws_table
-from lazyrich_helpers.planning import backward_cost, blueprint
+from lazyrich_helpers.costs import backward_cost
 from lazyrich_helpers.plots import DPI
 from lazyrich_helpers.recipes import Results
 from lazyrich_helpers.run_config import RunConfig
@@ -67,7 +67,7 @@ class ScheduleView:
 
         Source: Li & Banerjee (2021), Figures 9 and 12, for the lower panel.
         """
-        self._num_layers = len(blueprint(config).layers)
+        self._num_layers = len(config.blueprint().layers)
         self._figure = Figure(figsize=(5.2, 4.4), dpi=DPI)
         self._canvas = FigureCanvasAgg(self._figure)
         self._plan = self._figure.add_axes((0.11, 0.64, 0.86, 0.28))

@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import torch
 
 from lazyrich_helpers.batch import complete, pick_device
-from lazyrich_helpers.planning import grouped, work
+from lazyrich_helpers.costs import work
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.progress import Lines
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Store
@@ -21,7 +22,7 @@ from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.stopping import Stop
 
 WORK_PER_SECOND = 1e10
-"""Units of `planning.work` that a CPU does in a second: of the recorded runs that train
+"""Units of `costs.work` that a CPU does in a second: of the recorded runs that train
 all layers, 1.6e9 to 2.6e10."""
 PER_JOB = 600.0
 """Expected seconds that are worth a job; the scheduler takes some for each."""

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.planning import operations
+from lazyrich_helpers.costs import operations
 from lazyrich_helpers.recipes import Results, collect
 from lazyrich_helpers.records import Record, RecordError, Store
 from lazyrich_helpers.schedules import in_words

@@ -9,7 +9,7 @@ from lazyrich_helpers.claims import signed
 from lazyrich_helpers.config import require
 from lazyrich_helpers.lws_judges import ENDS, MIDDLE, both, bottoms, name, tops
 from lazyrich_helpers.lws_tables import paper_table_1
-from lazyrich_helpers.planning import num_steps
+from lazyrich_helpers.costs import num_steps
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import TopKAllBottoms

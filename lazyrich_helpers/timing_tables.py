@@ -13,7 +13,7 @@ from lazyrich_helpers.flops import (
     forward_flops,
     layer_flops,
 )
-from lazyrich_helpers.planning import backward_cost, blueprint, plans_of
+from lazyrich_helpers.costs import backward_cost, plans_of
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.step_times import StepTimes
@@ -92,7 +92,7 @@ def anatomy(
         plans: Name → layers that are awake.
         config: What was timed.
     """
-    network = blueprint(config)
+    network = config.blueprint()
     flops = layer_flops(network, config.data.image_shape)
     table = _milliseconds(times).groupby("plan", sort=False).median()
     backward = relative(times, "backward").set_index("plan")
@@ -220,5 +220,5 @@ def with_clock(
 
 def _whole_run(config: RunConfig) -> float:
     """Return a run's operations over full training's, forward and backward."""
-    flops = layer_flops(blueprint(config), config.data.image_shape)
+    flops = layer_flops(config.blueprint(), config.data.image_shape)
     return _whole(flops, backward_cost(config))

@@ -17,7 +17,8 @@ from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.data import NUM_CLASSES, Dataset, Split
 from lazyrich_helpers.initialization import XavierNormal
 from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.planning import MANY, awake_share, looks, multiply_adds, num_steps
+from lazyrich_helpers.costs import awake_share, looks, multiply_adds, num_steps
+from lazyrich_helpers.grouping import MANY
 from lazyrich_helpers.randomness import generator
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.schedules import Full

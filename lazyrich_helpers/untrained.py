@@ -15,8 +15,7 @@ import pandas as pd
 from lazyrich_helpers.config import require
 from lazyrich_helpers.origin import describe
 from lazyrich_helpers.places import ROOT
-from lazyrich_helpers.planning import multiply_adds
-from lazyrich_helpers.progress import BAR
+from lazyrich_helpers.costs import multiply_adds
 from lazyrich_helpers.recipes import Scale, relu_net_configs
 from lazyrich_helpers.run_config import RunConfig, label
 from lazyrich_helpers.tables import tidy
@@ -53,7 +52,7 @@ def num_correct(configs: Sequence[RunConfig], *, device: str = "cpu") -> list[in
     data = configs[0].data.load(device)
     work = [multiply_adds(config) for config in configs]
     counts = []
-    with tqdm(total=sum(work), bar_format=BAR, leave=False, file=sys.stderr) as bar:
+    with tqdm(total=sum(work), leave=False, file=sys.stderr) as bar:
         for config, own in zip(configs, work, strict=True):
             bar.set_description_str(label(config))
             network = new_network(config, data)

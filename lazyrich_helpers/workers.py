@@ -20,7 +20,7 @@ import torch
 
 from lazyrich_helpers.attempts import Attempts, ProcessDied
 from lazyrich_helpers.memory import free, peak_bytes, room
-from lazyrich_helpers.planning import work
+from lazyrich_helpers.costs import work
 from lazyrich_helpers.recipes import Recipe
 from lazyrich_helpers.records import Record, Store
 from lazyrich_helpers.run_config import RunConfig
@@ -30,7 +30,7 @@ from lazyrich_helpers.summary import Summary
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether to stop."""
 WORTH_SHARING = 1e12
-"""Work, as `planning.work` has it, that repays the start of processes on a CPU: what
+"""Work, as `costs.work` has it, that repays the start of processes on a CPU: what
 takes one core about a minute."""
 PROCESS_BYTES = 5e8
 """Of memory that a process takes for Python and torch themselves."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lazyrich_helpers.places import ROOT
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.records import Record, Store, recorded_store
 from lazyrich_helpers.reinit import num_active
 from lazyrich_helpers.train import epoch_plans
@@ -140,7 +140,7 @@ def updates(record: Record, store: Store) -> None:
     """What was updated is what the schedule draws again."""
     for found in measured(record, "updates"):
         config = record.config
-        num_layers = len(blueprint(config).layers)
+        num_layers = len(config.blueprint().layers)
         counts, lowest, num_full = np.zeros(num_layers, int), [], 0
         for epoch in range(config.training.num_epochs):
             num_train = record.origin["num_train"]

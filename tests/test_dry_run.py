@@ -11,7 +11,7 @@ from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.memory import peak_bytes
 from lazyrich_helpers.models import ReluNet
 from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.planning import OVERHEAD, multiply_adds, operations
+from lazyrich_helpers.costs import OVERHEAD, multiply_adds, operations
 from lazyrich_helpers.schedules import TopKAllBottoms
 from lazyrich_helpers.trial import estimate_seconds, trial_setting
 from tests import tiny

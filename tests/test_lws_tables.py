@@ -22,7 +22,7 @@ from lazyrich_helpers.lws_tables import (
     paper_against_operations,
     paper_table_1,
 )
-from lazyrich_helpers.planning import backward_cost
+from lazyrich_helpers.costs import backward_cost
 from lazyrich_helpers.records import Record
 from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from lazyrich_helpers.tables import one_setting

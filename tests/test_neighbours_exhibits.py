@@ -6,7 +6,7 @@ import pytest
 
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.neighbours_exhibits import VGG5_LAYERS
-from lazyrich_helpers.planning import backward_cost, blueprint
+from lazyrich_helpers.costs import backward_cost
 from lazyrich_helpers.recipes import BUDGETS
 from lazyrich_helpers.train import epoch_plans
 
@@ -50,7 +50,7 @@ def test_the_methods_numbers_are_their_authors_at_the_papers_scale():
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_schedules_fit_their_training(budget):
     for config in configs(budget):
-        assert len(blueprint(config).layers) == VGG5_LAYERS
+        assert len(config.blueprint().layers) == VGG5_LAYERS
         num = config.columns()["train_size"]
         for epoch in range(config.training.num_epochs):
             assert epoch_plans(config, epoch, num, VGG5_LAYERS)

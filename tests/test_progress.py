@@ -2,7 +2,8 @@
 
 import pytest
 
-from lazyrich_helpers import planning, progress
+from lazyrich_helpers import progress
+from lazyrich_helpers.costs import work
 from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.optimizers import SGD
 from lazyrich_helpers.progress import Bar, Lines, duration
@@ -76,7 +77,7 @@ def test_a_long_run_is_heard_of(capsys, monkeypatch):
 def test_what_need_not_be_done_is_left_out(capsys, monkeypatch):
     now = 0.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    each = planning.work(tiny.CONFIG)
+    each = work(tiny.CONFIG)
     lines = Lines()
     lines.begin(3, work=3 * each)
     lines.skip(tiny.CONFIG, 0.5 * each)

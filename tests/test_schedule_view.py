@@ -7,7 +7,7 @@ import pytest
 
 from lazyrich_helpers.lws_tables import lws_table
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import backward_cost
+from lazyrich_helpers.costs import backward_cost
 from lazyrich_helpers.schedule_view import (
     ScheduleView,
     layers_slider,

@@ -13,7 +13,7 @@ import torch
 from lazyrich_helpers import slurm_jobs
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.planning import grouped
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.slurm_jobs import PER_JOB, Job, deal, rough_seconds
 from tests import slurm_grid, tiny
 

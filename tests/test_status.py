@@ -8,7 +8,7 @@ import pytest
 
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.planning import operations
+from lazyrich_helpers.costs import operations
 from lazyrich_helpers.records import NUMERICS, Record, recorded_store
 from lazyrich_helpers.status import (
     accounts,

@@ -12,7 +12,7 @@ from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.initialization import InitPart, XavierNormal
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import blueprint
+
 from lazyrich_helpers.recipes import collect
 from lazyrich_helpers.run import main
 from lazyrich_helpers.sources import DataError
@@ -130,7 +130,7 @@ def test_a_file_of_something_else_is_one_sentence(offline, content):
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     config = starting(sha256)
     with pytest.raises(DataError, match="holds no convolutions") as raised:
-        config.init.require_ready(blueprint(config))
+        config.init.require_ready(config.blueprint())
     assert "\n" not in str(raised.value)
 
 
@@ -156,13 +156,13 @@ def test_the_variable_names_a_folder_or_a_file_in_it_or_the_books_is_taken(
     sha256, path = made
     config = starting(sha256)
     monkeypatch.setenv("LAZYRICH_WEIGHTS", str(path))
-    config.init.require_ready(blueprint(config))
+    config.init.require_ready(config.blueprint())
     elsewhere = tmp_path / "of ImageNet"
     monkeypatch.setenv("LAZYRICH_WEIGHTS", str(elsewhere))
     with pytest.raises(DataError, match=r"of ImageNet/tiny\.pt, .* is not there"):
-        config.init.require_ready(blueprint(config))
+        config.init.require_ready(config.blueprint())
     monkeypatch.setattr(weights_file, "COMMITTED", path.parent)
-    config.init.require_ready(blueprint(config))
+    config.init.require_ready(config.blueprint())
 
 
 WORDS = ["table-1-standin", "--budget", "smoke"]

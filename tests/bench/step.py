@@ -11,7 +11,7 @@ import torch
 
 from lazyrich_helpers.arithmetic import arithmetic
 from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.planning import num_parameters
+from lazyrich_helpers.costs import num_parameters
 from lazyrich_helpers.run_config import RunConfig
 from lazyrich_helpers.train import new_network, train
 from tests.bench import plain

@@ -5,14 +5,15 @@ import dataclasses
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers import planning
+from lazyrich_helpers import costs, grouping
 from lazyrich_helpers.activity import Activity
 from lazyrich_helpers.augmentation import CroppedImages
 from lazyrich_helpers.convnets import ConvNet, VGG5Blocks
 from lazyrich_helpers.exhibits import make_recipe
 from lazyrich_helpers.measures import Accuracy
 from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.planning import grouped, multiply_adds, operations, work
+from lazyrich_helpers.costs import multiply_adds, operations, work
+from lazyrich_helpers.grouping import grouped
 from lazyrich_helpers.schedules import BottomQ, Full, RandomUniform, TopK
 from lazyrich_helpers.train import new_network, train
 from tests import tiny
@@ -49,7 +50,7 @@ def test_a_training_has_the_operations_that_torch_counts(model, updates):
 
 
 def test_what_sleeps_on_is_computed_once():
-    flops = [sum(layer) for layer in planning.flops_of(tiny.CONFIG)]
+    flops = [sum(layer) for layer in costs.flops_of(tiny.CONFIG)]
     every, upper, top = (sum(flops[k:]) for k in range(3))
     for cuts, expected in [
         ((0, 0, 0), [every, every, every]),
@@ -59,19 +60,19 @@ def test_what_sleeps_on_is_computed_once():
     ]:
         config = tiny.config(updates=tiny.Cuts(cuts=cuts))
         share = sum(expected) / (3 * every)
-        assert planning.forward_cost(config) == pytest.approx(share)
+        assert costs.forward_cost(config) == pytest.approx(share)
 
 
 def test_nothing_is_kept_of_new_images_and_each_view_has_its_own():
     config = make_recipe("figure-7-vgg11", "paper", widths=[2], num_epochs=8).configs[1]
     assert config.updates == TopK(k=1)
-    flops = [sum(layer) for layer in planning.flops_of(config)]
+    flops = [sum(layer) for layer in costs.flops_of(config)]
     top = flops[-1] / sum(flops)
     for num_views, expected in ((0, 1.0), (2, (2 + 6 * top) / 8), (8, 1.0)):
         fields = dataclasses.asdict(config.data) | {"num_views": num_views}
         viewed = dataclasses.replace(config, data=CroppedImages(**fields))
-        assert planning.num_views(viewed) == num_views
-        assert planning.forward_cost(viewed) == pytest.approx(expected)
+        assert costs.num_views(viewed) == num_views
+        assert costs.forward_cost(viewed) == pytest.approx(expected)
 
 
 def test_measures_count_as_the_passes_that_they_declare():
@@ -99,28 +100,28 @@ def test_effort_is_that_of_every_place_a_kernel_visits():
 
 
 def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):
-    monkeypatch.setattr(planning, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(grouping, "MOST_TOGETHER", 2)
     wide = [
         dataclasses.replace(c, model=ReluNet(width=2000, depth=2)) for c in tiny.SEEDS
     ]
     zero, one, two = tiny.SEEDS
     configs = [zero, wide[0], one, tiny.APART[0], wide[1], two]
     expected = [[zero, one], [two], [wide[0]], [wide[1]], [tiny.APART[0]]]
-    assert planning.grouped(configs, "cpu") == expected
+    assert grouping.grouped(configs, "cpu") == expected
 
 
 def test_a_gpu_takes_larger_networks_together():
     def most(width, device, **parts):
         config = tiny.config(model=ReluNet(width=width, depth=2), **parts)
-        return planning.most_together(config, device)
+        return grouping.most_together(config, device)
 
-    assert most(10, "cpu") == planning.MOST_TOGETHER and most(2000, "cpu") == 1
-    assert most(10, "cuda") == planning.MOST_TOGETHER_ON_GPU
-    assert 1 < most(2000, "cuda") < planning.MOST_TOGETHER_ON_GPU
+    assert most(10, "cpu") == grouping.MOST_TOGETHER and most(2000, "cpu") == 1
+    assert most(10, "cuda") == grouping.MOST_TOGETHER_ON_GPU
+    assert 1 < most(2000, "cuda") < grouping.MOST_TOGETHER_ON_GPU
     assert most(20_000, "cuda") == 1
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
     convolves = tiny.config(model=ConvNet(width=2, depth=1))
-    assert planning.most_together(convolves, "cuda") == 1
+    assert grouping.most_together(convolves, "cuda") == 1
 
 
 def test_cropped_images_are_trained_one_by_one():
