@@ -8,24 +8,26 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lazyrich_helpers.layerwise import LayerwiseSparse as LayerwiseSparse
-    from lazyrich_helpers.reinit import movement_order as movement_order
-    from lazyrich_helpers.reinit import reinitialize as reinitialize
-    from lazyrich_helpers.reinit import reinitialized as reinitialized
-    from lazyrich_helpers.schedules import BottomQ as BottomQ
-    from lazyrich_helpers.schedules import Full as Full
-    from lazyrich_helpers.schedules import Middle as Middle
-    from lazyrich_helpers.schedules import RandomBeta as RandomBeta
-    from lazyrich_helpers.schedules import RandomUniform as RandomUniform
-    from lazyrich_helpers.schedules import TopBottom as TopBottom
-    from lazyrich_helpers.schedules import TopK as TopK
-    from lazyrich_helpers.schedules import TopKAllBottoms as TopKAllBottoms
-    from lazyrich_helpers.schedules import TopKBottomQ as TopKBottomQ
+    from lazyrich_helpers.lws.layerwise import LayerwiseSparse as LayerwiseSparse
+    from lazyrich_helpers.lws.schedules import BottomQ as BottomQ
+    from lazyrich_helpers.lws.schedules import Full as Full
+    from lazyrich_helpers.lws.schedules import Middle as Middle
+    from lazyrich_helpers.lws.schedules import RandomBeta as RandomBeta
+    from lazyrich_helpers.lws.schedules import RandomUniform as RandomUniform
+    from lazyrich_helpers.lws.schedules import TopBottom as TopBottom
+    from lazyrich_helpers.lws.schedules import TopK as TopK
+    from lazyrich_helpers.lws.schedules import TopKAllBottoms as TopKAllBottoms
+    from lazyrich_helpers.lws.schedules import TopKBottomQ as TopKBottomQ
+    from lazyrich_helpers.reinit.reinitialization import (
+        movement_order as movement_order,
+    )
+    from lazyrich_helpers.reinit.reinitialization import reinitialize as reinitialize
+    from lazyrich_helpers.reinit.reinitialization import reinitialized as reinitialized
 
 _NAMES = {
-    "layerwise": ("LayerwiseSparse",),
-    "reinit": ("movement_order", "reinitialize", "reinitialized"),
-    "schedules": (
+    "lws.layerwise": ("LayerwiseSparse",),
+    "reinit.reinitialization": ("movement_order", "reinitialize", "reinitialized"),
+    "lws.schedules": (
         *("Full", "TopK", "BottomQ", "TopBottom", "Middle"),
         *("TopKBottomQ", "TopKAllBottoms", "RandomUniform", "RandomBeta"),
     ),

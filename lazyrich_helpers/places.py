@@ -8,7 +8,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parent
+"""Every module, and the files that it ships with."""
+ROOT = PACKAGE.parent
 """The checkout."""
 
 

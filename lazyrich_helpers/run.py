@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from lazyrich_helpers.command_line import parser
+from lazyrich_helpers.runner.command_line import parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_intermixed_args(arguments)
     if "torch" not in sys.modules:
         print("Loading torch.", file=sys.stderr, flush=True)
-    from lazyrich_helpers.tasks import perform
+    from lazyrich_helpers.runner.tasks import perform
 
     return perform(options)
 

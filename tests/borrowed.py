@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.random_streams import generator
 
 INPUTS = torch.randn(12, 1, 6, 6, generator=generator("inputs"))
 LABELS = torch.arange(12) % 3

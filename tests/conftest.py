@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import execution, vision
-from lazyrich_helpers import trial as trial_module
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.run_config import RunConfig
-from lazyrich_helpers.train import Trained, new_network, train
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.data import vision
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.runner import execution
+from lazyrich_helpers.runner import trial as trial_module
+from lazyrich_helpers.training.loop import Trained, new_network, train
+from lazyrich_helpers.training.run_config import RunConfig
 from tests import tiny
 
 

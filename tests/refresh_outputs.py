@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from lazyrich_helpers.data import DataError
+from lazyrich_helpers.data.datasets import DataError
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
@@ -58,9 +58,9 @@ def refresh(path: Path) -> None:
 
 def draw_picture() -> None:
     """Draw Figure 2 at two learning rates, one above the other, from the records."""
-    from lazyrich_helpers import plots
-    from lazyrich_helpers.notebook import recorded
-    from lazyrich_helpers.tables import reinit_table
+    from lazyrich_helpers.analysis import plots
+    from lazyrich_helpers.analysis.tables import reinit_table
+    from lazyrich_helpers.notebook.chapter import recorded
 
     tables = {}
     for lr in (0.1, 0.001):
@@ -76,8 +76,8 @@ def draw_samples() -> None:
     Raises:
         DataError: If a data set is not there.
     """
-    from lazyrich_helpers import pictures
-    from lazyrich_helpers.data import images
+    from lazyrich_helpers.data.datasets import images
+    from lazyrich_helpers.notebook import pictures
 
     names = ("mnist", "fashion_mnist", "cifar10")
     sets = [images(name, train_size=1000).load() for name in names]

@@ -14,12 +14,12 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.run_config import label
-from lazyrich_helpers.slurm import SlurmOptions, submit
-from lazyrich_helpers.slurm_ledger import Ledger
-from lazyrich_helpers.slurm_queue import in_queue
-from lazyrich_helpers.slurm_status import cancel, states, status
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.runner.slurm import SlurmOptions, submit
+from lazyrich_helpers.runner.slurm_ledger import Ledger
+from lazyrich_helpers.runner.slurm_queue import in_queue
+from lazyrich_helpers.runner.slurm_status import cancel, states, status
+from lazyrich_helpers.training.run_config import label
 from tests import slurm_cluster, slurm_grid
 
 OPTIONS = SlurmOptions(minutes=1, cpus_per_task=2, runs_per_job=6)

@@ -3,11 +3,11 @@
 import time
 from typing import Any, ClassVar
 
-from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.recipes import Recipe
-from lazyrich_helpers.run_config import RunConfig, Training
-from lazyrich_helpers.train import Epoch, Run, Trained
+from lazyrich_helpers.experiments.recipes import Recipe
+from lazyrich_helpers.measures.measure import Accuracy, Measure
+from lazyrich_helpers.training.loop import Epoch, Run, Trained
+from lazyrich_helpers.training.optimizers import Adam
+from lazyrich_helpers.training.run_config import RunConfig, Training
 from tests import tiny
 
 

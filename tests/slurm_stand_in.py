@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.slurm_ledger import Submission
+from lazyrich_helpers.runner.slurm_ledger import Submission
 
 SBATCH = """#!/bin/sh
 echo x >> {folder}/calls

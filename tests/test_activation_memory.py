@@ -4,10 +4,14 @@ import dataclasses
 
 import pytest
 
-from lazyrich_helpers.activation_memory import input_bytes, kept_bytes, passing_bytes
-from lazyrich_helpers.convnets import ConvNet, VGG5Blocks
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.timing import step_bytes
+from lazyrich_helpers.measures.timing import step_bytes
+from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner.activation_memory import (
+    input_bytes,
+    kept_bytes,
+    passing_bytes,
+)
 from tests import tiny
 
 

@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers import activity
-from lazyrich_helpers.activity import PERCENTS, Activity, heat_map, top_percents
-from lazyrich_helpers.gradients import full_gradient
-from lazyrich_helpers.layout import spans
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.reinit import movement_order, num_active
-from lazyrich_helpers.train import Epoch, Run, Trained, new_network, train
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.measures import activity
+from lazyrich_helpers.measures.activity import (
+    PERCENTS,
+    Activity,
+    heat_map,
+    top_percents,
+)
+from lazyrich_helpers.measures.gradients import full_gradient
+from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
+from lazyrich_helpers.training.loop import Epoch, Run, Trained, new_network, train
 from tests import tiny
 
 EPOCH = Epoch(1, 0.5, None, 0.0)

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.activity_claims import (
+from lazyrich_helpers.analysis.activity_claims import (
     CONV_NET_CLAIMS,
     FASHION_CONV_NET,
     FASHION_RELU_NET,
@@ -11,9 +11,9 @@ from lazyrich_helpers.activity_claims import (
     RELU_NET_CLAIMS,
     layer_summary,
 )
-from lazyrich_helpers.activity_tables import activity_table
-from lazyrich_helpers.notebook import recorded
-from lazyrich_helpers.verdicts import Several, Share, Word
+from lazyrich_helpers.analysis.activity_tables import activity_table
+from lazyrich_helpers.analysis.verdicts import Several, Share, Word
+from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes
 
 CLAIMS = {claim.name: claim for claim in (*CONV_NET_CLAIMS, *RELU_NET_CLAIMS)}

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers import activity_plots
+from lazyrich_helpers.analysis import activity_plots
 
 
 @pytest.fixture

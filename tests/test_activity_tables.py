@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.activity_tables import (
+from lazyrich_helpers.analysis.activity_tables import (
     activity_table,
     criticality_table,
     frequency_summary,
@@ -12,11 +11,12 @@ from lazyrich_helpers.activity_tables import (
     layer_skew_table,
     skew_table,
 )
-from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.execution import execute
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.skew import GradientSkew
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.runner.execution import execute
+from lazyrich_helpers.runner.progress import Lines
 from tests import tiny
 
 MEASURES = (Accuracy, Activity, Criticality, GradientSkew)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from lazyrich_helpers import arithmetic
-from lazyrich_helpers.arithmetic import done, named, products_of
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.training import arithmetic
+from lazyrich_helpers.training.arithmetic import done, named, products_of
+from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
 CPU = torch.device("cpu")

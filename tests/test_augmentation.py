@@ -6,14 +6,15 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lazyrich_helpers import augmentation, train
-from lazyrich_helpers.augmentation import CroppedImages, normalized, shifted
-from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import TopK
-from lazyrich_helpers.sources import source_of
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.data import augmentation
+from lazyrich_helpers.data.augmentation import CroppedImages, normalized, shifted
+from lazyrich_helpers.data.datasets import Dataset, Split
+from lazyrich_helpers.data.sources import source_of
+from lazyrich_helpers.lws.schedules import TopK
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.random_streams import generator
+from lazyrich_helpers.training import loop
+from lazyrich_helpers.training.optimizers import SGD
 from tests import tiny
 
 
@@ -65,7 +66,7 @@ def fake(monkeypatch):
     images, labels = coloured()
     split = Split(images, labels)
     made = Dataset(split, split, split, digest="made")
-    monkeypatch.setattr("lazyrich_helpers.augmentation.Images.load", lambda *_: made)
+    monkeypatch.setattr(augmentation.Images, "load", lambda *_: made)
     augmentation._load.cache_clear()
     yield
     augmentation._load.cache_clear()
@@ -80,8 +81,8 @@ def part(**fields):
 
 
 def weights(data, config, **options):
-    network = train.new_network(config, data)
-    list(train.train(network, data, config, **options))
+    network = loop.new_network(config, data)
+    list(loop.train(network, data, config, **options))
     return flat_parameters(network)
 
 
@@ -113,7 +114,7 @@ def test_views_are_taken_in_turn_and_can_be_kept(fake):
 
     def losses(views):
         given = dataclasses.replace(data, views=views)
-        epochs = train.train(train.new_network(config, data), given, config)
+        epochs = loop.train(loop.new_network(config, data), given, config)
         return [epoch.train_loss for epoch in epochs]
 
     first, second = data.views

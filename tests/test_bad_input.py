@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import records, whole_files
+from lazyrich_helpers.experiments import records, whole_files
 from lazyrich_helpers.run import main
 from tests import tiny
 

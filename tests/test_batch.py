@@ -9,18 +9,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from lazyrich_helpers import backlog, execution, records, tensor_files
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.batch import Summary, pick_device
-from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import NUMERICS
-from lazyrich_helpers.reinit_curves import Reinit
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.experiments import records, tensor_files
+from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.runner import backlog, execution
+from lazyrich_helpers.runner.batch import Summary, pick_device
+from lazyrich_helpers.runner.memory import peak_bytes
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from lazyrich_helpers.experiments.records import Record, RecordError, Store
 from lazyrich_helpers.places import ROOT
-from lazyrich_helpers.records import Record, RecordError, Store
 
 RECORDS = ROOT / "book" / "records"
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from lazyrich_helpers import vision
-from lazyrich_helpers.layerwise import LayerwiseSparse
-from lazyrich_helpers.schedules import TopKAllBottoms
+from lazyrich_helpers.data import vision
+from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.schedules import TopKAllBottoms
 from tests.borrowed import INPUTS, LABELS, Small, moved, states
 
 PAGE = Path(__file__).parent.parent / "book" / "own_loop.md"

@@ -1,90 +1,274 @@
-"""A chapter as a file: found by any of its names, and known by its text and code."""
+import dataclasses
+import os
+import signal
 
-import json
-
+import nbformat
+import papermill
 import pytest
+import torch
+import yaml
 
-from lazyrich_helpers import chapter
-from lazyrich_helpers.chapter import Parameter, find_chapter, parameters_of
-from tests.refresh_outputs import chapters
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.notebook import chapter
+from lazyrich_helpers.runner import execution, memory
+from lazyrich_helpers.training import arithmetic
+from tests import tiny
+from tests.refresh_outputs import ROOT
 
-
-def test_the_chapters_are_those_of_the_book():
-    assert chapter.chapters() == chapters()
-
-
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_a_chapter_is_found_by_number_name_and_path(path, monkeypatch):
-    number, name = path.stem.split("_", 1)
-    monkeypatch.chdir(path.parent)
-    for text in (number, str(int(number)), name, path.stem, path.name, str(path)):
-        assert find_chapter(text) == path, text
+CHAPTER_4 = ROOT / "book" / "04_active_parameters.ipynb"
 
 
-@pytest.mark.parametrize("text", ["99", "", "0", "_setup", "book", "no.ipynb", "*"])
-def test_what_is_no_chapter_is_a_sentence_with_all_there_are(text):
-    with pytest.raises(ValueError) as stopped:
-        find_chapter(text)
-    told = str(stopped.value)
-    assert told.endswith(f"got {text!r}.") and "\n" not in told
-    assert all(path.stem in told for path in chapters())
+def test_environment_budget_outranks_the_cell(monkeypatch):
+    monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    assert chapter.settings(budget="laptop", device="cpu").budget == "laptop"
+    monkeypatch.setenv("LAZYRICH_BUDGET", "smoke")
+    assert chapter.settings(budget="laptop", device="cpu").budget == "smoke"
 
 
 @pytest.mark.parametrize(
-    ("kind", "default", "is_list", "entry"),
+    ("values", "told"),
     [
-        ("list[int]", "None", True, "int"),
-        ("list", "None", True, ""),
-        ("None", "[1, 2]", True, ""),
-        ("int", "3", False, "int"),
-        ("None", "3", False, ""),
+        ({"budget": "huge"}, "'huge'"),
+        ({"device": "tpu9"}, "'tpu9'"),
+        ({"widths": 10}, "10"),
+        ({"widths": []}, "[]"),
+        ({"widths": [10, 10]}, "[10, 10]"),
+        ({"widths": ["wide"]}, "'wide'"),
+        ({"widths": [0]}, "0"),
+        ({"seeds": [1.5]}, "1.5"),
+        ({"lrs": [-1]}, "-1"),
+        ({"dataset": "svhn"}, "'svhn'"),
+        ({"colour": "red"}, "'colour'"),
+        ({"widths": "ten"}, "'ten'"),
+        ({"widths": {"a": 1}}, "{'a': 1}"),
+        ({"widths": [True]}, "True"),
+        ({"seeds": 3}, "3"),
+        ({"seeds": [-1]}, "-1"),
+        ({"lrs": [0]}, "0.0"),
+        ({"lrs": ["small"]}, "'small'"),
+        ({"num_epochs": 1.5}, "1.5"),
+        ({"num_epochs": "ten"}, "'ten'"),
+        ({"num_epochs": 0}, "0"),
+        ({"train_size": 7}, "7"),
+        ({"train_size": "all"}, "'all'"),
+        ({"train_size": 100_000_000}, "at most 1240 here"),
+        ({"train_size": 1250}, "got 1250"),
+        ({"widths": [10**9]}, "ReluNet(width=1000000000, depth=1)"),
+        ({"widths": [2**63]}, f"ReluNet(width={2**63}, depth=1)"),
+        ({"precision": "fp8"}, "'fp8'"),
+        ({"precision": 16}, "16"),
+        ({"dataset": ["digits"]}, "['digits']"),
+        ({"device": "warp9"}, "'warp9'"),
+        ({"device": None}, "None"),
+        ({"device": ["cpu"]}, "['cpu']"),
+        ({"budget": None}, "None"),
+        ({"budget": ["smoke"]}, "['smoke']"),
     ],
 )
-def test_a_type_says_what_to_read(kind, default, is_list, entry):
-    parameter = Parameter("x", kind, default, "")
-    assert (parameter.is_list, parameter.entry) == (is_list, entry)
+def test_a_bad_parameter_is_one_sentence_with_its_value(monkeypatch, values, told):
+    monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    values = {"budget": "smoke", "device": "cpu"} | values
+    with pytest.raises(chapter.ChapterError) as stopped:
+        chapter.settings("figure-2", **values)
+    (line,) = stopped.value._render_traceback_()
+    assert told in line and "\n" not in line and line.endswith(".")
 
 
-@pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_every_type_of_a_chapter_can_be_read(path):
-    found = parameters_of(path)
-    assert {"budget", "widths", "seeds", "device"} < set(found)
-    lists = {name for name, parameter in found.items() if parameter.is_list}
-    assert lists == set(found) & {"widths", "seeds", "lrs", "ks", "rhos"}
-    assert all(p.entry in ("int", "float", "str") for p in found.values())
+@pytest.mark.parametrize("recipe", ["figure-7-vgg5", "figure-10-vgg5"])
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"ks": [0]}, "k must be at least 1 layer; got 0."),
+        ({"ks": [1, 13]}, "k must be from 1 to the 12 layers there are; got 13."),
+        ({"ks": ["a", 2]}, "k must be of type int; got 'a', of type str."),
+        ({"ks": 2}, "ks must be a list of different values, at least one; got 2."),
+        ({"rhos": [2]}, "rho must be in [0, 1]; got 2."),
+        ({"rhos": [0.1, None]}, "rho must be of type float; got None"),
+    ],
+)
+def test_a_schedule_is_checked_before_anything_is_trained(recipe, values, told):
+    with pytest.raises(chapter.ChapterError) as stopped:
+        chapter.settings(recipe, budget="smoke", device="cpu", **values)
+    assert str(stopped.value).startswith(told)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3}', "\x00"])
-def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path, content):
-    path = tmp_path / "broken.ipynb"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"a file that Jupyter can open; .*broken"):
-        parameters_of(path)
+def test_data_that_are_missing_are_missed_at_the_settings(offline):
+    with pytest.raises(chapter.ChapterError, match="train-images-idx3-ubyte"):
+        chapter.settings("figure-2", budget="smoke", device="cpu", dataset="mnist")
 
 
-def test_a_notebook_without_parameters_is_a_sentence(tmp_path):
-    path = tmp_path / "bare.ipynb"
-    content = json.loads(chapters()[0].read_text())
-    path.write_text(json.dumps(content | {"cells": content["cells"][:1]}))
-    with pytest.raises(ValueError, match=r"a cell tagged `parameters`; got .*bare"):
-        parameters_of(path)
+def test_a_network_that_memory_does_not_hold_is_refused_by_an_estimate(monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: 1e9)
+    sentence = (
+        r"^ReluNet\(width=5000, depth=4\) takes about 2\.8 GB to train, by "
+        r"estimate, and 1\.0 GB are free here; choose smaller widths\.$"
+    )
+    wide = {"budget": "smoke", "device": "cpu", "widths": [10, 5000]}
+    with pytest.raises(chapter.ChapterError, match=sentence):
+        chapter.settings("figure-2", "figure-3", **wide)
+    monkeypatch.setattr(memory, "free", lambda device: 1e10)
+    chapter.settings("figure-2", "figure-3", **wide)
 
 
-def test_outputs_make_no_other_version_and_code_does(tmp_path):
-    path = tmp_path / "copy.ipynb"
-    content = json.loads(chapters()[0].read_text())
-
-    def digest_now() -> str:
-        path.write_text(json.dumps(content))
-        return chapter.digest(path)
-
-    before = digest_now()
-    code = next(c for c in content["cells"] if c["cell_type"] == "code")
-    code["outputs"], code["execution_count"] = [], 17
-    assert digest_now() == before == chapter.digest(chapters()[0])
-    code["source"] = "".join(code["source"]) + "\n1"
-    assert digest_now() != before
+def test_what_is_recorded_needs_neither_data_nor_memory(offline, monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: 0.0)
+    chapter.settings("learning-rates", budget="paper", device="cpu")
 
 
-def test_the_title_is_the_first_heading():
-    assert chapter.title(find_chapter("4")) == "Active parameters and generalization"
+def test_settings_show_every_choice():
+    chosen = {"dataset": "digits", "widths": [3], "seeds": [5], "lrs": [0.25]}
+    chosen |= {"num_epochs": 7, "train_size": 110, "precision": "bf16"}
+    chosen |= {"ks": [2], "rhos": [0.75]}
+    shown = repr(
+        chapter.settings("figure-10-vgg5", budget="smoke", device="cpu", **chosen)
+    )
+    lines = ("dataset digits", "width 3", "seed 5", "lr 0.25", "num_epochs 7")
+    lines += ("train_size 110", "precision bf16", "k 2", "rho 0.75")
+    assert set(lines) <= {line.strip() for line in shown.splitlines()}
+
+
+def test_a_varied_recipe_is_the_chapters_but_for_what_is_asked():
+    values = {"widths": [3], "seeds": [5], "lrs": None, "num_epochs": 7}
+    chosen = chapter.settings("figure-2", budget="smoke", device="cpu", **values)
+    (config,) = chosen.varied("figure-3", lrs=[0.25], num_epochs=None).configs
+    columns = config.columns()
+    found = [columns[name] for name in ("depth", "width", "seed", "lr", "num_epochs")]
+    assert found == [4, 3, 5, 0.25, 5]  # the budget's own epochs
+    assert chosen.varied("figure-2", budget="laptop").budget == "laptop"
+    with pytest.raises(chapter.ChapterError, match="got 0"):
+        chosen.varied("figure-2", widths=[0])
+
+
+def test_a_parameter_may_choose_the_recipe():
+    names = {"relu_net": "figure-5", "conv_net": "figure-6"}
+    assert chapter.recipe_for("network", "conv_net", **names) == "figure-6"
+    for value in ("mlp", None, ["relu_net"]):
+        with pytest.raises(chapter.ChapterError, match="one of relu_net, conv_net"):
+            chapter.recipe_for("network", value, **names)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"width": [10]}, "Stopped: this chapter has no parameter 'width'; it has "),
+        ({"seeds": 3}, "Stopped: seeds must be a list of different values"),
+    ],
+)
+def test_papermill_stops_with_the_sentence(tmp_path, parameters, told):
+    with pytest.raises(papermill.PapermillExecutionError, match=told):
+        papermill.execute_notebook(
+            CHAPTER_4, tmp_path / "out.ipynb", parameters, kernel_name="python3",
+            progress_bar=False,
+        )  # fmt: skip
+    # what papermill keeps for the reader shows one line, no traceback
+    cells = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells
+    (error,) = [o for c in cells for o in c.get("outputs", []) if "traceback" in o]
+    assert len(error.traceback) == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"train_size": 100_000_000}, "train_size must be at most 1240 here"),
+        ({"widths": [1_000_000_000]}, "ReluNet(width=1000000000, depth=1)"),
+    ],
+)
+def test_the_last_line_that_papermill_leaves_is_the_sentence(
+    tmp_path, parameters, told
+):
+    values = {"budget": "smoke", "device": "cpu"} | parameters
+    words = ("-y", yaml.safe_dump(values), "--cwd", str(tmp_path))
+    process = tiny.python(
+        "-m", "papermill", str(CHAPTER_4), str(tmp_path / "o"), *words
+    )
+    _, err = process.communicate(timeout=120)
+    *_, where, last = err.strip().splitlines()
+    assert process.returncode != 0
+    assert where == 'Exception encountered at "In [4]":'  # the settings cell
+    assert last.startswith("Stopped: ") and told in last and last.endswith(".")
+
+
+def test_computed_trains_once_and_recorded_never(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path))
+    monkeypatch.setenv("LAZYRICH_RECORDS", str(tmp_path / "book"))
+    tiny = make_recipe("figure-2", "smoke", widths=[4], seeds=[0], num_epochs=1)
+    first = chapter.computed(tiny, device="cpu")
+    again = chapter.computed(tiny, device="cpu")
+    assert first.records[0].origin == again.records[0].origin
+    assert not first.missing
+    nothing = chapter.recorded("figure-2", dataset="digits", widths=[4])
+    assert not nothing.records and nothing.missing
+
+
+def test_description_says_scale_n_and_what_is_missing():
+    found = chapter.recorded("figure-2", widths=[10, 7], seeds=[0, 1], lrs=[0.1])
+    text = chapter.describe(found)
+    assert text.startswith("mnist; training images 10,000; test images 10,000;")
+    assert "width 10; learning rate 0.1" in text
+    assert "n = 2 seeds" in text and "; fp32; CPU, AMD EPYC" in text
+    assert "not or not wholly run yet: mnist relu_net w=7 d=1 lr=0.1." in text
+    assert "trained as one" not in text
+
+
+def test_description_says_where_seeds_were_trained_as_one(store):
+    tiny.finish(store, *tiny.SEEDS)
+    text = chapter.describe(tiny.results(store, *tiny.SEEDS, tiny.WIDTHS[0]))
+    assert "3 of 4 trained as one with other seeds" in text
+    cpu = torch.device("cpu")
+    assert f", {arithmetic.instruction_set(cpu)}, torch " in text
+
+
+def test_description_counts_seeds_of_each_setting():
+    some = chapter.recorded("figure-2", widths=[10, 100], seeds=[0, 1, 2], lrs=[0.1])
+    fewer = dataclasses.replace(
+        some, records=some.records[1:], missing=(some.records[0].config,)
+    )
+    text = chapter.describe(fewer)
+    assert "n = 2 to 3 seeds" in text
+    assert "not or not wholly run yet: mnist relu_net w=10 d=1 lr=0.1." in text
+
+
+def test_stale_records_are_marked(monkeypatch):
+    from lazyrich_helpers.experiments import records
+
+    found = chapter.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
+    assert "STALE" not in chapter.describe(found)
+    monkeypatch.setattr(records, "NUMERICS", records.NUMERICS | {"train": 999})
+    assert "2 of 2 records are STALE" in chapter.describe(found)
+
+
+def test_records_of_an_older_measure_are_marked(monkeypatch):
+    found = chapter.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
+    monkeypatch.setattr(Reinit, "version", Reinit.version + 1)
+    assert "2 of 2 records are STALE" in chapter.describe(found)
+
+
+def test_environment_names_versions():
+    text = chapter.environment()
+    assert "Python 3" in text and "torch" in text
+
+
+def test_what_labels_share_is_said_once():
+    labels = ["mnist vgg5 w=16", "mnist vgg5 w=16 top 1", "mnist vgg5 w=16 top 2"]
+    assert chapter.in_short(labels) == "mnist vgg5 w=16: full, top 1, top 2"
+    assert chapter.in_short(["mnist vgg5 w=16"]) == "mnist vgg5 w=16"
+    assert chapter.in_short(["mnist a", "digits b"]) == "mnist a, digits b"
+
+
+def test_an_interrupted_cell_goes_on_when_it_is_run_again(store, monkeypatch):
+    plain, epochs = execution.train, []
+
+    def train(*args, **options):
+        for epoch in plain(*args, **options):
+            epochs.append(epoch.number)
+            if len(epochs) == 2:
+                os.kill(os.getpid(), signal.SIGINT)  # as Jupyter interrupts a kernel
+            yield epoch
+
+    monkeypatch.setattr(execution, "train", train)
+    recipe = make_recipe("figure-2", "smoke", widths=[4], seeds=[0], num_epochs=3)
+    with pytest.raises(chapter.ChapterError, match="1 of them begun"):
+        chapter.computed(recipe, device="cpu")
+    assert len(chapter.computed(recipe, device="cpu").records) == 1
+    assert epochs == [1, 2, 3]

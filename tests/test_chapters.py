@@ -9,7 +9,7 @@ import papermill
 import pytest
 from nbformat import NotebookNode
 
-from lazyrich_helpers.recipes import Scale
+from lazyrich_helpers.experiments.recipes import Scale
 from tests.refresh_outputs import CHECKED, ROOT, chapters
 
 TITLES = [str(path.relative_to(ROOT / "book")) for path in chapters()]

@@ -11,22 +11,23 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers import backlog, checkpoints, execution, records, tensor_files
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.checkpoints import Checkpoint
-from lazyrich_helpers.clock import Clock
-from lazyrich_helpers.convnets import VGG5, ResNet18
-from lazyrich_helpers.data import Split, images
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import Network
-from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut
-from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.records import NUMERICS, Store
-from lazyrich_helpers.schedules import RandomUniform, TopBottom, TopKAllBottoms
-from lazyrich_helpers.skew import GradientSkew
-from lazyrich_helpers.stopping import Stop
-from lazyrich_helpers.train import TrainingState, new_network, train
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.data.datasets import Split, images
+from lazyrich_helpers.experiments import records, tensor_files
+from lazyrich_helpers.experiments.records import NUMERICS, Store
+from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
+from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.clock import Clock
+from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.models.convnets import VGG5, ResNet18
+from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.runner import backlog, checkpoints, execution
+from lazyrich_helpers.runner.checkpoints import Checkpoint
+from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.training.loop import TrainingState, new_network, train
+from lazyrich_helpers.training.optimizers import SGD
 from tests import tiny
 
 WATCHING = (Accuracy, Activity, GradientSkew)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.claims import (
+from lazyrich_helpers.analysis.claims import (
     ALIKE,
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
@@ -23,9 +23,9 @@ from lazyrich_helpers.claims import (
     spread,
     width_claims,
 )
-from lazyrich_helpers.notebook import recorded
-from lazyrich_helpers.tables import reinit_table
-from lazyrich_helpers.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.analysis.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 FRACTIONS = (0.0, 0.001, 0.01, 0.0316228, 0.1, 0.5, 1.0)

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from lazyrich_helpers.batch import complete
-from lazyrich_helpers.clock import Clock
-from lazyrich_helpers.lws_tables import clock_table
-from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.schedules import Full, TopKAllBottoms
-from lazyrich_helpers.updates import Updates
+from lazyrich_helpers.analysis.lws_tables import clock_table
+from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
+from lazyrich_helpers.measures.clock import Clock
+from lazyrich_helpers.measures.measure import Accuracy, Measure
+from lazyrich_helpers.measures.updates import Updates
+from lazyrich_helpers.runner.batch import complete
+from lazyrich_helpers.runner.progress import Lines
 from tests import tiny
 
 
@@ -32,15 +32,15 @@ def record(updates, seconds, correct, seed=0, status="ok", num_full=0):
 
 
 def test_seconds_add_up_and_include_evaluations(tmp_path, monkeypatch):
-    from lazyrich_helpers import train
+    from lazyrich_helpers.training import loop
 
-    count = train.count_correct
+    count = loop.count_correct
 
     def slowly(*args, **options):
         time.sleep(0.05)
         return count(*args, **options)
 
-    monkeypatch.setattr(train, "count_correct", slowly)
+    monkeypatch.setattr(loop, "count_correct", slowly)
     config = tiny.training(num_epochs=4)
     recipe = tiny.recipe(config, measures=(Clock, Accuracy))
     recipe = dataclasses.replace(recipe, eval_every=2)

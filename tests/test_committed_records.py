@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lazyrich_helpers.experiments.records import Record, Store, recorded_store
 from lazyrich_helpers.places import ROOT
-
-from lazyrich_helpers.records import Record, Store, recorded_store
-from lazyrich_helpers.reinit import num_active
-from lazyrich_helpers.train import epoch_plans
+from lazyrich_helpers.reinit.reinitialization import num_active
+from lazyrich_helpers.training.loop import epoch_plans
 
 PATHS = sorted((ROOT / "book" / "records").glob("*.json"))
 ARITHMETICS = {

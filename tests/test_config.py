@@ -7,29 +7,29 @@ from dataclasses import dataclass
 
 import pytest
 
-import lazyrich_helpers.tasks  # noqa: F401  (defines whatever is defined)
-from lazyrich_helpers.augmentation import CroppedImages
+import lazyrich_helpers.runner.tasks  # noqa: F401  (defines whatever is defined)
 from lazyrich_helpers.config import _KINDS, Part, field_names, typed
-from lazyrich_helpers.convnets import ConvNet
-from lazyrich_helpers.data import images
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
-from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.remaining import (
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.data.remaining import (
     RemainingCroppedImages,
     RemainingImages,
     remaining,
 )
-from lazyrich_helpers.run_config import KINDS, RunConfig, Training
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     TopBottom,
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
 )
-from lazyrich_helpers.weights_file import WeightsFile
+from lazyrich_helpers.models.convnets import ConvNet
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.training.optimizers import SGD, Adam
+from lazyrich_helpers.training.run_config import KINDS, RunConfig, Training
 from tests import tiny
 
 LARGE = images("digits", train_size=100, image_size=32)

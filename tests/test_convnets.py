@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.convnets import (
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.models.convnets import (
     VGG5,
     VGG11,
     ConvNet,
@@ -15,13 +16,12 @@ from lazyrich_helpers.convnets import (
     VGG5Blocks,
     rectified,
 )
-from lazyrich_helpers.data import images
-from lazyrich_helpers.initialization import XavierNormal, xavier_std
-from lazyrich_helpers.layout import spans
-from lazyrich_helpers.models import ModelPart
-from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.train import new_network, train
-from lazyrich_helpers.vectors import bind_, flat_parameters
+from lazyrich_helpers.models.initialization import XavierNormal, xavier_std
+from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.network import ModelPart
+from lazyrich_helpers.models.vectors import bind_, flat_parameters
+from lazyrich_helpers.random_streams import generator
+from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
 SMALL = {

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers import convolution
-from lazyrich_helpers.convnets import VGG11
-from lazyrich_helpers.convolution import Convolution
-from lazyrich_helpers.randomness import generator
+from lazyrich_helpers.models import convolution
+from lazyrich_helpers.models.convnets import VGG11
+from lazyrich_helpers.models.convolution import Convolution
+from lazyrich_helpers.random_streams import generator
 
 
 def gradients(layer, images, upstream):

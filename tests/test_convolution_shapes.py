@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.convolution import StridedShortcut
-from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.recipes import BUDGETS
+from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.experiments.recipes import BUDGETS
+from lazyrich_helpers.models.convolution import StridedShortcut
 
 INSTRUCTION_SETS = {
     "this processor's": {},

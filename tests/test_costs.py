@@ -5,17 +5,18 @@ import dataclasses
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers import costs, grouping
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.convnets import ConvNet, VGG5Blocks
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.costs import multiply_adds, operations, work
-from lazyrich_helpers.grouping import grouped
-from lazyrich_helpers.schedules import BottomQ, Full, RandomUniform, TopK
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.schedules import BottomQ, Full, RandomUniform, TopK
+from lazyrich_helpers.measures import costs
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.costs import multiply_adds, operations, work
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner import grouping
+from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
 MODELS = {

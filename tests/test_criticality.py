@@ -2,12 +2,12 @@
 
 import torch
 
-from lazyrich_helpers import criticality
-from lazyrich_helpers.activity import PERCENTS
-from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.layout import spans
-from lazyrich_helpers.reinit import movement_order, num_active
-from lazyrich_helpers.train import count_correct, new_network
+from lazyrich_helpers.measures import criticality
+from lazyrich_helpers.measures.activity import PERCENTS
+from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
+from lazyrich_helpers.training.loop import count_correct, new_network
 from tests import tiny
 
 

@@ -5,15 +5,15 @@ import math
 
 import pytest
 
-from lazyrich_helpers import dry_run as module
-from lazyrich_helpers.dry_run import MOST_TRIALS, dry_run, few, lines, nearest
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.costs import OVERHEAD, multiply_adds, operations
-from lazyrich_helpers.schedules import TopKAllBottoms
-from lazyrich_helpers.trial import estimate_seconds, trial_setting
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.schedules import TopKAllBottoms
+from lazyrich_helpers.measures.costs import OVERHEAD, multiply_adds, operations
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner import dry_run as module
+from lazyrich_helpers.runner.dry_run import MOST_TRIALS, dry_run, few, lines, nearest
+from lazyrich_helpers.runner.memory import peak_bytes
+from lazyrich_helpers.runner.trial import estimate_seconds, trial_setting
+from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 
 pytestmark = pytest.mark.usefixtures("known_trial")

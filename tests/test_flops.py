@@ -4,16 +4,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
-from lazyrich_helpers.flops import (
-    backward_flops,
-    backward_share,
-    forward_flops,
-    layer_flops,
-)
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.lws.frozen_prefix import wake
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Middle,
     RandomBeta,
@@ -21,7 +13,15 @@ from lazyrich_helpers.schedules import (
     TopBottom,
     TopK,
 )
-from lazyrich_helpers.sleeping import wake
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.flops import (
+    backward_flops,
+    backward_share,
+    forward_flops,
+    layer_flops,
+)
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.network import ReluNet
 
 SMALL = {
     "relu_net": ReluNet(width=5, depth=2),

@@ -14,31 +14,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import data, initialization, train
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.augmentation import CroppedImages, normalized, shifted
-from lazyrich_helpers.clock import Clock
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
-from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.data import Dataset, Split, images
-from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.imagenet import ImageNetVGG11
-from lazyrich_helpers.initialization import XavierNormal, convolutions, transfer_
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet, relu_net
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
-from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.recipes import BUDGETS
-from lazyrich_helpers.reinit_curves import Reinit, WeightsReinit
-from lazyrich_helpers.remaining import (
+from lazyrich_helpers.data import datasets
+from lazyrich_helpers.data.augmentation import CroppedImages, normalized, shifted
+from lazyrich_helpers.data.datasets import Dataset, Split, images
+from lazyrich_helpers.data.remaining import (
     RemainingCroppedImages,
     RemainingImages,
     remaining,
 )
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.data.sources import source_of
+from lazyrich_helpers.data.subsets import balanced_subsets
+from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.experiments.recipes import BUDGETS
+from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Middle,
@@ -49,14 +39,26 @@ from lazyrich_helpers.schedules import (
     TopKAllBottoms,
     TopKBottomQ,
 )
-from lazyrich_helpers.skew import GradientSkew
-from lazyrich_helpers.sources import source_of
-from lazyrich_helpers.step_times import StepTimes
-from lazyrich_helpers.subsets import balanced_subsets
-from lazyrich_helpers.train import Trained
-from lazyrich_helpers.updates import Updates
-from lazyrich_helpers.vectors import flat_parameters
-from lazyrich_helpers.weights_file import WeightsFile
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.clock import Clock
+from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
+from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.updates import Updates
+from lazyrich_helpers.models import initialization
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.imagenet import ImageNetVGG11
+from lazyrich_helpers.models.initialization import XavierNormal, convolutions, transfer_
+from lazyrich_helpers.models.network import ReluNet, relu_net
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.random_streams import generator
+from lazyrich_helpers.training import loop
+from lazyrich_helpers.training.loop import Trained
+from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 
 FOLDER = Path(__file__).parent / "golden"
@@ -97,7 +99,7 @@ SCHEDULES = [
     LISA(steps_per_epoch=4, interval_steps=6),
     BAdam(steps_per_epoch=4, switch_block_every=6, switch_mode="random"),
 ]
-KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, data.Images, CroppedImages}
+KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, datasets.Images, CroppedImages}
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
 KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, WeightsFile}
 """Kinds whose numbers are traced below."""
@@ -201,7 +203,7 @@ def init_numbers():
 def train_numbers():
     numbers = {}
     for name, config in TRAININGS.items():
-        epochs = list(train.train(made_network(), made_data(), config))
+        epochs = list(loop.train(made_network(), made_data(), config))
         numbers[f"{name}_loss"] = [epoch.train_loss for epoch in epochs]
         numbers[f"{name}_num_correct"] = [epoch.num_correct for epoch in epochs]
     return numbers
@@ -230,7 +232,7 @@ def activity_numbers():
     measure = Activity()
     measure.start(trained)
     for _ in range(2):
-        measure.after_epoch(trained, train.Epoch(1, 0.5, None, 0.0))
+        measure.after_epoch(trained, loop.Epoch(1, 0.5, None, 0.0))
         for p in trained.network.parameters():
             p.data += 0.1
     sums = {n: int(a.sum()) for n, a in measure.arrays(trained).items()}
@@ -247,7 +249,7 @@ def skew_numbers():
     own = {f"layer_{i}": layer["l1"] for i, layer in enumerate(look["layers"])}
     own["shares"] = [layer["share"] for layer in look["layers"]]
     for number in range(1, 102):
-        measure.after_epoch(trained, train.Epoch(number, 0.5, None, 0.0))
+        measure.after_epoch(trained, loop.Epoch(number, 0.5, None, 0.0))
     own["looks"] = str([each["epoch"] for each in measure.result(trained)["looks"]])
     return {name: look[name] for name in ("l1", "l2")} | {"values": picked} | own
 
@@ -257,10 +259,10 @@ def measured(measure):
 
 
 COMPONENTS = {
-    "data": (data_numbers, data, "NUMERICS_VERSION in data.py"),
+    "data": (data_numbers, datasets, "NUMERICS_VERSION in datasets.py"),
     "init": (init_numbers, initialization, "NUMERICS_VERSION in initialization.py"),
-    "train": (train_numbers, train, "NUMERICS_VERSION in train.py"),
-    "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measures.py"),
+    "train": (train_numbers, loop, "NUMERICS_VERSION in loop.py"),
+    "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measure.py"),
     "activity": (activity_numbers, Activity, "version of Activity in activity.py"),
     "criticality": (
         measured(Criticality),
@@ -270,15 +272,15 @@ COMPONENTS = {
     "gradient_skew": (
         skew_numbers,
         GradientSkew,
-        "version of GradientSkew in skew.py",
+        "version of GradientSkew in gradient_concentration.py",
     ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
-    "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit.py"),
+    "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit_curves.py"),
     "reinit_weights": (
         measured(WeightsReinit),
         WeightsReinit,
-        "version of WeightsReinit in reinit.py",
+        "version of WeightsReinit in reinit_curves.py",
     ),
 }
 """Component → its numbers, what holds its version, and where that is."""

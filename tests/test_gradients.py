@@ -7,11 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers import gradients
-from lazyrich_helpers.gradients import batch_gradient, full_gradient
-from lazyrich_helpers.models import Network
-from lazyrich_helpers.train import Run, new_network
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.measures import gradients
+from lazyrich_helpers.measures.gradients import batch_gradient, full_gradient
+from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.training.loop import Run, new_network
 from tests import tiny
 
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from lazyrich_helpers.chapter import Parameter
-from lazyrich_helpers.grid_points import MOST, in_order, name_of, parse_grid
+from lazyrich_helpers.runner.chapter_file import Parameter
+from lazyrich_helpers.runner.grid_points import MOST, in_order, name_of, parse_grid
 
 KINDS = {
     "budget": ("str", '"laptop"'),

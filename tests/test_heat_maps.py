@@ -1,19 +1,19 @@
 import numpy as np
 import pytest
 
-from lazyrich_helpers import heat_maps
-from lazyrich_helpers.activity import PERCENTS, Activity
-from lazyrich_helpers.convnets import VGG5, ConvNet, ResNet18
-from lazyrich_helpers.data import images
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.optimizers import Adam
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.measures.activity import PERCENTS, Activity
+from lazyrich_helpers.models.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.notebook import heat_maps
+from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 from tests.test_widgets import image_of
 
 
 @pytest.fixture
 def results(store, monkeypatch):
-    monkeypatch.setattr("lazyrich_helpers.heat_maps.store_for", lambda _: store)
+    monkeypatch.setattr(heat_maps, "store_for", lambda _: store)
     return tiny.results(store, *tiny.WIDTHS, measures=(Activity,))
 
 

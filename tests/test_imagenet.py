@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers import imagenet, lws_exhibits, vision
-from lazyrich_helpers.convnets import VGG5, VGG11, ConvNet, ResNet18
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.imagenet import FILE, SHA256, ImageNetVGG11, weights_path
-from lazyrich_helpers.initialization import InitPart, XavierNormal
-from lazyrich_helpers.models import ReluNet
+from lazyrich_helpers.data import vision
+from lazyrich_helpers.data.sources import DataError
+from lazyrich_helpers.experiments import lws_exhibits
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.models import imagenet
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18
+from lazyrich_helpers.models.imagenet import FILE, SHA256, ImageNetVGG11, weights_path
+from lazyrich_helpers.models.initialization import InitPart, XavierNormal
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.run import main
-from lazyrich_helpers.sources import DataError
-from lazyrich_helpers.vectors import flat_parameters
 from tests import tiny
 from tests.test_data import cifar_contents, put
 

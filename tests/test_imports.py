@@ -14,52 +14,29 @@ import lazyrich_helpers
 from tests import tiny
 
 PACKAGE = Path(lazyrich_helpers.__file__).parent
-LEVELS = [
-    {"config", "randomness", "vision", "subsets", "selection", "papermill_process"},
-    {"places", "bounds"},
-    {"locks", "stopping", "tensor_files", "whole_files", "chapter", "command_line"},
-    {"grid_points"},
-    {"grid_reports"},
-    {"sources", "sleeping", "optimizer_state", "convolution"},
-    {"layer_names", "layer_order", "layer_watch", "layer_checks"},
-    {"data", "models", "schedules", "neighbours", "objectives", "optimizers"},
-    {"initialization", "layout", "convnets", "augmentation", "layerwise", "flops"},
-    {"remaining", "weights_file", "vectors"},
-    {"imagenet"},
-    {"run_config"},
-    {"arithmetic"},
-    {"train"},
-    {"stack"},
-    {"measures", "reinit", "movement", "records", "gradients", "together"},
-    {"reinit_curves"},
-    {"activity", "criticality", "skew", "updates", "timing", "clock", "step_times"},
-    {"recipes", "tables", "activity_tables", "origin", "progress", "planning"},
-    {"checkpoints", "kept", "listing"},
-    {"activation_memory", "memory", "trial"},
-    {"execution", "lws_exhibits", "neighbours_exhibits", "summary", "backlog"},
-    {"attempts", "workers"},
-    {"verdicts"},
-    {"exhibits", "batch", "claims", "activity_claims", "plots", "lws_tables"},
-    {"timing_tables", "readings", "untrained"},
-    {"make_weights"},
-    {"slurm_queue", "slurm_ledger", "grid_page"},
-    {"slurm_jobs", "slurm_status", "notebook_grid"},
-    {"slurm", "dry_run", "status"},
-    {"run", "reinit_view", "setup_plots", "lws_judges"},
-    {"lws_claims", "timing_claims"},
-    {"activity_plots", "widgets", "lws_plots"},
-    {"heat_maps", "live", "pictures", "schedule_view"},
-    {"live_schedules"},
-    {"notebook", "tasks"},
-]
-"""Each module imports from lower levels only, or from its own without a circle."""
+ORDER = (
+    {"config", "places", "random_streams"},
+    {"data"},
+    {"models"},
+    {"reinit", "lws"},
+    {"training"},
+    {"measures"},
+    {"experiments"},
+    {"runner", "analysis"},
+    {"notebook", "run"},
+)
+"""Each room imports from those before it; neighbours on a line know nothing of each
+other, and within a room there is no circle."""
 ALLOWED = {"torch", "numpy", "pandas"}
 
 
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
+
+
 def imports(path: Path) -> set[str]:
-    """Return the modules that `path` imports when it is itself imported."""
+    """Return the modules that `path` imports, wherever in it, types' included."""
     found = set()
-    for node in ast.parse(path.read_text()).body:
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -68,27 +45,32 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def dotted(path: Path) -> str:
+    """Return a module's name: `lazyrich_helpers.data.sources`."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
 def own(path: Path) -> set[str]:
     """Return the package's modules among `imports`."""
-    names = {
-        name.split(".")[1]
-        for name in imports(path)
-        if name.startswith("lazyr") and "." in name
-    }
-    return names & {other.stem for other in PACKAGE.glob("*.py")}
+    return imports(path) & {dotted(other) for other in MODULES}
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda p: p.stem)
+def room(module: str) -> str:
+    """Return the folder that a module of the package is in, or its name."""
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
 def test_imports_point_one_way(path):
-    level = {name: n for n, names in enumerate(LEVELS) for name in names}
-    if path.stem != "__init__":
-        assert path.stem in level, "say in LEVELS where the new module stands"
+    floor = {name: n for n, names in enumerate(ORDER) for name in names}
+    here = room(dotted(path))
+    assert here in floor, "say in ORDER where the new room stands"
     for name in own(path):
-        assert level[name] <= level[path.stem], name
+        assert room(name) == here or floor[room(name)] < floor[here], name
 
 
 def test_there_is_no_circle():
-    left = {path.stem: own(path) for path in PACKAGE.glob("*.py")}
+    left = {dotted(path): own(path) for path in MODULES}
     while left:
         free = {name for name, needed in left.items() if not needed & set(left)}
         assert free, f"a circle among {sorted(left)}"
@@ -189,7 +171,7 @@ def test_a_checkout_trains_where_there_is_only_torch_and_numpy(tmp_path, store):
 def test_training_imports_nothing_to_draw_with():
     code = (
         "import sys, json, torch, numpy; bare = set(sys.modules);"
-        "import lazyrich_helpers.tasks;"
+        "import lazyrich_helpers.runner.tasks;"
         "print(json.dumps(sorted(set(sys.modules) - bare)))"
     )
     out, _ = tiny.python("-c", code).communicate(timeout=60)

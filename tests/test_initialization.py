@@ -5,16 +5,16 @@ import math
 import pytest
 import torch
 
-from lazyrich_helpers.convnets import VGG5
-from lazyrich_helpers.initialization import (
+from lazyrich_helpers.models.convnets import VGG5
+from lazyrich_helpers.models.initialization import (
     InitPart,
     XavierNormal,
     convolutions,
     transfer_,
     xavier_std,
 )
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
 
 
 def initialized(seed=0, width=400, depth=2, gain=1.0):

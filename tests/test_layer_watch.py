@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.layer_watch import LayerWatch
-from lazyrich_helpers.layerwise import LayerwiseSparse
-from lazyrich_helpers.schedules import Full, TopK
+from lazyrich_helpers.lws.layer_watch import LayerWatch
+from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.schedules import Full, TopK
 from tests.borrowed import INPUTS, Small, moved, states, steps
 
 

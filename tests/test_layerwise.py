@@ -12,12 +12,10 @@ from torch._dynamo import config as dynamo
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from lazyrich_helpers import vision
-from lazyrich_helpers.layerwise import LayerwiseSparse
-from lazyrich_helpers.neighbours import FreezeOut
-from lazyrich_helpers.optimizer_state import forget
-from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.data import vision
+from lazyrich_helpers.lws.baselines import FreezeOut
+from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Plan,
@@ -25,6 +23,8 @@ from lazyrich_helpers.schedules import (
     TopK,
     TopKAllBottoms,
 )
+from lazyrich_helpers.models.optimizer_state import forget
+from lazyrich_helpers.random_streams import generator
 from tests import tiny
 from tests.borrowed import INPUTS, LABELS, Small, groups, moved, states, steps
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from lazyrich_helpers.convnets import VGG5
-from lazyrich_helpers.layout import architecture, spans
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.models.convnets import VGG5
+from lazyrich_helpers.models.layout import architecture, spans
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
 
 
 def test_spans_cut_the_flat_vector_into_its_tensors():

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from lazyrich_helpers.activity import Activity
-from lazyrich_helpers.listing import in_a_line, standings, table
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.records import NUMERICS, Record
+from lazyrich_helpers.experiments.records import NUMERICS, Record
+from lazyrich_helpers.measures.activity import Activity
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.runner.listing import in_a_line, standings, table
 from tests import tiny
 
 

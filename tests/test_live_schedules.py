@@ -5,11 +5,11 @@ import dataclasses
 
 import pytest
 
-from lazyrich_helpers import live_schedules
-from lazyrich_helpers.live_schedules import ScheduleExplorer
-from lazyrich_helpers.notebook import explore_schedules
-from lazyrich_helpers.schedules import Full, TopK, TopKAllBottoms, TopKBottomQ
-from lazyrich_helpers.train import count_correct, new_network, train
+from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms, TopKBottomQ
+from lazyrich_helpers.notebook import live_schedules
+from lazyrich_helpers.notebook.chapter import explore_schedules
+from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
+from lazyrich_helpers.training.loop import count_correct, new_network, train
 from tests import tiny
 from tests.test_widgets import image_of
 

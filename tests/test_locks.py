@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from lazyrich_helpers import locks
-from lazyrich_helpers.locks import claim
+from lazyrich_helpers.experiments import locks
+from lazyrich_helpers.experiments.locks import claim
 
 
 @pytest.fixture

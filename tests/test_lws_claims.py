@@ -3,8 +3,7 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.lws_claims import (
+from lazyrich_helpers.analysis.lws_claims import (
     HARDER,
     PRETRAINED_CIFAR10,
     RANDOM_CIFAR10,
@@ -13,9 +12,10 @@ from lazyrich_helpers.lws_claims import (
     STATIC_CIFAR10,
     STATIC_MNIST,
 )
-from lazyrich_helpers.lws_tables import lws_table
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.analysis.lws_tables import lws_table
+from lazyrich_helpers.analysis.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import Record
 from tests.test_claims import changes
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word

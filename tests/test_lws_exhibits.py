@@ -5,9 +5,9 @@ import dataclasses
 
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.schedules import Full
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.models.initialization import XavierNormal
 
 TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), Table 1
     "full": 1,

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers import lws_plots
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.analysis import lws_plots
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Middle,

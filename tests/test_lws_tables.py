@@ -6,14 +6,7 @@ import math
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.convnets import VGG11
-from lazyrich_helpers.data import images
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.flops import backward_share, layer_flops
-from lazyrich_helpers.imagenet import ImageNetVGG11
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.lws_tables import (
+from lazyrich_helpers.analysis.lws_tables import (
     at_equal_cost,
     beside_paper,
     dynamics_table,
@@ -22,11 +15,18 @@ from lazyrich_helpers.lws_tables import (
     paper_against_operations,
     paper_table_1,
 )
-from lazyrich_helpers.costs import backward_cost
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
-from lazyrich_helpers.tables import one_setting
-from lazyrich_helpers.weights_file import WeightsFile
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from lazyrich_helpers.measures.costs import backward_cost
+from lazyrich_helpers.models.convnets import VGG11
+from lazyrich_helpers.models.flops import backward_share, layer_flops
+from lazyrich_helpers.models.imagenet import ImageNetVGG11
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.weights_file import WeightsFile
 from tests import tiny
 
 VGG = dataclasses.replace(

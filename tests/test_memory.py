@@ -6,13 +6,18 @@ import weakref
 
 import pytest
 
-from lazyrich_helpers import memory
-from lazyrich_helpers.activation_memory import input_bytes, kept_bytes
-from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.data import images
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.memory import (
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.frozen_prefix import SleepingBottom
+from lazyrich_helpers.lws.schedules import Full, RandomBeta, TopK, TopKAllBottoms
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner import memory
+from lazyrich_helpers.runner.activation_memory import input_bytes, kept_bytes
+from lazyrich_helpers.runner.memory import (
     data_bytes,
     layer_parameters,
     num_states,
@@ -20,13 +25,8 @@ from lazyrich_helpers.memory import (
     sleeping_bytes,
     step_bytes,
 )
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.reinit_curves import Reinit
-from lazyrich_helpers.schedules import Full, RandomBeta, TopK, TopKAllBottoms
-from lazyrich_helpers.sleeping import SleepingBottom
-from lazyrich_helpers.train import EVAL_BATCH, new_network, train
+from lazyrich_helpers.training.loop import EVAL_BATCH, new_network, train
+from lazyrich_helpers.training.optimizers import SGD
 from tests import tiny
 
 

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers.movement import BINS_PER_DECADE, DECADES, QUANTILES, Movement
+from lazyrich_helpers.measures.movement import (
+    BINS_PER_DECADE,
+    DECADES,
+    QUANTILES,
+    Movement,
+)
 
 
 @pytest.fixture

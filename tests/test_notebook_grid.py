@@ -11,13 +11,13 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from lazyrich_helpers import grid_reports, notebook_grid, papermill_process
-from lazyrich_helpers.chapter import digest, parameters_of
-from lazyrich_helpers.grid_page import Row, index_page
-from lazyrich_helpers.grid_points import parse_grid
-from lazyrich_helpers.grid_reports import read_report, why_failed
-from lazyrich_helpers.notebook_grid import reports_folder, run_grid
-from lazyrich_helpers.papermill_process import PapermillProcess, environment
+from lazyrich_helpers.runner import grid_reports, notebook_grid, papermill_process
+from lazyrich_helpers.runner.chapter_file import digest, parameters_of
+from lazyrich_helpers.runner.grid_page import Row, index_page
+from lazyrich_helpers.runner.grid_points import parse_grid
+from lazyrich_helpers.runner.grid_reports import read_report, why_failed
+from lazyrich_helpers.runner.notebook_grid import reports_folder, run_grid
+from lazyrich_helpers.runner.papermill_process import PapermillProcess, environment
 
 PARAMETERS = """\
 budget: str = "laptop"  # smoke, laptop or paper

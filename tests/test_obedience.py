@@ -11,10 +11,11 @@ import nbformat
 import numpy as np
 import pytest
 
-from lazyrich_helpers import sources, train
-from lazyrich_helpers.chapter import find_chapter
-from lazyrich_helpers.data import Images
-from lazyrich_helpers.run_config import RunConfig
+from lazyrich_helpers.data import sources
+from lazyrich_helpers.data.datasets import Images
+from lazyrich_helpers.runner.chapter_file import find_chapter
+from lazyrich_helpers.training import loop
+from lazyrich_helpers.training.run_config import RunConfig
 from tests.refresh_outputs import chapters
 from tests.test_chapters import code, tagged
 
@@ -74,7 +75,7 @@ def odd_data(monkeypatch) -> None:
 def made(monkeypatch) -> list[tuple[RunConfig, str]]:
     """Every network that is made from here on, and the device that it was made for."""
     networks, devices = [], {}
-    plain, load = train.new_network, Images.load
+    plain, load = loop.new_network, Images.load
 
     def spying_load(part: Images, device: str = "cpu"):
         data = load(part, device)

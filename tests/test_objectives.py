@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from lazyrich_helpers.objectives import CrossEntropy, Objective
+from lazyrich_helpers.training.objectives import CrossEntropy, Objective
 
 
 def test_cross_entropy_is_the_mean_negative_log_probability():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.optimizers import SGD, Adam, OptimizerPart
+from lazyrich_helpers.training.optimizers import SGD, Adam, OptimizerPart
 
 GRADIENTS = [0.5, -1.0, 0.25, 2.0]
 

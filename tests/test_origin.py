@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers import origin
-from lazyrich_helpers.records import NUMERICS
+from lazyrich_helpers.experiments import origin
+from lazyrich_helpers.experiments.records import NUMERICS
 from tests import tiny
 
 
@@ -34,13 +34,13 @@ def test_everything_is_told():
 
 def test_the_source_digest_changes_with_any_source_file(monkeypatch, tmp_path):
     package = tmp_path / "lazyrich_helpers"
-    shutil.copytree(Path(origin.__file__).parent, package)
-    monkeypatch.setattr(origin, "__file__", str(package / "origin.py"))
+    shutil.copytree(origin.PACKAGE, package)
+    monkeypatch.setattr(origin, "PACKAGE", package)
     digest = origin.source_digest.__wrapped__
     before = digest()
     (package / "notes.txt").write_text("not code")
     assert digest() == before
-    with (package / "reinit.py").open("a") as file:
+    with (package / "lws" / "schedules.py").open("a") as file:
         file.write("# another line\n")
     assert digest() != before
 

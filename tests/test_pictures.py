@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers import pictures
-from lazyrich_helpers.data import Split
-from lazyrich_helpers.kept import load_trained
+from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.notebook import pictures
+from lazyrich_helpers.runner.kept import load_trained
 from tests import tiny
 
 

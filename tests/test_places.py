@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from lazyrich_helpers import places
-from lazyrich_helpers.imagenet import FILE, weights_path
-from lazyrich_helpers.records import computed_store, recorded_store
-from lazyrich_helpers.sources import data_folder
+from lazyrich_helpers.data.sources import data_folder
+from lazyrich_helpers.experiments.records import computed_store, recorded_store
+from lazyrich_helpers.models.imagenet import FILE, weights_path
 
 READERS = {
     "LAZYRICH_DATA": data_folder,

@@ -2,16 +2,16 @@
 
 import pytest
 
-from lazyrich_helpers import progress
-from lazyrich_helpers.costs import work
-from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
-from lazyrich_helpers.optimizers import SGD
-from lazyrich_helpers.progress import Bar, Lines, duration
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.remaining import remaining
-from lazyrich_helpers.run_config import label
-from lazyrich_helpers.schedules import TopKAllBottoms
-from lazyrich_helpers.weights_file import WeightsFile
+from lazyrich_helpers.data.remaining import remaining
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.lws.schedules import TopKAllBottoms
+from lazyrich_helpers.measures.costs import work
+from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
+from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.runner import progress
+from lazyrich_helpers.runner.progress import Bar, Lines, duration
+from lazyrich_helpers.training.optimizers import SGD
+from lazyrich_helpers.training.run_config import label
 from tests import tiny
 
 DONE = Record(

@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.initialization import LITERAL_GAIN, XavierNormal
-from lazyrich_helpers.readings import COMPARES, effects, readings_table
-from lazyrich_helpers.reinit_curves import Reinit, WeightsReinit
-from lazyrich_helpers.tables import reinit_table
+from lazyrich_helpers.analysis.readings import COMPARES, effects, readings_table
+from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
+from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
 from tests import tiny
 from tests.test_claims import PAPER, changed, curves
 

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from lazyrich_helpers import train
-from lazyrich_helpers.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.recipes import BUDGETS, Scale, collect, is_complete
-from lazyrich_helpers.records import NUMERICS, Record
+from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.experiments.recipes import BUDGETS, Scale, collect, is_complete
+from lazyrich_helpers.experiments.records import NUMERICS, Record
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.training import loop
 from tests import tiny
 
 ALL = [(name, budget) for name in RECIPES for budget in BUDGETS]
@@ -89,7 +89,7 @@ def test_a_scale_chooses_only_its_fields():
 
 
 def test_collecting_reads_and_never_trains(store, monkeypatch):
-    monkeypatch.setattr(train, "train", None)
+    monkeypatch.setattr(loop, "train", None)
     configs = [tiny.training(seed=seed) for seed in range(4)]
     for config, status in zip(configs, ("ok", "failed: why", "diverged"), strict=False):
         store.write(dataclasses.replace(DONE, config=config, status=status))

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers import data, initialization, records, train, whole_files
-from lazyrich_helpers.records import (
+from lazyrich_helpers.data import datasets
+from lazyrich_helpers.experiments import records, whole_files
+from lazyrich_helpers.experiments.records import (
     KEYS,
     NUMERICS,
     Record,
@@ -20,6 +21,8 @@ from lazyrich_helpers.records import (
     computed_store,
     recorded_store,
 )
+from lazyrich_helpers.models import initialization
+from lazyrich_helpers.training import loop
 from tests import tiny
 
 ORIGIN = {"numerics": dict(NUMERICS), "num_test": 500, "weights": "0123456789ab"}
@@ -106,7 +109,7 @@ def test_a_record_under_another_runs_name_is_refused(store):
 def test_reading_needs_no_other_import(store):
     store.write(RECORD)
     code = (
-        "from lazyrich_helpers.records import computed_store;"
+        "from lazyrich_helpers.experiments.records import computed_store;"
         f"print(computed_store().read({RECORD.run_id!r}).status)"
     )
     out, _ = tiny.python("-c", code).communicate(timeout=60)
@@ -206,9 +209,9 @@ def test_a_record_is_stale_when_any_numerics_changed(component, monkeypatch):
 
 def test_numerics_are_the_modules_own():
     assert NUMERICS == {
-        "data": data.NUMERICS_VERSION,
+        "data": datasets.NUMERICS_VERSION,
         "init": initialization.NUMERICS_VERSION,
-        "train": train.NUMERICS_VERSION,
+        "train": loop.NUMERICS_VERSION,
     }
     assert dataclasses.replace(RECORD, origin={}).stale
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lazyrich_helpers.reinit_view import Pick, ReinitView, recorded_pick
+from lazyrich_helpers.notebook.reinit_view import Pick, ReinitView, recorded_pick
 from tests.test_plots import table  # noqa: F401  (a fixture)
 
 ORANGE, GREY = (255, 127, 14), (209, 209, 209)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from lazyrich_helpers.augmentation import CroppedImages
-from lazyrich_helpers.data import DataPart, images
-from lazyrich_helpers.remaining import remaining
-from lazyrich_helpers.subsets import balanced_subsets
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import DataPart, images
+from lazyrich_helpers.data.remaining import remaining
+from lazyrich_helpers.data.subsets import balanced_subsets
 from tests import tiny
 from tests.test_data import put
 

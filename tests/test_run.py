@@ -8,11 +8,11 @@ import time
 
 import pytest
 
-from lazyrich_helpers import backlog, execution, tasks
-from lazyrich_helpers.command_line import parse_duration
+from lazyrich_helpers.experiments.records import NUMERICS
 from lazyrich_helpers.places import ROOT
-from lazyrich_helpers.records import NUMERICS
 from lazyrich_helpers.run import main
+from lazyrich_helpers.runner import backlog, execution, tasks
+from lazyrich_helpers.runner.command_line import parse_duration
 from tests import tiny
 
 MODULE = ("-m", "lazyrich_helpers.run")

@@ -5,16 +5,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lazyrich_helpers.lws_tables import lws_table
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.costs import backward_cost
-from lazyrich_helpers.schedule_view import (
+from lazyrich_helpers.analysis.lws_tables import lws_table
+from lazyrich_helpers.lws.schedules import BottomQ, Full, TopK, TopKAllBottoms
+from lazyrich_helpers.measures.costs import backward_cost
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.notebook.schedule_view import (
     ScheduleView,
     layers_slider,
     probability_slider,
     shown_of,
 )
-from lazyrich_helpers.schedules import BottomQ, Full, TopK, TopKAllBottoms
 from tests import tiny
 from tests.test_widgets import image_of
 

@@ -6,8 +6,8 @@ import torch
 from scipy import stats
 
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.neighbours import LISA, BAdam, FreezeOut, LayerFreezing
-from lazyrich_helpers.schedules import (
+from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Middle,

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from lazyrich_helpers import setup_plots
-from lazyrich_helpers.initialization import xavier_std
+from lazyrich_helpers.analysis import setup_plots
+from lazyrich_helpers.models.initialization import xavier_std
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.slurm import SlurmOptions, submit
-from lazyrich_helpers.slurm_ledger import Ledger
-from lazyrich_helpers.slurm_status import cancel, states, status
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.runner.slurm import SlurmOptions, submit
+from lazyrich_helpers.runner.slurm_ledger import Ledger
+from lazyrich_helpers.runner.slurm_status import cancel, states, status
 from tests import slurm_cluster, slurm_grid, tiny
 from tests.slurm_stand_in import StandIn
 

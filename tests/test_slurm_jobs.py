@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from lazyrich_helpers import slurm_jobs
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy, Measure
-from lazyrich_helpers.grouping import grouped
-from lazyrich_helpers.slurm_jobs import PER_JOB, Job, deal, rough_seconds
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures.measure import Accuracy, Measure
+from lazyrich_helpers.runner import slurm_jobs
+from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.slurm_jobs import PER_JOB, Job, deal, rough_seconds
 from tests import slurm_grid, tiny
 
 LONG = tiny.training(num_epochs=1000)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from lazyrich_helpers import slurm_queue
-from lazyrich_helpers.records import NUMERICS, Record
-from lazyrich_helpers.slurm_ledger import JobEntry, Ledger, Share, Submission
-from lazyrich_helpers.slurm_queue import Place, cancel_jobs, in_queue, parse
-from lazyrich_helpers.slurm_status import cancel, states, status
+from lazyrich_helpers.experiments.records import NUMERICS, Record
+from lazyrich_helpers.runner import slurm_queue
+from lazyrich_helpers.runner.slurm_ledger import JobEntry, Ledger, Share, Submission
+from lazyrich_helpers.runner.slurm_queue import Place, cancel_jobs, in_queue, parse
+from lazyrich_helpers.runner.slurm_status import cancel, states, status
 from tests import tiny
 from tests.slurm_stand_in import StandIn
 

@@ -6,11 +6,7 @@ import time
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.costs import operations
-from lazyrich_helpers.records import NUMERICS, Record, recorded_store
-from lazyrich_helpers.status import (
+from lazyrich_helpers.analysis.status import (
     accounts,
     as_html,
     left_table,
@@ -20,6 +16,10 @@ from lazyrich_helpers.status import (
     scales_table,
     totals_table,
 )
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import NUMERICS, Record, recorded_store
+from lazyrich_helpers.measures.costs import operations
+from lazyrich_helpers.measures.measure import Accuracy
 from tests import tiny
 
 ORIGIN = {"numerics": dict(NUMERICS), "device": "CPU, some", "threads": 1}

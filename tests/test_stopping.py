@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from lazyrich_helpers import execution
 from lazyrich_helpers.run import main
-from lazyrich_helpers.stopping import SIGNALS, Stop, even_if_deaf, gently
+from lazyrich_helpers.runner import execution
+from lazyrich_helpers.runner.stopping import SIGNALS, Stop, even_if_deaf, gently
 from tests import tiny
 
 RUN = ("figure-2", "--budget", "smoke", "--seeds", "0", "--num-epochs", "3")

@@ -7,19 +7,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers import config
-from lazyrich_helpers.config import Part
-from lazyrich_helpers.convnets import ConvNet
-from lazyrich_helpers.data import images
-from lazyrich_helpers.execution import execute
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.reinit import SCENARIOS
-from lazyrich_helpers.reinit_curves import FRACTIONS
-from lazyrich_helpers.remaining import remaining
-from lazyrich_helpers.tables import (
+from lazyrich_helpers.analysis.tables import (
     accuracy_summary,
     best_lr,
     curves_table,
@@ -28,7 +16,19 @@ from lazyrich_helpers.tables import (
     reinit_table,
     runs_table,
 )
-from lazyrich_helpers.weights_file import WeightsFile
+from lazyrich_helpers.config import Part
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.data.remaining import remaining
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.measures.reinit_curves import FRACTIONS
+from lazyrich_helpers.models.convnets import ConvNet
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.reinit.reinitialization import SCENARIOS
+from lazyrich_helpers.runner.execution import execute
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 
 

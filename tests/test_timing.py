@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers import timing
-from lazyrich_helpers.convnets import ConvNet
-from lazyrich_helpers.optimizers import SGD, Adam
-from lazyrich_helpers.progress import watched
-from lazyrich_helpers.timing_tables import relative, times_table
+from lazyrich_helpers.analysis.timing_tables import relative, times_table
+from lazyrich_helpers.measures import timing
+from lazyrich_helpers.models.convnets import ConvNet
+from lazyrich_helpers.runner.progress import watched
+from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 
 PLANS = {"full": {0, 1, 2}, "top": {2}}

@@ -6,19 +6,23 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.lws_tables import paper_table_1
-from lazyrich_helpers.notebook import recorded
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.timing import PHASES
-from lazyrich_helpers.timing_claims import (
+from lazyrich_helpers.analysis.lws_tables import paper_table_1
+from lazyrich_helpers.analysis.timing_claims import (
     FULL_TIME,
     PRINTED_LINE,
     TIME_ORDER,
     over_line,
 )
-from lazyrich_helpers.timing_tables import recorded_times, relative, times_table
-from lazyrich_helpers.verdicts import Several, Share, Word
+from lazyrich_helpers.analysis.timing_tables import (
+    recorded_times,
+    relative,
+    times_table,
+)
+from lazyrich_helpers.analysis.verdicts import Several, Share, Word
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.measures.timing import PHASES
+from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word

@@ -7,16 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers import step_times
-from lazyrich_helpers.convnets import VGG5, VGG11
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.flops import backward_flops, forward_flops, layer_flops
-from lazyrich_helpers.lws_tables import lws_table
-from lazyrich_helpers.records import Record
-from lazyrich_helpers.schedules import Full, RandomUniform, TopK, TopKAllBottoms
-from lazyrich_helpers.step_times import StepTimes, timed_plans
-from lazyrich_helpers.timing import PHASES
-from lazyrich_helpers.timing_tables import (
+from lazyrich_helpers.analysis.lws_tables import lws_table
+from lazyrich_helpers.analysis.timing_tables import (
     anatomy,
     clock_ratios,
     median_interval,
@@ -27,8 +19,16 @@ from lazyrich_helpers.timing_tables import (
     with_clock,
     within_bound,
 )
-from lazyrich_helpers.train import Trained, new_network
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from lazyrich_helpers.measures import step_times
+from lazyrich_helpers.measures.step_times import StepTimes, timed_plans
+from lazyrich_helpers.measures.timing import PHASES
+from lazyrich_helpers.models.convnets import VGG5, VGG11
+from lazyrich_helpers.models.flops import backward_flops, forward_flops, layer_flops
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.training.loop import Trained, new_network
 from tests import tiny
 
 PLANS = {"full": {0, 1, 2}, "top 1": {2}, "bottom 1": {0}}

@@ -5,17 +5,17 @@ import dataclasses
 import pytest
 import torch
 
-from lazyrich_helpers import trial
-from lazyrich_helpers.activity import PERCENTS, Activity
-from lazyrich_helpers.criticality import Criticality
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.reinit_curves import FRACTIONS, Reinit
-from lazyrich_helpers.schedules import Full, TopKAllBottoms
-from lazyrich_helpers.train import EVAL_BATCH
-from lazyrich_helpers.trial import estimate_seconds
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
+from lazyrich_helpers.measures.activity import PERCENTS, Activity
+from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.reinit_curves import FRACTIONS, Reinit
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner import trial
+from lazyrich_helpers.runner.trial import estimate_seconds
+from lazyrich_helpers.training.loop import EVAL_BATCH
+from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 
 

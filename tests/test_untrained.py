@@ -4,12 +4,10 @@ import json
 
 import pytest
 
-from lazyrich_helpers import sources, untrained
-from lazyrich_helpers.claims import width_claims
-from lazyrich_helpers.notebook import recorded
-from lazyrich_helpers.records import NUMERICS
-from lazyrich_helpers.tables import reinit_table
-from lazyrich_helpers.untrained import (
+from lazyrich_helpers.analysis import untrained
+from lazyrich_helpers.analysis.claims import width_claims
+from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.analysis.untrained import (
     FILE,
     SEEDS,
     WIDTHS,
@@ -20,7 +18,10 @@ from lazyrich_helpers.untrained import (
     untrained_table,
     with_untrained,
 )
-from lazyrich_helpers.verdicts import Word
+from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.data import sources
+from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.notebook.chapter import recorded
 from tests import tiny
 
 

@@ -6,10 +6,15 @@ import json
 import pytest
 import torch
 
-from lazyrich_helpers.schedules import Full, RandomUniform, TopBottom, TopKAllBottoms
-from lazyrich_helpers.train import Trained, epoch_plans, new_network, train
-from lazyrich_helpers.updates import Updates
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.lws.schedules import (
+    Full,
+    RandomUniform,
+    TopBottom,
+    TopKAllBottoms,
+)
+from lazyrich_helpers.measures.updates import Updates
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.training.loop import Trained, epoch_plans, new_network, train
 from tests import tiny
 
 

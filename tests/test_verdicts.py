@@ -6,9 +6,8 @@ import re
 import pandas as pd
 import pytest
 
-from lazyrich_helpers import activity_claims, claims, lws_claims, timing_claims
-from lazyrich_helpers.chapter import BOOK
-from lazyrich_helpers.verdicts import (
+from lazyrich_helpers.analysis import activity_claims, claims, lws_claims, timing_claims
+from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
     Points,
@@ -20,6 +19,7 @@ from lazyrich_helpers.verdicts import (
     over,
     word_of,
 )
+from lazyrich_helpers.runner.chapter_file import BOOK
 from tests import (
     test_activity_claims,
     test_claims,

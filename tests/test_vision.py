@@ -4,9 +4,9 @@ import importlib.util
 
 import pytest
 
-from lazyrich_helpers import vision
-from lazyrich_helpers.imagenet import FILE
-from lazyrich_helpers.sources import SOURCES
+from lazyrich_helpers.data import vision
+from lazyrich_helpers.data.sources import SOURCES
+from lazyrich_helpers.models.imagenet import FILE
 
 # Not importorskip: a plain import is just what fails beside a CPU-only torch.
 if importlib.util.find_spec("torchvision") is None:

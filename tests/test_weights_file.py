@@ -6,19 +6,20 @@ import hashlib
 import pytest
 import torch
 
-from lazyrich_helpers import lws_exhibits, make_weights, weights_file
-from lazyrich_helpers.convnets import VGG5, ConvNet
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.initialization import InitPart, XavierNormal
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet
-
-from lazyrich_helpers.recipes import collect
+from lazyrich_helpers.data.sources import DataError
+from lazyrich_helpers.experiments import lws_exhibits
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.recipes import collect
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.models import weights_file
+from lazyrich_helpers.models.convnets import VGG5, ConvNet
+from lazyrich_helpers.models.initialization import InitPart, XavierNormal
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.models.weights_file import WeightsFile, weights_path
 from lazyrich_helpers.run import main
-from lazyrich_helpers.sources import DataError
-from lazyrich_helpers.train import new_network
-from lazyrich_helpers.vectors import flat_parameters
-from lazyrich_helpers.weights_file import WeightsFile, weights_path
+from lazyrich_helpers.runner import make_weights
+from lazyrich_helpers.training.loop import new_network
 from tests import tiny
 
 SOURCE = tiny.config(model=ConvNet(width=3, depth=2))

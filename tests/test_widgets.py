@@ -8,8 +8,8 @@ import pandas as pd
 from ipywidgets.embed import dependency_state
 from PIL import Image
 
-from lazyrich_helpers import widgets
-from lazyrich_helpers.reinit_view import ReinitView, recorded_pick
+from lazyrich_helpers.notebook import widgets
+from lazyrich_helpers.notebook.reinit_view import ReinitView, recorded_pick
 from tests.test_plots import table  # noqa: F401  (a fixture)
 
 

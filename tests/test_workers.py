@@ -12,16 +12,16 @@ from typing import ClassVar
 import pytest
 import torch
 
-from lazyrich_helpers import workers
-from lazyrich_helpers.batch import complete
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.schedules import Plan
-from lazyrich_helpers.stopping import Stop
-from lazyrich_helpers.workers import shares, suitable_workers
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.lws.schedules import Plan
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner import workers
+from lazyrich_helpers.runner.batch import complete
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.runner.workers import shares, suitable_workers
 from tests import tiny
 
 SOME = [

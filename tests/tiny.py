@@ -9,22 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lazyrich_helpers.batch import Summary, complete
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.data import images
-from lazyrich_helpers.initialization import XavierNormal
-from lazyrich_helpers.measures import Accuracy
-from lazyrich_helpers.models import ReluNet
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.objectives import CrossEntropy
-from lazyrich_helpers.optimizers import Adam
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.recipes import Recipe, Results, collect
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.reinit_curves import Reinit
-from lazyrich_helpers.run_config import RunConfig, Training
-from lazyrich_helpers.schedules import Full, Plan
-from lazyrich_helpers.stopping import Stop
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.lws.schedules import Full, Plan
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.runner.batch import Summary, complete
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.training.objectives import CrossEntropy
+from lazyrich_helpers.training.optimizers import Adam
+from lazyrich_helpers.training.run_config import RunConfig, Training
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")

@@ -8,9 +8,9 @@ import torch
 from torch import distributed, nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.layerwise import LayerwiseSparse
-from lazyrich_helpers.randomness import generator
-from lazyrich_helpers.schedules import RandomUniform, TopKAllBottoms
+from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.schedules import RandomUniform, TopKAllBottoms
+from lazyrich_helpers.random_streams import generator
 
 KINDS = ("ddp", "fsdp", "fsdp whole")
 SCHEDULES = {

@@ -5,10 +5,10 @@ import dataclasses
 import math
 import statistics
 
-from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.models import Network
-from lazyrich_helpers.run_config import RunConfig
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.data.datasets import Dataset
+from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.training.loop import new_network, train
+from lazyrich_helpers.training.run_config import RunConfig
 from tests.bench import plain
 from tests.bench.setting import PRECISIONS, Options, recipe
 

@@ -14,11 +14,11 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.listing import standings
-from lazyrich_helpers.recipes import collect
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.tables import reinit_table
+from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.recipes import collect
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.runner.listing import standings
 from tests.bench.sample import Sample, in_turns, seconds
 from tests.bench.setting import Options
 

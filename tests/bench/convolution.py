@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.convolution import Convolution
+from lazyrich_helpers.models.convolution import Convolution
 from tests.bench.sample import in_turns, seconds
 from tests.bench.setting import Options
 

@@ -1,7 +1,7 @@
 """Two re-initialization curves against their bare forward passes."""
 
-from lazyrich_helpers.reinit import SCENARIOS, movement_order
-from lazyrich_helpers.reinit_curves import reinit_counts
+from lazyrich_helpers.measures.reinit_curves import reinit_counts
+from lazyrich_helpers.reinit.reinitialization import SCENARIOS, movement_order
 from tests.bench import plain
 from tests.bench.sample import in_turns, seconds
 from tests.bench.setting import Options, after_ten_steps

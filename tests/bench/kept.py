@@ -1,9 +1,9 @@
 """A training with and without what sleeping layers make of an image being kept."""
 
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.schedules import in_words
-from lazyrich_helpers.sleeping import MOST_BYTES
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.lws.frozen_prefix import MOST_BYTES
+from lazyrich_helpers.lws.schedules import in_words
+from lazyrich_helpers.training.loop import new_network, train
 from tests.bench.setting import Options
 
 TITLE = (

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.data import Dataset, Split, images
-from lazyrich_helpers.execution import execute
-from lazyrich_helpers.measures import Measure
-from lazyrich_helpers.movement import Movement
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import Store
-from lazyrich_helpers.reinit_curves import Reinit
+from lazyrich_helpers.data.datasets import Dataset, Split, images
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.measures.measure import Measure
+from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.runner.execution import execute
+from lazyrich_helpers.runner.progress import Lines
 from tests.bench.setting import Options, recipe
 
 TITLE = "memory: peak of one run, d = 1, Movement and Reinit at a few fractions"
@@ -82,7 +82,7 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    from lazyrich_helpers import reinit
+    from lazyrich_helpers.reinit import reinitialization
 
-    reinit.FRACTIONS = FEW
+    reinitialization.FRACTIONS = FEW
     main(Options(quick="--quick" in sys.argv))

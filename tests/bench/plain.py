@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from lazyrich_helpers.data import Dataset, Split
+from lazyrich_helpers.data.datasets import Dataset, Split
 
 
 def train(

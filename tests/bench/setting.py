@@ -4,12 +4,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from lazyrich_helpers.data import Dataset, Split
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.recipes import Recipe
-from lazyrich_helpers.run_config import RunConfig
-from lazyrich_helpers.train import Trained, new_network, train
-from lazyrich_helpers.vectors import flat_parameters
+from lazyrich_helpers.data.datasets import Dataset, Split
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.recipes import Recipe
+from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.training.loop import Trained, new_network, train
+from lazyrich_helpers.training.run_config import RunConfig
 
 PRECISIONS = ("highest", "medium", "bf16")
 """As in `Training`: fp32 by two codes, and bf16."""

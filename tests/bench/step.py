@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import torch
 
-from lazyrich_helpers.arithmetic import arithmetic
-from lazyrich_helpers.data import Dataset
-from lazyrich_helpers.costs import num_parameters
-from lazyrich_helpers.run_config import RunConfig
-from lazyrich_helpers.train import new_network, train
+from lazyrich_helpers.data.datasets import Dataset
+from lazyrich_helpers.measures.costs import num_parameters
+from lazyrich_helpers.training.arithmetic import arithmetic
+from lazyrich_helpers.training.loop import new_network, train
+from lazyrich_helpers.training.run_config import RunConfig
 from tests.bench import plain
 from tests.bench.sample import Sample, in_turns, seconds
 from tests.bench.setting import PRECISIONS, Options, config, first_steps

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from lazyrich_helpers import origin
+from lazyrich_helpers.experiments import origin
 
 
 def machine() -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 
-from lazyrich_helpers.batch import complete
-from lazyrich_helpers.progress import Progress
-from lazyrich_helpers.records import Record, Store
-from lazyrich_helpers.reinit_curves import FRACTIONS
-from lazyrich_helpers.train import new_network
+from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.measures.reinit_curves import FRACTIONS
+from lazyrich_helpers.runner.batch import complete
+from lazyrich_helpers.runner.progress import Progress
+from lazyrich_helpers.training.loop import new_network
 from tests.bench import plain
 from tests.bench.sample import in_turns
 from tests.bench.setting import Options, recipe

@@ -1,0 +1,1 @@
+"""Records → tables, claims with their verdicts, figures."""

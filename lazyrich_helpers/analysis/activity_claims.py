@@ -1,0 +1,283 @@
+"""The paper's claims about gradients (G1) and about active layers (B1 to B5).
+
+A claim holds where the 95 % interval over seeds lies beyond the line it states, and is
+undecided where the interval spans the line. The lines are ours: the paper shows
+pictures. Active is what has one of the α % largest gradients, by epoch, as in its
+Section 5; every claim is asked at each α of its figures.
+"""
+
+from collections.abc import Callable, Iterable
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.activity_tables import layer_name
+from lazyrich_helpers.analysis.claims import above, interval, num_seeds
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.verdicts import (
+    Claim,
+    Finding,
+    Several,
+    Share,
+    Word,
+    everywhere,
+    for_widths,
+    over,
+    widths_of,
+    word_of,
+)
+
+
+def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:
+    """Return how often layers are active, over evenly: a row per seed, layers across.
+
+    An even frequency is α, the share of the network's parameters that is active.
+
+    Args:
+        table: An `activity_tables.activity_table`.
+        width: One that is in it.
+        alpha: In percent.
+    """
+    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
+    found = rows.loc[rows.alpha == alpha].pivot(
+        index="seed", columns="layer", values="frequency"
+    )
+    return found / (alpha / 100)
+
+
+def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
+    """Return what is active in each layer, in words: a row per layer, 1 the bottom.
+
+    Means over seeds with the half-width of their 95 % interval: `frequency`, how often
+    a weight is active, and `share`, the layer's part of all active weights, in percent;
+    `relative`, that part over the layer's part of all weights.
+
+    Args:
+        table: An `activity_tables.activity_table` of one setting.
+        width: One that is in it.
+        alpha: Share of the network's parameters that is active, in percent.
+    """
+    one_setting(table, "width")
+    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
+    layers = rows.loc[rows.alpha == alpha].groupby("layer")
+    columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
+    summary = pd.DataFrame(
+        {
+            name: [_with_interval(scale * values) for _, values in layers[name]]
+            for name, scale in columns.items()
+        }
+    )
+    names = [layer_name(layer, len(layers)) for layer in layers.groups]
+    return summary.set_axis(names, axis="index")
+
+
+def _with_interval(values: pd.Series) -> str:
+    mean, half = interval(values)
+    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
+
+
+def _listed(found: pd.DataFrame) -> str:
+    return ", ".join(f"{value:.2g}" for value in found.mean())
+
+
+def _at_each_alpha(
+    table: pd.DataFrame,
+    width: int,
+    alphas: Several,
+    answer: Callable[[pd.DataFrame], bool | None],
+) -> Finding:
+    """Ask a question of a width's `frequencies` at every α."""
+    found = {alpha: frequencies(table, width, alpha) for alpha in alphas}
+    words = {
+        alpha: Word.NOT_RUN if own.empty else word_of(answer(own))
+        for alpha, own in found.items()
+    }
+    listed = "; ".join(f"α = {a} %: {_listed(own)}" for a, own in found.items())
+    numbers = f"Frequency over an even one, bottom to top, w = {width:,}: {listed} "
+    numbers += f"(n = {max(map(len, found.values()))} seeds)."
+    word, part = over(words, lambda good: f"at α = {Several(good)} %")
+    return Finding(word, numbers, part)
+
+
+def _spread(
+    table: pd.DataFrame, *, width: int, alphas: Several, factor: float
+) -> Finding:
+    """Judge whether no layer at `width` is much less active than evenly."""
+    if width not in widths_of(table):
+        return Finding(Word.NOT_RUN, f"Not run yet at w = {width:,}.")
+
+    def answer(found: pd.DataFrame) -> bool | None:
+        return everywhere(above(values, 1 / factor) for _, values in found.items())
+
+    return _at_each_alpha(table, width, alphas, answer)
+
+
+def _concentrated(
+    table: pd.DataFrame, ends: Iterable[int], alphas: Several, factor: float
+) -> Finding:
+    """Judge whether these layers, 0 or -1, outdo all others at the widest network."""
+
+    def answer(found: pd.DataFrame) -> bool | None:
+        layers = [values for _, values in found.items()]
+        chosen = [layers.pop(end) for end in sorted(ends)]
+        pairs = [(one, other) for one in chosen for other in layers]
+        more = [above(one - factor * other, 0.0) for one, other in pairs]
+        return everywhere(more) if more else None
+
+    return _at_each_alpha(table, widths_of(table)[-1], alphas, answer)
+
+
+def _at_both_ends(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    return _concentrated(table, (0, -1), alphas, factor)
+
+
+def _at_the_bottom(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    return _concentrated(table, (0,), alphas, factor)
+
+
+def _spread_then_at_the_bottom(
+    table: pd.DataFrame, *, width: int, alphas: Several, factor: float
+) -> Finding:
+    narrow = _spread(table, width=width, alphas=alphas, factor=factor)
+    wide = _at_the_bottom(table, alphas=alphas, factor=factor)
+    numbers = f"{narrow.numbers} {wide.numbers}"
+    both = [("spread", narrow), ("at the bottom", wide)]
+    good = [(name, f) for name, f in both if f.word in (Word.HOLDS, Word.PARTLY)]
+    if {narrow.word, wide.word} & {Word.FAILS, Word.PARTLY}:
+        parts = "; ".join(f"{name} {f.part}".strip() for name, f in good)
+        return Finding(Word.PARTLY if good else Word.FAILS, numbers, parts)
+    word, _ = over({name: found.word for name, found in both}, lambda _: "")
+    return Finding(word, numbers)
+
+
+def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
+    widths = widths_of(table)
+    places = [(alpha, width) for alpha in alphas for width in widths]
+    middles = {(a, w): frequencies(table, w, a).iloc[:, 1:-1] for a, w in places}
+    means = {place: middle.mean(axis=1) for place, middle in middles.items()}
+    words: dict[tuple[int, int | None], Word] = {}
+    for place, middle in middles.items():
+        idle = [above(-values, -1 / factor) for _, values in middle.items()]
+        words[place] = word_of(everywhere(idle)) if idle else Word.NOT_RUN
+    for alpha in alphas if len(widths) > 1 else ():  # None: as the network gets wider
+        less = means[alpha, widths[0]] - means[alpha, widths[-1]]
+        words[alpha, None] = word_of(above(less, 0.0))
+
+    def named(good: list[tuple[int, int | None]]) -> str:
+        falls = [alpha for alpha, width in good if width is None]
+        idle = {a: [w for each, w in good if each == a and w] for a, _ in good}
+        parts = [
+            f"at α = {a} % {for_widths(own, widths)}" for a, own in idle.items() if own
+        ]
+        parts += [f"less in the widest at α = {Several(falls)} %"] if falls else []
+        return "; ".join(parts)
+
+    listed = "; ".join(
+        f"α = {alpha} %: "
+        + ", ".join(f"{means[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
+        for alpha in alphas
+    )
+    word, part = over(words, named)
+    numbers = f"A middle layer's frequency over an even one: {listed}"
+    return Finding(word, f"{numbers} ({num_seeds(table)}).", part)
+
+
+def _gradient_is_skewed(
+    table: pd.DataFrame, *, percent: float, l1: float, l2: float
+) -> Finding:
+    rows = table.loc[(table.percent == percent) & (table.epoch > 0)]
+    if rows.empty:
+        return Finding(Word.NOT_RUN, "Not run yet after an epoch.")
+    words, looks = {}, []
+    for epoch, look in rows.groupby("epoch"):
+        shares = look.set_index("seed")[["l1", "l2"]]
+        answers = [above(shares.l1, l1), above(shares.l2, l2)]
+        words[epoch] = word_of(everywhere(answers))
+        means = [100 * interval(shares[name])[0] for name in ("l1", "l2")]
+        zeros = f"{100 * look.zeros.mean():.2g} % zeros"
+        looks.append(f"{epoch}: {means[0]:.0f} and {means[1]:.0f} % ({zeros})")
+    numbers = f"The largest {percent:g} % hold of Σ|g| and Σg², by epochs done: "
+    numbers += f"{'; '.join(looks)} ({num_seeds(rows)})."
+    word, part = over(words, lambda good: f"after {Several(good)} epochs")
+    return Finding(word, numbers, part)
+
+
+GRADIENT_CLAIMS = (
+    Claim(
+        "G1",
+        "Most components of a mini-batch gradient are close to zero, a small part is "
+        "not (we ask: the largest {percent:g} % hold more than {l1} of the sum of "
+        "absolute values and more than {l2} of the sum of squares, whenever we look "
+        "during training)",
+        _gradient_is_skewed,
+        {"percent": 1, "l1": Share(0.3), "l2": Share(0.6)},
+    ),
+)
+"""Claims about Figure 1; they judge an `activity_tables.skew_table`."""
+
+ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
+"""The paper's α, in percent, and how many times more or less counts as a difference."""
+
+MIDDLE_IS_IDLE = Claim(
+    "B4",
+    "Middle layers hardly have any active parameters, least of all in wide networks "
+    "(we ask, at α = {alphas} %: less than 1/{factor:g} of an even share, and less in "
+    "the widest than in the narrowest)",
+    _middle_is_idle,
+    ASKS,
+)
+
+RELU_NET_CLAIMS = (
+    Claim(
+        "B1",
+        "At width {width:,} active parameters are spread over all layers (we ask, at "
+        "α = {alphas} %: every layer has more than 1/{factor:g} of an even share)",
+        _spread,
+        ASKS | {"width": 100},
+    ),
+    Claim(
+        "B2",
+        "In wide networks, w = {least_width:,}, they are in the bottom and the top "
+        "layer (we ask, at α = {alphas} %: there more than {factor:g} times as often "
+        "as in any other)",
+        _at_both_ends,
+        ASKS,
+        least_width=1000,
+    ),
+    MIDDLE_IS_IDLE,
+)
+"""Claims about Figure 5; they judge an `activity_tables.activity_table`."""
+
+CONV_NET_CLAIMS = (
+    Claim(
+        "B3",
+        "Spread over all layers at width {width:,}, active parameters are in the "
+        "bottom layer alone when wide, w = {least_width:,} (we ask, at α = {alphas} %: "
+        "first more than 1/{factor:g} of an even share in every layer; then more than "
+        "{factor:g} times as often as in any other)",
+        _spread_then_at_the_bottom,
+        ASKS | {"width": 10},
+        least_width=50,
+    ),
+    MIDDLE_IS_IDLE,
+)
+"""Claims about Figures 6 and 17."""
+
+FASHION_RELU_NET = Claim(
+    "B5",
+    "On Fashion-MNIST, too, active parameters of wide ReLU-Nets, w = {least_width:,}, "
+    "are in the bottom and the top layer (we ask, at α = {alphas} %: there more than "
+    "{factor:g} times as often as in any other)",
+    _at_both_ends,
+    ASKS,
+    least_width=1000,
+)
+FASHION_CONV_NET = Claim(
+    "B5",
+    "On Fashion-MNIST, too, active parameters of wide Conv-Nets, w = {least_width:,}, "
+    "are in the bottom layer (we ask, at α = {alphas} %: there more than {factor:g} "
+    "times as often as in any other)",
+    _at_the_bottom,
+    ASKS,
+    least_width=50,
+)
+"""Claims about Figures 18 and 19; each judges its own `activity_table`."""

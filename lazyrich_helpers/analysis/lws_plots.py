@@ -1,0 +1,251 @@
+"""Figures of Layer-Wise Sparse training: what moves when, at what cost, how well.
+
+Tables → axes, as in `plots`.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.ticker import MaxNLocator
+
+from lazyrich_helpers.analysis.lws_tables import cell_name
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.lws.schedules import UpdateSchedule
+
+AWAKE = ListedColormap(["#dfe3e8", "#21598b"])
+BOTTOMS = ("tab:orange", "s")
+LOOKS = {
+    "full": ("black", "*"),
+    "top_k_all_bottoms": ("#21598b", "o"),
+    "bottom_q": BOTTOMS,
+    "top_bottom": BOTTOMS,
+    "top_k_bottom_q": BOTTOMS,
+    "random_uniform": ("#3f7d3f", "^"),
+    "random_beta": ("#7fae2c", "v"),
+    "top_k": ("0.5", "v"),
+    "middle": ("tab:red", "D"),
+}
+"""Kind of a schedule → colour and marker."""
+BOTTOM_1 = ("#a65300", "D")
+OTHER = ("tab:purple", "P")
+
+
+class Look(NamedTuple):
+    """How the runs of one schedule are drawn."""
+
+    color: str
+    marker: str
+    hollow: bool
+    """Whether it updates one layer at the top, beside a family mate with more."""
+
+    @property
+    def face(self) -> str:
+        """The colour inside a marker."""
+        return "none" if self.hollow else self.color
+
+
+def look(runs: pd.DataFrame) -> Look:
+    """Return the look of the schedule of these runs, by its `updates`, `k` and `q`."""
+    first = runs.iloc[0]
+    usual = LOOKS.get(first.updates, OTHER)
+    color, marker = BOTTOM_1 if first.get("q") == 1 else usual
+    return Look(color, marker, hollow=first.get("k") == 1)
+
+
+def updated(
+    updates: UpdateSchedule, num_layers: int, num_epochs: int, seed: int
+) -> np.ndarray:
+    """Return (layers, epochs): 1 where an epoch's first step updates a layer."""
+    moved = np.zeros((num_layers, num_epochs))
+    for epoch in range(num_epochs):
+        layers = updates.plan(epoch, 0, num_layers, seed).layers
+        moved[sorted(layers), epoch] = 1
+    return moved
+
+
+def layer_picture(
+    updates: UpdateSchedule, ax: Axes, *, num_layers: int, num_epochs: int, seed: int
+) -> None:
+    """Draw which layers each epoch updates: a row per layer, 1 the bottom, below.
+
+    Of a schedule that changes within an epoch, the first step of each.
+    """
+    moved = updated(updates, num_layers, num_epochs, seed)
+    edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
+    ax.imshow(
+        moved, cmap=AWAKE, vmin=0, vmax=1, origin="lower", aspect="auto", extent=edges,
+        interpolation="nearest",
+    )  # fmt: skip
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("layer")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw test accuracy by schedule, means over seeds with one standard error.
+
+    The dotted line is full training's. Bars start at chance, one in ten.
+
+    Args:
+        table: From `lws_tables.lws_table`, of one width.
+        ax: Where to draw.
+
+    Source: Li & Banerjee (2021), Figures 7 and 10.
+    """
+    one_setting(table, "updates")
+    names = list(map(cell_name, table.schedule, table.rho))
+    groups = table.groupby(names, sort=False)
+    accuracy = (100 * table.test_accuracy).groupby(names, sort=False)
+    means, errors = accuracy.mean(), accuracy.sem().fillna(0)
+    places = np.arange(len(means))[::-1]
+    colors = [look(runs).color for _, runs in groups]
+    ax.barh(places, means - 10, left=10, xerr=errors, color=colors, height=0.7)
+    for place, mean in zip(places, means, strict=True):
+        inside = mean > 25  # room for the number within the bar
+        ax.text(
+            10.5 if inside else max(mean, 10) + 1.5,
+            place,
+            f"{mean:.1f}",
+            va="center",
+            fontsize="small",
+            color="white" if inside else "black",
+        )
+    if "full" in means.index:
+        ax.axvline(means["full"], color="0.5", linewidth=0.8, linestyle=":")
+    ax.set_yticks(places, means.index)
+    ax.set_xlim(10, 100)
+    ax.set_xlabel("test accuracy (%)")
+
+
+def error_against_cost(
+    table: pd.DataFrame,
+    ax: Axes,
+    cost: str = "backward",
+    label: str = "backward operations / full training's",
+) -> None:
+    """Draw test error over cost: a marker per schedule, larger with its probability.
+
+    Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
+    fewer layers is hollow.
+
+    Args:
+        table: From `lws_tables.lws_table`, of one width.
+        ax: Where to draw.
+        cost: A column of it: `backward`, or a measured one.
+        label: What it is, for the axis.
+
+    Source: Li & Banerjee (2021), Figures 9 and 12.
+    """
+    one_setting(table, "updates")
+    for name, cells in table.groupby(table.schedule, sort=False):
+        own = look(cells)
+        style: dict[str, Any] = {"marker": own.marker, "facecolors": own.face}
+        style["edgecolors"] = own.color
+        for rho, cell in cells.groupby("rho", dropna=False):
+            size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
+            error = 100 * (1 - cell.test_accuracy)
+            spread = error.sem() if len(error) > 1 else 0.0
+            place = cell[cost].mean(), error.mean()
+            ax.errorbar(*place, spread, color=own.color, linewidth=0.8)
+            ax.scatter(*place, size, **style)
+        ax.scatter([], [], 40, **style, label=str(name))
+    ax.set_xlim(left=-0.02)
+    ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
+    ax.set_xlabel(label)
+    ax.set_ylabel("test error (%)")
+    ax.legend(frameon=False, fontsize="small")
+
+
+def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
+    """Draw training loss and test error over the backward operations spent.
+
+    A line for each schedule and probability, darker for a larger one, the mean over
+    seeds; full training is black.
+
+    Args:
+        table: From `lws_tables.dynamics_table`, of one width.
+        left: For the training loss, in nats, on a logarithmic axis.
+        right: For the test error, at the epochs that looked at the test images.
+
+    Source: Li & Banerjee (2021), Figure 23.
+    """
+    one_setting(table, "updates")
+    shades = colormaps["Blues"]
+    for _, runs in table.groupby(["schedule", "rho"], dropna=False):
+        schedule, rho = str(runs.schedule.iloc[0]), float(runs.rho.iloc[0])
+        color = "black" if schedule == "full" else shades(0.3 + 1.3 * rho)
+        style = {"color": color, "linewidth": 1.0, "label": cell_name(schedule, rho)}
+        epochs = runs.groupby("epoch")
+        spent, accuracy = epochs.spent.mean(), epochs.accuracy.mean()
+        left.plot(spent, epochs.train_loss.mean(), **style)
+        seen = accuracy.notna()
+        right.plot(spent[seen], 100 * (1 - accuracy[seen]), **style)
+    left.set_yscale("log")
+    left.set_ylabel("training loss (nats)")
+    right.set_ylabel("test error (%)")
+    right.set_ylim(bottom=0)
+    for ax in (left, right):
+        ax.set_xlabel("backward operations (full epochs)")
+    right.legend(frameon=False, fontsize="small")
+
+
+PHASE_COLORS = {
+    "data": "0.6",
+    "forward": "#a9cbe6",
+    "backward": "#21598b",
+    "optimizer": "tab:orange",
+}
+
+
+def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw where a step's time goes, a bar per plan; the mark is its operations' share.
+
+    Args:
+        table: From `timing_tables.anatomy`; one of the plans is `full`.
+        ax: Where to draw.
+    """
+    places = np.arange(len(table))[::-1]
+    left = np.zeros(len(table))
+    for phase, color in PHASE_COLORS.items():
+        ax.barh(places, table[phase], left=left, color=color, label=phase, height=0.7)
+        left += table[phase].to_numpy()
+    full = float(table.loc[table.plan == "full", "total"].sum())
+    bounds = full * table.total_bound
+    ax.plot(bounds, places, "|", color="black", markersize=12, label="by operations")
+    ax.set_yticks(places, table.plan)
+    ax.set_xlim(0, 1.05 * max(left.max(), full))
+    ax.set_xlabel("milliseconds a step (median)")
+    ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center",
+              bbox_to_anchor=(0.45, 1))  # fmt: skip
+
+
+def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
+
+    Args:
+        table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
+        ax: Where to draw.
+    """
+    ax.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, linestyle=":")
+    for name, cells in table.groupby("schedule", sort=False):
+        own = look(cells)
+        ax.scatter(
+            cells.backward,
+            cells.ratio,
+            30,
+            marker=own.marker,
+            facecolors=own.face,
+            edgecolors=own.color,
+            label=str(name),
+        )
+    ax.set_xlim(0, 1.05)
+    ax.set_ylim(0, 1.05)
+    ax.set_xlabel("backward operations / full training's")
+    ax.set_ylabel("back-propagation time / full's")
+    ax.legend(frameon=False, fontsize="small")

@@ -1,0 +1,315 @@
+"""Layer-Wise Sparse training as tables: what it reached, what it cost, what was said.
+
+Cost is the backward pass's, in operations, as a share of full training's: a bound that
+a clock can be held against, the same on every machine.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lazyrich_helpers.analysis.claims import interval
+from lazyrich_helpers.analysis.tables import curves_table, one_setting, runs_table, tidy
+from lazyrich_helpers.config import require
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.lws.schedules import (
+    Full,
+    RandomBeta,
+    RandomUniform,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+    UpdateSchedule,
+    in_words,
+)
+from lazyrich_helpers.measures.clock import Clock
+from lazyrich_helpers.measures.costs import backward_cost, epoch_costs
+from lazyrich_helpers.models.imagenet import ImageNetVGG11
+from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.places import PACKAGE
+from lazyrich_helpers.training.run_config import RunConfig
+
+MANY_EPOCHS = 500
+"""So many draws settle random beta's mean cost to about 0.006."""
+STARTS = {
+    "xavier": (XavierNormal.kind,),
+    "pretrain": (ImageNetVGG11.kind, WeightsFile.kind),
+}
+"""The paper's word for a start → kinds of `init` that stand beside it."""
+SHARES = ("clock_backward", "backward", "clock_total", "total")
+"""Columns of what runs cost over full training's: the time and the operations of the
+backward pass, and of whole steps. All but `backward` are `timing_tables.with_clock`'s.
+"""
+PaperSchedule = Full | RandomUniform | RandomBeta | TopKAllBottoms | TopKBottomQ
+PAPER_SCHEDULES: dict[str, PaperSchedule] = {
+    "Fully trained": Full(),
+    "Random-Uniform": RandomUniform(),
+    "Random-Beta": RandomBeta(),
+}
+
+
+def cell_name(schedule: str, rho: float) -> str:
+    """Return a schedule with its probability, as in `top 1 bottom 4, ρ 0.1`."""
+    return schedule if math.isnan(rho) else f"{schedule}, ρ {rho:g}"
+
+
+def lws_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run.
+
+    Columns beside those of `tables.runs_table`:
+        schedule: Its name, from `schedules.in_words`.
+        rho: The probability of updating the bottom layers; NaN where there is none.
+        backward: `backward_cost`.
+        lost: The test accuracy of full training from the same start with the same seed
+            less this run's, 0 to 1; NaN where that is not there. A run that diverged
+            has accuracy 0.
+        early_loss: Mean training loss over the first tenth of the epochs, in nats; NaN
+            where it was not finite.
+
+    Runs may differ by learning rate and by where they start; each kind of start is of
+    one setting.
+    """
+    records = list({record.run_id: record for record in records}.values())
+    runs = runs_table(records)
+    if runs.empty:
+        names = ["schedule", "rho", "backward", "lost", "early_loss", "init"]
+        return tidy([], [*names, "test_accuracy", "updates"])
+    diverged = [record.status == "diverged" for record in records]
+    runs.loc[diverged, "test_accuracy"] = 0.0  # else the seeds that survived would tell
+    runs["schedule"] = [in_words(record.config.updates) for record in records]
+    runs["backward"] = [backward_cost(record.config) for record in records]
+    if "rho" not in runs:
+        runs["rho"] = math.nan
+    one_setting(runs, "width", "updates", "lr", "init")
+    for _, alike in runs.groupby(["init", "lr"]):
+        one_setting(alike, "width", "updates")
+    runs["early_loss"] = [_early_loss(record) for record in records]
+    runs["lost"] = _of_full(runs, "test_accuracy") - runs.test_accuracy
+    return runs
+
+
+def _of_full(runs: pd.DataFrame, column: str) -> np.ndarray:
+    """Return, for each run, a column of the full training that it is compared with."""
+    names = ["init", "lr", "width", "seed"]
+    full = runs.loc[runs.schedule == "full"].set_index(names)[column]
+    keys = pd.MultiIndex.from_arrays([runs[name] for name in names])
+    return full.reindex(keys).to_numpy()
+
+
+def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFrame:
+    """Return one row per run, as `lws_table`, with what it took.
+
+    Further columns: `num_full`, the epochs that updated every layer; `minutes` of the
+    whole training; `ratio`, to full training's with the same seed; `minutes_to`, until
+    a test evaluation came within `within` of the accuracy that full training ended
+    with, NaN where none did.
+
+    Raises:
+        ValueError: If the runs were not made alike: device, threads.
+    """
+    timed = [record for record in records if Clock.name in record.measures]
+    table = lws_table(timed)
+    if table.empty:
+        return table
+    made = sorted({_made_by(record) for record in timed})
+    require(len(made) == 1, "the machine", "one in a table of times", made)
+    table["num_full"] = [r.measures["updates"]["num_full"] for r in timed]
+    table["minutes"] = [r.measures[Clock.name]["seconds"][-1] / 60 for r in timed]
+    table["ratio"] = table.minutes / _of_full(table, "minutes")
+    goals = _of_full(table, "test_accuracy") - within
+    table["minutes_to"] = [
+        _minutes_to(record, goal) for record, goal in zip(timed, goals, strict=True)
+    ]
+    return table
+
+
+def _made_by(record: Record) -> str:
+    threads = record.measures[Clock.name]["threads"]
+    return f"{record.origin.get('device')}, {threads} threads"
+
+
+def _minutes_to(record: Record, accuracy: float) -> float:
+    """Return minutes until the test accuracy was first at least so much; or NaN."""
+    seconds = record.measures[Clock.name]["seconds"]
+    correct = record.curves["num_correct"]
+    for spent, num_correct in zip(seconds, correct, strict=True):
+        if num_correct is not None and num_correct / record.origin["num_test"] >= (
+            accuracy
+        ):
+            return spent / 60
+    return float("nan")
+
+
+def _early_loss(record: Record) -> float:
+    num = max(record.config.training.num_epochs // 10, 1)
+    losses = record.curves["train_loss"][:num]
+    return math.nan if None in losses else sum(losses) / len(losses)
+
+
+def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run and epoch, as `curves_table`, with what it had cost.
+
+    Further columns: `schedule` and `rho`, as in `lws_table`, and `spent`, the backward
+    operations so far, in epochs of full training.
+    """
+    tables = []
+    for record in records:
+        curves = curves_table([record])
+        spent = np.cumsum(epoch_costs(record.config))[: len(curves)]
+        rho = record.columns().get("rho", math.nan)
+        name = in_words(record.config.updates)
+        tables.append(curves.assign(spent=spent, schedule=name, rho=rho))
+    names = ["schedule", "rho", "spent", "accuracy", "train_loss"]
+    return pd.concat(tables, ignore_index=True) if tables else tidy([], names)
+
+
+def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per run: its last look at the test images, and full training's.
+
+    Columns: `schedule`, `rho`, `seed`, `spent` and `accuracy` of a run's last look;
+    `full_spent` and `full_accuracy` of full training with the same seed, when it last
+    looked before it had spent more. NaN where it had not looked yet.
+
+    Args:
+        table: From `dynamics_table`, of one width.
+    """
+    looks = table.dropna(subset="accuracy").sort_values("spent")
+    full = looks.loc[looks.schedule == "full", ["seed", "spent", "accuracy"]]
+    full = full.rename(columns={"accuracy": "full_accuracy"})
+    ends = looks.groupby("run_id").tail(1)
+    found = pd.merge_asof(
+        ends, full.assign(full_spent=full.spent), on="spent", by="seed"
+    )
+    return found.sort_values(["schedule", "rho", "seed"], ignore_index=True)
+
+
+def paper_table_1() -> pd.DataFrame:
+    """Return the paper's Table 1, one row per cell.
+
+    Columns: `schedule` (as in `lws_table`) and its kind, `updates`; `rho`; `init`
+    (`xavier` or `pretrain`); `test_accuracy` and `lost` (0 to 1); `seconds` and `ratio`
+    of back-propagation; of VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5
+    runs.
+
+    Source: Li & Banerjee (2021), Table 1.
+    """
+    with (PACKAGE / "analysis" / "table_1.csv").open() as file:
+        cells = pd.read_csv(file)
+    names = ("strategy", "k", "q", "rho")
+    columns = zip(*(cells[name] for name in names), strict=True)
+    schedules = [_paper_schedule(*cell) for cell in columns]
+    cells["schedule"] = list(map(in_words, schedules))
+    cells["updates"] = [schedule.kind for schedule in schedules]
+    cells["test_accuracy"] /= 100
+    cells["lost"] = 0.0 - cells["diff"] / 100  # never -0.0
+    cells = cells.rename(columns={"time_s": "seconds"})
+    kept = ["schedule", "updates", "rho", "init", "test_accuracy", "lost"]
+    return cells.reindex(columns=[*kept, "seconds", "ratio"])
+
+
+def paper_against_operations(configs: Iterable[RunConfig]) -> pd.DataFrame:
+    """Return Table 1's Xavier rows with the operations that they need on average.
+
+    Columns: `schedule`, `rho`, `ratio` (of back-propagation time, as printed);
+    `backward`, from `mean_cost`; and the schedule's kind and fields: `updates`, `k`,
+    `q`.
+
+    Args:
+        configs: One run of each cell.
+    """
+    names = ("updates", "k", "q", "rho")
+    rows = [
+        {"schedule": in_words(config.updates)}
+        | {name: config.columns().get(name, math.nan) for name in names}
+        | {"backward": mean_cost(config)}
+        for config in configs
+    ]
+    paper = paper_table_1().query("init == 'xavier'")
+    cells = paper[["schedule", "rho", "ratio"]]
+    return cells.merge(pd.DataFrame(rows), on=["schedule", "rho"])
+
+
+def mean_cost(config: RunConfig) -> float:
+    """Return `backward_cost` as it is on average, rather than as one seed drew it."""
+    updates = config.updates
+    if isinstance(updates, TopKBottomQ | TopKAllBottoms):  # linear in ρ
+        shallow, deep = (_cost(config, replace(updates, rho=rho), 1) for rho in (0, 1))
+        return (1 - updates.rho) * shallow + updates.rho * deep
+    if isinstance(updates, RandomUniform):
+        depths = range(1, len(config.blueprint().layers) + 1)
+        return sum(_cost(config, TopK(k=k), 1) for k in depths) / len(depths)
+    return _cost(config, updates, MANY_EPOCHS)
+
+
+def _cost(config: RunConfig, updates: UpdateSchedule, num_epochs: int) -> float:
+    training = replace(config.training, num_epochs=num_epochs)
+    return backward_cost(replace(config, updates=updates, training=training))
+
+
+def _paper_schedule(strategy: str, k: float, q: str, rho: float) -> PaperSchedule:
+    if strategy in PAPER_SCHEDULES:
+        return PAPER_SCHEDULES[strategy]
+    if q == "all":
+        return TopKAllBottoms(k=int(k), rho=rho)
+    return TopKBottomQ(k=int(k), q=int(q), rho=rho)
+
+
+def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
+    """Return Table 1 cell by cell: the paper's beside ours, one row per cell of it.
+
+    Columns: `schedule`, `rho`; `paper` and `paper_lost`; `init`, where ours start;
+    `ours`, `ours_lost` and `half`, the half-width of its 95 % interval over seeds
+    (infinite for one); `n`, 0 for a cell that we have not run, where ours are NaN;
+    `paper_ratio` of back-propagation time, and our `SHARES`, NaN where the table has
+    none.
+    Accuracies are in percent, losses in points, each against full training from the
+    same start. (The paper prints what pre-trained networks lose against Xavier's full
+    training: 0.09 points less.)
+
+    Args:
+        table: From `lws_table`, of one width and one start; its times from
+            `timing_tables.with_clock`.
+        init: The paper's rows: `xavier`, or `pretrain`, beside which a stand-in's may
+            be as well; then the column `init` says so.
+
+    Raises:
+        ValueError: If the table's start is another, or there are several.
+    """
+    require(init in STARTS, "init", f"one of {', '.join(STARTS)}", init)
+    kinds = sorted(table.init.unique())
+    suits = len(kinds) <= 1 and set(kinds) <= set(STARTS[init])
+    allowed = " or ".join(STARTS[init])
+    require(suits, "init", f"{allowed} in a table beside the paper's {init}", kinds)
+    unused = ["updates", "init", "seconds"]
+    paper = paper_table_1().query("init == @init").drop(columns=unused)
+    if init != "xavier":
+        full = paper.loc[paper.schedule == "full"].test_accuracy.item()
+        paper["lost"] = full - paper.test_accuracy
+    rows = []
+    lacking = [name for name in SHARES if name not in table]
+    table = table.assign(**dict.fromkeys(lacking, math.nan))
+    for _, cell in table.groupby(["schedule", "rho"], dropna=False):
+        mean, half = interval(100 * cell.lost)
+        rows.append(
+            {
+                "schedule": cell.schedule.iloc[0],
+                "rho": cell.rho.iloc[0],
+                "init": cell.init.iloc[0],
+                "ours": 100 * cell.test_accuracy.mean(),
+                "ours_lost": mean,
+                "half": half,
+                "n": int(cell.lost.notna().sum()),
+                **{name: cell[name].mean() for name in SHARES},
+            }
+        )
+    names = ["schedule", "rho", "init", "ours", "ours_lost", "half", "n", *SHARES]
+    ours = pd.DataFrame(rows, columns=names)
+    paper = paper.rename(columns={"ratio": "paper_ratio"})
+    paper["paper"] = 100 * paper.pop("test_accuracy")
+    paper["paper_lost"] = 100 * paper.pop("lost")
+    both = paper.merge(ours, on=["schedule", "rho"], how="left")
+    return both.assign(n=both.n.fillna(0).astype(int))

@@ -1,0 +1,219 @@
+"""Tables → axes. Nothing here trains, reads or writes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lazyrich_helpers.analysis.tables import one_setting
+
+TITLES = {
+    "active": "γ-active: reset the most active",
+    "lazy": "ε-lazy: keep only those",
+}
+SYMBOLS = {"active": "γ", "lazy": "ε"}
+LOG_TICKS = (0, 0.001, 0.01, 0.1, 1, 10, 100)
+DPI = 110
+SMALLEST = 0.001
+"""Percent: the log axis is linear below it, so that 0 has a place."""
+
+
+def width_color(width: int, widths: Sequence[int]) -> tuple[float, ...]:
+    """Return a colour by rank: narrow dark, wide light, in any kind of vision."""
+    ranks = sorted(set(widths))
+    place = ranks.index(width) / max(1, len(ranks) - 1)
+    return mpl.colormaps["viridis"](0.85 * place)
+
+
+def over_seeds(
+    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
+) -> pd.DataFrame:
+    """Return mean, standard error (NaN for one run) and n of a column, by another.
+
+    Args:
+        table: One row per run and value of `by`.
+        by: The column that becomes the index.
+        value: The column that is averaged.
+        scale: Multiplies mean and error; 100 makes shares per cent.
+    """
+    grouped = table.groupby(by)[value]
+    summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
+    return (scale * summary).assign(n=grouped.count())
+
+
+def draw_means(
+    ax: Axes,
+    summary: pd.DataFrame,
+    color: tuple[float, ...],
+    *,
+    label: str = "",
+    marker: str = "",
+) -> None:
+    """Draw a line through the means of `over_seeds`, in a band of one standard error.
+
+    Without a label the legend leaves it out.
+    """
+    mean, error = summary["mean"], summary.error
+    ax.plot(mean, marker=marker, markersize=4, color=color, label=label)
+    ax.fill_between(
+        summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
+    )
+
+
+def reinit_curves(
+    table: pd.DataFrame,
+    ax: Axes,
+    *,
+    scenario: str,
+    scale: str,
+    by: str = "width",
+    compares: Sequence[str] = (),
+) -> None:
+    """Draw accuracy over the re-initialized share, a line and band per width.
+
+    Args:
+        table: From `tables.reinit_table`, one learning rate.
+        ax: Where to draw.
+        scenario: `active` or `lazy`.
+        scale: `log` or `linear`, of the horizontal axis.
+        by: The column of which each value has a line.
+        compares: Columns, as in `tables.one_setting`, in which the lines differ.
+
+    Source: Li & Banerjee (2021), Figure 2.
+    """
+    one_setting(table, by, *compares)
+    chosen = table.loc[table.scenario == scenario]
+    lines = dict(list(chosen.groupby(by, sort=by == "width")))
+    for place, (name, rows) in enumerate(lines.items()):
+        one_setting(rows)
+        curve = over_seeds(rows, "fraction")
+        curve.index = 100 * curve.index  # percent
+        label = f"w = {name:,}" if by == "width" else str(name)
+        draw_means(ax, curve, width_color(place, range(len(lines))), label=label)
+    ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance, ten classes
+    if scale == "log":
+        ax.set_xscale("symlog", linthresh=SMALLEST)
+        ax.set_xticks(LOG_TICKS, [f"{tick:g}" for tick in LOG_TICKS])
+        ax.minorticks_off()
+    ax.set_xlim(0, 100)
+    ax.set_ylim(0, 100)
+    ax.set_xlabel(f"{SYMBOLS[scenario]} (% of all parameters)")
+    ax.set_title(TITLES[scenario], fontsize="medium")
+
+
+def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
+    """Return both scenarios, one above the other; see `reinit_curves`."""
+    fig, axes = plt.subplots(2, 1, figsize=(5.2, 6), layout="constrained")
+    for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
+        reinit_curves(table, ax, scenario=scenario, scale=scale)
+        ax.set_ylabel("test accuracy (%)")
+    axes[0].legend(frameon=False, loc="lower left" if scale == "log" else "best")
+    return fig
+
+
+def reinit_grid(
+    tables: Mapping[str, pd.DataFrame], *, scale: str, **lines: Any
+) -> Figure:
+    """Return a row of both scenarios, side by side, for each named table.
+
+    `lines` says what has a line; see `reinit_curves`.
+    """
+    count = len(tables)
+    fig, rows = plt.subplots(
+        count, 2, figsize=(8, 3 * count), sharex=True, sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for axes, (name, table) in zip(rows, tables.items(), strict=True):
+        for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
+            reinit_curves(table, ax, scenario=scenario, scale=scale, **lines)
+        axes[0].set_ylabel(f"test accuracy (%)\n{name}")
+    rows[0, 1].legend(frameon=False, loc="upper left" if scale == "log" else "best")
+    return fig
+
+
+def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return accuracy at initialization and after training, a panel per named table.
+
+    See `initial_and_trained`. Tables without a row are left out.
+    """
+    shown = {name: table for name, table in tables.items() if not table.empty}
+    count = max(1, len(shown))
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
+    )
+    for ax, (name, table) in zip(axes[:, 0], shown.items(), strict=False):
+        initial_and_trained(table, ax)
+        ax.set_ylabel(f"test accuracy (%)\n{name}")
+    return fig
+
+
+def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw accuracy at initialization and after training, a bar per width.
+
+    The error bars are one standard error over seeds. The dotted line is chance.
+
+    Source: Li & Banerjee (2021), Figure 4.
+    """
+    one_setting(table, "width")
+    active = table.loc[table.scenario == "active"]
+    before = over_seeds(active.loc[active.fraction == 1], "width")
+    after = over_seeds(active.loc[active.fraction == 0], "width")
+    names = [f"{width:,}" for width in before.index]
+    gain = after["mean"] - before["mean"]
+    ax.bar(names, before["mean"], color="#21598b", label="at initialization")
+    ax.bar(names, gain, bottom=before["mean"], color="#a9cbe6", label="by training")
+    for summary, color in ((before, "tab:orange"), (after, "black")):
+        ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
+        for name, value in zip(names, summary["mean"], strict=True):
+            ax.annotate(
+                f"{value:.0f}",
+                (name, value),
+                xytext=(0, 3),
+                textcoords="offset points",
+                ha="center",
+                color="#b34700" if color == "tab:orange" else color,
+            )
+    ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")
+    ax.set_ylim(0, 108)
+    ax.set_xlabel("width w")
+    ax.set_ylabel("test accuracy (%)")
+    ax.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, 1.12))
+
+
+def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figure:
+    """Return histograms of how far a layer's weights moved, a panel per named table.
+
+    Lines are the mean over seeds of the share of the layer's weights per quarter of a
+    decade, in bands of one standard error; weights that did not move at all are not
+    drawn, the legend counts them.
+
+    Args:
+        tables: Its title → its `tables.movement_table`.
+        layer: Which layer, counted from 0 at the bottom.
+    """
+    count = len(tables)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+        chosen = table.loc[table.layer == layer]
+        widths = sorted(chosen.width.unique())
+        for width in widths:
+            rows = chosen.loc[chosen.width == width]
+            unmoved = 100 * rows.unmoved.mean()
+            label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
+            share = over_seeds(rows, "movement", "share")
+            draw_means(ax, share, width_color(width, widths), label=label)
+        ax.axvline(1, color="0.5", linewidth=0.8, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_xlim(1e-4, 1e3)
+        ax.set_ylabel("% of weights")
+        ax.set_title(name, fontsize="medium")
+        ax.legend(frameon=False, fontsize="small", loc="upper left")
+    axes[-1, 0].set_xlabel("movement / initial standard deviation")
+    return fig

@@ -1,0 +1,112 @@
+"""Figures of how the networks are set up: initial weights, learning curves and rates.
+
+Tables → axes, as in `plots`.
+"""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lazyrich_helpers.analysis.plots import draw_means, over_seeds, width_color
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.models.initialization import xavier_std
+
+NUM_BINS = 60
+
+
+def initial_weights(weights: Mapping[int, Tensor], ax: Axes) -> None:
+    r"""Draw a histogram of initial weights per width, and the law they come from.
+
+    Args:
+        weights: Width → an initial weight matrix (fan_out, fan_in).
+        ax: Where to draw.
+
+    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$,
+    $\sigma_0$ by `xavier_std`.
+    """
+    for width, weight in weights.items():
+        color = width_color(width, list(weights))
+        std = xavier_std(weight)
+        edges = np.linspace(-4 * std, 4 * std, NUM_BINS + 1)
+        heights, _ = np.histogram(weight.flatten().numpy(), edges, density=True)
+        ax.stairs(heights, edges, fill=True, color=color, alpha=0.4)
+        density = np.exp(-((edges / std) ** 2) / 2) / (std * np.sqrt(2 * np.pi))
+        label = f"w = {width:,}: σ₀ = {std:.3f}"
+        ax.plot(edges, density, color=color, linestyle="--", label=label)
+    ax.set_xlabel("initial weight")
+    ax.set_ylabel("density")
+    ax.legend(frameon=False)
+
+
+def training_curves(table: pd.DataFrame) -> Figure:
+    """Return training loss and test accuracy over epochs, a line and band per width.
+
+    Bands are one standard error over seeds. A cross ends a run that diverged.
+
+    Args:
+        table: From `tables.curves_table`, one data set, depth and learning rate.
+    """
+    one_setting(table, "width")
+    fig, (upper, lower) = plt.subplots(
+        2, 1, figsize=(5.2, 5.6), sharex=True, layout="constrained"
+    )
+    widths = sorted(table.width.unique())
+    for width in widths:
+        rows = table.loc[table.width == width]
+        color = width_color(width, widths)
+        loss = over_seeds(rows, "epoch", "train_loss", scale=1)
+        draw_means(upper, loss, color, label=f"w = {width:,}")
+        draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
+        gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
+        ends = gone.sort_values("epoch").groupby("run_id").last()
+        if len(ends):
+            upper.plot(ends.epoch, ends.train_loss, "x", color=color)
+    upper.set_yscale("log")
+    upper.set_ylabel("training loss (nats per image)")
+    upper.legend(frameon=False)
+    lower.set_ylim(0, 100)
+    lower.set_ylabel("test accuracy (%)")
+    lower.set_xlabel("epoch")
+    return fig
+
+
+def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Figure:
+    """Return test accuracy over the learning rate: a panel per depth, a line per width.
+
+    A cross at the bottom is a run that diverged; it is part of no mean.
+
+    Args:
+        runs: From `tables.runs_table`, one data set.
+        best: Depth → the learning rate chosen for it; a dotted line marks it.
+    """
+    depths = sorted(runs.depth.unique())
+    count = len(depths)
+    fig, axes = plt.subplots(
+        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for ax, depth in zip(axes[:, 0], depths, strict=True):
+        chosen = runs.loc[runs.depth == depth]
+        widths = sorted(chosen.width.unique())
+        for width in widths:
+            rows = chosen.loc[chosen.width == width]
+            gone = rows.status == "diverged"
+            curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
+            color, label = width_color(width, widths), f"w = {width:,}"
+            draw_means(ax, curve, color, label=label, marker="o")
+            if gone.any():
+                ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)
+        ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
+        ax.axvline(best[depth], color="tab:orange", linestyle=":")
+        ax.set_xscale("log")
+        ax.set_ylim(0, 100)
+        ax.set_ylabel("test accuracy (%)")
+        ax.set_title(f"d = {depth}", fontsize="medium")
+    axes[0, 0].legend(frameon=False, loc="lower left")
+    axes[-1, 0].set_xlabel("learning rate of Adam")
+    return fig

@@ -1,0 +1,246 @@
+"""What is recorded, and at which scale: every record file under one heading.
+
+A record belongs to the recipes that ask for it at the `paper` budget; what none asks
+for was trained at other choices, such as a smaller width, and is listed by its setting.
+"""
+
+from collections import ChainMap
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.experiments.recipes import Results, collect
+from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.lws.schedules import in_words
+from lazyrich_helpers.measures.costs import operations
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Everything that a store holds, read once."""
+
+    records: dict[str, Record]
+    """Run → record."""
+    unreadable: tuple[str, ...]
+    """Files that are not records, by run."""
+    results: tuple[Results, ...]
+    """What is there of each recipe at the `paper` budget."""
+    others: tuple[Record, ...]
+    """Records that no recipe asks for at its own scale."""
+
+
+def read_shelf(store: Store) -> Shelf:
+    """Read every record file of `store`."""
+    records, unreadable = {}, []
+    for run_id in sorted(store.ids()):
+        try:
+            record = store.read(run_id)
+        except RecordError:
+            unreadable.append(run_id)
+            continue
+        if record is not None:
+            records[run_id] = record
+    recipes = [make_recipe(name, "paper") for name in sorted(RECIPES)]
+    results = [collect(recipe, _Read(records)) for recipe in recipes]
+    asked = {config.run_id for recipe in recipes for config in recipe.configs}
+    others = [record for run, record in records.items() if run not in asked]
+    return Shelf(
+        records=records,
+        unreadable=tuple(unreadable),
+        results=tuple(results),
+        others=tuple(others),
+    )
+
+
+class _Read(Store):
+    """A store whose records were read before."""
+
+    def __init__(self, records: dict[str, Record]) -> None:
+        self._records = records
+
+    def read(self, run_id: str) -> Record | None:
+        return self._records.get(run_id)
+
+
+def recipes_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per recipe at the `paper` budget: how many of its runs are there.
+
+    Columns: `recipe`; `runs` that it asks for, of which `recorded` came to a result and
+    were measured; of those `stale` were made by older code and `diverged`; `failed`;
+    `left` to do, the failed ones and those that lack a measure included.
+    """
+    rows = []
+    for results in shelf.results:
+        recipe = results.recipe
+        left = [shelf.records.get(config.run_id) for config in results.missing]
+        failed = [record for record in left if record is not None and not record.done]
+        rows.append(
+            {
+                "recipe": recipe.name,
+                "runs": len(recipe.configs),
+                "recorded": len(results.records),
+                "stale": results.num_stale,
+                "diverged": _num_diverged(results.records),
+                "failed": len(failed),
+                "left": len(results.missing),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def left_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per recipe with runs left, and one for all, each run once.
+
+    Columns: `recipe`; `runs` that are left, as in `recipes_table`; their `operations`,
+    in units of 10^15. A run of which only a measure is missing counts as one to train.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for results in shelf.results:
+        recipe, options = results.recipe, {"eval_every": results.recipe.eval_every}
+        found[recipe.name] = {
+            config.run_id: operations(config, recipe.measures, **options)
+            for config in results.missing
+        }
+    found["all, each run once"] = dict(ChainMap(*found.values()))
+    rows = [
+        {"recipe": name, "runs": len(left), "operations": sum(left.values()) / 1e15}
+        for name, left in found.items()
+        if left
+    ]
+    return pd.DataFrame(rows, columns=["recipe", "runs", "operations"])
+
+
+def _num_diverged(records: Iterable[Record]) -> int:
+    return sum(record.status == "diverged" for record in records)
+
+
+def scales_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per recipe with records: at which scale they are.
+
+    Columns: `recipe`, `data`, `widths`, `seeds`, `device`; widths and seeds are those
+    recorded of those asked for, as in `10, 100 of 10, 100, 1,000`.
+    """
+    rows = []
+    for results in shelf.results:
+        recipe, records = results.recipe, results.records
+        if not records:
+            continue
+        asked = [config.columns() for config in recipe.configs]
+        there = [record.columns() for record in records]
+        row = {"recipe": recipe.name, "data": listed(c["dataset"] for c in there)}
+        for name, column in (("widths", "width"), ("seeds", "seed")):
+            have, want = (listed(c[column] for c in part) for part in (there, asked))
+            row[name] = have if have == want else f"{have} of {want}"
+        rows.append(row | {"device": "; ".join(sorted(set(map(device, records))))})
+    return pd.DataFrame(rows, columns=["recipe", "data", "widths", "seeds", "device"])
+
+
+def others_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per kind of run that no recipe asks for at its own scale.
+
+    Columns: `networks`; `kind`; `widths`, `seeds`,
+    learning rates (`lrs`) and `schedules` of them all; `stale`, `diverged`, `failed`.
+    """
+    groups: dict[str, list[Record]] = {}
+    for record in shelf.others:
+        groups.setdefault(kind(record), []).append(record)
+    rows = []
+    for name, records in sorted(groups.items()):
+        columns = [record.columns() for record in records]
+        rows.append(
+            {
+                "networks": len(records),
+                "kind": name,
+                "widths": listed(c["width"] for c in columns),
+                "seeds": listed(c["seed"] for c in columns),
+                "lrs": listed(c["lr"] for c in columns),
+                "schedules": listed(in_words(r.config.updates) for r in records),
+                "stale": sum(record.stale for record in records),
+                "diverged": _num_diverged(records),
+                "failed": sum(not record.done for record in records),
+            }
+        )
+    names = ["networks", "kind", "widths", "seeds", "lrs", "schedules"]
+    return pd.DataFrame(rows, columns=[*names, "stale", "diverged", "failed"])
+
+
+def kind(record: Record) -> str:
+    """Return what the runs of a row share, in words."""
+    columns = record.columns()
+    depth = f" d={columns['depth']}" if "depth" in columns else ""
+    return (
+        f"{columns['dataset']} {columns['model']}{depth}, {columns['train_size']:,} "
+        f"images, {columns['num_epochs']} epochs, {columns['arithmetic']}"
+    )
+
+
+def totals_table(shelf: Shelf) -> pd.DataFrame:
+    """Return one row per device: `networks`, `hours` in all, of which `training`.
+
+    Networks that were trained as one share their hours.
+    """
+    by_device: dict[str, list[Record]] = {}
+    for record in shelf.records.values():
+        by_device.setdefault(device(record), []).append(record)
+    rows = [
+        {
+            "device": name,
+            "networks": len(records),
+            "hours": sum(r.times.get("total", 0.0) for r in records) / 3600,
+            "training": sum(r.times.get("train", 0.0) for r in records) / 3600,
+        }
+        for name, records in sorted(by_device.items())
+    ]
+    return pd.DataFrame(rows, columns=["device", "networks", "hours", "training"])
+
+
+def device(record: Record) -> str:
+    """Return what a record was made on; `unknown` for one that failed early."""
+    threads = record.origin.get("threads")
+    name = record.origin.get("device", "unknown")
+    return f"{name}, {threads} threads" if threads and threads > 1 else name
+
+
+WRONG = ("stale", "diverged", "failed")
+"""Columns of a table that count what went wrong."""
+
+
+def accounts(shelf: Shelf) -> str:
+    """Return in a sentence where every record file is listed."""
+    num, others = len(shelf.records), len(shelf.others)
+    text = (
+        f"{num + len(shelf.unreadable):,} record files: {num - others:,} that recipes "
+        f"ask for at the paper's scale, {others:,} at other choices, "
+        f"{len(shelf.unreadable):,} that cannot be read"
+    )
+    if shelf.unreadable:
+        text += f" ({', '.join(shelf.unreadable)}: delete or restore them)"
+    return text + "."
+
+
+def listed(values: Iterable[Any]) -> str:
+    """Return the different values in order, numbers with thousands' commas."""
+    distinct: Sequence[Any] = sorted(set(values))
+    return ", ".join(
+        value if isinstance(value, str) else f"{value:,}" for value in distinct
+    )
+
+
+def as_html(table: pd.DataFrame) -> str:
+    """Return a table for a page: blanks for what is not there, at most two decimals.
+
+    A column of what went wrong is left out where nothing did.
+    """
+    wrong = [name for name in WRONG if name in table and not any(table[name])]
+    return table.drop(columns=wrong).to_html(
+        index=False, border=0, na_rep="", justify="left", float_format=_rounded
+    )
+
+
+def _rounded(value: float) -> str:
+    if 0 < value < 0.005:
+        return "< 0.01"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")

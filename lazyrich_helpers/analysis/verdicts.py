@@ -1,0 +1,217 @@
+"""What a verdict on a claim of the paper is: a word, what it is for, and the numbers.
+
+The words are `Word`, and there are no others. The numbers that a claim asks for stand
+in its `asks` alone: they complete its sentence, and its judge is given them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from html import escape
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.reinit.reinitialization import percent_label
+
+Place = TypeVar("Place")
+
+
+class Word(StrEnum):
+    """Everything that a verdict can be."""
+
+    HOLDS = "holds"
+    PARTLY = "partly"
+    """It holds at some places that it is about, and at others it does not."""
+    FAILS = "does not hold"
+    UNDECIDED = "undecided"
+    """It was run, but the interval spans the line."""
+    NOT_RUN = "not run"
+
+
+class Points(float):
+    """A number of points, of accuracy in percent."""
+
+    def __format__(self, spec: str) -> str:
+        return f"{float(self):g} point" + ("" if self == 1 else "s")
+
+
+class Share(float):
+    """A part of a whole, 0 to 1, which is printed in percent."""
+
+    def __format__(self, spec: str) -> str:
+        return percent_label(self)
+
+
+class Several(tuple[Any, ...]):
+    """Numbers that are printed as `1, 3 and 10`, or with the word of the format."""
+
+    def __format__(self, spec: str) -> str:
+        *most, last = [
+            f"{v}" if isinstance(v, str | Share) else f"{v:,g}" for v in self
+        ]
+        *most, last = _shared_unit([*most, last])
+        return f"{', '.join(most)} {spec or 'and'} {last}" if most else last
+
+
+def _shared_unit(texts: list[str]) -> list[str]:
+    """Return `1`, `10 %` for `1 %`, `10 %`: the unit is said once."""
+    if all(text.endswith(" %") for text in texts):
+        texts = [*(text.removesuffix(" %") for text in texts[:-1]), texts[-1]]
+    return texts
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a judge has found."""
+
+    word: Word
+    numbers: str
+    """What decided it, with n and spread."""
+    part: str = ""
+    """What the word is for, such as `for w ≥ 1,000`; may be empty but for `PARTLY`."""
+
+    def __str__(self) -> str:
+        return f"{self.word} {self.part}".strip()
+
+
+Judge = Callable[..., Finding]
+"""Tables, and the numbers asked for by name → what is found."""
+
+
+@dataclass(frozen=True)
+class Verdict(Finding):
+    """Whether a claim holds in the records at hand."""
+
+    claim: str = field(kw_only=True)
+    """Its name here, such as A1."""
+    says: str = field(kw_only=True)
+    """What the paper says, in our words."""
+    proved: bool = field(default=False, kw_only=True)
+    """Whether an argument decides it, and the numbers only show it."""
+
+    def __repr__(self) -> str:
+        found = f"{self.word.upper()} {self.part}".strip()
+        return f"{self.claim}: {self.says}. {found}: {self.numbers}"
+
+    def _repr_html_(self) -> str:
+        lead = "Proved" if self.proved else "At these settings"
+        return (
+            f'<div class="verdict verdict-{self.word.replace(" ", "-")}">'
+            f"<p><strong>{self.claim}</strong> {escape(self.says)}.</p>"
+            f"<p><strong>{lead}: {escape(str(self))}.</strong> "
+            f"{escape(self.numbers)}</p></div>"
+        )
+
+    def beside(self, larger: "Verdict", width: int) -> "Verdict":
+        """Return this with what networks of a larger `width` say, if they were run."""
+        if larger.word is Word.NOT_RUN:
+            return self
+        numbers = f"{self.numbers} At w = {width:,}: {larger}: {larger.numbers}"
+        return replace(self, numbers=numbers)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the paper with the test that decides it."""
+
+    name: str
+    says: str
+    """With a `{field}` for each of `asks`, and for `least_width` where it has one."""
+    judge: Judge
+    asks: Mapping[str, Any] = field(default_factory=dict)
+    """Every number that the sentence and its judge share, by name."""
+    least_width: int = 1
+    """Narrower networks are not what the sentence is about."""
+    compares: tuple[str, ...] = ()
+    """Columns, as in `tables.one_setting`, in which its runs differ; beside width."""
+    proof: str = ""
+    """Why it does not hold, whatever was run."""
+
+    @property
+    def sentence(self) -> str:
+        """What the paper says, with the numbers that are asked for."""
+        return self.says.format(least_width=self.least_width, **self.asks)
+
+    def verdict(self, *tables: pd.DataFrame) -> Verdict:
+        """Judge tables of runs, each of one setting but for what the claim compares."""
+        for table in tables:
+            one_setting(table, "width", *self.compares)
+        if all(table.empty for table in tables):
+            return self.given(Finding(Word.NOT_RUN, "Not run yet."))
+        found = self.judge(*tables, **self.asks)
+        if self.least_width > 1:
+            width = min(widths_of(table)[-1] for table in tables)
+            if width < self.least_width:
+                found = self._too_narrow(found, width)
+        return self.given(found)
+
+    def judged(self, *things: Any) -> Verdict:
+        """Judge what is no table of runs, such as times of steps."""
+        return self.given(self.judge(*things, **self.asks))
+
+    def _too_narrow(self, found: Finding, width: int) -> Finding:
+        there = "" if found.word is Word.NOT_RUN else f"; at w = {width:,}: {found}"
+        part = f"at w = {self.least_width:,}, where it is claimed{there}"
+        return Finding(Word.NOT_RUN, found.numbers, part)
+
+    def given(self, found: Finding) -> Verdict:
+        """Return the verdict for what a judge has found."""
+        word, numbers, part = found.word, found.numbers, found.part
+        if self.proof:
+            word, numbers, part = Word.FAILS, f"{self.proof} {numbers}", ""
+        own = {"claim": self.name, "says": self.sentence, "proved": bool(self.proof)}
+        return Verdict(word, numbers, part, **own)
+
+
+def word_of(answer: bool | None) -> Word:
+    """Return the word for a question that was asked of runs; None: undecided."""
+    if answer is None:
+        return Word.UNDECIDED
+    return Word.HOLDS if answer else Word.FAILS
+
+
+def over(
+    words: Mapping[Place, Word], named: Callable[[list[Place]], str]
+) -> tuple[Word, str]:
+    """Return the word for all places together, and the part that it is for.
+
+    Where it fails at one place it does not hold, but partly if it holds at another.
+    Else a place that was not run leaves it not run, and then one undecided undecided.
+
+    Args:
+        words: Place → `HOLDS`, `FAILS`, `UNDECIDED` or `NOT_RUN`; at least one.
+        named: Returns some of the places in words, as in `for w ≥ 1,000`.
+    """
+    found = set(words.values())
+    good = [place for place, word in words.items() if word is Word.HOLDS]
+    if Word.FAILS in found:
+        return (Word.PARTLY, named(good)) if good else (Word.FAILS, "")
+    for word in (Word.NOT_RUN, Word.UNDECIDED):
+        if word in found:
+            return word, ""
+    return Word.HOLDS, ""
+
+
+def everywhere(answers: Iterable[bool | None]) -> bool | None:
+    """Return whether all hold: one False decides, else one None leaves it open."""
+    answers = list(answers)
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def for_widths(chosen: Sequence[int], widths: Sequence[int]) -> str:
+    """Return some of the ascending `widths` in words, as in `for w ≥ 1,000`."""
+    chosen = list(chosen)
+    if 1 < len(chosen) and chosen == list(widths[-len(chosen) :]):
+        return f"for w ≥ {chosen[0]:,}"
+    if 1 < len(chosen) and chosen == list(widths[: len(chosen)]):
+        return f"for w ≤ {chosen[-1]:,}"
+    return f"for w = {Several(f'{w:,}' for w in chosen)}"
+
+
+def widths_of(table: pd.DataFrame) -> list[int]:
+    """Return the widths in the table, ascending."""
+    return sorted(int(width) for width in table.width.unique())

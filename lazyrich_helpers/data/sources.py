@@ -1,0 +1,299 @@
+"""The files of the data sets: where they are, whether they are whole, what they hold.
+
+Every file is checked against its published MD5 before it is parsed.
+"""
+
+import gzip
+import hashlib
+import io
+import itertools
+import pickle
+import socket
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lazyrich_helpers.config import require
+from lazyrich_helpers.data.subsets import balanced_subsets
+from lazyrich_helpers.places import PACKAGE, ROOT, chosen, left_as_found
+
+Bytes = NDArray[np.uint8]
+Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
+"""Images (n, channels, height, width) and labels (n,) to train on, then to test on."""
+SILENCE = 60.0
+"""Seconds without a byte after which a download has failed."""
+
+
+class DataError(ValueError):
+    """A data file is missing, truncated or altered; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set's files with their MD5 (unpacked), and how they become arrays."""
+
+    files: dict[str, str]
+    parse: Callable[[list[bytes]], Arrays]
+    image_size: int
+    max_pixel: int
+    num_train: int
+    """Images that are not test images."""
+    num_test: int
+    channels: int = 1
+    downloader: str = ""
+    """The class in `torchvision.datasets`; empty where the data is embedded."""
+    origin: str = ""
+    """What it downloads, how much, from where."""
+
+    @property
+    def digest(self) -> str:
+        """Twelve hex digits that stand for the content of all files."""
+        return hashlib.sha256("".join(self.files.values()).encode()).hexdigest()[:12]
+
+
+def data_folder() -> Path:
+    """Return the folder of downloaded data: `LAZYRICH_DATA`, or `data/` in the repo."""
+    return chosen("LAZYRICH_DATA", ROOT / "data")
+
+
+def source_of(dataset: str) -> Source:
+    """Return the source named `dataset`; ValueError if there is none."""
+    require(dataset in SOURCES, "dataset", f"one of {', '.join(SOURCES)}", dataset)
+    return SOURCES[dataset]
+
+
+def read(dataset: str, folder: Path) -> Arrays:
+    """Return the arrays of `dataset`, its files checked; download what is missing.
+
+    A file that is not where torchvision has it is taken from near there, packed or not,
+    if it has the published MD5.
+
+    Raises:
+        DataError: If a file is missing, truncated or altered.
+    """
+    source = source_of(dataset)
+    if not source.downloader:
+        folder = PACKAGE / "data"
+    contents = _contents(dataset, source, folder)
+    if source.downloader and None in contents:
+        _download(dataset, source, folder)
+        contents = _contents(dataset, source, folder)
+    found = [content for content in contents if content is not None]
+    if len(found) < len(contents):
+        raise DataError(_missing(dataset, source, folder))
+    return source.parse(found)
+
+
+def _contents(dataset: str, source: Source, folder: Path) -> list[bytes | None]:
+    """Return each file's content, checked; None for one that is nowhere."""
+    files = source.files.items()
+    return [_content(dataset, folder, name, md5) for name, md5 in files]
+
+
+def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
+    problem = ""
+    for path in _candidates(dataset, folder, name):
+        try:
+            content = _unpacked(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            said = f"{path} of {dataset} cannot be read ({error})"
+        else:
+            # Before it is parsed: CIFAR-10's files are pickles, which can run code.
+            actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+            if actual == md5:
+                return content
+            said = (
+                f"{path} of {dataset} is truncated or altered (MD5 {actual}, published "
+                f"{md5})"
+            )
+        if path.parent == (folder / name).parent:  # elsewhere it may be another's
+            problem = problem or f"{said}; delete it and fetch it anew."
+    if problem:
+        raise DataError(problem)
+    return None
+
+
+def _unpacked(content: bytes) -> bytes:
+    """Undo gzip, whatever the file is called: browsers and archives rename."""
+    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+
+
+def _candidates(dataset: str, folder: Path, name: str) -> Iterator[Path]:
+    """Yield the files that may be the one called `name`, what is right first."""
+    right = (folder / name).parent
+    file = Path(name).name
+    spellings = dict.fromkeys((file, file.replace("-idx", ".idx")))
+    for place in itertools.chain([right], _near(dataset, folder)):
+        paths = [place / f"{each}{end}" for each in spellings for end in ("", ".gz")]
+        yield from filter(Path.is_file, paths)
+
+
+def _near(dataset: str, folder: Path) -> Iterator[Path]:
+    """Yield folders where files of `dataset` may lie: one too deep, or too high."""
+    yield from (folder, folder / "raw")
+    for own in _subfolders(folder):
+        if _plain(own.name).startswith(_plain(dataset)):
+            yield own
+            for inner in _subfolders(own):
+                yield from (inner, *_subfolders(inner))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir())
+    except OSError:  # it is not there, or not ours to look into
+        return []
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _download(dataset: str, source: Source, folder: Path) -> None:
+    """Fetch all files into `folder`, in torchvision's layout."""
+    if not _may_make(folder):
+        raise DataError(_missing(dataset, source, folder))
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(SILENCE)
+    try:
+        from lazyrich_helpers.data.vision import datasets
+
+        fetch = getattr(datasets(), source.downloader)
+        print(f"Fetching {dataset}: {source.origin}.", file=sys.stderr, flush=True)
+        with left_as_found(folder / Path(next(iter(source.files))).parent):
+            for train in (True, False):
+                fetch(str(folder), train=train, download=True)
+    except (ImportError, OSError, RuntimeError) as error:
+        raise DataError(_missing(dataset, source, folder, str(error))) from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
+    names = [n for n in source.files if not any(_candidates(dataset, folder, n))]
+    name = (names or list(source.files))[0]
+    need = f"{dataset} needs {name} (plain or .gz) under {folder}"
+    if _may_make(folder):
+        there = sorted(path.name for path in folder.glob("[!.]*"))[:5]
+        state = f"which holds {', '.join(there) or 'nothing'}, and downloading it did "
+        state += "not work" + (f" ({' '.join(why.split())})" if why else "")
+    else:
+        state = "which is not a folder; make it to have them downloaded"
+    return (
+        f"{need}, {state}; put the files there ({source.origin}), or set LAZYRICH_DATA "
+        "to the folder that has them."
+    )
+
+
+def _may_make(folder: Path) -> bool:
+    """Return whether to download into `folder`: a mistyped one is not to be made."""
+    return folder.is_dir() or folder == ROOT / "data"
+
+
+def _parse_digits(contents: list[bytes]) -> Arrays:
+    with np.load(io.BytesIO(contents[0])) as stored:
+        pixels, labels = stored["images"][:, None], stored["labels"]
+    # The set has no official split: 50 images of each class are the test set, always.
+    test, _ = balanced_subsets(labels, 500, seed=0)
+    train = np.setdiff1d(np.arange(len(labels)), test)
+    return pixels[train], labels[train], pixels[test], labels[test]
+
+
+def _parse_idx(contents: list[bytes]) -> Arrays:
+    # An IDX header is 16 bytes for images, 8 for labels; the MD5 vouches for the rest.
+    train, test = (
+        np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28)
+        for content in contents[::2]
+    )
+    train_labels, test_labels = (
+        np.frombuffer(content, np.uint8, offset=8) for content in contents[1::2]
+    )
+    return train, train_labels, test, test_labels
+
+
+def _parse_cifar(contents: list[bytes]) -> Arrays:
+    batches = [pickle.loads(content, encoding="latin1") for content in contents]
+    pixels = [np.asarray(b["data"], np.uint8).reshape(-1, 3, 32, 32) for b in batches]
+    labels = [np.asarray(b["labels"], np.uint8) for b in batches]
+    train, train_labels = np.concatenate(pixels[:-1]), np.concatenate(labels[:-1])
+    return train, train_labels, pixels[-1], labels[-1]
+
+
+def _idx_files(folder: str, *md5s: str) -> dict[str, str]:
+    names = (
+        "train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte",
+        "t10k-images-idx3-ubyte",
+        "t10k-labels-idx1-ubyte",
+    )
+    paths = (f"{folder}/raw/{name}" for name in names)
+    return dict(zip(paths, md5s, strict=True))
+
+
+SOURCES = {
+    "digits": Source(
+        {"digits.npz": "35fa292850aefdac88ea117403394609"},
+        _parse_digits,
+        image_size=8,
+        max_pixel=16,
+        num_train=1297,
+        num_test=500,
+    ),
+    "mnist": Source(
+        _idx_files(
+            "MNIST",
+            "6bbc9ace898e44ae57da46a324031adb",
+            "a25bea736e30d166cdddb491f175f624",
+            "2646ac647ad5339dbf082846283269ea",
+            "27ae3e4e09519cfbb04c329615203637",
+        ),
+        _parse_idx,
+        image_size=28,
+        max_pixel=255,
+        num_train=60_000,
+        num_test=10_000,
+        downloader="MNIST",
+        origin="four .gz files, 12 MB, from https://ossci-datasets.s3.amazonaws.com/mnist",
+    ),
+    "fashion_mnist": Source(
+        _idx_files(
+            "FashionMNIST",
+            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+            "9018921c3c673c538a1fc5bad174d6f9",
+            "8181f5470baa50b63fa0f6fddb340f0a",
+            "15d484375f8d13e6eb1aabb0c3f46965",
+        ),
+        _parse_idx,
+        image_size=28,
+        max_pixel=255,
+        num_train=60_000,
+        num_test=10_000,
+        downloader="FashionMNIST",
+        origin="four .gz files, 31 MB, from "
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    ),
+    "cifar10": Source(
+        {
+            "cifar-10-batches-py/data_batch_1": "c99cafc152244af753f735de768cd75f",
+            "cifar-10-batches-py/data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
+            "cifar-10-batches-py/data_batch_3": "54ebc095f3ab1f0389bbae665268c751",
+            "cifar-10-batches-py/data_batch_4": "634d18415352ddfa80567beed471001a",
+            "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
+            "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
+        },
+        _parse_cifar,
+        image_size=32,
+        max_pixel=255,
+        num_train=50_000,
+        num_test=10_000,
+        channels=3,
+        downloader="CIFAR10",
+        origin="cifar-10-python.tar.gz, 170 MB, packed or not, from "
+        "https://www.cs.toronto.edu/~kriz, the only host, which is often slow",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Layer-Wise Sparse training: which layers move, and what the others save."""

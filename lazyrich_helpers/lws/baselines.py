@@ -1,0 +1,306 @@
+"""Four other methods that leave layers asleep, as schedules of ours.
+
+They are written from the authors' papers and code; where these differ, a docstring says
+which is followed. The authors' optimizer is not part of a schedule. What their layers
+are, a network's `layers` are here, and they sleep as all layers do here: also a layer's
+batch norm rests, which Composer's layer freezing would let go on.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.lws.schedules import Plan
+from lazyrich_helpers.random_streams import generator
+
+
+class _Stepped:
+    """Of a schedule that counts the steps of the whole training."""
+
+    steps_per_epoch: int
+
+    @property
+    def per_step(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        given = self.steps_per_epoch
+        require(given >= 1, "steps_per_epoch", "at least 1", given)
+
+    def check_length(self, num_epochs: int, num_steps: int) -> None:
+        del num_epochs  # it goes on for as long as the training
+        given = self.steps_per_epoch
+        asked = f"{num_steps}, the steps of this training's epochs"
+        require(given == num_steps, "steps_per_epoch", asked, given)
+
+    def steps_before(self, epoch: int, step: int) -> int:
+        """Return the number of steps before this one, all epochs'."""
+        most = self.steps_per_epoch
+        require(step < most, "step", f"below {most}, the steps of an epoch", step)
+        return epoch * self.steps_per_epoch + step
+
+
+class _Ending:
+    """Of a schedule that goes by the training's end."""
+
+    total_epochs: int
+
+    def check(self) -> None:
+        given = self.total_epochs
+        require(given >= 1, "total_epochs", "at least 1", given)
+
+    def check_length(self, num_epochs: int, num_steps: int) -> None:
+        del num_steps
+        given = self.total_epochs
+        asked = f"{num_epochs}, the epochs of this training"
+        require(given == num_epochs, "total_epochs", asked, given)
+
+    def check_epoch(self, epoch: int) -> None:
+        """Raise ValueError if the training is over by then."""
+        most = self.total_epochs
+        require(epoch < most, "epoch", f"below {most}, the schedule's epochs", epoch)
+
+
+SPACINGS = {"linear": 1, "squared": 2, "cubic": 3}
+"""How FreezeOut spaces the ends of its layers → the power it takes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
+    r"""Layers that leave for good, bottom first, at learning rates that fall to zero.
+
+    Layer i of d, 0 the bottom, moves for a share
+    $t_i = (t_0 + (1 - t_0)\, i / (d - 1))^n$ of the training, n from `SPACINGS`. At a
+    share t of the training its learning rate is the optimizer's times
+    $\frac{1}{2} (1 + \cos(\pi t / t_i))$, over $t_i$ if it is scaled: then the sum of
+    the factors is the same for all layers. The authors' optimizer is SGD with Nesterov
+    momentum, at a rate that nothing else lowers (`lr_decay` 1).
+
+    Source: Brock et al. (2017), arXiv:1706.04983, and its code (ajbrock/FreezeOut),
+    which gives the factor 1/2 that the paper's formula lacks. That code takes an epoch
+    for 1,000 steps, whatever the data; here it has as many as it has.
+    """
+
+    total_epochs: int
+    """Epochs of the training."""
+    steps_per_epoch: int
+    """Steps of each of them."""
+    t_0: float = 0.8
+    """Share of the training after which the bottom leaves, before the power."""
+    how_scale: str = "cubic"
+    """Spacing of the ends: `linear`, `squared` or `cubic`."""
+    scale_lr: bool = True
+    """Whether a layer that leaves early moves at a higher learning rate."""
+
+    def check(self) -> None:
+        _Stepped.check(self)
+        _Ending.check(self)
+        require(0 < self.t_0 <= 1, "t_0", "in (0, 1]", self.t_0)
+        known = f"one of {', '.join(SPACINGS)}"
+        require(self.how_scale in SPACINGS, "how_scale", known, self.how_scale)
+
+    def check_length(self, num_epochs: int, num_steps: int) -> None:
+        _Stepped.check_length(self, num_epochs, num_steps)
+        _Ending.check_length(self, num_epochs, num_steps)
+
+    def ends(self, num_layers: int) -> list[float]:
+        """Return the share of the training for which each layer moves, bottom first."""
+        if num_layers == 1:
+            return [1.0]  # it is the top, which never leaves
+        power, top = SPACINGS[self.how_scale], num_layers - 1
+        return [
+            (self.t_0 + (1 - self.t_0) * layer / top) ** power
+            for layer in range(num_layers)
+        ]
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del seed
+        self.check_epoch(epoch)
+        before = self.steps_before(epoch, step)
+        total = self.total_epochs * self.steps_per_epoch
+        scales = {
+            layer: (1 + math.cos(math.pi * before / (total * end)))
+            / (2 * end if self.scale_lr else 2)
+            for layer, end in enumerate(self.ends(num_layers))
+            if before <= total * end
+        }
+        return Plan(frozenset(scales), lr_scales=tuple(scales.values()))
+
+    def __str__(self) -> str:
+        scaled = "" if self.scale_lr else ", unscaled"
+        return f"FreezeOut {self.how_scale} from {self.t_0:g}{scaled}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerFreezing(_Ending, Part, slot="updates", kind="layer_freezing"):
+    r"""Layers that leave for good, bottom first, at the end of an epoch.
+
+    After a share t of the training, beyond `freeze_start` s, the lowest
+    $\lfloor l\, (t - s) / (1 - s)\, (d - 1) \rfloor$ of d layers have left, l being
+    `freeze_level`. The top never leaves.
+
+    Source: MosaicML's Composer, `composer.algorithms.layer_freezing`, 0.32.1. Its class
+    is followed; the loop in its README counts epochs from 0, so that all leave an epoch
+    later. Its layers are the modules that hold parameters themselves: a convolution and
+    its batch norm leave one after the other.
+    """
+
+    total_epochs: int
+    """Epochs of the training."""
+    freeze_start: float = 0.5
+    """Share of the training before the first layer leaves."""
+    freeze_level: float = 1.0
+    """Share of the layers below the top that have left at the training's end."""
+
+    @property
+    def per_step(self) -> bool:
+        return False
+
+    def check(self) -> None:
+        super().check()
+        require(
+            0 <= self.freeze_start < 1, "freeze_start", "in [0, 1)", self.freeze_start
+        )
+        require(
+            0 <= self.freeze_level <= 1, "freeze_level", "in [0, 1]", self.freeze_level
+        )
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del step, seed
+        self.check_epoch(epoch)
+        late = max(epoch / self.total_epochs - self.freeze_start, 0.0)
+        share = self.freeze_level * (late / (1 - self.freeze_start))
+        return Plan(frozenset(range(int(share * (num_layers - 1)), num_layers)))
+
+    def __str__(self) -> str:
+        return f"layer freezing from {self.freeze_start:g} to {self.freeze_level:g}"
+
+
+FORGETS = ("middle", "all", "none")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LISA(_Stepped, Part, slot="updates", kind="lisa"):
+    """The bottom, the top, and a few layers between them, drawn every so many steps.
+
+    The authors' bottom is an embedding, their top a language model's head. The layers
+    between are drawn evenly, without replacement.
+
+    Source: Pan et al. (2024), arXiv:2403.17919, Algorithm 1, and OptimalScale/LMFlow.
+    The paper derives a probability of waking for each layer, and adds that in practice
+    a fixed number is drawn, as here. What becomes of the optimizer's state: see
+    `forgets`.
+    """
+
+    steps_per_epoch: int
+    """Steps of an epoch."""
+    activated_layers: int = 2
+    """Layers drawn; the paper's γ."""
+    interval_steps: int = 20
+    """Steps between two draws; the paper's K."""
+    forgets: str = "middle"
+    """What the optimizer forgets at a draw: `middle`, all layers between bottom and
+    top, as the authors say (LMFlow's issue 729) and their trainer for shards does
+    (`lisa_trainer_fsdp.py`, ffd2b1d); `all`, as in the paper's runs, each interval of
+    which was a run of its own (the same issue); or `none`, as with LMFlow's callback
+    (`lisa_trainer.py`, 7791f15; issue 768)."""
+
+    def check(self) -> None:
+        super().check()
+        for name in ("activated_layers", "interval_steps"):
+            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+        known = f"one of {', '.join(FORGETS)}"
+        require(self.forgets in FORGETS, "forgets", known, self.forgets)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        num = max(num_layers - 2, 0)
+        require(
+            self.activated_layers <= num,
+            "activated_layers",
+            f"at most {num}, the layers between bottom and top",
+            self.activated_layers,
+        )
+        interval, since = divmod(self.steps_before(epoch, step), self.interval_steps)
+        order = torch.randperm(num, generator=generator("schedule", seed, interval))
+        drawn = (1 + order[: self.activated_layers]).tolist()
+        forgotten = {
+            "middle": range(1, num_layers - 1),
+            "all": range(num_layers),
+            "none": (),
+        }
+        return Plan(
+            frozenset({0, *drawn, num_layers - 1}),
+            forget=frozenset(forgotten[self.forgets] if since == 0 else ()),
+        )
+
+    def __str__(self) -> str:
+        return f"LISA {self.activated_layers} every {self.interval_steps}"
+
+
+ORDERS = ("random", "ascending", "descending", "fixed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BAdam(_Stepped, Part, slot="updates", kind="badam"):
+    """One layer at a time, for a number of steps; then the optimizer forgets it.
+
+    Our layers are the authors' blocks. With `random`, each round visits all of them in
+    a new order. The authors' blocks leave out a language model's embedding and head,
+    which sleep throughout; here all layers are visited.
+
+    Source: Luo et al. (2024), arXiv:2404.02827, Algorithm 1, and the package `badam`,
+    1.4, whose defaults these are. Its first block has a step less than the others; here
+    each has `switch_block_every`, as in the paper.
+    """
+
+    steps_per_epoch: int
+    """Steps of an epoch."""
+    switch_block_every: int = 50
+    """Steps of a visit; the paper's K."""
+    switch_mode: str = "descending"
+    """Order of the visits: `random`, `ascending` from the bottom, `descending` from the
+    top, or `fixed`, which stays at one layer."""
+    fixed_block: int = 0
+    """The layer that `fixed` stays at."""
+    top_awake: bool = False
+    """Whether the top is no block but moves throughout, as the authors advise for one
+    that is not pretrained (their `active_modules`). It is forgotten with the others."""
+
+    def check(self) -> None:
+        super().check()
+        every = self.switch_block_every
+        require(every >= 1, "switch_block_every", "at least 1", every)
+        known = f"one of {', '.join(ORDERS)}"
+        require(self.switch_mode in ORDERS, "switch_mode", known, self.switch_mode)
+        require(self.fixed_block >= 0, "fixed_block", "0 or more", self.fixed_block)
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        num_blocks = num_layers - self.top_awake
+        require(num_blocks >= 1, "the network", "of at least 2 layers", num_layers)
+        before = self.steps_before(epoch, step)
+        visit, since = divmod(before, self.switch_block_every)
+        always = {num_layers - 1} if self.top_awake else set()
+        return Plan(
+            frozenset({self._block(visit, num_blocks, seed)} | always),
+            forget=frozenset(range(num_layers) if since == 0 else ()),
+        )
+
+    def _block(self, visit: int, num_blocks: int, seed: int) -> int:
+        turn, place = divmod(visit, num_blocks)
+        match self.switch_mode:
+            case "ascending":
+                return place
+            case "descending":
+                return num_blocks - 1 - place
+            case "random":
+                stream = generator("schedule", seed, turn)
+                return int(torch.randperm(num_blocks, generator=stream)[place])
+        known = f"below the {num_blocks} blocks there are"
+        require(self.fixed_block < num_blocks, "fixed_block", known, self.fixed_block)
+        return self.fixed_block
+
+    def __str__(self) -> str:
+        awake = ", top awake" if self.top_awake else ""
+        return f"BAdam {self.switch_mode} every {self.switch_block_every}{awake}"

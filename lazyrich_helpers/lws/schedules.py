@@ -1,0 +1,300 @@
+"""Which layers each epoch or step updates: Layer-Wise Sparse (LWS) SGD.
+
+Source: Li & Banerjee (2021), Section 6.1 (static) and 6.2 (probabilistic).
+
+A probabilistic schedule draws from a stream of its own, keyed by the run's seed and the
+epoch. Schedules of one seed share their draws: an epoch that updates all layers at
+ρ = 0.1 also does at every larger ρ.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.random_streams import generator
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one step updates, and how. Layers are counted from 0, the bottom."""
+
+    layers: frozenset[int]
+    """The layers that move, at least one; the others sleep, by whatever optimizer."""
+    lr_scales: tuple[float, ...] = ()
+    """Factor on the learning rate of each of them, bottom first; none: all are 1."""
+    forget: frozenset[int] = frozenset()
+    """Layers, awake or asleep, whose optimizer state is dropped before the step."""
+
+    def __post_init__(self) -> None:
+        assert len(self.lr_scales) in (0, len(self.layers))
+
+    @property
+    def scales(self) -> dict[int, float]:
+        """Layer that moves → factor on its learning rate."""
+        factors = self.lr_scales or (1.0,) * len(self.layers)
+        return dict(zip(sorted(self.layers), factors, strict=True))
+
+
+@runtime_checkable
+class UpdateSchedule(Protocol):
+    """A config part that says what moves, and when.
+
+    `plan` is a pure function of its arguments: a resumed run sees the plans an
+    uninterrupted one would, and a plot can ask about any step.
+    """
+
+    @property
+    def per_step(self) -> bool:
+        """Whether plans may differ within an epoch; if not, step 0 tells of it."""
+        ...
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        """Return the plan of `step`, counted from 0 within `epoch`.
+
+        Raises:
+            ValueError: If the schedule asks for more layers than there are.
+        """
+        ...
+
+
+@runtime_checkable
+class TimedSchedule(UpdateSchedule, Protocol):
+    """A schedule that goes by the training's length, and holds it in its fields.
+
+    The length is not an argument of `plan`: what has a schedule can ask it for any
+    step, and need not know of the training.
+    """
+
+    def check_length(self, num_epochs: int, num_steps: int) -> None:
+        """Check that it was made for `num_epochs` epochs of `num_steps` steps each.
+
+        Raises:
+            ValueError: If it was made for others.
+        """
+        ...
+
+
+def top(k: int, num_layers: int) -> frozenset[int]:
+    """Return the `k` layers next to the output."""
+    require(
+        1 <= k <= num_layers, "k", f"from 1 to the {num_layers} layers there are", k
+    )
+    return frozenset(range(num_layers - k, num_layers))
+
+
+def bottom(q: int, num_layers: int) -> frozenset[int]:
+    """Return the `q` layers next to the input."""
+    require(
+        1 <= q <= num_layers, "q", f"from 1 to the {num_layers} layers there are", q
+    )
+    return frozenset(range(q))
+
+
+class _Fixed:
+    """Of a schedule whose plan is the same everywhere."""
+
+    @property
+    def per_step(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Full(_Fixed, Part, slot="updates", kind="full"):
+    """Every layer at every step: ordinary training."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed  # the plan is the same everywhere
+        return Plan(frozenset(range(num_layers)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopK(_Fixed, Part, slot="updates", kind="top_k"):
+    """Only the top k layers, always."""
+
+    k: int
+    """Layers next to the output."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(top(self.k, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class BottomQ(_Fixed, Part, slot="updates", kind="bottom_q"):
+    """Only the bottom q layers, always."""
+
+    q: int
+    """Layers next to the input."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(bottom(self.q, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopBottom(_Fixed, Part, slot="updates", kind="top_bottom"):
+    """Only the top k and the bottom q layers, always."""
+
+    k: int
+    """Layers next to the output."""
+    q: int
+    """Layers next to the input; where they meet the top ones, each counts once."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(top(self.k, num_layers) | bottom(self.q, num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Middle(_Fixed, Part, slot="updates", kind="middle"):
+    """All layers but the top one and the bottom one, always."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        require(num_layers >= 3, "the network", "of at least 3 layers", num_layers)
+        return Plan(frozenset(range(1, num_layers - 1)))
+
+
+DRAWS = ("epoch", "step")
+
+
+class _Drawn:
+    """Of a schedule with a field `draw`, which says how often it is drawn."""
+
+    draw: str
+
+    @property
+    def per_step(self) -> bool:
+        return self.draw == "step"
+
+    def check(self) -> None:
+        require(self.draw in DRAWS, "draw", f"one of {', '.join(DRAWS)}", self.draw)
+
+    def stream(self, seed: int, epoch: int, step: int) -> torch.Generator:
+        """Return the random stream of an epoch, or of a step of it."""
+        key = (epoch, step) if self.per_step else (epoch,)
+        return generator("schedule", seed, *key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKBottomQ(_Drawn, Part, slot="updates", kind="top_k_bottom_q"):
+    """The top k layers; with probability ρ the bottom q as well.
+
+    At ρ = 0 it is `TopK`, at ρ = 1 `TopBottom`. One draw decides for all q layers.
+    """
+
+    k: int
+    """Layers next to the output."""
+    q: int
+    """Layers next to the input."""
+    rho: float
+    """Probability of updating the bottom layers."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
+        super().check()
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        upper, lower = top(self.k, num_layers), bottom(self.q, num_layers)
+        stream = self.stream(seed, epoch, step)
+        deep = torch.rand((), generator=stream).item() < self.rho
+        return Plan(upper | lower if deep else upper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopKAllBottoms(_Drawn, Part, slot="updates", kind="top_k_all_bottoms"):
+    """The top k layers; with probability ρ the whole network.
+
+    At ρ = 0 it is `TopK`, at ρ = 1 `Full`.
+    """
+
+    k: int
+    """Layers next to the output."""
+    rho: float
+    """Probability of updating all layers."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
+        super().check()
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        upper = top(self.k, num_layers)
+        stream = self.stream(seed, epoch, step)
+        deep = torch.rand((), generator=stream).item() < self.rho
+        return Plan(frozenset(range(num_layers)) if deep else upper)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomUniform(_Drawn, Part, slot="updates", kind="random_uniform"):
+    """The top k layers, k drawn evenly from 1 to the number of layers."""
+
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        stream = self.stream(seed, epoch, step)
+        k = 1 + torch.randint(num_layers, (), generator=stream).item()
+        return Plan(top(int(k), num_layers))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomBeta(_Drawn, Part, slot="updates", kind="random_beta"):
+    r"""The top k layers, $k = \mathrm{round}(1 + (d - 1) B)$, $B$ from Beta(a, b).
+
+    d is the number of layers. The paper maps the distribution "over the interval [1, d]
+    [...] by rounding"; that its 0 is the top layer alone is the reading that reproduces
+    the paper's times.
+    """
+
+    a: int = 2
+    """First shape, whole so that B is the a-th smallest of a + b - 1 even draws."""
+    b: int = 5
+    """Second shape."""
+    draw: str = "epoch"
+    """How often it is drawn: `epoch`, as in the paper, or `step`."""
+
+    def check(self) -> None:
+        require(self.a >= 1, "a", "at least 1", self.a)
+        require(self.b >= 1, "b", "at least 1", self.b)
+        super().check()
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        stream = self.stream(seed, epoch, step)
+        draws = torch.rand(self.a + self.b - 1, generator=stream)
+        share = draws.sort().values[self.a - 1].item()
+        return Plan(top(round(1 + (num_layers - 1) * share), num_layers))
+
+
+def in_words(schedule: UpdateSchedule) -> str:
+    """Return a schedule's name as the paper has it, such as `top 1 all bottoms`.
+
+    Without its probability; a kind that is not of this module names itself, by `str`.
+    """
+    match schedule:
+        case Full():
+            name = "full"
+        case TopK(k=k):
+            name = f"top {k}"
+        case BottomQ(q=q):
+            name = f"bottom {q}"
+        case TopBottom(k=k, q=q) | TopKBottomQ(k=k, q=q):
+            name = f"top {k} bottom {q}"
+        case Middle():
+            name = "middle"
+        case TopKAllBottoms(k=k):
+            name = f"top {k} all bottoms"
+        case RandomUniform():
+            name = "random uniform"
+        case RandomBeta(a=a, b=b):
+            name = f"random beta ({a}, {b})"
+        case _:
+            return str(schedule)
+    return (
+        f"{name}, drawn each step" if getattr(schedule, "draw", "") == "step" else name
+    )

@@ -1,0 +1,66 @@
+"""A measure of the network rather than of its training: what a step takes, and why."""
+
+from typing import Any, ClassVar
+
+import torch
+
+from lazyrich_helpers.lws.schedules import (
+    BottomQ,
+    Full,
+    Middle,
+    TopBottom,
+    TopK,
+    UpdateSchedule,
+    in_words,
+)
+from lazyrich_helpers.measures.measure import Measure
+from lazyrich_helpers.measures.timing import step_bytes, step_seconds
+from lazyrich_helpers.training.loop import Trained
+
+NUM_STEPS = 20
+ENDS = ((1, 1), (2, 2), (3, 3), (4, 4), (1, 4), (4, 1))
+"""Layers at the top and at the bottom that Section 6 updates together."""
+
+
+def timed_plans(num_layers: int) -> dict[str, frozenset[int]]:
+    """Return every set of layers that a schedule of Section 6 updates, by name."""
+    schedules: list[UpdateSchedule] = [
+        Full(),
+        *(TopK(k=k) for k in range(1, num_layers)),
+        *(BottomQ(q=q) for q in range(1, min(5, num_layers))),
+        *(TopBottom(k=k, q=q) for k, q in ENDS if k + q < num_layers),
+        Middle(),
+    ]
+    plans: dict[str, frozenset[int]] = {}
+    for schedule in schedules:
+        layers = schedule.plan(0, 0, num_layers, 0).layers
+        if layers not in plans.values():
+            plans[in_words(schedule)] = layers
+    return plans
+
+
+class StepTimes(Measure):
+    """Seconds of each phase of a step, and bytes it holds, for every set of layers.
+
+    Means nothing where the machine does something else meanwhile.
+    """
+
+    name: ClassVar[str] = "step_times"
+    version: ClassVar[int] = 1
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        config, device = trained.config, str(trained.data.device)
+        plans = timed_plans(len(trained.network.layers))
+        times = step_seconds(config, plans, num_steps=NUM_STEPS, device=device)
+        found = {
+            plan: {
+                "layers": sorted(layers),
+                "bytes": step_bytes(config, layers, device=device),
+                "seconds": {
+                    phase: [round(each, 6) for each in seconds]
+                    for phase, seconds in times[plan].items()
+                },
+            }
+            for plan, layers in plans.items()
+        }
+        return {"threads": torch.get_num_threads(), "plans": found}

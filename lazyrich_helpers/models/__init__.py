@@ -1,0 +1,1 @@
+"""Networks that expose their layers; how they start; how much they compute."""

@@ -1,0 +1,274 @@
+"""Convolutional networks: Conv-Net, VGG-5 and ResNet-18."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.models.convolution import Convolution, StridedShortcut
+from lazyrich_helpers.models.network import Network
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+def pooled(size: int) -> int:
+    """Return the side of a map after one pooling; a map of one pixel stays."""
+    return max(size // 2, 1)
+
+
+def rectified(size: int, *, pool: bool = True) -> list[nn.Module]:
+    """Return a ReLU and 2×2 max-pooling for maps of side `size`: none at one pixel.
+
+    The ReLU comes second, on a quarter of the values. Both orders give the same outputs
+    and the same gradients, bit for bit: ReLU is monotone, and maps 0 and less to 0.
+    """
+    return [nn.MaxPool2d(2), nn.ReLU()] if pool and size > 1 else [nn.ReLU()]
+
+
+class ChannelsLast(nn.Module):
+    """Images with a pixel's channels side by side in memory; no value changes.
+
+    On a CPU convolution and pooling are then about twice as fast, forward and backward.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the images (batch, channels, height, width)."""
+        return images.to(memory_format=torch.channels_last)
+
+
+def without_memory(build: Callable[[], Network]) -> Network:
+    """Return the network `build` makes, on the CPU, its parameters uninitialized."""
+    with torch.device("meta"):
+        network = build()
+    return network.to_empty(device="cpu")
+
+
+def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Network:
+    """Return a plain convolutional network: `depth` layers of `width` channels.
+
+    Each is a 3×3 convolution with padding 1, a ReLU and, while the map is larger than
+    one pixel, a 2×2 max-pooling; a linear layer maps to the classes. The paper says
+    3×3 kernels and `width` channels; the rest is ours.
+
+    Source: Li & Banerjee (2021), Section 3 (Conv-Net).
+    """
+    channels, size = shape[0], shape[1]
+    layers: list[nn.Module] = []
+    for fan_in in [channels] + [width] * (depth - 1):
+        convolution = Convolution(fan_in, width, 3)
+        first = [] if layers else [ChannelsLast()]
+        layers.append(nn.Sequential(*first, convolution, *rectified(size)))
+        size = pooled(size)
+    top = nn.Linear(width * size * size, num_classes)
+    return Network([*layers, nn.Sequential(nn.Flatten(), top)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvNet(Part, slot="model", kind="conv_net"):
+    """A Conv-Net of Section 3."""
+
+    width: int
+    """Channels per convolution, w."""
+    depth: int
+    """Convolutions, d; there are d + 1 weight layers."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+        require(self.depth >= 1, "depth", "at least 1", self.depth)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        return without_memory(
+            lambda: conv_net(self.width, self.depth, image_shape, num_classes)
+        )
+
+
+def vgg(
+    shape: ImageShape,
+    num_classes: int,
+    *,
+    blocks: Sequence[Sequence[int]],
+    hidden: Sequence[int],
+    batch_norm: bool = False,
+    later_kernel: int = 3,
+) -> Network:
+    """Return blocks of convolutions, each block pooled, and a fully connected end.
+
+    Args:
+        shape: Of an image.
+        num_classes: Outputs.
+        blocks: Channels of each convolution, block by block; ReLU after each.
+        hidden: Units of the fully connected layers before the last; ReLU after each.
+        batch_norm: Whether it stands before every ReLU.
+        later_kernel: Side of the kernels after a block's first, which are 3×3.
+    """
+    fan_in, size = shape[0], shape[1]
+    layers: list[nn.Module] = []
+    for block in blocks:
+        for place, fan_out in enumerate(block):
+            kernel = later_kernel if place > 0 else 3
+            convolution = Convolution(fan_in, fan_out, kernel)
+            norm = [nn.BatchNorm2d(fan_out)] if batch_norm else []
+            first = [] if layers else [ChannelsLast()]
+            last = rectified(size, pool=place == len(block) - 1)
+            layers.append(nn.Sequential(*first, convolution, *norm, *last))
+            fan_in = fan_out
+        size = pooled(size)
+    fan_in *= size * size
+    for place, fan_out in enumerate(hidden):
+        norm = [nn.BatchNorm1d(fan_out)] if batch_norm else []
+        flat = [nn.Flatten()] if place == 0 else []
+        linear = nn.Linear(fan_in, fan_out)
+        layers.append(nn.Sequential(*flat, linear, *norm, nn.ReLU()))
+        fan_in = fan_out
+    layers.append(nn.Linear(fan_in, num_classes))
+    return Network(layers, block_sizes=(*map(len, blocks), len(hidden) + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGG5(Part, slot="model", kind="vgg5"):
+    """VGG-5: ten convolutions in four blocks, each block pooled, then 512 units.
+
+    Twelve weight layers, and five blocks (the classifier is the fifth): `blocks` of the
+    network. The paper's figure 1 counts 3,646,154 parameters. That is this network at
+    28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its later
+    sections say that they leave batch norm out.
+
+    Source: Li & Banerjee (2021), Figure 13 a; layer for layer SpinalNet's MNIST_VGG.
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+    batch_norm: bool = False
+    """Whether each convolution and the 512-unit layer is followed by batch norm."""
+    fig13: bool = False
+    """Kernels as Figure 13 prints them: 1×1 in each block, but for its first."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        w = self.width
+        return without_memory(
+            lambda: vgg(
+                image_shape,
+                num_classes,
+                blocks=([w] * 2, [2 * w] * 2, [4 * w] * 3, [4 * w] * 3),
+                hidden=[8 * w],
+                batch_norm=self.batch_norm,
+                later_kernel=1 if self.fig13 else 3,
+            )
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGG5Blocks(Part, slot="model", kind="vgg5_blocks"):
+    """VGG-5 with its five blocks for layers: four of convolutions, and the classifier.
+
+    The same network from another draw; what a schedule calls a layer is a block.
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        network = VGG5(width=self.width).build(image_shape, num_classes)
+        return Network(
+            [
+                nn.Sequential(*(network.layers[layer] for layer in block))
+                for block in network.blocks
+            ]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VGG11(Part, slot="model", kind="vgg11"):
+    """VGG-11: eight convolutions in five blocks, each block pooled, then 512, 512.
+
+    Eleven weight layers and, at 3×32×32 pixels, 9,750,922 parameters; no batch norm.
+
+    Source: Li & Banerjee (2021), Figure 13 b; Simonyan & Zisserman (2015).
+    """
+
+    width: int = 64
+    """Channels of the first block; the paper's is 64."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        w = self.width
+        return without_memory(
+            lambda: vgg(
+                image_shape,
+                num_classes,
+                blocks=([w], [2 * w], [4 * w] * 2, [8 * w] * 2, [8 * w] * 2),
+                hidden=[8 * w] * 2,
+            )
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions with batch norm, added to their input.
+
+    Where stride or channels change, the input passes a 1×1 convolution and batch norm.
+
+    Source: He et al. (2016), arXiv:1512.03385, Figure 2.
+    """
+
+    def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:
+        super().__init__()
+        self.inside = nn.Sequential(
+            nn.Conv2d(fan_in, fan_out, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(fan_out),
+            nn.ReLU(),
+            nn.Conv2d(fan_out, fan_out, 3, padding=1, bias=False),
+            nn.BatchNorm2d(fan_out),
+        )
+        self.around = nn.Sequential()
+        if stride > 1 or fan_in != fan_out:
+            self.around.append(StridedShortcut(fan_in, fan_out, stride))
+            self.around.append(nn.BatchNorm2d(fan_out))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return maps (batch, fan_out, h, w), halved in size where stride is 2."""
+        return torch.relu(self.inside(inputs) + self.around(inputs))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNet18(Part, slot="model", kind="resnet18"):
+    """ResNet-18 for small images: a 3×3 stem, eight residual blocks, a linear layer.
+
+    These ten are its `layers`, since a residual block is not a chain. It has 11,173,962
+    parameters at 3×32×32 pixels, as the paper's figure 1 counts.
+
+    Source: He et al. (2016), in the form of kuangliu/pytorch-cifar.
+    """
+
+    width: int = 64
+    """Channels of the stem and of the first two blocks."""
+
+    def check(self) -> None:
+        require(self.width >= 1, "width", "at least 1", self.width)
+
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        return without_memory(lambda: self._network(image_shape, num_classes))
+
+    def _network(self, shape: ImageShape, num_classes: int) -> Network:
+        stem = nn.Conv2d(shape[0], self.width, 3, padding=1, bias=False)
+        layers: list[nn.Module] = [
+            nn.Sequential(ChannelsLast(), stem, nn.BatchNorm2d(self.width), nn.ReLU())
+        ]
+        channels = [self.width * multiple for multiple in (1, 1, 1, 2, 2, 4, 4, 8, 8)]
+        for fan_in, fan_out in itertools.pairwise(channels):
+            stride = 1 if fan_in == fan_out else 2
+            layers.append(ResidualBlock(fan_in, fan_out, stride))
+        top = nn.Linear(channels[-1], num_classes)
+        mean = nn.AdaptiveAvgPool2d(1)
+        return Network([*layers, nn.Sequential(mean, nn.Flatten(), top)])

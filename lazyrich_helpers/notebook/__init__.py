@@ -1,0 +1,1 @@
+"""A chapter's first and last lines, and its explorers."""

@@ -1,0 +1,1 @@
+"""Active and lazy re-initialization of any network."""

@@ -1,0 +1,1 @@
+"""Recipes → records: in this process, in several, on a Slurm cluster."""

@@ -1,0 +1,70 @@
+"""What a store lacks of a recipe, and in which groups and order to train it."""
+
+import math
+from collections.abc import Sequence
+
+from lazyrich_helpers.experiments.recipes import Recipe, is_complete
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.runner.checkpoints import begun
+from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.trial import estimate_seconds
+from lazyrich_helpers.training.run_config import RunConfig
+
+
+def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
+    """Return the runs of `recipe` that `store` lacks, or holds only in part."""
+    return [c for c in recipe.configs if not is_there(c, recipe, store)]
+
+
+def is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
+    """Return whether there is nothing left to do for a run of `recipe`."""
+    try:
+        record = store.read(config.run_id)
+        return is_complete(record, recipe.measures, store)
+    except ValueError:  # unreadable: reported when it is its turn
+        return False
+
+
+def planned(
+    configs: Sequence[RunConfig],
+    recipe: Recipe,
+    store: Store,
+    device: str,
+    *,
+    workers: int = 1,
+) -> list[list[RunConfig]]:
+    """Return groups of runs to train as one; what has a record already is alone.
+
+    Groups that were begun and interrupted come first, as they were. With several
+    workers, no other group is more than a worker's share of the runs.
+    """
+    fresh = {config for config in configs if _is_fresh(config, store)}
+    groups = begun([config for config in configs if config in fresh], recipe, store)
+    taken = {config for group in groups for config in group}
+    rest = [config for config in configs if config not in taken]
+    share = max(1, math.ceil(len(rest) / workers))
+    for group in grouped(rest, device, most=share):
+        together = [config for config in group if config in fresh]
+        groups += [together] if together else []
+        groups += [[config] for config in group if config not in fresh]
+    return groups
+
+
+def _is_fresh(config: RunConfig, store: Store) -> bool:
+    try:
+        record = store.read(config.run_id)
+    except ValueError:  # unreadable: reported when it is its turn
+        return False
+    return record is None or record.stale
+
+
+def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) -> float:
+    """Return how long runs trained as one take on `device`, from a short trial."""
+    share = estimate_seconds(
+        group[0],
+        recipe.measures,
+        device,
+        eval_every=recipe.eval_every,
+        num=len(group),
+    )
+    return share * len(group)

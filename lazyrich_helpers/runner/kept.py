@@ -1,0 +1,89 @@
+"""Networks that were trained before: what was kept of them, and measuring it anew."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from lazyrich_helpers.experiments import origin
+from lazyrich_helpers.experiments.recipes import Recipe, lacking
+from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.measures.measure import Measure
+from lazyrich_helpers.models.vectors import bind_
+from lazyrich_helpers.training.loop import Trained
+
+
+def result_of(measure: Measure, trained: Trained) -> dict[str, Any]:
+    """Return a measure's numbers with its version, as a record holds them."""
+    return {"version": measure.version} | measure.result(trained)
+
+
+def arrays_of(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
+    """Return all arrays of these measures, each named `measure/array`."""
+    return {
+        f"{measure.name}/{name}": array
+        for measure in measures
+        for name, array in measure.arrays(trained).items()
+    }
+
+
+def measured_again(
+    record: Record | None, recipe: Recipe, store: Store, device: str
+) -> Record | None:
+    """Return a trained run's record with what was missing, from its kept weights.
+
+    None where it must be trained: not done, stale, weights gone or another's, or a
+    measurement that has to watch the epochs.
+    """
+    if record is None or record.status != "ok" or record.stale:
+        return None
+    missing = lacking(record, recipe.measures, store)
+    if any(measure.watches for measure in missing):
+        return None
+    trained = load_trained(record, store, device)
+    if trained is None:
+        return None
+    measures = [measure() for measure in missing]
+    added = {m.name: result_of(m, trained) for m in measures}
+    return dataclasses.replace(
+        record, measures=record.measures | added, arrays=arrays_of(measures, trained)
+    )
+
+
+def kept_weights(record: Record | None, store: Store) -> Tensor | None:
+    """Return a trained network's parameters on the CPU; None where they are not kept.
+
+    Weights left by another training of this config (elsewhere, earlier) are not its.
+    """
+    vectors = _kept(record, store)
+    return None if vectors is None else vectors[1]
+
+
+def _kept(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:
+    if record is None or record.status != "ok":
+        return None
+    weights = store.read_weights(record.run_id)
+    if weights is None:
+        return None
+    own = origin.vector_digest(weights[1]) == record.origin.get("weights")
+    return weights if own else None
+
+
+def load_trained(record: Record, store: Store, device: str) -> Trained | None:
+    """Return the network of a record from its kept weights; None where there are none.
+
+    With batch norm the weights alone are not the network.
+    """
+    weights = _kept(record, store)
+    if weights is None:
+        return None
+    data = record.config.data.load(device)
+    network = record.config.model.build(data.image_shape, data.num_classes)
+    network = network.to(data.device)
+    if any(True for _ in network.buffers()):
+        return None
+    initial, final = (vector.to(device) for vector in weights)
+    bind_(network, final.clone())
+    return Trained(record.config, data, network, initial, final)

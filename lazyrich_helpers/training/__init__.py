@@ -1,0 +1,1 @@
+"""What determines a run's numbers, and the loop that trains it."""

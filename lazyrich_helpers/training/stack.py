@@ -1,0 +1,128 @@
+"""Networks of one shape, computed as one: each parameter is stacked over networks."""
+
+import functools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.training.arithmetic import arithmetic
+from lazyrich_helpers.training.loop import EVAL_BATCH
+
+
+class Stack:
+    """`num` networks that differ in their parameters only.
+
+    Args:
+        network: Says what is computed; its own parameters are not read.
+        parameters: Name → that parameter of every network, (num, *shape).
+
+    Raises:
+        ValueError: If the network has buffers, such as batch norm's statistics: they
+            would be shared.
+    """
+
+    def __init__(self, network: Network, parameters: dict[str, Tensor]) -> None:
+        buffers = [name for name, _ in network.named_buffers()]
+        if buffers:
+            raise ValueError(
+                "networks with buffers are trained and measured one by one; got "
+                f"{', '.join(buffers)}."
+            )
+        self.parameters = parameters
+        self.num = len(next(iter(parameters.values())))
+        self._parts = [
+            (module, {key: parameters[prefix + key] for key, _ in own})
+            for prefix, module in _parts(network.layers, "layers.")
+            for own in [list(module.named_parameters())]
+        ]
+
+    @classmethod
+    def of(cls, networks: Sequence[Network]) -> "Stack":
+        """Return a stack of copies of the networks' parameters."""
+        each = zip(*(network.named_parameters() for network in networks), strict=True)
+        return cls(
+            networks[0],
+            {
+                named[0][0]: torch.stack([p.detach() for _, p in named])
+                for named in each
+            },
+        )
+
+    @classmethod
+    def at(cls, network: Network, vectors: Tensor) -> "Stack":
+        """Return a stack of `network` at all parameters (num, num_parameters)."""
+        named = list(network.named_parameters())
+        pieces = vectors.split([p.numel() for _, p in named], dim=1)
+        return cls(
+            network,
+            {
+                name: piece.unflatten(1, p.shape)
+                for (name, p), piece in zip(named, pieces, strict=True)
+            },
+        )
+
+    def __call__(self, inputs: Tensor, *, shared: bool = False) -> Tensor:
+        """Return logits (num, batch, classes).
+
+        Args:
+            inputs: Shape (num, batch, ...), or (batch, ...) where all networks see the
+                same.
+            shared: Whether they do.
+        """
+        for module, own in self._parts:
+            if type(module) is nn.ReLU or (shared and not own):
+                inputs = module(inputs)  # vmap's own work would take longer
+                continue
+            if type(module) is nn.Linear:
+                linear = _shared_linear if shared else _linear
+                inputs = linear(inputs, own["weight"], own.get("bias"))
+            else:
+                call = functools.partial(functional_call, module)
+                inputs = vmap(call, (0, None if shared else 0))(own, inputs)
+            shared = False
+        return inputs
+
+    @torch.no_grad()
+    def count_correct(self, split: Split, precision: str) -> list[int]:
+        """Return how many images of `split` each network classifies correctly."""
+        correct = torch.zeros(self.num, dtype=torch.int64, device=split.labels.device)
+        with arithmetic(precision, split.labels.device):
+            batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
+            for images, labels in zip(*batches, strict=True):
+                logits = self(images, shared=True)
+                correct += (logits.argmax(2) == labels).sum(1)
+        return correct.tolist()
+
+
+def _parts(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:
+    """Return what runs in order, sequences taken apart, with its parameters' prefix."""
+    if type(module) not in (nn.Sequential, nn.ModuleList):
+        return [(prefix, module)]
+    children = module.named_children()
+    return [
+        part for name, child in children for part in _parts(child, f"{prefix}{name}.")
+    ]
+
+
+def _linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return (num, batch, fan_out) for inputs (num, batch, fan_in)."""
+    # Weight first: its gradient then comes in the weight's own layout, in 2/3 of the
+    # time of vmap's, and needs no copy.
+    columns = inputs.transpose(1, 2)  # (num, fan_in, batch)
+    if bias is None:
+        return torch.bmm(weight, columns).transpose(1, 2)
+    return torch.baddbmm(bias[:, :, None], weight, columns).transpose(1, 2)
+
+
+def _shared_linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Return (num, batch, fan_out) for inputs (batch, fan_in)."""
+    # One wide product: 2.5 times as fast as a stack of ten units, 1.1 of a hundred.
+    outputs = weight.flatten(0, 1) @ inputs.T  # (num * fan_out, batch)
+    outputs = outputs.unflatten(0, weight.shape[:2])
+    if bias is not None:
+        outputs = outputs + bias[:, :, None]
+    return outputs.transpose(1, 2)
