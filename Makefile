@@ -10,7 +10,7 @@ NAME_THE_DEAD := $(BIN)/python -m tests.last_test $$?
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
-	convolution_shapes golden models reinit sleeping together train, \
+	convolution_shapes golden network reinitialization frozen_prefix ensemble loop, \
 	tests/test_$(name).py) book/01_introduction.ipynb
 
 .DEFAULT_GOAL := help

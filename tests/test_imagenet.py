@@ -27,7 +27,7 @@ from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.run import main
 from tests import tiny
-from tests.test_data import cifar_contents, put
+from tests.test_datasets import cifar_contents, put
 
 CHANNELS = [3, 64, 128, 256, 256, 512, 512, 512, 512]
 COLOUR = (3, 32, 32)

@@ -11,7 +11,7 @@ from lazyrich_helpers.data.datasets import DataPart, images
 from lazyrich_helpers.data.remaining import remaining
 from lazyrich_helpers.data.subsets import balanced_subsets
 from tests import tiny
-from tests.test_data import put
+from tests.test_datasets import put
 
 
 def seen(split) -> set[bytes]:
