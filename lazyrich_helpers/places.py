@@ -10,8 +10,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
 """Every module, and the files that it ships with."""
-ROOT = PACKAGE.parent
-"""The checkout."""
+IS_CHECKOUT = (PACKAGE.parent / "_config.yml").is_file()
+ROOT = PACKAGE.parent if IS_CHECKOUT else Path.cwd()
+"""The checkout; where the package was installed without one, the working folder."""
 
 
 def chosen(variable: str, default: Path) -> Path:

@@ -5,6 +5,9 @@ A recipe is the same code at three budgets: `smoke` (seconds), `laptop` (a chapt
 """
 
 import dataclasses
+import importlib
+import sys
+from pathlib import Path
 from typing import Any
 
 from lazyrich_helpers.config import require
@@ -310,13 +313,49 @@ RECIPES: dict[str, RecipeFunction] = {
 """Every recipe there is, by name."""
 
 
+def is_own(name: str) -> bool:
+    """Return whether `name` is of a reader's own file: `path/file.py:function`."""
+    return ".py:" in name
+
+
+def recipe_function(name: str) -> RecipeFunction:
+    """Return what makes the recipe `name`: of the book, or of a reader's own file.
+
+    The models, schedules and other parts that the file defines are then known, too.
+
+    Raises:
+        ValueError: If there is no such recipe, file or function.
+    """
+    if not is_own(name):
+        known = f"one of {', '.join(RECIPES)}, or of your own, `file.py:function`"
+        require(name in RECIPES, "recipe", known, name)
+        return RECIPES[name]
+    path, _, function = name.rpartition(":")
+    require(Path(path).is_file(), "recipe", "in a file that is there", name)
+    # On the path, by its name: other processes, which are sent its parts, find it too.
+    folder = str(Path(path).resolve().parent)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    module = importlib.import_module(Path(path).stem)
+    same = Path(module.__file__ or "").resolve() == Path(path).resolve()
+    require(same, "recipe", "in a file named as no other module is", name)
+    made = getattr(module, function, None)
+    require(callable(made), "recipe", f"a function that {path} defines", name)
+    return made  # type: ignore[return-value]
+
+
 def make_recipe(name: str, budget: str, **choices: object) -> Recipe:
     """Return the recipe `name` at `budget`; choices that are None take its defaults.
+
+    Args:
+        name: One of `RECIPES`, or `file.py:function`, a recipe of the reader's own.
+        budget: One of `BUDGETS`.
+        choices: Fields of the recipe's `Scale`.
 
     Raises:
         ValueError: If the name, the budget or a choice is not one there is.
     """
-    require(name in RECIPES, "recipe", f"one of {', '.join(RECIPES)}", name)
+    make = recipe_function(name)
     require(budget in BUDGETS, "budget", f"one of {', '.join(BUDGETS)}", budget)
     given = {key: value for key, value in choices.items() if value is not None}
-    return RECIPES[name](budget, **given)
+    return make(budget, **given)

@@ -1,0 +1,45 @@
+"""A recipe, a model and a schedule of the reader's own, in a file outside the package."""
+
+import re
+
+import pytest
+
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.places import ROOT
+from tests import tiny
+
+
+@pytest.fixture
+def file(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.S)
+    (code,) = (block for block in blocks if "class TanhNet" in block)
+    path = tmp_path / "my_recipes.py"
+    path.write_text(code)
+    return path
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_readmes_recipe_trains(file, tmp_path, workers):
+    words = [f"{file}:in_turn", "--num-epochs", "2", "--workers", workers]
+    words += ["--records", str(tmp_path / "records")]
+    for expected in ("4 done now, 0 done before", "0 done now, 4 done before"):
+        process = tiny.python("-m", "lazyrich_helpers.run", *words)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        assert expected in out and "my_tanh_net w=20 lr=0.01 InTurn()" in out
+    assert len(list((tmp_path / "records").glob("*.json"))) == 4
+
+
+def test_what_is_not_there_is_said(file):
+    for name, words in (
+        (f"{file.with_name('no.py')}:in_turn", "in a file that is there"),
+        (f"{file}:at_random", "a function that .*my_recipes.py defines"),
+        ("figure-99", "or of your own, `file.py:function`; got 'figure-99'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make_recipe(name, "smoke")
+    other = file.with_name("json.py")
+    other.write_text(file.read_text())
+    with pytest.raises(ValueError, match="in a file named as no other module is"):
+        make_recipe(f"{other}:in_turn", "smoke")
