@@ -69,6 +69,13 @@ def test_imports_point_one_way(path):
         assert room(name) == here or floor[room(name)] < floor[here], name
 
 
+def test_every_room_says_what_it_is_for():
+    for folder in {path.parent for path in MODULES} - {PACKAGE}:
+        readme = (folder / "README.md").read_text()
+        assert readme.startswith(f"# {folder.name}/\n\n**") and "**One more" in readme
+        assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
+
+
 def test_there_is_no_circle():
     left = {dotted(path): own(path) for path in MODULES}
     while left:

@@ -1,4 +1,4 @@
-"""A recipe, a model and a schedule of the reader's own, in a file outside the package."""
+"""A recipe, a model and a schedule of a reader, in a file outside the package."""
 
 import re
 
