@@ -142,11 +142,11 @@ def test_grows_with_width_with_measures_and_with_runs_trained_as_one():
 
 MEASURED = """
 import pathlib, re, sys, torch
-from lazyrich_helpers.batch import complete
-from lazyrich_helpers.exhibits import make_recipe
-from lazyrich_helpers.memory import peak_bytes
-from lazyrich_helpers.progress import Lines
-from lazyrich_helpers.records import Store
+from lazyrich_helpers.runner.batch import complete
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.runner.memory import peak_bytes
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.experiments.records import Store
 from tests import tiny
 torch.set_num_threads(1)
 def status(name):

@@ -37,7 +37,7 @@ def test_the_first_signal_asks_and_the_second_ends(number, capsys):
 
 DEAF = """
 import hashlib
-from lazyrich_helpers import stopping
+from lazyrich_helpers.runner import stopping
 stopping.PATIENCE = 0.5
 with stopping.gently(stopping.Stop()), stopping.even_if_deaf():
     print("deaf now", flush=True)
