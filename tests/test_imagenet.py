@@ -17,7 +17,7 @@ import torch
 
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.data.sources import DataError
-from lazyrich_helpers.experiments import lws_exhibits
+from lazyrich_helpers.experiments import vgg11_exhibits
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.models import imagenet
 from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18
@@ -332,7 +332,7 @@ def test_a_recipe_of_what_does_not_fit_is_a_sentence(part, capsys, choice, words
 
 def test_table_1_is_trained_from_the_file(part, offline, store, state, monkeypatch):
     put(offline, "cifar10", cifar_contents(), monkeypatch)
-    monkeypatch.setattr(lws_exhibits, "ImageNetVGG11", lambda: part)
+    monkeypatch.setattr(vgg11_exhibits, "ImageNetVGG11", lambda: part)
     recipe = make_recipe("table-1-pretrained", "smoke", train_size=10)
     config = recipe.configs[0]
     assert tiny.finish(store, config, measures=recipe.measures).num_trained == 1

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lazyrich_helpers.data.sources import DataError
-from lazyrich_helpers.experiments import lws_exhibits
+from lazyrich_helpers.experiments import vgg11_exhibits
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import collect
 from lazyrich_helpers.measures.measure import Accuracy
@@ -186,7 +186,7 @@ def test_the_way_leads_to_the_table(offline, store, monkeypatch, known_trial, ca
     (start,) = {c.init for c in make_recipe("table-1-standin", "smoke").configs}
     path = weights_path(start.file)
     sha256 = make_weights.make_weights(source.run_id, store, path)
-    monkeypatch.setitem(lws_exhibits.STANDINS, start.file, sha256[:8])
+    monkeypatch.setitem(vgg11_exhibits.STANDINS, start.file, sha256[:8])
     assert main([*WORDS, "--dry-run"]) == 0
     assert " 7 to do, 0 done before." in capsys.readouterr().out
     assert main([*WORDS, "--workers", "1"]) == 0

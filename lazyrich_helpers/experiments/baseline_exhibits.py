@@ -1,10 +1,11 @@
-"""Layer-Wise Sparse training beside the four methods of `neighbours`, on VGG-5."""
+"""Layer-Wise Sparse training beside the four methods of `baselines`, on VGG-5."""
 
 import math
 from typing import Any
 
-from lazyrich_helpers.experiments.lws_exhibits import VGG5_SCALES, LwsScale, vgg5_recipe
+from lazyrich_helpers.experiments.lws_recipes import LwsScale
 from lazyrich_helpers.experiments.recipes import Recipe, RecipeFunction, images_of
+from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_SCALES, vgg5_recipe
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms, UpdateSchedule
 from lazyrich_helpers.measures.clock import Clock
@@ -18,7 +19,7 @@ LEAST_ROUNDS = 3
 """Times that BAdam visits each of them, however short the training."""
 
 
-def neighbours(scale: LwsScale) -> list[UpdateSchedule]:
+def with_baselines(scale: LwsScale) -> list[UpdateSchedule]:
     """Return full training, Layer-Wise Sparse training and its neighbours for VGG-5."""
     epochs = scale.num_epochs
     steps = math.ceil(images_of(scale).train_size / Training.batch_size)
@@ -48,7 +49,7 @@ def neighbours_vgg5(budget: str, **choices: Any) -> Recipe:
     throughout, as they advise for one that is not pretrained.
     """
     scale = VGG5_SCALES[budget].choose({"ks": (1,), "rhos": (0.1,)}).choose(choices)
-    return vgg5_recipe("neighbours-vgg5", budget, scale, neighbours(scale))
+    return vgg5_recipe("neighbours-vgg5", budget, scale, with_baselines(scale))
 
 
 def training_times_vgg5(budget: str, **choices: Any) -> Recipe:
@@ -59,12 +60,12 @@ def training_times_vgg5(budget: str, **choices: Any) -> Recipe:
     """
     scale = VGG5_SCALES[budget].choose({"ks": (1,), "rhos": (0.1,), "seeds": (13,)})
     scale = scale.choose(choices)
-    updates, measures = neighbours(scale), (Accuracy, Updates, Clock)
+    updates, measures = with_baselines(scale), (Accuracy, Updates, Clock)
     return vgg5_recipe("training-times-vgg5", budget, scale, updates, measures=measures)
 
 
-NEIGHBOURS_RECIPES: dict[str, RecipeFunction] = {
+BASELINE_RECIPES: dict[str, RecipeFunction] = {
     "neighbours-vgg5": neighbours_vgg5,
     "training-times-vgg5": training_times_vgg5,
 }
-"""The neighbours' recipes, by name."""
+"""The baselines' recipes, by name."""

@@ -67,7 +67,7 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
                 "what it is made of by `python -m lazyrich_helpers.run "
                 "pretrain-standin`, make it by `python -m "
                 f"lazyrich_helpers.runner.make_weights RUN_ID {path}`, and list it in "
-                "`lws_exhibits.STANDINS`."
+                "`vgg11_exhibits.STANDINS`."
             )
         if not path.is_file():
             raise DataError(

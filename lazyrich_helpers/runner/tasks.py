@@ -14,7 +14,7 @@ import torch
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.lws_exhibits import LwsScale
+from lazyrich_helpers.experiments.lws_recipes import LwsScale
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.places import expanded
