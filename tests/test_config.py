@@ -28,7 +28,7 @@ from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.weights_file import WeightsFile
-from lazyrich_helpers.training.optimizers import SGD, Adam
+from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 from lazyrich_helpers.training.run_config import KINDS, RunConfig, Training
 from tests import tiny
 
@@ -43,6 +43,7 @@ EXAMPLES = {
     "relu_net": ReluNet(width=10, depth=2),
     "conv_net": ConvNet(width=10, depth=2),
     "adam": Adam(lr=0.1),
+    "decayed_adam": DecayedAdam(lr=0.1, decay_epochs=7),
     "epochs": Training(num_epochs=5),
     "cropped_images": CROPPED,
     "weights_file": WeightsFile(file="a.pt", sha256="1" * 8),

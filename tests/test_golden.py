@@ -45,6 +45,7 @@ from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.gradient_concentration import GradientSkew
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
+from lazyrich_helpers.measures.random_reset import RandomReset
 from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.updates import Updates
@@ -58,7 +59,7 @@ from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.loop import Trained
-from lazyrich_helpers.training.optimizers import SGD, Adam
+from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 from tests import tiny
 
 FOLDER = Path(__file__).parent / "golden"
@@ -67,6 +68,7 @@ INITS = {"gain_1": XavierNormal(), "gain_3": XavierNormal(gain=3.0)}
 TRAININGS = {  # fp32 only: bf16 sums differ between processors
     "adam": tiny.training(batch_size=64),
     "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
+    "decayed_adam": tiny.config(optimizer=DecayedAdam(lr=0.1, decay_epochs=3)),
     "lws": tiny.config(
         optimizer=SGD(lr=0.1), updates=TopKAllBottoms(k=1, rho=0.5, draw="step")
     ),
@@ -99,7 +101,16 @@ SCHEDULES = [
     LISA(steps_per_epoch=4, interval_steps=6),
     BAdam(steps_per_epoch=4, switch_block_every=6, switch_mode="random"),
 ]
-KINDS = {Adam, SGD, Full, XavierNormal, ReluNet, datasets.Images, CroppedImages}
+KINDS = {
+    Adam,
+    DecayedAdam,
+    SGD,
+    Full,
+    XavierNormal,
+    ReluNet,
+    datasets.Images,
+    CroppedImages,
+}
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
 KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, WeightsFile}
 """Kinds whose numbers are traced below."""
@@ -276,6 +287,11 @@ COMPONENTS = {
     ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
+    "random_reset": (
+        measured(RandomReset),
+        RandomReset,
+        "version of RandomReset in random_reset.py",
+    ),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit_curves.py"),
     "reinit_weights": (
         measured(WeightsReinit),

@@ -1,4 +1,4 @@
-"""The paper's two optimizers, with their learning-rate schedules."""
+"""Optimizers with their learning-rate schedules: the paper's two, and a control."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -94,3 +94,26 @@ class SGD(Part, slot="optimizer", kind="sgd"):
 
     def lr_at(self, epoch: int) -> float:
         return self.lr * self.lr_decay ** (epoch // self.decay_every)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecayedAdam(Part, slot="optimizer", kind="decayed_adam"):
+    """Adam whose learning rate falls from `lr` to 0, in equal steps an epoch.
+
+    Not the paper's: it ends a training at large steps without their noise.
+    """
+
+    lr: float
+    """Learning rate of the first epoch."""
+    decay_epochs: int
+    """Epochs until it would be 0: those of the training."""
+
+    def check(self) -> None:
+        require(self.lr > 0, "lr", "positive", self.lr)
+        require(self.decay_epochs >= 1, "decay_epochs", "at least 1", self.decay_epochs)
+
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
+        return Adam(lr=self.lr).build(parameters)
+
+    def lr_at(self, epoch: int) -> float:
+        return self.lr * max(0.0, 1 - epoch / self.decay_epochs)
