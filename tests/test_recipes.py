@@ -10,6 +10,7 @@ from lazyrich_helpers.experiments.records import NUMERICS, Record
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.training import loop
+from lazyrich_helpers.training.run_config import label
 from tests import tiny
 
 ALL = [(name, budget) for name in RECIPES for budget in BUDGETS]
@@ -135,3 +136,9 @@ def test_what_is_complete(store):
     incomplete += [dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})]
     incomplete += [dataclasses.replace(DONE, status="diverged", origin=stale)]
     assert not any(complete(record) for record in incomplete)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_label_tells_the_settings_of_a_recipe_apart(name):
+    configs = make_recipe(name, "paper").configs
+    assert len({label(config) for config in configs}) == len(configs)
