@@ -1,0 +1,82 @@
+"""Why resetting a few parameters ruins a network: tables of the recipe `causes`."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.claims import by_seed, spread
+from lazyrich_helpers.analysis.tables import measurements, reinit_table
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.measures.random_reset import RandomReset
+from lazyrich_helpers.training.optimizers import SGD, DecayedAdam
+from lazyrich_helpers.training.run_config import RunConfig
+
+COMPARES = ("optimizer",)
+"""Columns, as in `tables.one_setting`, in which the trainings differ."""
+RESETS = {
+    "the most active": None,
+    "as many at random": "same_number",
+    "as far displaced, at random": "same_distance",
+}
+"""What is reset → the curve of `RandomReset`; None is that of the active ones."""
+SHARE = 0.001
+"""Of the parameters, where the plunge is looked for."""
+
+
+def training_name(config: RunConfig) -> str:
+    """Return how a run was trained, as in `SGD with momentum at 0.01`."""
+    optimizer, lr = config.optimizer, config.columns()["lr"]
+    if isinstance(optimizer, DecayedAdam):
+        return f"Adam from {lr:g} to 0"
+    if isinstance(optimizer, SGD):
+        return f"SGD{' with momentum' if optimizer.momentum else ''} at {lr:g}"
+    return f"Adam at {lr:g}"
+
+
+def causes_table(records: Iterable[Record]) -> pd.DataFrame:
+    """Return `tables.reinit_table` with what is reset and how it was trained.
+
+    Columns beside its own: `trained_by`, and `reset`, one of `RESETS`. Both scenarios
+    are there of the most active, γ alone of random ones.
+    """
+    records = list(records)
+    names = {r.run_id: training_name(r.config) for r in records}
+    tables = [reinit_table(records).assign(reset="the most active")]
+    for columns, measured in measurements(records, RandomReset.name):
+        for reset, curve in RESETS.items():
+            if curve is not None:
+                counts = pd.Series(measured[curve], dtype=float)
+                own = {"reset": reset, "scenario": "active"} | columns
+                own["num_test"] = measured["num_test"]
+                rows = {"fraction": measured["fractions"], **own}
+                tables.append(
+                    pd.DataFrame(rows).assign(accuracy=counts / measured["num_test"])
+                )
+    table = pd.concat([t for t in tables if not t.empty] or tables, ignore_index=True)
+    return table.assign(trained_by=table.run_id.map(names))
+
+
+def losses(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what resetting `SHARE` of the parameters costs, in points.
+
+    A row per width and training: `accuracy`, its mean test accuracy in percent, `n`
+    seeds, and a column for each of `RESETS`, with a 95 % interval over seeds.
+
+    Args:
+        table: From `causes_table`.
+    """
+    rows = []
+    for _, own in table.groupby(["width", "trained_by"], sort=False):
+        first = own.iloc[0]
+        row = {"width": int(first.width), "trained_by": first.trained_by}
+        for reset in RESETS:
+            curves = own.loc[own.reset == reset]
+            if curves.empty:
+                continue
+            whole = by_seed(curves, row["width"], "active", 0.0)
+            left = by_seed(curves, row["width"], "active", SHARE)
+            row |= {"accuracy": f"{whole.mean():.1f}", "n": len(whole)}
+            row[reset] = spread(whole - left)
+        rows.append(row)
+    names = ["width", "trained_by", "accuracy", "n", *RESETS]
+    return pd.DataFrame(rows, columns=names).sort_values("width", kind="stable")

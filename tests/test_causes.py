@@ -1,0 +1,67 @@
+"""What is reset, how the network was trained, and what that costs."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.analysis.causes import (
+    COMPARES,
+    RESETS,
+    causes_table,
+    losses,
+    training_name,
+)
+from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures.random_reset import RandomReset
+from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.training.optimizers import SGD
+from tests import tiny
+
+TRAINED = [
+    dataclasses.replace(config, optimizer=optimizer)
+    for config in tiny.SEEDS[:2]
+    for optimizer in (config.optimizer, SGD(lr=0.1, momentum=0.0))
+]
+
+
+def test_every_training_of_the_recipe_has_a_name():
+    configs = make_recipe("causes", "paper", widths=[10], seeds=[0]).configs
+    names = [training_name(config) for config in configs]
+    assert names == [
+        "Adam at 0.1",
+        "Adam at 0.001",
+        "Adam from 0.1 to 0",
+        "SGD at 0.1",
+        "SGD at 1",
+        "SGD with momentum at 0.01",
+        "SGD with momentum at 0.1",
+    ]
+    with pytest.raises(ValueError, match="lrs must be left out"):
+        make_recipe("causes", "paper", lrs=[0.1])
+
+
+def test_curves_are_the_records(store):
+    records = tiny.results(store, *TRAINED, measures=(Reinit, RandomReset)).records
+    table = causes_table(records)
+    for record in records:
+        for reset, curve in RESETS.items():
+            rows = table[(table.run_id == record.run_id) & (table.reset == reset)]
+            rows = rows[rows.scenario == "active"]
+            measured = record.measures["random_reset" if curve else "reinit"]
+            expected = pd.Series(measured[curve or "active"]) / measured["num_test"]
+            assert rows.accuracy.tolist() == expected.tolist()
+            assert rows.trained_by.unique().tolist() == [training_name(record.config)]
+    one_setting(table, *COMPARES)
+    found = losses(table)
+    assert found.trained_by.tolist() == ["Adam at 0.03", "SGD at 0.1"]
+    assert found.n.tolist() == [2, 2]
+    for (_, own), trained in zip(
+        table[table.reset == "the most active"].groupby("trained_by"),
+        found.accuracy,
+        strict=True,
+    ):
+        whole = own[(own.scenario == "active") & (own.fraction == 0)].accuracy
+        assert trained == f"{100 * whole.mean():.1f}"
+    assert causes_table([]).empty and losses(causes_table([])).empty
