@@ -14,9 +14,9 @@ import torch
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.lws_exhibits import LwsScale
-from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe
+from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, states
 from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import expanded
 from lazyrich_helpers.runner.backlog import missing
 from lazyrich_helpers.runner.batch import (
@@ -29,7 +29,7 @@ from lazyrich_helpers.runner.chapter_file import find_chapter, parameters_of
 from lazyrich_helpers.runner.command_line import parse_duration
 from lazyrich_helpers.runner.dry_run import dry_run, lines
 from lazyrich_helpers.runner.grid_points import parse_grid
-from lazyrich_helpers.runner.listing import in_a_line, standings, table
+from lazyrich_helpers.runner.listing import counted, table
 from lazyrich_helpers.runner.notebook_grid import reports_folder, run_grid
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import SlurmOptions, submit
@@ -37,8 +37,6 @@ from lazyrich_helpers.runner.slurm_status import cancel, status
 from lazyrich_helpers.runner.stopping import Stop, even_if_deaf, gently
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
-FAILED = {"failed", "unreadable"}
-"""Standings that `list --failed` shows and `retry` does again."""
 
 
 def perform(options: argparse.Namespace) -> int:
@@ -222,7 +220,7 @@ def _complete(
         stop=stop,
         workers=options.workers,
     )
-    for line in table(standings(recipe, store)):
+    for line in table(states(recipe, store)):
         print(line)
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0
@@ -250,7 +248,7 @@ def _say(text: str) -> None:
 def _list(options: argparse.Namespace) -> int:
     """Print how far recipes are, all unless named; or the runs that lack or failed."""
     wanted = {"missing", "stale", "partial"} if options.missing else set()
-    wanted |= FAILED if options.failed else set()
+    wanted |= {"failed"} if options.failed else set()
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
     choices = _choices(options)
     for name in options.recipes[1:] or RECIPES:
@@ -258,8 +256,9 @@ def _list(options: argparse.Namespace) -> int:
         summary = (RECIPES[name].__doc__ or "").strip().splitlines()[0]
         print(f"{name}: {summary}")
         for recipe in recipes:
-            found = standings(recipe, _store(recipe.budget, options))
-            print(f"  {recipe.budget}: {in_a_line(found)}")
+            found = states(recipe, _store(recipe.budget, options))
+            counts = counted(run.word for run in found)
+            print(f"  {recipe.budget}: {len(found)} runs: {counts}")
             for standing in found:
                 if standing.word in wanted:
                     word = "" if standing.word == "missing" else f" ({standing.word})"
@@ -269,6 +268,6 @@ def _list(options: argparse.Namespace) -> int:
 
 def _failed(recipe: Recipe, store: Store) -> Recipe:
     """Return the runs of `recipe` that failed, as `list --failed` shows them."""
-    found = standings(recipe, store)
-    failed = tuple(each.config for each in found if each.word in FAILED)
+    found = states(recipe, store)
+    failed = tuple(each.config for each in found if each.word == "failed")
     return dataclasses.replace(recipe, configs=failed)
