@@ -8,7 +8,7 @@ import io
 import sys
 from collections.abc import Sequence
 
-from lazyrich_helpers.runner.command_line import parser
+from lazyrich_helpers.runner.command_line import parse
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ±, say
             stream.reconfigure(errors="replace")
-    options = parser().parse_intermixed_args(arguments)
+    options = parse(sys.argv[1:] if arguments is None else arguments)
     if "torch" not in sys.modules:
         print("Loading torch.", file=sys.stderr, flush=True)
     from lazyrich_helpers.runner.tasks import perform

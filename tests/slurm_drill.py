@@ -15,14 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.slurm import SlurmOptions, submit
-from lazyrich_helpers.runner.slurm_ledger import Ledger
-from lazyrich_helpers.runner.slurm_queue import in_queue
-from lazyrich_helpers.runner.slurm_status import cancel, states, status
+from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.slurm import submit
+from lazyrich_helpers.runner.slurm_queue import cancel, folder_of, in_queue, status
 from lazyrich_helpers.training.run_config import label
 from tests import slurm_cluster, slurm_grid
 
-OPTIONS = SlurmOptions(minutes=1, cpus_per_task=2, runs_per_job=6)
+OPTIONS = SlurmOptions(time="1m", cpus_per_task=2, runs_per_job=6)
 """A job has a node for itself, and more runs than fit into its time: Slurm has no
 shorter one."""
 RUNS = slurm_grid.slow(seconds=12, num=12)
@@ -55,10 +54,11 @@ def crash(cluster: slurm_cluster.Cluster, store: Store) -> None:
     cluster.kill_node("one")
     say(f"The daemon of node one is killed, with {len(store.ids())} runs recorded.")
     wait("its job to be taken away", 60, lambda: lost not in cluster.jobs_on("one"))
-    places = {job_id: place.state for (_, job_id), place in in_queue().items()}
-    say(f"Slurm has found out. Nodes: {cluster.node_states()}; jobs: {places}.")
-    if lost not in places:
+    queue = in_queue(store)
+    say(f"Slurm has found out. Nodes: {cluster.node_states()}; jobs: {list(queue)}.")
+    if lost not in queue:
         raise RuntimeError(f"job {lost} was not put back into the queue")
+    say(str(submit([RECIPE], store, OPTIONS, device="cpu")))
 
 
 def resubmit(cluster: slurm_cluster.Cluster, store: Store) -> None:
@@ -69,12 +69,11 @@ def resubmit(cluster: slurm_cluster.Cluster, store: Store) -> None:
     seen: set[str] = set()
 
     def has_ended() -> bool:
-        runs = states(store)
-        counts = dict(Counter(run.state for run in runs))
-        if str(counts) not in seen:
-            say(str(counts))
-        seen.add(str(counts))
-        return not {"running", "queued"} & set(counts)
+        said = status(store)
+        if said not in seen:
+            say(said)
+        seen.add(said)
+        return not in_queue(store)
 
     wait("the end of all jobs", 400, has_ended)
 
@@ -99,8 +98,8 @@ def not_as_recorded(store: Store) -> list[str]:
 
 def not_as_told(store: Store) -> list[str]:
     """Return what is wrong by the logs: a run that ended twice, no job requeued."""
-    folder = Ledger(store).folder
-    text = "".join(path.read_text() for path in sorted(folder.glob("*/*_log.*")))
+    logs = sorted(folder_of(store).glob("*_log.*"))
+    text = "".join(path.read_text() for path in logs)
     ends = Counter(re.findall(r"^\[\d+/\d+\] (.*): [\d.]+% test", text, re.MULTILINE))
     wrong = [f"{run} ended {num} times" for run, num in ends.items() if num > 1]
     requeued = re.findall(r"Requeued job \S+", text)

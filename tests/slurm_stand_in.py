@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.runner.slurm_ledger import Submission
-
 SBATCH = """#!/bin/sh
 echo x >> {folder}/calls
-cp "$1" {folder}/script-$(wc -l < {folder}/calls)
+cp "$1" {folder}/script
 env > {folder}/environment
 echo "Submitted batch job $(wc -l < {folder}/calls)"
 """
@@ -27,9 +25,12 @@ class StandIn:
     def __post_init__(self) -> None:
         self.write("sbatch", SBATCH.format(folder=self.folder))
         self.write("srun", "#!/bin/sh\n")
-        self.write("squeue", f"#!/bin/sh\ncat {self.folder}/queue\n")
+        self.write(
+            "squeue",
+            f'#!/bin/sh\necho "$@" > {self.folder}/asked\ncat {self.folder}/queue\n',
+        )
         self.write("scancel", f'#!/bin/sh\necho "$@" >> {self.folder}/cancelled\n')
-        self.queue("")
+        self.queue()
 
     def write(self, name: str, text: str) -> None:
         """Put a command there."""
@@ -40,29 +41,17 @@ class StandIn:
         """Let `sbatch` refuse every job from here on."""
         self.write("sbatch", REFUSING)
 
-    def queue(self, *lines: str) -> None:
-        """Have `squeue` print these lines."""
-        (self.folder / "queue").write_text("\n".join(lines))
+    def queue(self, *job_ids: str, reason: str = "Priority") -> None:
+        """Have these jobs in the queue, and nothing else."""
+        lines = "".join(f"{job_id}|{reason}\n" for job_id in job_ids)
+        (self.folder / "queue").write_text(lines)
 
-    def enqueue(self, *submissions: Submission, state: str = "PENDING") -> None:
-        """Have all jobs of these submissions in the queue, and nothing else."""
-        self.queue(
-            *(
-                f"{job.job_id}|{state}|Priority|{submission.name}"
-                for submission in submissions
-                for job in submission.jobs
-            )
-        )
-
-    def script(self, number: int) -> str:
-        """Return the batch script of an array."""
-        return (self.folder / f"script-{number}").read_text()
+    def read(self, name: str) -> str:
+        """Return a note: `script`, `asked` of squeue, `cancelled`; empty: none."""
+        path = self.folder / name
+        return path.read_text() if path.exists() else ""
 
     def environment(self) -> dict[str, str]:
         """Return the variables that the last `sbatch` was called with."""
-        lines = (self.folder / "environment").read_text().splitlines()
+        lines = self.read("environment").splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
-
-    def cancelled(self) -> list[str]:
-        """Return the ids that `scancel` was given."""
-        return (self.folder / "cancelled").read_text().split()

@@ -48,28 +48,31 @@ def status(words) -> int:
 
 SLIPS = {
     "unknown recipe": (["figure-99"], "'figure-99'"),
-    "no recipe": ([], "RECIPE"),
+    "no command": ([], "COMMAND"),
+    "no recipe": (["train"], "RECIPE"),
     "list of no recipe": (["list", "figure-99"], "'figure-99'"),
     "retry of no recipe": (["retry", "figure-99"], "'figure-99'"),
     "list in the middle": (["figure-2", "list"], "'list'"),
-    "list and retry": (["list", "--failed", "retry"], "['list', 'retry']"),
-    "retry and list": (["retry", "list"], "['retry', 'list']"),
-    "retry of failed": (["retry", "--failed"], "['retry']"),
+    "list and retry": (["list", "--failed", "retry"], "'retry'"),
+    "retry of failed": (["retry", "--failed"], "--failed"),
+    "train of missing": (["figure-2", "--missing"], "--missing"),
+    "status of a recipe": (["status", "figure-2"], "figure-2"),
     "no workers": ([*tiny.TINY, "--workers", "0"], "got 0"),
     "half a worker": ([*tiny.TINY, "--workers", "0.5"], "'0.5'"),
     "unknown executor": ([*tiny.TINY, "--executor", "cloud"], "'cloud'"),
     "Slurm time": ([*tiny.TINY, *SLURM, "--slurm-time", "1:00:00"], "'1:00:00'"),
-    "no Slurm time": ([*tiny.TINY, *SLURM, "--slurm-time", "0s"], "got 0"),
+    "no Slurm time": ([*tiny.TINY, *SLURM, "--slurm-time", "0s"], "got '0s'"),
     "Slurm CPUs": ([*tiny.TINY, *SLURM, "--slurm-cpus-per-task", "0"], "got 0"),
     "Slurm GPUs": ([*tiny.TINY, *SLURM, "--slurm-gpus-per-task", "-1"], "got -1"),
     "Slurm setup": ([*tiny.TINY, *SLURM, "--slurm-setup", " "], "' '"),
-    "chapter that is not there": (["--notebook", "99", "--grid", "seeds=0"], "'99'"),
-    "grid without a name": (["--notebook", "4", "--grid", "10"], "'10'"),
-    "grid of nothing": (["--notebook", "4", "--grid", "seeds="], "got ''"),
-    "grid backwards": (["--notebook", "4", "--grid", "seeds=3..1"], "3..1"),
-    "grid of an unknown name": (["--notebook", "4", "--grid", "speed=1"], "speed"),
-    "grid twice": (["--notebook", "4", "--grid", "seeds=1", "seeds=2"], "seeds"),
-    "grid and a recipe": (["figure-2", "--notebook", "4"], "figure-2"),
+    "chapter that is not there": (["notebook", "99", "seeds=0"], "'99'"),
+    "no chapter": (["notebook"], "CHAPTER"),
+    "grid without a name": (["notebook", "4", "10"], "'10'"),
+    "grid of nothing": (["notebook", "4", "seeds="], "'seeds='"),
+    "grid of an unknown name": (["notebook", "4", "speed=1"], "speed"),
+    "grid twice": (["notebook", "4", "seeds=1", "seeds=2"], "seeds"),
+    "grid and a recipe": (["notebook", "4", "figure-2"], "figure-2"),
+    "grid without workers": (["notebook", "4", "--workers", "0"], "got 0"),
     "records in a file": ([*tiny.TINY, "--records", __file__], __file__),
     "records in no place": ([*tiny.TINY, "--records", "/proc/x"], "'/proc/x'"),
     "unknown budget": (["figure-2", "--budget", "huge"], "'huge'"),
@@ -166,7 +169,7 @@ def test_an_error_of_the_system_is_a_sentence_with_the_folder(
 ):
     (tmp_path / "file").touch()
     monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "file" / "store"))
-    assert status(["--notebook", "4", "--grid", "seeds=0"]) == 2
+    assert status(["notebook", "4", "seeds=0"]) == 2
     err = capsys.readouterr().err
     assert err.startswith(f"error: {tmp_path / 'file'}") and err.count("\n") == 1
     assert "could not be read or written (Not a directory); see that its" in err
@@ -262,7 +265,7 @@ def test_a_thread_count_holds_for_the_run():
 
 def test_without_slurm_it_is_a_sentence(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    for words in ([*tiny.TINY, *SLURM, "--seeds", "7"], ["--status"], ["--cancel"]):
+    for words in ([*tiny.TINY, *SLURM, "--seeds", "7"], ["status"], ["cancel"]):
         assert status([*words, "--budget", "smoke"]) == 2
         out, err = capsys.readouterr()
         assert out == "" and err.startswith("error: ") and err.count("\n") == 1

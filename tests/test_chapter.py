@@ -8,6 +8,7 @@ import pytest
 import torch
 import yaml
 
+from lazyrich_helpers.experiments import records
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.notebook import chapter
@@ -229,19 +230,19 @@ def test_description_counts_seeds_of_each_setting():
     assert "not or not wholly run yet: mnist relu_net w=10 d=1 lr=0.1." in text
 
 
-def test_stale_records_are_marked(monkeypatch):
-    from lazyrich_helpers.experiments import records
+def test_records_of_older_code_are_marked(monkeypatch):
+    def described() -> str:
+        choices = {"widths": [10], "seeds": [0, 1], "lrs": [0.1]}
+        return chapter.describe(chapter.recorded("figure-2", **choices))
 
-    found = chapter.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
-    assert "STALE" not in chapter.describe(found)
-    monkeypatch.setattr(records, "NUMERICS", records.NUMERICS | {"train": 999})
-    assert "2 of 2 records are STALE" in chapter.describe(found)
-
-
-def test_records_of_an_older_measure_are_marked(monkeypatch):
-    found = chapter.recorded("figure-2", widths=[10], seeds=[0, 1], lrs=[0.1])
-    monkeypatch.setattr(Reinit, "version", Reinit.version + 1)
-    assert "2 of 2 records are STALE" in chapter.describe(found)
+    assert "STALE" not in described()
+    for code, name, value in (
+        (records, "NUMERICS", records.NUMERICS | {"train": 999}),
+        (Reinit, "version", Reinit.version + 1),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(code, name, value)
+            assert "2 of 2 records are STALE" in described()
 
 
 def test_environment_names_versions():

@@ -10,7 +10,9 @@ PAGE = ROOT / "book" / "minimal.md"
 
 
 def test_the_experiment_fits_on_a_screen_and_runs():
-    (code,) = re.findall(r"```\{code-cell\} ipython3\n---.*?---\n(.*?)```", PAGE.read_text(), re.S)
+    (code,) = re.findall(
+        r"```\{code-cell\} ipython3\n---.*?---\n(.*?)```", PAGE.read_text(), re.S
+    )
     assert len(code.splitlines()) <= 55
     names: dict = {}
     exec(code, names)

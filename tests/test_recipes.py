@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.recipes import BUDGETS, Scale, collect, is_complete
+from lazyrich_helpers.experiments.recipes import BUDGETS, Scale, collect
 from lazyrich_helpers.experiments.records import NUMERICS, Record
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
@@ -121,21 +121,6 @@ def test_records_of_older_training_or_of_an_older_measure_are_stale(store):
     configs = [tiny.training(seed=seed) for seed in range(4)]
     results = collect(tiny.recipe(*configs, measures=(Accuracy,)), store)
     assert len(results.records) == 4 and results.num_stale == 2
-
-
-def test_what_is_complete(store):
-    def complete(record, measures=(Accuracy,)):
-        return is_complete(record, measures, store)
-
-    measured = dataclasses.replace(DONE, measures={"accuracy": {"version": 1}})
-    stale = {"numerics": NUMERICS | {"data": 0}}
-    assert complete(measured) and complete(DONE, ())
-    assert complete(dataclasses.replace(DONE, status="diverged"))
-    incomplete = [None, DONE, dataclasses.replace(measured, origin=stale)]
-    incomplete += [dataclasses.replace(measured, status="failed: why")]
-    incomplete += [dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})]
-    incomplete += [dataclasses.replace(DONE, status="diverged", origin=stale)]
-    assert not any(complete(record) for record in incomplete)
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -1,5 +1,6 @@
 """The command line: what it does, says and exits with."""
 
+import dataclasses
 import re
 import signal
 import subprocess
@@ -9,10 +10,12 @@ import time
 import pytest
 
 from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import backlog, execution, tasks
-from lazyrich_helpers.runner.command_line import parse_duration
+from lazyrich_helpers.runner.command_line import COMMANDS
+from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from tests import tiny
 
 MODULE = ("-m", "lazyrich_helpers.run")
@@ -25,7 +28,7 @@ def test_a_stale_record_is_reported_and_done_again(store, monkeypatch, capsys):
     monkeypatch.setattr(tasks, "make_recipe", lambda *args, **choices: recipe)
     capsys.readouterr()
     assert main(["list"]) == 0
-    assert "smoke: 2 runs, 2 recorded, 2 of them stale" in capsys.readouterr().out
+    assert "smoke: 2 runs: 2 stale" in capsys.readouterr().out
     assert main(tiny.TINY) == 0
     assert "2 done now, 0 done before" in capsys.readouterr().out
     assert not any(store.read(run_id).stale for run_id in store.ids())
@@ -116,7 +119,8 @@ def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):
     out = capsys.readouterr().out
     for name in tasks.RECIPES:
         assert f"{name}: " in out
-    assert out.count(" 0 recorded, 0 of them stale") == 3 * len(tasks.RECIPES)
+    runs = re.findall(r"  (smoke|laptop|paper): (\d+) runs: \2 missing\n", out)
+    assert len(runs) == 3 * len(tasks.RECIPES)
     assert not (tmp_path / "recorded").exists() and not store.folder.exists()
 
 
@@ -133,7 +137,9 @@ def test_list_tells_what_is_missing_and_what_failed(store, monkeypatch, capsys):
     more = [*words, "--widths", "4", "5"]
     assert main(["list", "figure-2", "--missing", "--failed", *more]) == 0
     title, counts, failed, missing = capsys.readouterr().out.splitlines()
-    assert title.startswith("figure-2: ") and counts.endswith("stale, 1 failed")
+    assert title.startswith("figure-2: ") and counts.endswith(
+        "runs: 1 failed, 1 missing"
+    )
     assert re.search(r"[0-9a-f]{12} .* w=4 .*: RuntimeError: out of luck", failed)
     assert re.search(r"[0-9a-f]{12} .* w=5 .* seed=0$", missing)
     assert main(["list", "figure-2", "--failed", *more]) == 0
@@ -162,33 +168,70 @@ def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith("Nothing that failed is recorded in ")
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["figure-2", "--missing"], "after list"),
-        (["figure-2", "--grid", "seeds=1"], "--notebook"),
-        (["--notebook", "4", "--grid", "seeds=1", "--widths", "4"], "['widths']"),
-        (["--notebook", "4", "--grid", "seeds=1", "--dry-run"], "dry-run"),
-        (["--notebook", "4", "--grid", "seeds=1", "--workers", "0"], "got 0"),
-    ],
-)
-def test_words_that_do_not_belong_are_refused(store, no_training, words, said, capsys):
-    no_training()
-    assert main([*words, "--budget", "smoke"]) == 2
-    err = capsys.readouterr().err
-    assert said in err and err.count("\n") == 1 and store.ids() == []
+def test_a_recipe_first_stands_for_train(store, capsys):
+    assert main(["train", *tiny.TINY, "--seeds", "0"]) == 0
+    assert main([*tiny.TINY, "--seeds", "0"]) == 0
+    assert "0 done now, 1 done before." in capsys.readouterr().out
 
 
-def test_words_stand_in_any_order(store, capsys):
-    assert main(["--missing", "list", "--budget", "smoke", "figure-2"]) == 0
-    assert "smoke: 4 runs" in capsys.readouterr().out
+def test_there_is_an_option_for_each_choice(store, monkeypatch):
+    given = {
+        "widths": [4, 5],
+        "seeds": [2],
+        "lrs": [0.1, 0.2],
+        "num_epochs": 3,
+        "train_size": 100,
+        "dataset": "digits",
+        "precision": "fp32",
+        "rhos": [0.3],
+        "ks": [1],
+    }
+    assert set(given) == {field.name for field in dataclasses.fields(LwsScale)}
+    words = ["figure-10-vgg5", "--budget", "smoke", "--executor", "slurm"]
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    slurm = SlurmOptions(
+        partition="gpu", time="2h", gpus_per_task=1, cpus_per_task=4, setup=("a", "b"),
+        array_parallelism=7, runs_per_job=3,
+    )  # fmt: skip
+    words += ["--slurm-partition", "gpu", "--slurm-time", "2h", "--slurm-setup", "a"]
+    words += [
+        "--slurm-setup",
+        "b",
+        "--slurm-gpus-per-task",
+        "1",
+        "--slurm-runs-per-job",
+    ]
+    words += ["3", "--slurm-cpus-per-task", "4", "--slurm-array-parallelism", "7"]
+    made, handed = [], []
+    plain = tasks.make_recipe
+
+    def make(*names, **choices):
+        made.append((*names, choices))
+        return plain("figure-2", "smoke")
+
+    monkeypatch.setattr(tasks, "make_recipe", make)
+    monkeypatch.setattr(tasks, "submit", lambda *args, **_: handed.append(args))
+    assert main(words) == 0
+    assert made == [("figure-10-vgg5", "smoke", given)]
+    assert handed[0][2] == slurm
 
 
-def test_no_recipe_is_a_sentence(capsys):
-    assert main([]) == 2
-    err = capsys.readouterr().err
-    assert err.startswith("error: RECIPE must be one of figure-1-resnet18, ")
-    assert err.endswith(", or list, or retry; none is named.\n")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_a_short_help_with_an_example(command, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and len(out.splitlines()) < 50
+    assert f"For example:\n  python -m lazyrich_helpers.run {command} " in out
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"lazyrich-helpers \d\S+\n", capsys.readouterr().out)
 
 
 @pytest.fixture
@@ -199,7 +242,7 @@ def no_torch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["--help"], "usage:"), (["--frob"], "error: unrecognized")]
+    ("words", "said"), [(["list", "--help"], "usage:"), (["--frob"], "error: ")]
 )
 def test_what_needs_no_torch_does_not_wait_for_it(no_torch, words, said):
     command = (*MODULE, *words)

@@ -2,8 +2,8 @@
 
 import dataclasses
 import os
+import sys
 import time
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,17 @@ from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.runner.slurm import SlurmOptions, submit
-from lazyrich_helpers.runner.slurm_ledger import Ledger
-from lazyrich_helpers.runner.slurm_status import cancel, states, status
+from lazyrich_helpers.runner import slurm_queue
+from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.slurm import submit
+from lazyrich_helpers.runner.slurm_queue import (
+    cancel,
+    folder_of,
+    in_queue,
+    job_name,
+    status,
+    submitted,
+)
 from tests import slurm_cluster, slurm_grid, tiny
 from tests.slurm_stand_in import StandIn
 
@@ -33,16 +41,10 @@ def hand_over(store, *recipes, device="cpu", **options):
     return submit(recipes, store, SlurmOptions(**options), device=device)
 
 
-def runs(submission):
-    """Return the run ids of each job, sorted."""
-    return [sorted(job.runs) for job in submission.jobs]
-
-
 @pytest.mark.parametrize(
     ("field", "value", "remedy"),
     [
         ("partition", "two words", "one name that `sinfo` lists"),
-        ("minutes", 0, "at least 1"),
         ("gpus_per_task", -1, "0 or more"),
         ("cpus_per_task", 0, "at least 1"),
         ("setup", ("module load cuda\nreboot",), "one a line"),
@@ -57,9 +59,15 @@ def test_a_wrong_option_is_one_sentence(field, value, remedy):
     assert repr(value) in str(caught.value)
 
 
-def test_without_slurm_it_says_so(store, tmp_path, monkeypatch):
+def test_without_slurm_or_submitit_it_says_so(store, slurm, tmp_path, monkeypatch):
+    asks = (lambda: hand_over(store, GRID), lambda: status(store))
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "submitit", None)
+        for ask in asks:
+            with pytest.raises(ValueError, match="needs the package submitit"):
+                ask()
     monkeypatch.setenv("PATH", str(tmp_path))
-    for ask in (lambda: hand_over(store, GRID), lambda: states(store)):
+    for ask in asks:
         with pytest.raises(ValueError, match=r"needs the command 'sbatch', .* PATH"):
             ask()
 
@@ -68,18 +76,17 @@ def test_the_batch_script_asks_for_what_the_options_say(store, slurm):
     submission = hand_over(
         store,
         tiny.recipe(*tiny.APART),
-        device="cpu",
         partition="short",
-        minutes=7,
+        time="7m",
         gpus_per_task=2,
         cpus_per_task=3,
         setup=("module load cuda", "ulimit -n 4096"),
         array_parallelism=2,
         runs_per_job=1,
     )
-    script = slurm.script(1)
+    script = slurm.read("script")
     for flag in (
-        f"job-name={submission.name}",
+        f"job-name={job_name(store)}",
         "partition=short",
         "time=7",
         "gpus-per-task=2",
@@ -93,14 +100,21 @@ def test_the_batch_script_asks_for_what_the_options_say(store, slurm):
     lines = script.splitlines()
     start = lines.index("module load cuda")
     assert lines[start + 1] == "ulimit -n 4096"
-    assert lines[start + 2].startswith(f'export PYTHONPATH="{tiny.ROOT}$')
+    path = lines[start + 2].removeprefix("export PYTHONPATH=")
+    assert path.startswith(f"{tiny.ROOT}:") and path.endswith(':+:$PYTHONPATH}"')
     assert "srun " in script and script.count("--cpus-per-task=3") == 2
-    assert [job.job_id for job in submission.jobs] == ["1_0", "1_1", "1_2"]
+    assert str(submission) == ("Submitted 3 runs in 3 jobs, 0 runs recorded before.")
+    jobs = submitted(store)
+    assert list(jobs) == ["1_0", "1_1", "1_2"]
+    assert [job.share.configs for job in jobs.values()] == [(c,) for c in tiny.APART]
+    assert {job.threads for job in jobs.values()} == {3}
 
 
 def test_what_is_not_asked_for_is_the_clusters_choice(store, slurm):
     hand_over(store, GRID)
-    assert "partition" not in slurm.script(1) and "gpus" not in slurm.script(1)
+    assert "partition" not in slurm.read("script") and "gpus" not in slurm.read(
+        "script"
+    )
 
 
 INHERITED = {
@@ -136,69 +150,127 @@ def test_outside_a_job_the_readers_own_variables_stay(store, slurm, monkeypatch)
     assert slurm.environment()["SLURM_HINT"] == "nomultithread"
 
 
-def test_a_path_that_slurm_would_rewrite_is_refused(tmp_path, slurm):
+def test_folders_that_will_not_do_are_a_sentence(tmp_path, slurm):
     folder = tmp_path / "100%j"
-    store = Store(folder / "records", folder / "weights")
     with pytest.raises(ValueError, match=r"^LAZYRICH_STORE must be .*; got '.*100%j/"):
-        hand_over(store, GRID)
+        hand_over(Store(folder / "records", folder / "weights"), GRID)
     assert not folder.exists()
-
-
-def test_records_that_cannot_be_written_are_a_sentence(tmp_path, slurm):
     (tmp_path / "file").touch()
     store = Store(tmp_path / "file" / "records", tmp_path / "weights")
     with pytest.raises(ValueError, match=r"^records must be a folder .*file/records"):
         hand_over(store, GRID)
-    assert not (slurm.folder / "calls").exists()
+    assert not slurm.read("calls")
 
 
-def test_a_refusal_is_one_sentence_and_leaves_nothing(store, slurm, capfd):
+def test_a_refusal_is_one_sentence(store, slurm, capfd):
     slurm.refuse()
     match = r"refused .*\(Invalid partition name\).* partition 'nope'.*`sinfo` lists"
     with pytest.raises(ValueError, match=match):
         hand_over(store, GRID, partition="nope")
-    assert list(Ledger(store).folder.iterdir()) == []
-    assert capfd.readouterr() == ("", "")
+    assert submitted(store) == {} and capfd.readouterr() == ("", "")
 
 
 def test_what_is_in_the_queue_is_not_submitted_twice(store, slurm):
-    first = hand_over(store, tiny.recipe(*tiny.WIDTHS[:3]))
-    slurm.enqueue(first, state="RUNNING")
+    assert hand_over(store, tiny.recipe(*tiny.WIDTHS[:3])).num_runs == 3
+    slurm.queue("1", reason="None")
     second = hand_over(store, GRID)
-    assert runs(second) == [[tiny.WIDTHS[3].run_id]] and second.num_queued == 3
+    assert (second.num_runs, second.num_queued) == (1, 3)
     assert "3 runs left out, already in the queue" in str(second)
-    slurm.enqueue(first, second)
-    third = hand_over(store, GRID)
-    assert third.jobs == () and str(third).startswith("Nothing to submit")
-    assert Ledger(store).ids() == sorted([first.submission_id, second.submission_id])
+    slurm.queue("1", "2")
+    assert str(hand_over(store, GRID)).startswith("Nothing to submit")
+    assert list(submitted(store)) == ["1", "2"]
     slurm.queue()  # lost, then
     assert hand_over(store, GRID).num_runs == 4
 
 
 def test_another_measure_of_a_queued_run_is_another_matter(store, slurm):
     plain = tiny.recipe(*tiny.WIDTHS, measures=(Accuracy,))
-    slurm.enqueue(hand_over(store, plain))
     more = dataclasses.replace(plain, measures=(Accuracy, Movement))
+    hand_over(store, plain)
+    slurm.queue("1")
     assert hand_over(store, more).num_runs == 4
+    slurm.queue("2")
+    assert hand_over(store, plain).num_queued == 4
+
+
+def test_a_run_of_two_recipes_is_one_jobs(store, slurm):
+    one = tiny.recipe(*tiny.APART)
+    two = dataclasses.replace(one, name="two", configs=(*tiny.APART, *tiny.WIDTHS[:2]))
+    submission = hand_over(store, one, two)
+    assert (submission.num_runs, submission.num_queued) == (5, 3)
+    runs = [list(job.share.configs) for job in submitted(store).values()]
+    assert runs == [tiny.APART, tiny.WIDTHS[:2]]
 
 
 def test_what_is_recorded_is_not_submitted(store, slurm):
     tiny.finish(store, *tiny.WIDTHS[:2])
     submission = hand_over(store, GRID)
     assert (submission.num_there, submission.num_runs) == (2, 2)
-    assert not {c.run_id for c in tiny.WIDTHS[:2]} & {
-        run for job in submission.jobs for run in job.runs
-    }
+    (job,) = submitted(store).values()
+    assert list(job.share.configs) == tiny.WIDTHS[2:]
 
 
 def test_cancelled_jobs_do_not_hold_their_runs(store, slurm):
-    first = hand_over(store, GRID)
-    slurm.enqueue(first, state="COMPLETING")  # Slurm takes a while to end them
-    assert cancel(store) == len(first.jobs)
-    assert slurm.cancelled() == [job.job_id for job in first.jobs]
-    assert {run.state for run in states(store)} == {"cancelled"}
+    hand_over(store, GRID)
+    assert cancel(store) == 0 and not slurm.read("cancelled")
+    slurm.queue("1", reason="None")
+    assert cancel(store) == 1
+    assert slurm.read("cancelled").split()[-1] == f"--name={job_name(store)}"
+    assert status(store) == "1 jobs in the queue.", "Slurm takes a while to end them"
     assert hand_over(store, GRID).num_runs == 4
-    assert cancel(store) == 0
+
+
+def test_the_queue_is_asked_for_the_jobs_of_a_folder(store, slurm, tmp_path):
+    slurm.queue("5_0", "5_1")
+    assert in_queue(store) == {"5_0": "Priority", "5_1": "Priority"}
+    assert f"--name={job_name(store)} " in slurm.read("asked")
+    slurm.queue("6", reason="None")
+    assert in_queue(store) == {"6": ""}
+    other = Store(tmp_path / "other", store.weights)
+    assert job_name(other) != job_name(store) and folder_of(other) != folder_of(store)
+
+
+def test_a_cluster_that_does_not_answer_is_one_sentence(store, slurm):
+    slurm.write("squeue", "#!/bin/sh\necho 'squeue: error: no\n route' >&2\nexit 1\n")
+    with pytest.raises(ValueError, match=r"squeue did not .*error: no route.*`sinfo`"):
+        in_queue(store)
+    slurm.write("squeue", "#!/bin/sh\nexec sleep 60\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slurm_queue, "PATIENCE", 0.1)
+        with pytest.raises(ValueError, match="timed out"):
+            in_queue(store)
+
+
+def test_a_job_that_cannot_be_read_is_one_sentence(store, slurm):
+    hand_over(store, GRID)
+    (folder_of(store) / "1_submitted.pkl").write_bytes(b"{")
+    for ask in (lambda: hand_over(store, GRID), lambda: status(store)):
+        with pytest.raises(ValueError, match=r"1_submitted\.pkl is not a readable"):
+            ask()
+
+
+def test_each_run_is_told_once_by_its_last_job(store, slurm):
+    assert status(store) == "0 jobs in the queue."
+    first, second, third = tiny.APART
+    hand_over(store, tiny.recipe(*tiny.APART), runs_per_job=1)
+    tiny.finish(store, first)
+    slurm.queue("1_1", "1_2")
+    with store.lock(second.run_id):
+        assert status(store).splitlines() == [
+            "tiny at smoke: 1 recorded, 1 running, 1 queued.",
+            "2 jobs in the queue, waiting for Priority.",
+        ]
+    slurm.queue("1_2", reason="None")
+    log = folder_of(store) / "1_1_0_log.err"
+    assert status(store).splitlines() == [
+        "tiny at smoke: 1 recorded, 1 missing, 1 queued.",
+        f"  missing {second.run_id} digits relu_net w=12 d=2 lr=0.03 seed=0; see {log}",
+        "1 jobs in the queue.",
+    ]
+    hand_over(store, tiny.recipe(second))
+    slurm.queue("2")
+    assert status(store).startswith("tiny at smoke: 1 recorded, 1 missing, 1 queued.")
+    assert f"{third.run_id} " in status(store) and "1_2_0_log.err" in status(store)
 
 
 @pytest.mark.parametrize(
@@ -213,8 +285,8 @@ def test_cancelled_jobs_do_not_hold_their_runs(store, slurm):
 def test_a_gpu_is_taken_where_one_is_asked_for(
     store, slurm, device, num_gpus, expected
 ):
-    submission = hand_over(store, GRID, device=device, gpus_per_task=num_gpus)
-    assert submission.device == expected
+    hand_over(store, GRID, device=device, gpus_per_task=num_gpus)
+    assert {job.device for job in submitted(store).values()} == {expected}
 
 
 def test_a_device_that_there_cannot_be_is_one_sentence(store, slurm):
@@ -226,7 +298,7 @@ def test_missing_data_stops_it_before_anything_is_submitted(store, slurm, offlin
     mnist = tiny.config(data=make_recipe("figure-2", "paper").configs[0].data)
     with pytest.raises(ValueError, match="LAZYRICH_DATA"):
         hand_over(store, tiny.recipe(mnist))
-    assert Ledger(store).ids() == []
+    assert not slurm.read("calls")
 
 
 def test_where_slurm_is_lacking_tests_are_skipped_or_fail(tmp_path, monkeypatch):
@@ -246,7 +318,8 @@ def test_a_real_cluster_completes_a_grid(store):
     """Two nodes: a grid, a failing run, a cancelled one."""
     slurm_cluster.require()
     failing = tiny.recipe(tiny.SEEDS[2], measures=(slurm_grid.Failing,))
-    long = slurm_grid.recipe(*slurm_grid.slow(seconds=600, num=1))
+    failing = dataclasses.replace(failing, name="failing")
+    (long,) = slurm_grid.slow(seconds=600, num=1)
     with slurm_cluster.start():
         with pytest.raises(ValueError, match=r"Invalid partition name.*'nope'"):
             hand_over(store, GRID, partition="nope")
@@ -254,38 +327,32 @@ def test_a_real_cluster_completes_a_grid(store):
             for name, value in INHERITED.items():
                 patch.setenv(name, value)
             grid = hand_over(store, GRID, failing, runs_per_job=3)
-        assert sum(len(job.runs) for job in grid.jobs) == 5
+        assert (grid.num_runs, grid.num_jobs) == (5, 3)
         again = hand_over(store, GRID, failing, runs_per_job=3)
-        assert again.jobs == () and again.num_queued == 5
+        assert (again.num_jobs, again.num_queued) == (0, 5)
+        wait(lambda: not in_queue(store), store)
         # Slurm counts a GPU of its own; the run does without.
-        other = hand_over(store, long, gpus_per_task=1, partition="all")
-        watch(store, until=lambda found: found[other.submission_id, "running"])
-        assert cancel(store, other.submission_id) == 1
-        last = watch(store, until=has_ended)
-        said = status(store)
-    assert last == {
-        (grid.submission_id, "recorded"): 4,
-        (grid.submission_id, "failed"): 1,
-        (other.submission_id, "cancelled"): 1,
-    }
-    assert "(RuntimeError: it was to fail)" in said and "cancelled" in said
-    assert {store.read(config.run_id).status for config in tiny.WIDTHS} == {"ok"}
-    assert len(store.ids()) == len(tiny.WIDTHS) + 1
-    logs = Ledger(store).logs(grid.submission_id)
-    text = "".join(path.read_text() for path in logs.glob("*_log.*"))
-    assert text.count("Exited with exit code 1") == 1, "the job of the failing run"
+        hand_over(store, slurm_grid.recipe(long), gpus_per_task=1, partition="all")
+        wait(lambda: "1 running" in status(store), store)
+        assert cancel(store) == 1
+        wait(lambda: not in_queue(store), store)
+        said = status(store).splitlines()
+    name = f"{tiny.SEEDS[2].run_id} digits"
+    (job_id,) = (i for i, j in submitted(store).items() if j.share.name == "failing")
+    log = folder_of(store) / f"{job_id}_0_log.err"
+    assert said == [
+        "tiny at smoke: 4 recorded.",
+        "failing at smoke: 1 failed.",
+        f"  failed {name} relu_net w=12 d=2 lr=0.03 seed=2: RuntimeError: it was to "
+        f"fail; see {log}",
+        "0 jobs in the queue.",
+    ]
+    text = "".join(path.read_text() for path in folder_of(store).glob("*_log.err"))
+    assert text.count("Submitted job triggered an exception") == 1
 
 
-def has_ended(found: Counter) -> bool:
-    return not {"queued", "running"} & {state for _, state in found}
-
-
-def watch(store, *, until, seconds=90) -> Counter:
-    """Return how many runs of each submission have each state, as soon as it holds."""
+def wait(condition, store, seconds=90) -> None:
     end = time.monotonic() + seconds
-    while True:
-        found = Counter((run.submission_id, run.state) for run in states(store))
-        if until(found):
-            return found
+    while not condition():
         assert time.monotonic() < end, status(store)
         time.sleep(0.5)

@@ -12,27 +12,38 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.recipes import Results, collect
+from lazyrich_helpers.experiments.recipes import Recipe, states
 from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.states import (
+    COMPLETE,
+    SHOWN,
+    STATES,
+    RunState,
+    state,
+)
 from lazyrich_helpers.lws.schedules import in_words
 from lazyrich_helpers.measures.costs import operations
 
+WRONG = ("stale", "diverged", "failed")
+UNUSUAL = (*WRONG, "partial", "running")
+"""States that are a column of a table only where a run is in them."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class Inventory:
     """Everything that a store holds, read once."""
 
     records: dict[str, Record]
     """Run → record."""
     unreadable: tuple[str, ...]
     """Files that are not records, by run."""
-    results: tuple[Results, ...]
-    """What is there of each recipe at the `paper` budget."""
-    others: tuple[Record, ...]
-    """Records that no recipe asks for at its own scale."""
+    recipes: tuple[tuple[Recipe, list[RunState]], ...]
+    """How far each run of each recipe is at the `paper` budget."""
+    others: tuple[RunState, ...]
+    """Runs with a record that no recipe asks for at its own scale."""
 
 
-def read_shelf(store: Store) -> Shelf:
+def read_inventory(store: Store) -> Inventory:
     """Read every record file of `store`."""
     records, unreadable = {}, []
     for run_id in sorted(store.ids()):
@@ -44,65 +55,44 @@ def read_shelf(store: Store) -> Shelf:
         if record is not None:
             records[run_id] = record
     recipes = [make_recipe(name, "paper") for name in sorted(RECIPES)]
-    results = [collect(recipe, _Read(records)) for recipe in recipes]
     asked = {config.run_id for recipe in recipes for config in recipe.configs}
-    others = [record for run, record in records.items() if run not in asked]
-    return Shelf(
+    others = [record.config for run, record in records.items() if run not in asked]
+    return Inventory(
         records=records,
         unreadable=tuple(unreadable),
-        results=tuple(results),
-        others=tuple(others),
+        recipes=tuple((recipe, states(recipe, store)) for recipe in recipes),
+        others=tuple(state(config, (), store) for config in others),
     )
 
 
-class _Read(Store):
-    """A store whose records were read before."""
+def recipes_table(inventory: Inventory) -> pd.DataFrame:
+    """Return one row per recipe at the `paper` budget: how far its runs are.
 
-    def __init__(self, records: dict[str, Record]) -> None:
-        self._records = records
-
-    def read(self, run_id: str) -> Record | None:
-        return self._records.get(run_id)
-
-
-def recipes_table(shelf: Shelf) -> pd.DataFrame:
-    """Return one row per recipe at the `paper` budget: how many of its runs are there.
-
-    Columns: `recipe`; `runs` that it asks for, of which `recorded` came to a result and
-    were measured; of those `stale` were made by older code and `diverged`; `failed`;
-    `left` to do, the failed ones and those that lack a measure included.
+    Columns: `recipe`; `runs` that it asks for, and how many of them there are of each
+    of `STATES`.
     """
     rows = []
-    for results in shelf.results:
-        recipe = results.recipe
-        left = [shelf.records.get(config.run_id) for config in results.missing]
-        failed = [record for record in left if record is not None and not record.done]
-        rows.append(
-            {
-                "recipe": recipe.name,
-                "runs": len(recipe.configs),
-                "recorded": len(results.records),
-                "stale": results.num_stale,
-                "diverged": _num_diverged(results.records),
-                "failed": len(failed),
-                "left": len(results.missing),
-            }
-        )
+    for recipe, runs in inventory.recipes:
+        words = [run.word for run in runs]
+        counts = {word: words.count(word) for word in STATES}
+        rows.append({"recipe": recipe.name, "runs": len(runs)} | counts)
     return pd.DataFrame(rows)
 
 
-def left_table(shelf: Shelf) -> pd.DataFrame:
+def left_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per recipe with runs left, and one for all, each run once.
 
-    Columns: `recipe`; `runs` that are left, as in `recipes_table`; their `operations`,
+    Columns: `recipe`; `runs` that a batch would train or measure; their `operations`,
     in units of 10^15. A run of which only a measure is missing counts as one to train.
     """
     found: dict[str, dict[str, float]] = {}
-    for results in shelf.results:
-        recipe, options = results.recipe, {"eval_every": results.recipe.eval_every}
+    for recipe, runs in inventory.recipes:
         found[recipe.name] = {
-            config.run_id: operations(config, recipe.measures, **options)
-            for config in results.missing
+            run.config.run_id: operations(
+                run.config, recipe.measures, eval_every=recipe.eval_every
+            )
+            for run in runs
+            if run.word not in COMPLETE
         }
     found["all, each run once"] = dict(ChainMap(*found.values()))
     rows = [
@@ -113,19 +103,15 @@ def left_table(shelf: Shelf) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["recipe", "runs", "operations"])
 
 
-def _num_diverged(records: Iterable[Record]) -> int:
-    return sum(record.status == "diverged" for record in records)
-
-
-def scales_table(shelf: Shelf) -> pd.DataFrame:
+def scales_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per recipe with records: at which scale they are.
 
     Columns: `recipe`, `data`, `widths`, `seeds`, `device`; widths and seeds are those
     recorded of those asked for, as in `10, 100 of 10, 100, 1,000`.
     """
     rows = []
-    for results in shelf.results:
-        recipe, records = results.recipe, results.records
+    for recipe, runs in inventory.recipes:
+        records = [run.record for run in runs if run.record and run.word in SHOWN]
         if not records:
             continue
         asked = [config.columns() for config in recipe.configs]
@@ -138,33 +124,33 @@ def scales_table(shelf: Shelf) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["recipe", "data", "widths", "seeds", "device"])
 
 
-def others_table(shelf: Shelf) -> pd.DataFrame:
+def others_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per kind of run that no recipe asks for at its own scale.
 
     Columns: `networks`; `kind`; `widths`, `seeds`,
     learning rates (`lrs`) and `schedules` of them all; `stale`, `diverged`, `failed`.
     """
-    groups: dict[str, list[Record]] = {}
-    for record in shelf.others:
-        groups.setdefault(kind(record), []).append(record)
+    groups: dict[str, list[RunState]] = {}
+    for run in inventory.others:
+        assert run.record is not None, "that is why it is listed"
+        groups.setdefault(kind(run.record), []).append(run)
     rows = []
-    for name, records in sorted(groups.items()):
-        columns = [record.columns() for record in records]
+    for name, runs in sorted(groups.items()):
+        columns = [run.config.columns() for run in runs]
+        words = [run.word for run in runs]
         rows.append(
             {
-                "networks": len(records),
+                "networks": len(runs),
                 "kind": name,
                 "widths": listed(c["width"] for c in columns),
                 "seeds": listed(c["seed"] for c in columns),
                 "lrs": listed(c["lr"] for c in columns),
-                "schedules": listed(in_words(r.config.updates) for r in records),
-                "stale": sum(record.stale for record in records),
-                "diverged": _num_diverged(records),
-                "failed": sum(not record.done for record in records),
+                "schedules": listed(in_words(run.config.updates) for run in runs),
             }
+            | {word: words.count(word) for word in WRONG}
         )
     names = ["networks", "kind", "widths", "seeds", "lrs", "schedules"]
-    return pd.DataFrame(rows, columns=[*names, "stale", "diverged", "failed"])
+    return pd.DataFrame(rows, columns=[*names, *WRONG])
 
 
 def kind(record: Record) -> str:
@@ -177,13 +163,13 @@ def kind(record: Record) -> str:
     )
 
 
-def totals_table(shelf: Shelf) -> pd.DataFrame:
+def totals_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per device: `networks`, `hours` in all, of which `training`.
 
     Networks that were trained as one share their hours.
     """
     by_device: dict[str, list[Record]] = {}
-    for record in shelf.records.values():
+    for record in inventory.records.values():
         by_device.setdefault(device(record), []).append(record)
     rows = [
         {
@@ -204,20 +190,16 @@ def device(record: Record) -> str:
     return f"{name}, {threads} threads" if threads and threads > 1 else name
 
 
-WRONG = ("stale", "diverged", "failed")
-"""Columns of a table that count what went wrong."""
-
-
-def accounts(shelf: Shelf) -> str:
+def accounts(inventory: Inventory) -> str:
     """Return in a sentence where every record file is listed."""
-    num, others = len(shelf.records), len(shelf.others)
+    num, others = len(inventory.records), len(inventory.others)
     text = (
-        f"{num + len(shelf.unreadable):,} record files: {num - others:,} that recipes "
-        f"ask for at the paper's scale, {others:,} at other choices, "
-        f"{len(shelf.unreadable):,} that cannot be read"
+        f"{num + len(inventory.unreadable):,} record files: {num - others:,} that "
+        f"recipes ask for at the paper's scale, {others:,} at other choices, "
+        f"{len(inventory.unreadable):,} that cannot be read"
     )
-    if shelf.unreadable:
-        text += f" ({', '.join(shelf.unreadable)}: delete or restore them)"
+    if inventory.unreadable:
+        text += f" ({', '.join(inventory.unreadable)}: delete or restore them)"
     return text + "."
 
 
@@ -232,10 +214,10 @@ def listed(values: Iterable[Any]) -> str:
 def as_html(table: pd.DataFrame) -> str:
     """Return a table for a page: blanks for what is not there, at most two decimals.
 
-    A column of what went wrong is left out where nothing did.
+    A column of an unusual state is left out where no run is in it.
     """
-    wrong = [name for name in WRONG if name in table and not any(table[name])]
-    return table.drop(columns=wrong).to_html(
+    empty = [name for name in UNUSUAL if name in table and not any(table[name])]
+    return table.drop(columns=empty).to_html(
         index=False, border=0, na_rep="", justify="left", float_format=_rounded
     )
 

@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from lazyrich_helpers.experiments.lws_recipes import LwsScale
 from lazyrich_helpers.experiments.recipes import Recipe, RecipeFunction, images_of
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_SCALES, vgg5_recipe
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms, UpdateSchedule

@@ -5,18 +5,15 @@ Source: Li & Banerjee (2021), Section 6.
 
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
-from lazyrich_helpers.config import require, typed
 from lazyrich_helpers.data.datasets import DataPart
 from lazyrich_helpers.experiments.recipes import (
     XAVIER,
     Recipe,
-    Scale,
     adam,
     network_configs,
 )
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -34,25 +31,6 @@ from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.initialization import InitPart
 from lazyrich_helpers.models.network import ModelPart
 from lazyrich_helpers.training.optimizers import OptimizerPart
-
-
-@dataclass(frozen=True, kw_only=True)
-class LwsScale(Scale):
-    """As `Scale`, with what the schedules vary."""
-
-    rhos: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5)
-    """Probabilities of updating the bottom layers."""
-    ks: Sequence[int] = (1, 2, 3, 4)
-    """Numbers of layers at the top, or at the bottom, of static schedules."""
-
-    lists: ClassVar[tuple[str, ...]] = (*Scale.lists, "rhos", "ks")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for k in self.ks:
-            require(typed("k", k, int) >= 1, "k", "at least 1 layer", k)
-        for rho in self.rhos:
-            require(0 <= typed("rho", rho, float) <= 1, "rho", "in [0, 1]", rho)
 
 
 def static(scale: LwsScale) -> list[UpdateSchedule]:

@@ -274,6 +274,14 @@ class Store:
         path = self.folder / ".locks" / name
         return claim(path, seconds=seconds, give_up=give_up, on_loss=on_loss)
 
+    def is_claimed(self, name: str) -> bool:
+        """Return whether a process holds the lock `name` now."""
+        if not (self.folder / ".locks" / name).exists():  # nor is one made
+            return False
+        with contextlib.suppress(OSError), self.lock(name, seconds=0.0) as got:
+            return not got
+        return False
+
     def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
         """Keep the parameters before and after training, for later measurements."""
         state = {"initial": initial.cpu(), "final": final.cpu()}

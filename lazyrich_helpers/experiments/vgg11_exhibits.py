@@ -11,7 +11,6 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.remaining import remaining
 from lazyrich_helpers.experiments.lws_recipes import (
     FEW,
-    LwsScale,
     lws_recipe,
     probabilistic,
     static,
@@ -21,6 +20,7 @@ from lazyrich_helpers.experiments.recipes import (
     RecipeFunction,
     images_of,
 )
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_SCALES
 from lazyrich_helpers.lws.schedules import (
     Full,

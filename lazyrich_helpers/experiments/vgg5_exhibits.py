@@ -8,7 +8,6 @@ from typing import Any
 
 from lazyrich_helpers.experiments.lws_recipes import (
     FEW,
-    LwsScale,
     all_bottoms,
     ends,
     lws_recipe,
@@ -20,6 +19,7 @@ from lazyrich_helpers.experiments.recipes import (
     RecipeFunction,
     images_of,
 )
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.lws.schedules import (
     Full,
     UpdateSchedule,

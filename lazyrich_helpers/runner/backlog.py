@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
-from lazyrich_helpers.experiments.recipes import Recipe, is_complete
+from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.experiments.states import COMPLETE, state
 from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.grouping import grouped
 from lazyrich_helpers.runner.trial import estimate_seconds
@@ -18,11 +19,7 @@ def missing(recipe: Recipe, store: Store) -> list[RunConfig]:
 
 def is_there(config: RunConfig, recipe: Recipe, store: Store) -> bool:
     """Return whether there is nothing left to do for a run of `recipe`."""
-    try:
-        record = store.read(config.run_id)
-        return is_complete(record, recipe.measures, store)
-    except ValueError:  # unreadable: reported when it is its turn
-        return False
+    return state(config, recipe.measures, store).word in COMPLETE
 
 
 def planned(

@@ -1,8 +1,30 @@
-"""The words that `python -m lazyrich_helpers.run` understands."""
+"""The words that `python -m lazyrich_helpers.run` understands; read without torch."""
 
 import argparse
-import re
-from typing import NoReturn
+import dataclasses
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+from lazyrich_helpers.experiments.scale import LwsScale
+from lazyrich_helpers.runner.options import SlurmOptions
+
+PROGRAM = "python -m lazyrich_helpers.run"
+COMMANDS = {
+    "train": ("train what is missing of recipes", "figure-2 --widths 100 --dry-run"),
+    "list": ("show how far recipes are, all unless named", "figure-2 --missing"),
+    "retry": ("train again what failed", "figure-2"),
+    "status": ("show how runs on a Slurm cluster stand", "--budget smoke"),
+    "cancel": ("take all jobs back from a Slurm cluster", "--budget smoke"),
+    "notebook": ("execute a chapter at every point of a grid", "04 widths=10,100"),
+}
+"""Name → what it does, and an example of what follows it."""
+ARGUMENTS = {
+    "train": "RECIPE ...",
+    "list": "[RECIPE ...]",
+    "retry": "[RECIPE ...]",
+    "notebook": "CHAPTER [NAME=VALUE,VALUE ...]",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -11,108 +33,87 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; --help explains.\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
-    parser = _Parser(
-        prog="python -m lazyrich_helpers.run",
-        description="Train what is missing of the named recipes. In front of them, or "
-        "alone for all, `list` shows how far they are, and `retry` does what failed.",
-    )
-    parser.add_argument("recipes", nargs="*", metavar="RECIPE", help="or: list, retry")
-    _add_choices(parser.add_argument_group("what is run"))
-    _add_means(parser.add_argument_group("how, on this machine"))
-    _add_questions(parser.add_argument_group("asking first, and afterwards"))
-    _add_slurm(parser.add_argument_group("on a Slurm cluster"))
-    _add_notebooks(parser.add_argument_group("a chapter at every point of a grid"))
-    return parser
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """Return what the words ask for; a recipe's name first stands for `train`."""
+    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+        words = ["train", *words]
+    parser = _Parser(prog=PROGRAM, description="Recipes → records.")
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    made: dict[str, argparse.ArgumentParser] = {}
+    for name, (meaning, example) in COMMANDS.items():
+        made[name] = commands.add_parser(
+            name,
+            help=meaning,
+            usage=f"{PROGRAM} {name} {ARGUMENTS.get(name, '')} [options]",
+            description=f"{meaning.capitalize()}.",
+            epilog=f"For example:\n  {PROGRAM} {name} {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    for name in ("train", "retry"):
+        _add_recipes(made[name], "+" if name == "train" else "*")
+        _add_means(made[name].add_argument_group("how, and where"))
+        slurm = made[name].add_argument_group("on a Slurm cluster")
+        slurm.add_argument("--executor", choices=("local", "slurm"), default="local")
+        add_fields(slurm, SlurmOptions, "slurm-")
+    _add_recipes(made["list"], "*")
+    made["list"].add_argument("--missing", action="store_true", help="and what lacks")
+    made["list"].add_argument("--failed", action="store_true", help="and what failed")
+    for name in ("status", "cancel"):
+        _add_store(made[name])
+    _add_notebook(made["notebook"])
+    return parser.parse_args(words)
 
 
-def _add_choices(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--budget", help="smoke, laptop or paper, the default")
-    group.add_argument("--dataset", help="digits, mnist, fashion_mnist or cifar10")
-    group.add_argument("--widths", type=int, nargs="+", help="units per layer")
-    group.add_argument("--seeds", type=int, nargs="+", help="one run each")
-    group.add_argument("--lrs", type=float, nargs="+", help="learning rates")
-    group.add_argument("--num-epochs", type=int, help="passes over the data")
-    group.add_argument("--rhos", type=float, nargs="+", help="probabilities")
-    group.add_argument("--ks", type=int, nargs="+", help="layers at top or bottom")
-    group.add_argument("--train-size", type=int, help="training images")
-    group.add_argument("--precision", help="fp32, bf16 or tf32 (on a GPU)")
+def _version() -> str:
+    try:
+        return f"lazyrich-helpers {metadata.version('lazyrich-helpers')}"
+    except metadata.PackageNotFoundError:
+        return "lazyrich-helpers, a checkout that is not installed"
+
+
+def _add_recipes(parser: argparse.ArgumentParser, num: str) -> None:
+    parser.add_argument("recipes", nargs=num, metavar="RECIPE", help="`list` has them")
+    _add_store(parser)
+    add_fields(parser.add_argument_group("what is run"), LwsScale)
+
+
+def _add_store(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--budget", help="smoke, laptop or paper, the default")
+    add("--records", help="folder of records; book/records unless told")
 
 
 def _add_means(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    group.add_argument(
-        "--threads",
-        type=int,
-        help="most CPU threads, for all processes together; small networks use one",
-    )
-    group.add_argument(
-        "--workers",
-        type=int,
-        help="processes to share the work; as many as serve best unless told",
-    )
-    group.add_argument("--time-budget", help="start nothing that ends later: 30m")
-    group.add_argument("--records", help="folder of records; book/records unless told")
+    add = group.add_argument
+    add("--dry-run", action="store_true", help="say what it would do")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    add("--threads", type=int, help="most CPU threads, for all processes together")
+    add("--workers", type=int, help="processes to share the work, the best unless told")
+    add("--time-budget", help="start nothing that ends later: 30m")
 
 
-def _add_questions(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--dry-run", action="store_true", help="say what it would do")
-    group.add_argument("--missing", action="store_true", help="list what lacks")
-    group.add_argument("--failed", action="store_true", help="list what failed")
+def _add_notebook(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("chapter", metavar="CHAPTER", help="its number, its name or a notebook's path")
+    add("grid", nargs="*", metavar="NAME=VALUE,VALUE", help="values of a parameter")
+    add("--workers", type=int, default=1, help="notebooks at a time")
+    add("--folder", help="for what comes of it; .lazyrich/reports/CHAPTER unless told")
 
 
-def _add_slurm(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--executor", choices=("local", "slurm"), default="local", help="who runs it"
-    )
-    group.add_argument("--slurm-partition", default="", help="the default if left out")
-    group.add_argument("--slurm-time", default="1h", help="of a job, such as 90m")
-    group.add_argument("--slurm-gpus-per-task", type=int, default=0, help="of a job")
-    group.add_argument("--slurm-cpus-per-task", type=int, default=1, help="of a job")
-    group.add_argument(
-        "--slurm-setup",
-        action="append",
-        default=[],
-        help="a shell line; repeatable",
-    )
-    group.add_argument(
-        "--slurm-array-parallelism", type=int, default=50, help="most jobs at a time"
-    )
-    group.add_argument(
-        "--slurm-runs-per-job", type=int, default=0, help="0: about ten minutes' worth"
-    )
-    group.add_argument("--status", action="store_true", help="how submitted runs stand")
-    group.add_argument(
-        "--cancel",
-        nargs="?",
-        const="",
-        metavar="SUBMISSION",
-        help="take jobs back; those of all submissions unless one is named",
-    )
+def add_fields(group: argparse._ArgumentGroup, kind: type, prefix: str = "") -> None:
+    """Add an option for each field of a dataclass; None where it is not given.
 
-
-def _add_notebooks(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--notebook", metavar="CHAPTER", help="4, its name or its file")
-    group.add_argument(
-        "--grid",
-        nargs="+",
-        default=[],
-        metavar="NAME=VALUES",
-        help="widths=10,100 seeds=0..4: a notebook for each combination",
-    )
-    group.add_argument("--folder", help="for them; .lazyrich/reports unless told")
-
-
-def parse_duration(text: str, name: str = "time-budget") -> float:
-    """Return the seconds in `90s`, `30m` or `1.5h`.
-
-    Raises:
-        ValueError: If `text`, the value of `name`, is none of these.
+    Fields are annotated with their help: `Annotated[int, "passes over the images"]`.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text)
-    if match is None:
-        raise ValueError(
-            f"{name} must be a number with s, m or h, such as 30m; got {text!r}."
-        )
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        annotated, meaning = get_args(hints[field.name])
+        entries = get_args(annotated)
+        options: dict[str, Any] = {"type": entries[0] if entries else annotated}
+        if get_origin(annotated) is Sequence:
+            options["nargs"] = "+"
+        elif get_origin(annotated) is tuple:
+            options["action"] = "append"
+        name = prefix + field.name.replace("_", "-")
+        group.add_argument(f"--{name}", help=meaning, metavar="X", **options)

@@ -8,8 +8,9 @@ import numpy as np
 from torch import Tensor
 
 from lazyrich_helpers.experiments import origin
-from lazyrich_helpers.experiments.recipes import Recipe, lacking
+from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.states import lacking
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.training.loop import Trained

@@ -1,67 +1,115 @@
-"""A notebook at every point of a grid: a process for each, reports, an index page."""
+"""A notebook at every point of a grid: papermill executes, an index page lists."""
 
-import dataclasses
+import contextlib
+import html
+import itertools
+import json
+import multiprocessing
 import os
-import shutil
-import tempfile
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.recipes import BUDGETS
-from lazyrich_helpers.experiments.records import computed_store
-from lazyrich_helpers.runner.chapter_file import digest, parameters_of, title
-from lazyrich_helpers.runner.grid_page import Row, index_page
-from lazyrich_helpers.runner.grid_points import MOST, Point, in_order, name_of
-from lazyrich_helpers.runner.grid_reports import (
-    Report,
-    files_of,
-    keep,
-    read_notebook,
-    read_report,
-    sentence,
-    why_failed,
-)
-from lazyrich_helpers.runner.papermill_process import (
-    PapermillProcess,
-    environment,
-    stop,
-)
-from lazyrich_helpers.runner.progress import duration
 
-LOOK_EVERY = 0.1
-"""Seconds between two looks at what is running."""
+Point = dict[str, Any]
+"""A notebook's parameters, as papermill takes them."""
 
-Say = Callable[[str], None]
+START_TIMEOUT = 300
+"""Seconds that a kernel may take to start where others keep the machine busy."""
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{name}: a grid</title>
+<style>
+  :root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
+  th, td {{ text-align: left; padding: .3rem .8rem .3rem 0 }}
+</style>
+<h1>{name}</h1>
+{table}
+</html>
+"""
 
 
-@dataclass
-class GridSummary:
-    """How a grid ended. Counts of points, and what went wrong."""
+def parse_grid(notebook: Path, words: Sequence[str]) -> list[Point]:
+    """Return every combination of values; the last name varies fastest.
 
-    index: Path
-    """The page that lists them."""
-    num_done: int = 0
-    num_there: int = 0
-    """Done before."""
-    failed: dict[str, str] = field(default_factory=dict)
-    """Point → why."""
+    `LAZYRICH_BUDGET`, which would outrank a budget in the grid, is the budget where
+    the grid has none.
 
-    def __str__(self) -> str:
-        parts = [f"{self.num_done} done now", f"{self.num_there} done before"]
-        if self.failed:
-            parts.append(f"{len(self.failed)} FAILED")
-        lines = [f"{', '.join(parts)}. Open {self.index}"]
-        lines += [f"{point}: {why}" for point, why in self.failed.items()]
-        return "\n  ".join(lines)
+    Args:
+        notebook: Has a cell of parameters.
+        words: `name=value,value` each, the values as YAML has them. What takes a list
+            gets one of a single value; `[10, 100]` is a value that is a list.
+
+    Raises:
+        ValueError: If papermill is missing, the notebook cannot be read, a name is
+            unknown or comes twice, or values are missing.
+    """
+    known = _parameters(notebook)
+    axes: dict[str, list[Any]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        values = _values(text)
+        require(bool(values), "grid", "names with values, as in widths=10,100", word)
+        require(name in known, "a name", f"one of {', '.join(known)}", name)
+        require(name not in axes, "a name", "there once", name)
+        whole = not _takes_list(known[name])
+        axes[name] = [v if whole or isinstance(v, list) else [v] for v in values]
+    if "budget" in known and "budget" not in axes and "LAZYRICH_BUDGET" in os.environ:
+        axes["budget"] = [os.environ["LAZYRICH_BUDGET"]]
+    points = [
+        dict(zip(axes, values, strict=True))
+        for values in itertools.product(*axes.values())
+    ]
+    return [{name: p[name] for name in known if name in p} for p in points]
 
 
-def reports_folder(notebook: Path) -> Path:
-    """Return where a notebook's grids are kept unless told otherwise."""
-    return computed_store().folder.parent / "reports" / notebook.stem
+def _parameters(notebook: Path) -> dict[str, Any]:
+    """Return what papermill tells of the notebook's parameters, in their order."""
+    try:
+        import papermill
+    except ImportError as error:
+        raise ValueError(f"a grid needs the package papermill ({error}).") from error
+    try:
+        return papermill.inspect_notebook(str(notebook))
+    except Exception as error:  # of nbformat, which raises many kinds
+        raise ValueError(
+            f"notebook must be a file that Jupyter can open; got {str(notebook)!r} "
+            f"({type(error).__name__})."
+        ) from error
+
+
+def _values(text: str) -> list[Any]:
+    """Return the values in `text`, with commas between; nothing where it has none."""
+    import yaml
+
+    values: list[Any] = []
+    with contextlib.suppress(yaml.YAMLError):
+        values = yaml.safe_load(f"[{text}]")
+    for k, value in enumerate(values):
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):  # 1e-05 is a word to YAML
+                values[k] = float(value)
+    return values
+
+
+def _takes_list(parameter: dict[str, str]) -> bool:
+    is_list = parameter["inferred_type_name"].startswith("list")
+    return is_list or parameter["default"].startswith("[")
+
+
+def name_of(point: Point) -> str:
+    """Return what tells a point from its neighbours, fit for a file and a link."""
+    values = [f"{name}={quote(_words(value), '')}" for name, value in point.items()]
+    return ",".join(values) or "as it is"
+
+
+def _words(value: Any) -> str:
+    return ",".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def run_grid(
@@ -70,23 +118,19 @@ def run_grid(
     folder: Path,
     *,
     workers: int = 1,
-    budget: str | None = None,
-    say: Say = print,
-) -> GridSummary:
-    """Execute `notebook` at each point, and keep what comes of it in `folder`.
+    say: Callable[[str], None] = print,
+) -> dict[str, str]:
+    """Execute `notebook` at each point; return the points that failed, and why.
 
-    A point whose notebook is there is not run again, unless it failed or the text or
-    code of `notebook` has changed since. A point that fails does not stop the others.
-    `index.html` lists all points of the folder, and is renewed as they start and end.
+    A point that is done is not run again, unless the text or code of `notebook` has
+    changed since. One that fails does not stop the others.
 
     Args:
-        notebook: As `chapter.find_chapter` returns it.
-        points: As `grid_points.parse_grid` returns them.
-        folder: Where notebooks and pages are put; made where missing.
+        notebook: What to execute.
+        points: As `parse_grid` returns them.
+        folder: For a notebook and a page of each point, and `index.html`; it is made.
         workers: Processes at a time. They share the threads, unless `OMP_NUM_THREADS`
             says how many each may use.
-        budget: For all points. None takes `LAZYRICH_BUDGET`, or else the notebook's
-            own.
         say: Is told how it goes, a line for each point.
 
     Raises:
@@ -94,156 +138,139 @@ def run_grid(
         OSError: If `folder` cannot be written.
         KeyboardInterrupt: From outside. What is finished is kept, what runs is stopped.
     """
-    require(type(workers) is int and workers >= 1, "workers", "at least 1", workers)
-    named = _named(notebook, points, budget)
-    folder = folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".running-", dir=folder) as drafts:
-        grid = _Grid(notebook, named, folder, Path(drafts), say)
-        grid.run(min(workers, max(1, len(grid.waiting))))
-    return grid.summary
-
-
-def _named(
-    notebook: Path, points: Sequence[Point], budget: str | None
-) -> dict[str, Point]:
-    """Return the points by name, each with its budget, in the notebook's order."""
-    parameters = parameters_of(notebook)
-    require(0 < len(points) <= MOST, "points", f"1 to {MOST}", len(points))
-    if budget is not None:
-        once = "budget" in parameters and not any("budget" in p for p in points)
-        require(once, "budget", "a parameter of the notebook, and given once", budget)
-    elif "budget" in parameters:
-        budget = os.environ.get("LAZYRICH_BUDGET") or None
-    if budget is not None:
-        require(budget in BUDGETS, "budget", f"one of {', '.join(BUDGETS)}", budget)
-        points = [{"budget": budget} | point for point in points]
-    ordered = [in_order(point, parameters) for point in points]
-    named = {name_of(point): point for point in ordered}
+    require(workers >= 1, "workers", "at least 1", workers)
+    named = {name_of(point): point for point in points}
     require(len(named) == len(points), "points", "different ones", list(named))
-    return named
+    folder.mkdir(parents=True, exist_ok=True)
+    todo = [name for name in named if not _is_done(folder / name, notebook)]
+    say(f"{len(named)} points, {len(named) - len(todo)} done before.")
+    failed: dict[str, str] = {}
+    pool = ProcessPoolExecutor(
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_set_up,
+        initargs=(workers,),
+    )
+    try:
+        running = {
+            pool.submit(_execute, notebook, folder / name, named[name]): name
+            for name in todo
+        }
+        for num, future in enumerate(as_completed(running), 1):
+            name = running[future]
+            error = future.exception()
+            why = _sentence(error) if isinstance(error, Exception) else future.result()
+            say(f"[{num}/{len(todo)}] {name}: {f'failed: {why}' if why else 'done'}")
+            failed |= {name: why} if why else {}
+            _write_index(folder, notebook)
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()  # a kernel ends where its parent is gone
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        _write_index(folder, notebook)
+    say(f"{len(todo) - len(failed)} done now, {len(failed)} FAILED.")
+    for name, why in failed.items():
+        say(f"  {name}: {why}")
+    say(f"Open {folder / 'index.html'}")
+    return failed
 
 
-class _Grid:
-    """A grid under way."""
+def _files(place: Path) -> tuple[Path, Path]:
+    """Return a point's notebook and its page, which is there once all cells ran."""
+    return Path(f"{place}.ipynb"), Path(f"{place}.html")
 
-    def __init__(
-        self,
-        notebook: Path,
-        points: dict[str, Point],
-        folder: Path,
-        drafts: Path,
-        say: Say,
-    ) -> None:
-        self.points, self.folder, self.drafts, self.say = points, folder, drafts, say
-        self.name, self.title = notebook.name, title(notebook)
-        # A copy: all points run one version, whatever is edited meanwhile.
-        self.notebook = Path(shutil.copy(notebook, drafts / "source.ipynb"))
-        self.source = digest(self.notebook)
-        found = {path.stem: read_report(path) for path in folder.glob("*.ipynb")}
-        self.reports = {name: report for name, report in found.items() if report}
-        self.waiting = deque(name for name in points if not self._is_done(name))
-        self.running: dict[str, PapermillProcess] = {}
-        there = len(points) - len(self.waiting)
-        self.summary = GridSummary(folder / "index.html", num_there=there)
 
-    def _is_done(self, name: str) -> bool:
-        report = self.reports.get(name)
+def _is_done(place: Path, notebook: Path) -> bool:
+    executed, page = _files(place)
+    try:
+        return page.exists() and _sources(executed) == _sources(notebook)
+    except (OSError, ValueError):  # it was taken away, or cut off
+        return False
+
+
+def _sources(notebook: Path) -> list[str]:
+    """Return a notebook's text and code, without what papermill put in."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    return [
+        "".join(cell["source"])
+        for cell in cells
+        if "injected-parameters" not in cell["metadata"].get("tags", ())
+    ]
+
+
+def _set_up(workers: int) -> None:
+    """Prepare a worker: its share of the threads, no budget but the point's own."""
+    available = len(os.sched_getaffinity(0))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available // workers)))
+    os.environ.pop("LAZYRICH_BUDGET", None)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels talk; errors are returned
+
+
+def _execute(notebook: Path, place: Path, point: Point) -> str:
+    """Execute a notebook; return why it failed, in a sentence, or nothing."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    executed, page = _files(place)
+    page.unlink(missing_ok=True)
+    options = {"progress_bar": False, "start_timeout": START_TIMEOUT}
+    try:
+        done = papermill.execute_notebook(notebook, executed, point, **options)
+    except PapermillExecutionError as error:
+        known = error.ename == "ChapterError"  # is a sentence by itself
+        return error.evalue if known else f"{error.ename}: {error.evalue}"
+    except DeadKernelError:
         return (
-            report is not None
-            and not report.failed
-            and report.source == self.source
-            and report.parameters == self.points[name]
+            "its kernel was killed, nearly always for lack of memory: take fewer "
+            "workers, or smaller widths."
         )
+    page.write_text(_to_html(done), "utf-8")
+    return ""
 
-    def run(self, workers: int) -> None:
-        """Execute what is waiting, `workers` at a time."""
-        for name in self.waiting:
-            self.reports.pop(name, None)  # of an earlier run
-        self.say(f"{len(self.points)} points, {self.summary.num_there} done before.")
-        self.workers, self.spent = workers, 0.0
-        try:
-            while self.waiting or self.running:
-                while self.waiting and len(self.running) < workers:
-                    self._start(self.waiting.popleft())
-                self._write_page()
-                self._end(self._first_to_end())
-        finally:
-            stop(list(self.running.values()))
-            self.running.clear()
-            self._write_page()
 
-    def _start(self, name: str) -> None:
-        draft, variables = self.drafts / f"{name}.ipynb", environment(self.workers)
-        self.running[name] = PapermillProcess(
-            self.notebook, draft, self.points[name], variables
-        )
+def _sentence(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
-    def _first_to_end(self) -> str:
-        """Wait until a process has ended, and return its point."""
-        while True:
-            for name, process in self.running.items():
-                if process.status is not None:
-                    return name
-            time.sleep(LOOK_EVERY)
 
-    def _end(self, name: str) -> None:
-        """Keep what a process left, and say how it ended."""
-        process = self.running[name]
-        assert process.status is not None, "it has ended"
-        content = read_notebook(process.draft)
-        report = Report(
-            parameters=self.points[name],
-            source=self.source,
-            seconds=round(process.seconds, 1),
-            failed=why_failed(content, process.status, process.errors()),
-        )
-        try:
-            keep(process.draft, report, self.folder / f"{name}.ipynb")
-        except Exception as error:  # of the disk or of nbconvert: it is one point's
-            why = f"its notebook could not be kept: {type(error).__name__}: {error}"
-            report = dataclasses.replace(report, failed=report.failed or sentence(why))
-        self.running.pop(name).close()
-        self.reports[name] = report
-        if report.failed:
-            self.summary.failed[name] = report.failed
-        else:
-            self.summary.num_done += 1
-        self._say_ended(name, report)
+def _to_html(content: Any) -> str:
+    """Return a notebook as a page, without the code that its tags hide."""
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
 
-    def _say_ended(self, name: str, report: Report) -> None:
-        num_left = len(self.waiting) + len(self.running)
-        num, seconds = len(self.points), report.seconds
-        self.spent += seconds
-        per_point = self.spent / (self.summary.num_done + len(self.summary.failed))
-        left = duration(per_point * num_left / self.workers)
-        self.say(
-            f"[{num - num_left}/{num}, about {left} left] "
-            f"{name}, {duration(seconds)}: {report.result}"
-        )
+    hidden = {"remove-input", "hide-input"}
+    exporter = HTMLExporter()
+    exporter.register_preprocessor(
+        TagRemovePreprocessor(enabled=True, remove_input_tags=hidden), enabled=True
+    )
+    return exporter.from_notebook_node(content)[0]
 
-    def _write_page(self) -> None:
-        others = sorted(self.reports.keys() - self.points.keys())
-        rows = [self._row(name) for name in [*self.points, *others]]
-        now = time.strftime("%Y-%m-%d %H:%M:%S")
-        page = index_page(self.title, self.name, rows, now)
-        partial = self.drafts / "index.html"
-        try:
-            partial.write_text(page, "utf-8")
-            partial.replace(self.summary.index)
-        except OSError as error:  # the points may still fit
-            self.say(sentence(f"{self.summary.index} could not be written: {error}"))
 
-    def _row(self, name: str) -> Row:
-        report = self.reports.get(name)
-        if report is None:
-            result = "running" if name in self.running else "not run yet"
-            return Row(name=name, parameters=self.points[name], result=result)
-        earlier = report.source != self.source
-        return Row(
-            name=name,
-            parameters=report.parameters,
-            result=report.result + earlier * " (an earlier version of the notebook)",
-            seconds=report.seconds,
-            files=[f for f in files_of(name) if (self.folder / f).exists()],
-        )
+def _write_index(folder: Path, notebook: Path) -> None:
+    """List the notebooks of a folder on a page."""
+    import pandas as pd
+
+    rows = [_row(path) for path in sorted(folder.glob("*.ipynb"))]
+    table = pd.DataFrame(rows).to_html(
+        index=False, escape=False, border=0, na_rep="", justify="left"
+    )
+    page = PAGE.format(name=html.escape(notebook.stem), table=table)
+    (folder / "index.html").write_text(page, "utf-8")
+
+
+def _row(path: Path) -> dict[str, str]:
+    """Return a point's row: its parameters, how it ended, seconds, a link."""
+    try:
+        kept = json.loads(path.read_text("utf-8"))["metadata"]["papermill"]
+        parameters = {k: html.escape(_words(v)) for k, v in kept["parameters"].items()}
+        seconds, failed = kept["duration"], kept["exception"]
+    except (ValueError, KeyError):  # it is being written, or not papermill's
+        parameters, seconds, failed = {}, None, False
+    executed, page = _files(path.with_suffix(""))
+    is_done = page.exists()
+    result = "done" if is_done else "failed" if failed else "not finished"
+    link = f'<a href="./{quote((page if is_done else executed).name)}">{result}</a>'
+    time = "" if seconds is None else f"{seconds:.0f}"
+    return {"result": link, "seconds": time} | parameters

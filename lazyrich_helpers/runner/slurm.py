@@ -1,16 +1,12 @@
-"""Batches on a Slurm cluster: recipes are handed over as arrays of jobs, by submitit.
-
-How they stand then, `slurm_status` says.
-"""
+"""Recipes handed to a Slurm cluster by submitit, as arrays of jobs."""
 
 import contextlib
-import dataclasses
 import io
-import secrets
-import shutil
-from collections.abc import Sequence
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import torch
 
@@ -20,50 +16,43 @@ from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.runner.backlog import missing
 from lazyrich_helpers.runner.batch import require_ready
-from lazyrich_helpers.runner.slurm_jobs import Job, deal
-from lazyrich_helpers.runner.slurm_ledger import JobEntry, Ledger, Share, Submission
+from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.slurm_job import Job, shares
 from lazyrich_helpers.runner.slurm_queue import (
-    Queue,
-    as_if_outside_a_job,
+    folder_of,
     in_queue,
-    require_slurm,
+    job_name,
+    submitted,
 )
-from lazyrich_helpers.training.run_config import RunConfig, label
+from lazyrich_helpers.training.run_config import RunConfig
 
 WARNING = 90
 """Seconds before the end of a job's time at which it is warned at the latest, and
 requeues itself; a tenth of its time, where that is less."""
+OWN = "${PYTHONPATH:+:$PYTHONPATH}"
+"""What a cluster's modules put on the path, in a shell's words."""
 MOST_RESTARTS = 50
 """Times that a job may run out of time before it is given up."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlurmOptions:
-    """What is asked of Slurm. It reads more from the environment: `SBATCH_ACCOUNT`."""
+@dataclass
+class Submission:
+    """What was handed to Slurm at once. Counts of runs, but for the jobs."""
 
-    partition: str = ""
-    """Empty: the cluster's default."""
-    minutes: int = 60
-    """Time of a job; one that needs more goes back to the queue, and on from there."""
-    gpus_per_task: int = 0
-    cpus_per_task: int = 1
-    setup: tuple[str, ...] = ()
-    """Shell lines that come before the job's Python: `module load cuda`."""
-    array_parallelism: int = 50
-    """Most jobs of an array at a time."""
-    runs_per_job: int = 0
-    """Most runs a job; 0: what takes about ten minutes. Runs that are best trained as
-    one stay together all the same."""
+    num_runs: int = 0
+    num_jobs: int = 0
+    num_there: int = 0
+    """Recorded before."""
+    num_queued: int = 0
+    """Left out: they are in the queue."""
 
-    def __post_init__(self) -> None:
-        plain = not self.partition or self.partition.split() == [self.partition]
-        require(plain, "partition", "one name that `sinfo` lists", self.partition)
-        for name in ("minutes", "cpus_per_task", "array_parallelism"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        for name in ("gpus_per_task", "runs_per_job"):
-            require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
-        lines = all(line.strip() and "\n" not in line for line in self.setup)
-        require(lines, "setup", "shell commands, one a line", self.setup)
+    def __str__(self) -> str:
+        jobs = f"Submitted {self.num_runs} runs in {self.num_jobs} jobs"
+        parts = [jobs if self.num_jobs else "Nothing to submit"]
+        parts.append(f"{self.num_there} runs recorded before")
+        if self.num_queued:
+            parts.append(f"{self.num_queued} runs left out, already in the queue")
+        return ", ".join(parts) + "."
 
 
 def submit(
@@ -73,14 +62,14 @@ def submit(
     *,
     device: str = "auto",
 ) -> Submission:
-    """Have Slurm complete what `store` lacks of `recipes`; return what was submitted.
+    """Have Slurm complete what `store` lacks of `recipes`; an array of jobs for each.
 
-    A run that an earlier submission still has in the queue is left out. The data and
-    weights that runs need are looked for, and fetched, here: compute nodes often have
-    no network.
+    A run that a job in the queue already has, with all that is to be measured, is left
+    out. The data and weights that runs need are looked for, and fetched, here: compute
+    nodes often have no network.
 
     Args:
-        recipes: A run that several of them have is one job's.
+        recipes: What to complete.
         store: On a file system that the compute nodes share.
         options: What a job gets.
         device: `auto` is a GPU where `options` ask for one.
@@ -88,33 +77,24 @@ def submit(
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
     """
-    require_slurm()
-    device, ledger = _device(device, options), Ledger(store)
-    _require_plain(ledger)
-    store.require_writable()
-    with store.lock("slurm"):  # between a look at the queue and the entry in it
-        queue = in_queue()
-        submission = _empty(store, options, device)
-        todo = _Todo(store, _taken(submission.records, ledger.read_all(), queue))
-        for recipe in recipes:
-            todo.add(recipe)
-        submission = dataclasses.replace(
-            submission, num_there=todo.num_there, num_queued=len(todo.left_out)
-        )
-        jobs = _jobs(todo.recipes, store, options, device, ledger, submission)
-        if jobs:
-            job_ids = _sbatch(jobs, options, ledger, submission)
-            entries = tuple(map(_entry, job_ids, jobs))
-            submission = dataclasses.replace(submission, jobs=entries)
-            ledger.write(submission)
-    return submission
-
-
-def _require_plain(ledger: Ledger) -> None:
-    """Raise ValueError if Slurm would write the jobs' logs elsewhere, or nowhere."""
-    remedy = "a folder without % in its path, which Slurm replaces in names of logs"
-    path = str(ledger.folder)
+    device = _device(device, options)
+    path, remedy = str(folder_of(store)), "in a path without %, which Slurm replaces"
     require("%" not in path, "LAZYRICH_STORE", remedy, path)
+    queue, done = in_queue(store), Submission()
+    store.require_writable()
+    jobs = {job_id: job for job_id, job in submitted(store).items() if job_id in queue}
+    for recipe in recipes:
+        todo = missing(recipe, store)
+        require_ready(todo, "cpu")
+        queued = _held(jobs.values(), recipe)
+        left = [config for config in todo if config not in queued]
+        parts = shares(recipe, left, device, options)
+        jobs |= _sbatch([_job(part, store, device, options) for part in parts], options)
+        done.num_there += len(recipe.configs) - len(todo)
+        done.num_queued += len(todo) - len(left)
+        done.num_runs += len(left)
+        done.num_jobs += len(parts)
+    return done
 
 
 def _device(name: str, options: SlurmOptions) -> str:
@@ -129,81 +109,18 @@ def _device(name: str, options: SlurmOptions) -> str:
         ) from error
 
 
-def _empty(store: Store, options: SlurmOptions, device: str) -> Submission:
-    now = datetime.now(UTC)
-    return Submission(
-        submission_id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-        submitted=now.isoformat(timespec="seconds"),
-        records=str(store.folder.absolute()),
-        device=device,
-        options=dataclasses.asdict(options),
-        jobs=(),
-    )
+def _held(jobs: Iterable[Job], recipe: Recipe) -> set[RunConfig]:
+    """Return the runs that jobs train, and measure as `recipe` does."""
+    asked = set(recipe.measures)
+    shares = (job.share for job in jobs if asked <= set(job.share.measures))
+    return {config for share in shares for config in share.configs}
 
 
-Taken = list[tuple[str, Share]]
-"""Job ids, and what these jobs are going to do."""
-
-
-def _taken(records: str, submissions: Sequence[Submission], queue: Queue) -> Taken:
-    """Return what is in the queue already, for these records."""
-    return [
-        (job.job_id, share)
-        for submission in submissions
-        if submission.records == records
-        for job in submission.jobs
-        if (submission.name, job.job_id) in queue and not job.cancelled
-        for share in job.shares
-    ]
-
-
-class _Todo:
-    """Recipes cut down to what is to be submitted."""
-
-    def __init__(self, store: Store, taken: Taken) -> None:
-        self.store, self.taken = store, taken
-        self.recipes: list[Recipe] = []
-        self.num_there = 0
-        self.left_out: set[RunConfig] = set()
-
-    def add(self, recipe: Recipe) -> None:
-        """Take up what is missing of `recipe`."""
-        todo = missing(recipe, self.store)
-        self.num_there += len(recipe.configs) - len(todo)
-        require_ready(todo, "cpu")
-        measures = {m.name: m.version for m in recipe.measures}
-        left_out = {
-            config
-            for config in todo
-            for _, share in self.taken
-            if config.run_id in share.runs
-            and measures.items() <= share.measures.items()
-        }
-        self.left_out |= left_out
-        rest = tuple(config for config in todo if config not in left_out)
-        if rest:
-            self.recipes.append(dataclasses.replace(recipe, configs=rest))
-
-
-def _jobs(
-    recipes: Sequence[Recipe],
-    store: Store,
-    options: SlurmOptions,
-    device: str,
-    ledger: Ledger,
-    submission: Submission,
-) -> list[Job]:
-    dealt = deal(
-        recipes,
-        device,
-        runs_per_job=options.runs_per_job,
-        seconds=60.0 * options.minutes,
-    )
+def _job(share: Recipe, store: Store, device: str, options: SlurmOptions) -> Job:
     # Jobs may not start where this process did.
     shared = Store(store.folder.absolute(), store.weights.absolute())
-    notes = ledger.logs(submission.submission_id)
-    threads, patience = options.cpus_per_task, max(1, _warning(options) // 2)
-    return [Job(parts, shared, device, threads, notes, patience) for parts in dealt]
+    patience = max(1, _warning(options) // 2)
+    return Job(share, shared, device, options.cpus_per_task, patience)
 
 
 def _warning(options: SlurmOptions) -> int:
@@ -211,67 +128,41 @@ def _warning(options: SlurmOptions) -> int:
     return min(WARNING, options.minutes * 6)
 
 
-def _entry(job_id: str, job: Job) -> JobEntry:
-    shares = (
-        Share(
-            recipe=f"{part.name} at {part.budget}",
-            measures={measure.name: measure.version for measure in part.measures},
-            runs={config.run_id: label(config) for config in part.configs},
-        )
-        for part in job.parts
-    )
-    return JobEntry(job_id, tuple(shares))
+def _sbatch(jobs: Sequence[Job], options: SlurmOptions) -> dict[str, Job]:
+    """Hand jobs to Slurm as one array, and return them by id."""
+    if not jobs:
+        return {}
+    import submitit
+    from submitit.core.utils import FailedJobError
 
-
-def _sbatch(
-    jobs: Sequence[Job],
-    options: SlurmOptions,
-    ledger: Ledger,
-    submission: Submission,
-) -> list[str]:
-    """Hand jobs to Slurm as one array, and return their ids."""
-    try:
-        import submitit
-        from submitit.core.utils import FailedJobError
-    except ImportError as error:
-        raise ValueError(
-            f"executor slurm needs the package submitit ({error}); `pip install "
-            "submitit` where the job is submitted and where it runs."
-        ) from error
-    folder = ledger.logs(submission.submission_id)
-    folder.mkdir(parents=True, exist_ok=True)
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=MOST_RESTARTS)
-    executor.update_parameters(**_parameters(options, submission.name))
+    store = jobs[0].store
+    executor = submitit.SlurmExecutor(folder_of(store), max_num_timeout=MOST_RESTARTS)
+    executor.update_parameters(**_parameters(options, job_name(store)))
     try:
         # What is written to stderr is in the error as well.
-        with contextlib.redirect_stderr(io.StringIO()), as_if_outside_a_job():
+        with contextlib.redirect_stderr(io.StringIO()), _as_if_outside_a_job():
             handles = executor.submit_array(jobs)
     except (FailedJobError, OSError) as error:
-        shutil.rmtree(folder)
-        raise ValueError(_refusal(str(error), options)) from error
-    return [handle.job_id for handle in handles]
-
-
-def _refusal(said: str, options: SlurmOptions) -> str:
-    why = said.strip().splitlines()[-1].split(": ")[-1]
-    return (
-        f"Slurm refused the jobs ({why}); asked for was partition "
-        f"{options.partition or 'default'!r}, with {options.minutes} minutes, "
-        f"{options.cpus_per_task} CPUs and {options.gpus_per_task} GPUs a job; `sinfo` "
-        "lists the partitions and what they have."
-    )
+        why = str(error).strip().splitlines()[-1].split(": ")[-1]
+        raise ValueError(
+            f"Slurm refused the jobs ({why}); asked for was partition "
+            f"{options.partition or 'default'!r}, with {options.minutes} minutes, "
+            f"{options.cpus_per_task} CPUs and {options.gpus_per_task} GPUs a job; "
+            "`sinfo` lists the partitions and what they have."
+        ) from error
+    return {handle.job_id: job for handle, job in zip(handles, jobs, strict=True)}
 
 
 def _parameters(options: SlurmOptions, name: str) -> dict[str, object]:
     """Return what submitit is to write into the batch script."""
-    # The same code there as here, installed or not.
-    path = f'export PYTHONPATH="{ROOT}${{PYTHONPATH:+:$PYTHONPATH}}"'
+    # The same code there as here, installed or not, and the reader's own.
+    path = shlex.quote(os.pathsep.join([str(ROOT), *filter(None, sys.path)]))
     parameters: dict[str, object] = {
         "job_name": name,
         "time": options.minutes,
         "cpus_per_task": options.cpus_per_task,
         "array_parallelism": options.array_parallelism,
-        "setup": [*options.setup, path],
+        "setup": [*options.setup, f'export PYTHONPATH={path}"{OWN}"'],
         "signal_delay_s": _warning(options),
         # Without it a site may forbid that a job is requeued, by itself or by a crash.
         "additional_parameters": {"ntasks": 1, "requeue": True},
@@ -283,3 +174,26 @@ def _parameters(options: SlurmOptions, name: str) -> dict[str, object]:
     if options.gpus_per_task:
         parameters["gpus_per_task"] = options.gpus_per_task
     return parameters
+
+
+@contextlib.contextmanager
+def _as_if_outside_a_job() -> Iterator[None]:
+    """Hide, inside, what this process was told if it is a Slurm job itself.
+
+    A job submitted from a job would keep to that one's cores, or die of two limits of
+    memory. What the reader asks for by `SBATCH_ACCOUNT` and the like stays.
+    """
+    if "SLURM_JOB_ID" not in os.environ:
+        yield
+        return
+    from submitit.helpers import clean_env
+
+    asked = {
+        name: value
+        for name, value in os.environ.items()
+        if name in ("SLURM_CONF", "SLURM_CLUSTERS")
+        or (name.startswith("SBATCH_") and "_BIND" not in name)
+    }
+    with clean_env([name for name in os.environ if name.startswith("PMI")]):
+        os.environ.update(asked)
+        yield

@@ -1,106 +1,97 @@
-"""What Slurm has in its queue for this user: asked with `squeue`, cut with `scancel`.
+"""What Slurm's queue has of a store's jobs: how their runs stand, and taking them back.
 
-Nothing here needs Slurm's accounting, which many clusters do without.
+Nothing is noted of a submission: what is done, the records say; what is not, the queue
+and the jobs as submitit keeps them. Their name and folder are told from the store's.
 """
 
-import contextlib
+import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 
-WAITING = {"PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT"}
-"""States of jobs that do not run; in every other state of the queue they do."""
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.experiments.states import COMPLETE, STATES, state
+from lazyrich_helpers.runner.listing import counted
+from lazyrich_helpers.runner.slurm_job import Job
+
+ENDING = "_submitted.pkl"
+"""How submitit's file of a job is named after the job's id."""
+WORDS = (*STATES, "queued")
 PATIENCE = 60.0
 """Seconds that one of Slurm's commands may take."""
-OF_A_JOB = ("SLURM", "SRUN_", "SUBMITIT_", "PMI", "SBATCH_CPU_BIND", "SBATCH_MEM_BIND")
-"""How the variables begin in which a job finds its number, cores, memory, ranks."""
-OF_THE_CLUSTER = ("SLURM_CONF", "SLURM_CLUSTERS")
-"""Variables that begin so, and say where Slurm is."""
 
 
-@dataclass(frozen=True)
-class Place:
-    """A job's place in the queue."""
-
-    state: str
-    """Slurm's: PENDING, RUNNING, COMPLETING, ..."""
-    reason: str
-    """Why it waits: Resources, Priority, Dependency, ...; empty: nothing is said."""
-
-    @property
-    def waits(self) -> bool:
-        """Whether the job does not run yet, or not again yet."""
-        return self.state in WAITING
+def job_name(store: Store) -> str:
+    """Return the name of all jobs for a folder of records."""
+    path = str(store.folder.absolute())
+    return f"lazyrich-{hashlib.sha256(path.encode()).hexdigest()[:10]}"
 
 
-Queue = dict[tuple[str, str], Place]
-"""Name and id of a job → its place. A job of an array has the id `array_index`."""
+def folder_of(store: Store) -> Path:
+    """Return where submitit keeps these jobs and their logs."""
+    return store.weights.parent.absolute() / "slurm" / job_name(store)
+
+
+def submitted(store: Store) -> dict[str, Job]:
+    """Return the jobs that were ever submitted for `store`, by id, the last one last.
+
+    Those that were cancelled are left out.
+
+    Raises:
+        ValueError: If one cannot be read.
+    """
+    from submitit.core.utils import DelayedSubmission
+
+    jobs = {}
+    for path in folder_of(store).glob(f"*{ENDING}"):
+        try:
+            job = DelayedSubmission.load(path).function
+        except Exception as error:  # of pickle, which raises many kinds
+            raise ValueError(
+                f"{path} is not a readable job ({type(error).__name__}: {error}); "
+                "cancel the jobs, if there are any, and delete its folder."
+            ) from error
+        jobs[path.name.removesuffix(ENDING)] = job
+    return dict(sorted(jobs.items(), key=lambda item: _numbers(item[0])))
+
+
+def _numbers(job_id: str) -> list[int]:
+    return [int(number) for number in job_id.split("_")]
+
+
+def in_queue(store: Store) -> dict[str, str]:
+    """Return the ids of jobs for `store` in the queue, with why they wait, if they do.
+
+    Raises:
+        ValueError: If Slurm is not here, or does not answer, or submitit is not here.
+    """
+    require_slurm()
+    user, name = f"--user={os.getuid()}", f"--name={job_name(store)}"
+    said = _slurm("squeue", user, name, "--noheader", "--array", "--format=%i|%r")
+    rows = [line.split("|") for line in said.splitlines()]
+    return {job_id: "" if reason == "None" else reason for job_id, reason in rows}
 
 
 def require_slurm() -> None:
-    """Raise ValueError where Slurm's commands are not on PATH."""
+    """Raise ValueError where Slurm's commands are not on PATH, or submitit lacks."""
     for command in ("sbatch", "srun", "squeue", "scancel"):
         if shutil.which(command) is None:
             raise ValueError(
                 f"executor slurm needs the command {command!r}, which is not on PATH; "
                 "log in where the cluster takes jobs, or leave the executor out."
             )
-
-
-@contextlib.contextmanager
-def as_if_outside_a_job() -> Iterator[None]:
-    """Hide, inside, what this process was told if it is a Slurm job itself.
-
-    `sbatch` hands its variables on, and `srun` takes them for orders: a job submitted
-    from a job would keep to that one's cores, or die of two limits of memory. What the
-    reader asks for by `SBATCH_ACCOUNT` and the like stays.
-    """
-    hidden = {}
-    if "SLURM_JOB_ID" in os.environ:
-        names = [name for name in os.environ if name.startswith(OF_A_JOB)]
-        hidden = {n: os.environ.pop(n) for n in names if n not in OF_THE_CLUSTER}
     try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-def in_queue() -> Queue:
-    """Return the user's jobs that Slurm has in its queue, waiting or running.
-
-    Raises:
-        ValueError: If Slurm is not here, or does not answer.
-    """
-    require_slurm()
-    user = f"--user={os.getuid()}"
-    return parse(
-        _slurm("squeue", user, "--noheader", "--array", "--format=%i|%T|%r|%j")
-    )
-
-
-def parse(text: str) -> Queue:
-    """Read lines of id, state, reason and name, as `squeue` prints them."""
-    rows = (line.split("|", 3) for line in text.splitlines() if line.strip())
-    return {
-        (name, job_id): Place(state, "" if reason == "None" else reason)
-        for job_id, state, reason, name in rows
-    }
-
-
-def cancel_jobs(job_ids: Sequence[str]) -> None:
-    """Take these jobs out of the queue, whether they wait or run.
-
-    Raises:
-        ValueError: If Slurm is not here, or does not answer.
-    """
-    require_slurm()
-    for k in range(0, len(job_ids), 500):  # a command line has a limit
-        _slurm("scancel", *job_ids[k : k + 500])
+        import submitit  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            f"executor slurm needs the package submitit ({error}); `pip install "
+            "submitit` where the job is submitted and where it runs."
+        ) from error
 
 
 def _slurm(*words: str) -> str:
+    """Return what one of Slurm's commands prints."""
     try:
         done = subprocess.run(
             words,
@@ -117,3 +108,53 @@ def _slurm(*words: str) -> str:
             "see with `sinfo` whether the cluster answers, then try again."
         ) from error
     return done.stdout
+
+
+def status(store: Store) -> str:
+    """Return how the runs of all jobs for `store` stand, by recipe, for people.
+
+    A run is `queued` if its job is in the queue and it is neither done nor running.
+    What is neither done nor queued has a line with the log of its last job.
+    """
+    queue = in_queue(store)
+    lines: dict[str, list[str]] = {}
+    words: dict[str, list[str]] = {}
+    last = {
+        (f"{job.share.name} at {job.share.budget}", config): (job_id, job)
+        for job_id, job in submitted(store).items()
+        for config in job.share.configs
+    }
+    for (recipe, config), (job_id, job) in last.items():
+        run, word = state(config, job.share.measures, store), "queued"
+        if job_id not in queue or run.word in (*COMPLETE, "running"):
+            word = run.word
+        words.setdefault(recipe, []).append(word)
+        if word not in (*COMPLETE, "running", "queued"):
+            log = folder_of(store) / f"{job_id}_0_log.err"
+            lines.setdefault(recipe, []).append(f"  {word} {run}; see {log}")
+    said = [
+        "\n".join(
+            [
+                f"{recipe}: {counted(found, (*STATES, 'queued'))}.",
+                *lines.get(recipe, []),
+            ]
+        )
+        for recipe, found in words.items()
+    ]
+    why = sorted({reason for reason in queue.values() if reason})
+    waits = f", waiting for {', '.join(why)}" if why else ""
+    return "\n".join([*said, f"{len(queue)} jobs in the queue{waits}."])
+
+
+def cancel(store: Store) -> int:
+    """Take all jobs for `store` out of the queue; return how many there were.
+
+    Raises:
+        ValueError: If Slurm is not here, or does not answer.
+    """
+    jobs = in_queue(store)
+    if jobs:
+        _slurm("scancel", f"--user={os.getuid()}", f"--name={job_name(store)}")
+    for job_id in jobs:  # Slurm takes a while to end them; their runs are free now
+        (folder_of(store) / f"{job_id}{ENDING}").unlink(missing_ok=True)
+    return len(jobs)

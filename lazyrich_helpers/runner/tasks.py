@@ -7,16 +7,15 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.lws_recipes import LwsScale
-from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe
-from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, states
+from lazyrich_helpers.experiments.records import Store, computed_store
+from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import expanded
 from lazyrich_helpers.runner.backlog import missing
 from lazyrich_helpers.runner.batch import (
@@ -25,26 +24,24 @@ from lazyrich_helpers.runner.batch import (
     require_ready,
     store_for,
 )
-from lazyrich_helpers.runner.chapter_file import find_chapter, parameters_of
-from lazyrich_helpers.runner.command_line import parse_duration
+from lazyrich_helpers.runner.chapter_file import find_chapter
 from lazyrich_helpers.runner.dry_run import dry_run, lines
-from lazyrich_helpers.runner.grid_points import parse_grid
-from lazyrich_helpers.runner.listing import in_a_line, standings, table
-from lazyrich_helpers.runner.notebook_grid import reports_folder, run_grid
+from lazyrich_helpers.runner.listing import counted, table
+from lazyrich_helpers.runner.notebook_grid import parse_grid, run_grid
+from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
-from lazyrich_helpers.runner.slurm import SlurmOptions, submit
-from lazyrich_helpers.runner.slurm_status import cancel, status
+from lazyrich_helpers.runner.slurm import submit
+from lazyrich_helpers.runner.slurm_queue import cancel, status
 from lazyrich_helpers.runner.stopping import Stop, even_if_deaf, gently
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
-FAILED = {"failed", "unreadable"}
-"""Standings that `list --failed` shows and `retry` does again."""
 
 
 def perform(options: argparse.Namespace) -> int:
     """Do what the words ask for; return the exit status: 0, 1 (a run failed) or 2."""
+    do = {"list": _list, "status": _status, "cancel": _cancel, "notebook": _notebook}
     try:
-        return _task(options)(options)
+        return do.get(options.command, _train)(options)
     except BrokenPipeError:  # whoever reads has read enough: `list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
@@ -66,41 +63,15 @@ def _sentence(error: Exception) -> str:
     )
 
 
-def _task(options: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """Return what the words ask for.
-
-    Raises:
-        ValueError: If words were said that do not belong to it.
-    """
-    if options.notebook is not None:
-        strays = [
-            name for name, value in _choices(options).items() if value is not None
-        ]
-        require(not strays, "choices", "part of --grid, with --notebook", strays)
-        require(not options.dry_run, "dry-run", "left out, with --notebook", True)
-        return _run_grid
-    require(not options.grid, "grid", "used with --notebook", options.grid)
-    if options.status or options.cancel is not None:
-        return _look_after
-    verbs = [word for word in options.recipes if word in ("list", "retry")]
-    alone = verbs in ([], options.recipes[:1])
-    require(alone, "list and retry", "one of them, and said first", options.recipes)
-    if verbs == ["list"]:
-        return _list
-    if not options.recipes:
-        raise ValueError(
-            f"RECIPE must be one of {', '.join(RECIPES)}, or list, or retry; none is "
-            "named."
-        )
-    asks = options.missing or options.failed
-    require(not asks, "missing and failed", "used after list", options.recipes)
-    hands_over = options.executor == "slurm" and not options.dry_run
-    return _submit if hands_over else _train
-
-
 def _train(options: argparse.Namespace) -> int:
-    """Complete recipes on this machine, or say what that would take."""
+    """Complete recipes here or by Slurm, or say what that would take."""
     recipes = _recipes(options)
+    if options.executor == "slurm" and not options.dry_run:
+        given = _given(options, SlurmOptions, "slurm_")
+        given["setup"] = tuple(given.get("setup", ()))
+        slurm = SlurmOptions(**given)
+        print(submit(recipes, _store(options), slurm, device=options.device))
+        return 0
     device = pick_device(options.device)
     seconds = math.inf
     if options.time_budget is not None:
@@ -111,13 +82,11 @@ def _train(options: argparse.Namespace) -> int:
     stop, code = Stop(seconds), 0
     with gently(stop), even_if_deaf():
         for recipe in recipes:
-            store = _store(recipe.budget, options)
             try:
                 if options.dry_run:
-                    _dry_run(recipe, store, device)
+                    _dry_run(recipe, _store(options), device)
                 elif not stop.asked:
-                    done = _complete(recipe, store, device, stop, options)
-                    code = max(code, done)
+                    code = max(code, _complete(recipe, device, stop, options))
             except (ValueError, OSError) as error:  # the next may have what it needs
                 print(f"error: {_sentence(error)}", file=sys.stderr)
                 code = 2
@@ -129,108 +98,57 @@ def _train(options: argparse.Namespace) -> int:
 
 def _recipes(options: argparse.Namespace) -> list[Recipe]:
     """Return what is asked for; of `retry`, what failed."""
-    budget, choices = options.budget or "paper", _choices(options)
-    if options.recipes[0] != "retry":
-        return [make_recipe(name, budget, **choices) for name in options.recipes]
-    names = options.recipes[1:] or list(RECIPES)
+    budget, choices = options.budget or "paper", _given(options, LwsScale)
+    names = options.recipes or list(RECIPES)
     recipes = [make_recipe(name, budget, **choices) for name in names]
-    failed = [_failed(recipe, _store(budget, options)) for recipe in recipes]
-    if not any(recipe.configs for recipe in failed):
+    if options.command == "train":
+        return recipes
+    store, found = _store(options), []
+    for recipe in recipes:
+        failed = [r.config for r in states(recipe, store) if r.word == "failed"]
+        if failed:
+            found.append(dataclasses.replace(recipe, configs=tuple(failed)))
+    if not found:
         print(
-            f"Nothing that failed is recorded in {_store(budget, options).folder}; a "
-            "run that ended without a record is missing, and its recipe does it."
+            f"Nothing that failed is recorded in {store.folder}; a run that ended "
+            "without a record is missing, and its recipe does it."
         )
-    return [recipe for recipe in failed if recipe.configs]
+    return found
 
 
-def _submit(options: argparse.Namespace) -> int:
-    """Hand recipes over to Slurm."""
-    minutes = math.ceil(parse_duration(options.slurm_time, "slurm-time") / 60)
-    slurm = SlurmOptions(
-        partition=options.slurm_partition,
-        minutes=minutes,
-        gpus_per_task=options.slurm_gpus_per_task,
-        cpus_per_task=options.slurm_cpus_per_task,
-        setup=tuple(options.slurm_setup),
-        array_parallelism=options.slurm_array_parallelism,
-        runs_per_job=options.slurm_runs_per_job,
-    )
-    recipes = _recipes(options)
-    store = _store(options.budget or "paper", options)
-    submission = submit(recipes, store, slurm, device=options.device)
-    print(submission)
-    return 0
+def _given(options: argparse.Namespace, kind: type, prefix: str = "") -> dict[str, Any]:
+    """Return the fields of a dataclass that the words choose."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    values = {name: getattr(options, prefix + name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}
 
 
-def _look_after(options: argparse.Namespace) -> int:
-    """Say how submitted runs stand, or take them back."""
-    store = _store(options.budget or "paper", options)
-    if options.cancel is not None:
-        print(f"{cancel(store, options.cancel)} jobs taken back.")
-    if options.status:
-        print(status(store))
-    return 0
-
-
-def _run_grid(options: argparse.Namespace) -> int:
-    """Execute a chapter at every point of a grid."""
-    require(not options.recipes, "RECIPE", "left out with --notebook", options.recipes)
-    workers = 1 if options.workers is None else options.workers
-    notebook = find_chapter(options.notebook)
-    points = parse_grid(options.grid, parameters_of(notebook))
-    folder = reports_folder(notebook)
-    if options.folder:
-        folder = expanded("folder", options.folder)
-    # What stops a grid is an exception; its children are then stopped as well.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    summary = run_grid(
-        notebook,
-        points,
-        folder,
-        workers=workers,
-        budget=options.budget,
-    )
-    print(summary)
-    return 1 if summary.failed else 0
-
-
-def _choices(options: argparse.Namespace) -> dict[str, Any]:
-    names = [field.name for field in dataclasses.fields(LwsScale)]
-    return {name: getattr(options, name) for name in names}
-
-
-def _store(budget: str, options: argparse.Namespace) -> Store:
+def _store(options: argparse.Namespace, budget: str | None = None) -> Store:
+    store = store_for(budget or options.budget or "paper")
     if options.records is None:
-        return store_for(budget)
-    return Store(expanded("records", options.records), store_for(budget).weights)
+        return store
+    return Store(expanded("records", options.records), store.weights)
 
 
 def _complete(
-    recipe: Recipe,
-    store: Store,
-    device: str,
-    stop: Stop,
-    options: argparse.Namespace,
+    recipe: Recipe, device: str, stop: Stop, options: argparse.Namespace
 ) -> int:
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
-    progress = Bar() if sys.stderr.isatty() and has_tqdm() else Lines()
+    # A bare GPU machine may lack tqdm.
+    has_bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
+    store = _store(options)
     summary = complete(
         recipe,
         store,
         device=device,
-        progress=progress,
+        progress=Bar() if has_bar else Lines(),
         stop=stop,
         workers=options.workers,
     )
-    for line in table(standings(recipe, store)):
+    for line in table(states(recipe, store)):
         print(line)
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0
-
-
-def has_tqdm() -> bool:
-    """Return whether a bar can be drawn; a bare GPU machine may lack tqdm."""
-    return importlib.util.find_spec("tqdm") is not None
 
 
 def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
@@ -249,26 +167,45 @@ def _say(text: str) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     """Print how far recipes are, all unless named; or the runs that lack or failed."""
-    wanted = {"missing", "stale", "partial"} if options.missing else set()
-    wanted |= FAILED if options.failed else set()
+    wanted = {"missing", "stale", "partial", "running"} if options.missing else set()
+    wanted |= {"failed"} if options.failed else set()
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
-    choices = _choices(options)
-    for name in options.recipes[1:] or RECIPES:
+    choices = _given(options, LwsScale)
+    for name in options.recipes or RECIPES:
         recipes = [make_recipe(name, budget, **choices) for budget in budgets]
         summary = (RECIPES[name].__doc__ or "").strip().splitlines()[0]
         print(f"{name}: {summary}")
         for recipe in recipes:
-            found = standings(recipe, _store(recipe.budget, options))
-            print(f"  {recipe.budget}: {in_a_line(found)}")
-            for standing in found:
-                if standing.word in wanted:
-                    word = "" if standing.word == "missing" else f" ({standing.word})"
-                    print(f"    {standing}{word}")
+            found = states(recipe, _store(options, recipe.budget))
+            counts = counted(run.word for run in found)
+            print(f"  {recipe.budget}: {len(found)} runs: {counts}")
+            for run in found:
+                if run.word in wanted:
+                    word = "" if run.word == "missing" else f" ({run.word})"
+                    print(f"    {run}{word}")
     return 0
 
 
-def _failed(recipe: Recipe, store: Store) -> Recipe:
-    """Return the runs of `recipe` that failed, as `list --failed` shows them."""
-    found = standings(recipe, store)
-    failed = tuple(each.config for each in found if each.word in FAILED)
-    return dataclasses.replace(recipe, configs=failed)
+def _status(options: argparse.Namespace) -> int:
+    """Say how runs on a cluster stand."""
+    print(status(_store(options)))
+    return 0
+
+
+def _cancel(options: argparse.Namespace) -> int:
+    """Take jobs back from a cluster."""
+    print(f"{cancel(_store(options))} jobs taken back.")
+    return 0
+
+
+def _notebook(options: argparse.Namespace) -> int:
+    """Execute a chapter at every point of a grid."""
+    chapter = find_chapter(options.chapter)
+    folder = computed_store().folder.parent / "reports" / chapter.stem
+    if options.folder:
+        folder = expanded("folder", options.folder)
+    # What stops a grid is an exception; its children are then stopped as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    points = parse_grid(chapter, options.grid)
+    failed = run_grid(chapter, points, folder, workers=options.workers)
+    return 1 if failed else 0

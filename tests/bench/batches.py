@@ -16,9 +16,8 @@ from pathlib import Path
 
 from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.recipes import collect
+from lazyrich_helpers.experiments.recipes import collect, states
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.listing import standings
 from tests.bench.sample import Sample, in_turns, seconds
 from tests.bench.setting import Options
 
@@ -91,7 +90,7 @@ class _Sweep:
         return {path.name: path.read_bytes() for path in found}
 
     def words(self) -> Counter[str]:
-        """Return how many runs are done, missing, unreadable and so on."""
+        """Return how many runs are recorded, missing and so on."""
         recipe = make_recipe(
             "figure-2",
             "smoke",
@@ -100,7 +99,7 @@ class _Sweep:
             lrs=[0.1],
             num_epochs=self.num_epochs,
         )
-        return Counter(each.word for each in standings(recipe, self.store))
+        return Counter(each.word for each in states(recipe, self.store))
 
 
 def _trained(output: str) -> Counter[str]:
@@ -133,11 +132,13 @@ def _kills(options: Options) -> list[dict[str, object]]:
     return [
         _row(f"finished records lost or changed by {num} kills", lost, "0"),
         _row(
-            "records done at the last kill, at the end", [survived, words["done"]], "-"
+            "records done at the last kill, at the end",
+            [survived, words["recorded"]],
+            "-",
         ),
         _row(
             "records unreadable or missing at the end",
-            words.total() - words["done"],
+            words.total() - words["recorded"],
             "0",
         ),
         _row("runs in hand at a kill, at most", max(in_hand), "1 a worker"),
@@ -158,7 +159,7 @@ def _launchers(options: Options) -> list[dict[str, object]]:
     double = sum(count > 1 for count in trained.values())
     return [
         _row(f"two launchers, {len(widths)} runs: trained twice", double, "0"),
-        _row("two launchers: lost", len(widths) - words["done"], "0"),
+        _row("two launchers: lost", len(widths) - words["recorded"], "0"),
     ]
 
 

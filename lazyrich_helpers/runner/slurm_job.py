@@ -1,0 +1,126 @@
+"""A job for Slurm: it completes its share of a recipe in a shared store."""
+
+import dataclasses
+import math
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from lazyrich_helpers.experiments.recipes import Recipe
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.measures.costs import work
+from lazyrich_helpers.runner.batch import complete, pick_device
+from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.training.run_config import RunConfig
+
+WORK_PER_SECOND = 1e10
+"""Units of `costs.work` that a CPU does in a second: of the recorded runs that train
+all layers, 1.6e9 to 2.6e10."""
+PER_JOB = 600.0
+"""Expected seconds that are worth a job; the scheduler takes some for each."""
+MOST_JOBS = 1000
+"""Jobs of an array; Slurm refuses more unless it is configured to take them."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one Slurm job does; called on a compute node, again after a requeue.
+
+    What is recorded by then is not done again, and what is begun is gone on with.
+    """
+
+    share: Recipe
+    store: Store
+    device: str
+    """As for `batch.pick_device`, which is asked on the compute node."""
+    threads: int
+    """CPU threads that a run may use at most."""
+    patience: int = 30
+    """Seconds that an epoch may still take after Slurm's warning."""
+
+    def __call__(self) -> None:
+        """Complete the share.
+
+        Raises:
+            RuntimeError: If a run failed, after the others were done.
+        """
+        import submitit
+
+        stop = Stop()
+        number = getattr(signal, f"SIG{submitit.JobEnvironment.USR_SIG}")
+        submitits: Any = signal.getsignal(number)  # it requeues, and ends the process
+
+        def warn(*_: object) -> None:
+            stop.ask()
+            signal.alarm(self.patience)  # for an epoch that takes too long
+
+        def requeue(*_: object) -> None:
+            signal.alarm(0)
+            try:
+                submitits(number, None)
+            except Exception as error:  # amid a run, it would pass for its failure
+                raise SystemExit(str(error)) from error
+
+        signal.signal(number, warn)
+        signal.signal(signal.SIGALRM, requeue)
+        torch.set_num_threads(self.threads)
+        summary = complete(
+            self.share,
+            self.store,
+            device=pick_device(self.device),
+            progress=Lines(),
+            stop=stop,
+            workers=None,
+        )
+        print(f"{self.share.name} at {self.share.budget}: {summary}", flush=True)
+        if stop.asked:
+            requeue()
+        if summary.failed:
+            raise RuntimeError(str(summary))
+
+    def checkpoint(self) -> Any:
+        """Return what is to be done after a requeue, for submitit: the same."""
+        import submitit
+
+        return submitit.helpers.DelayedSubmission(self)
+
+
+def shares(
+    recipe: Recipe, runs: Sequence[RunConfig], device: str, options: SlurmOptions
+) -> list[Recipe]:
+    """Return what each job is to complete of `runs`, which are some of `recipe`'s.
+
+    Runs that are best trained as one on `device`, which need not be here, stay
+    together. A job takes about ten minutes, or half its time if that is less, unless
+    `options` say how many runs it has.
+    """
+    groups = grouped(runs, device)
+    if options.runs_per_job:
+        sizes, most = [float(len(group)) for group in groups], options.runs_per_job
+    else:
+        sizes = [sum(map(rough_seconds, group)) for group in groups]
+        # Where that makes too many jobs, they are longer.
+        most = max(min(PER_JOB, 30.0 * options.minutes), 2 * sum(sizes) / MOST_JOBS)
+    hands: list[list[RunConfig]] = []
+    full = math.inf
+    for group, size in zip(groups, sizes, strict=True):
+        if full + size > most:
+            hands.append([])
+            full = 0.0
+        hands[-1] += group
+        full += size
+    return [dataclasses.replace(recipe, configs=tuple(hand)) for hand in hands]
+
+
+def rough_seconds(config: RunConfig) -> float:
+    """Return about how long a run takes on a CPU, from its operations, untried.
+
+    It is meant to tell seconds from hours. Cheap enough for a login node.
+    """
+    return work(config) / WORK_PER_SECOND
