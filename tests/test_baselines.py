@@ -21,10 +21,9 @@ from lazyrich_helpers.config import Part
 from lazyrich_helpers.lws import baselines
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.plans import Plan, TimedSchedule
 from lazyrich_helpers.lws.schedules import (
     Full,
-    Plan,
-    TimedSchedule,
     TopKAllBottoms,
     in_words,
 )
@@ -301,7 +300,9 @@ def plain(config, schedule):
                 if made[layer] is None:
                     made[layer] = config.optimizer.build(layers[layer].parameters())
                 for group in made[layer].param_groups:
-                    group["lr"] = config.optimizer.lr_at(epoch) * plan.scales[layer]
+                    group["lr"] = (
+                        config.optimizer.lr_at(epoch, step) * plan.scales[layer]
+                    )
                 made[layer].step()
     return layers
 
@@ -313,7 +314,7 @@ def test_training_is_that_of_an_optimizer_for_each_layer(schedule, optimizer):
     expected = plain(config, schedule)
     data = config.data.load()
     network = new_network(config, data)
-    for _ in train(network, data, config, most_kept=0):
+    for _ in train(network, data, config, cache_bytes=0):
         pass
     for one, two in zip(network.parameters(), expected.parameters(), strict=True):
         assert torch.equal(one, two)
@@ -349,12 +350,12 @@ def test_what_layers_that_left_make_of_the_images_is_kept(schedule):
         tiny.training(num_epochs=8), updates=dataclasses.replace(schedule, **long)
     )
     data, seen, losses = config.data.load(), [], []
-    for most_kept in (2**30, 0):
+    for cache_bytes in (2**30, 0):
         network, images = new_network(config, data), []
         network.layers[0].register_forward_hook(
             lambda _, __, out, images=images: images.append(len(out))
         )
-        epochs = train(network, data, config, eval_every=99, most_kept=most_kept)
+        epochs = train(network, data, config, eval_every=99, cache_bytes=cache_bytes)
         losses.append([epoch.train_loss for epoch in epochs])
         seen.append(sum(images))
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)

@@ -36,7 +36,7 @@ SMALL = {
 
 def built(part, shape=(1, 8, 8)):
     network = part.build(shape, 10)
-    XavierNormal().initialize_(network, seed=0)
+    XavierNormal().draw_(network, seed=0)
     return network
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers.lws.frozen_prefix import wake
+from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Middle,
@@ -58,9 +58,9 @@ def test_forward_as_torch_counts_it(part):
 )
 def test_backward_as_torch_counts_it(part, schedule):
     network = part.build((1, 8, 8), 10)
-    XavierNormal().initialize_(network, seed=0)
+    XavierNormal().draw_(network, seed=0)
     awake = schedule.plan(0, 0, len(network.layers), 0).layers
-    wake(list(network.layers), awake)
+    set_trainable(list(network.layers), awake)
     loss = network(torch.rand(3, 1, 8, 8)).logsumexp(1).sum()
     with FlopCounterMode(display=False) as counter:
         loss.backward()

@@ -15,10 +15,10 @@ from torch.utils.checkpoint import checkpoint
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.lws.baselines import FreezeOut
 from lazyrich_helpers.lws.layerwise import LayerwiseSparse
+from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
-    Plan,
     RandomUniform,
     TopK,
     TopKAllBottoms,

@@ -14,8 +14,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import Dataset, Split
+from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import (
-    Plan,
     RandomUniform,
     TopK,
     TopKAllBottoms,
@@ -92,7 +92,7 @@ def test_every_epoch_is_a_permutation():
 
     images = torch.arange(70.0)[:, None, None, None].expand(70, 1, 2, 2)
     split = Split(images, torch.zeros(70, dtype=torch.int64))
-    data = Dataset(split, split, split, digest="")
+    data = Dataset(split, split, split, digest="", num_classes=10)
     network = Network([nn.Sequential(Spy(), nn.Linear(4, 10))])
     small = dataclasses.replace(HEAVY, lr=1e-9)
     for seed in (0, 1):
@@ -166,7 +166,7 @@ def test_which_layers_move_shows_in_the_second_loss():
         [
             loss
             for _, loss, _ in run(
-                dataclasses.replace(config, updates=tiny.Mask(mask=mask)), most_kept=0
+                dataclasses.replace(config, updates=tiny.Mask(mask=mask)), cache_bytes=0
             )[1]
         ]
         for mask in ("001", "101")
@@ -222,9 +222,9 @@ def test_what_sleeping_layers_make_of_the_images_can_be_kept(
     views = [data.train, Split(data.train.images.flip(3), data.train.labels)]
     data = dataclasses.replace(data, views=tuple(views[:num_views]))
     vectors, losses = [], []
-    for most_kept in (2**30, 0):
+    for cache_bytes in (2**30, 0):
         network = new_network(config, data)
-        options = {"eval_every": eval_every, "most_kept": most_kept}
+        options = {"eval_every": eval_every, "cache_bytes": cache_bytes}
         epochs = list(train(network, data, config, **options))
         vectors.append(flat_parameters(network))
         losses.append([(e.train_loss, e.num_correct or 0) for e in epochs])
@@ -241,9 +241,9 @@ def test_convolutions_can_be_kept_in_any_precision(precision):
         updates=TopKAllBottoms(k=1, rho=0.4),
     )
     data, vectors, accuracies = config.data.load(), [], []
-    for most_kept in (2**30, 0):
+    for cache_bytes in (2**30, 0):
         network = new_network(config, data)
-        *_, last = train(network, data, config, eval_every=3, most_kept=most_kept)
+        *_, last = train(network, data, config, eval_every=3, cache_bytes=cache_bytes)
         vectors.append(flat_parameters(network))
         accuracies.append((last.num_correct, last.train_loss))
     if precision == "highest":
@@ -254,10 +254,10 @@ def test_convolutions_can_be_kept_in_any_precision(precision):
 def test_writing_between_epochs_is_noticed():
     config = dataclasses.replace(tiny.training(num_epochs=4), updates=TopK(k=1))
     data, losses = config.data.load(), []
-    for most_kept in (2**30, 0):
+    for cache_bytes in (2**30, 0):
         network = new_network(config, data)
         losses.append([])
-        for epoch in train(network, data, config, most_kept=most_kept):
+        for epoch in train(network, data, config, cache_bytes=cache_bytes):
             losses[-1].append(epoch.train_loss)
             if epoch.number == 2:
                 with torch.no_grad():
@@ -322,14 +322,16 @@ def test_a_step_plans_for_its_epoch_and_seed():
 
 
 @pytest.mark.parametrize("mask", ["101", "100", "001", "011", "110"])
-@pytest.mark.parametrize("most_kept", [2**30, 0])  # computed before the steps; in them
-def test_a_resting_layers_batch_norm_does_not_move(mask, most_kept):
+@pytest.mark.parametrize(
+    "cache_bytes", [2**30, 0]
+)  # computed before the steps; in them
+def test_a_resting_layers_batch_norm_does_not_move(mask, cache_bytes):
     bottom = nn.Sequential(nn.Flatten(), nn.Linear(64, 8))
     middle = nn.Sequential(nn.Linear(8, 8), nn.BatchNorm1d(8))
     network = Network([bottom, middle, nn.Linear(8, 10)])
     before = copy.deepcopy(middle.state_dict())
     config = tiny.config(updates=tiny.Mask(mask=mask))
-    run(config, network, most_kept=most_kept)
+    run(config, network, cache_bytes=cache_bytes)
     after = middle.state_dict()
     for name, values in before.items():
         assert torch.equal(values, after[name]) == (mask[1] == "0")

@@ -44,6 +44,7 @@ class Source:
     num_train: int
     """Images that are not test images."""
     num_test: int
+    num_classes: int = 10
     channels: int = 1
     downloader: str = ""
     """The class in `torchvision.datasets`; empty where the data is embedded."""

@@ -21,7 +21,7 @@ from lazyrich_helpers.experiments.recipes import (
 )
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
@@ -230,7 +230,7 @@ def figure_1_vgg5(budget: str, **choices: Any) -> Recipe:
             scale,
             data=images_of(scale, 28 if scale.dataset == "digits" else None),
         ),
-        measures=(Accuracy, GradientSkew),
+        measures=(Accuracy, GradientConcentration),
     )
 
 
@@ -257,7 +257,7 @@ def figure_1_resnet18(budget: str, **choices: Any) -> Recipe:
             optimizer=lambda lr: SGD(lr=lr),
             data=images_of(scale, 16 if scale.dataset == "digits" else None),
         ),
-        measures=(Accuracy, GradientSkew),
+        measures=(Accuracy, GradientConcentration),
     )
 
 

@@ -1,19 +1,24 @@
-"""Four other methods that leave layers asleep, as schedules of ours.
+"""Four baselines: other methods that freeze layers, as schedules of ours.
 
 They are written from the authors' papers and code; where these differ, a docstring says
 which is followed. The authors' optimizer is not part of a schedule. What their layers
-are, a network's `layers` are here, and they sleep as all layers do here: also a layer's
-batch norm rests, which Composer's layer freezing would let go on.
+are, a network's `layers` are here, frozen as all layers are here: with their batch
+norm, which Composer's layer freezing would let go on.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.lws.schedules import Plan
+from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.random_streams import generator
+
+
+def _require_one_of(known: Collection[str], name: str, value: str) -> None:
+    require(value in known, name, f"one of {', '.join(known)}", value)
 
 
 class _Stepped:
@@ -98,8 +103,7 @@ class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
         _Stepped.check(self)
         _Ending.check(self)
         require(0 < self.t_0 <= 1, "t_0", "in (0, 1]", self.t_0)
-        known = f"one of {', '.join(SPACINGS)}"
-        require(self.how_scale in SPACINGS, "how_scale", known, self.how_scale)
+        _require_one_of(SPACINGS, "how_scale", self.how_scale)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         _Stepped.check_length(self, num_epochs, num_steps)
@@ -160,12 +164,9 @@ class LayerFreezing(_Ending, Part, slot="updates", kind="layer_freezing"):
 
     def check(self) -> None:
         super().check()
-        require(
-            0 <= self.freeze_start < 1, "freeze_start", "in [0, 1)", self.freeze_start
-        )
-        require(
-            0 <= self.freeze_level <= 1, "freeze_level", "in [0, 1]", self.freeze_level
-        )
+        start, level = self.freeze_start, self.freeze_level
+        require(0 <= start < 1, "freeze_start", "in [0, 1)", start)
+        require(0 <= level <= 1, "freeze_level", "in [0, 1]", level)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         del step, seed
@@ -189,7 +190,7 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
     between are drawn evenly, without replacement.
 
     Source: Pan et al. (2024), arXiv:2403.17919, Algorithm 1, and OptimalScale/LMFlow.
-    The paper derives a probability of waking for each layer, and adds that in practice
+    The paper derives a probability for each layer, and adds that in practice
     a fixed number is drawn, as here. What becomes of the optimizer's state: see
     `forgets`.
     """
@@ -211,20 +212,15 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
         super().check()
         for name in ("activated_layers", "interval_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        known = f"one of {', '.join(FORGETS)}"
-        require(self.forgets in FORGETS, "forgets", known, self.forgets)
+        _require_one_of(FORGETS, "forgets", self.forgets)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        num = max(num_layers - 2, 0)
-        require(
-            self.activated_layers <= num,
-            "activated_layers",
-            f"at most {num}, the layers between bottom and top",
-            self.activated_layers,
-        )
+        num, asked = max(num_layers - 2, 0), self.activated_layers
+        most = f"at most {num}, the layers between bottom and top"
+        require(asked <= num, "activated_layers", most, asked)
         interval, since = divmod(self.steps_before(epoch, step), self.interval_steps)
         order = torch.randperm(num, generator=generator("schedule", seed, interval))
-        drawn = (1 + order[: self.activated_layers]).tolist()
+        drawn = (1 + order[:asked]).tolist()
         forgotten = {
             "middle": range(1, num_layers - 1),
             "all": range(num_layers),
@@ -248,7 +244,7 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
 
     Our layers are the authors' blocks. With `random`, each round visits all of them in
     a new order. The authors' blocks leave out a language model's embedding and head,
-    which sleep throughout; here all layers are visited.
+    which stay frozen; here all layers are visited.
 
     Source: Luo et al. (2024), arXiv:2404.02827, Algorithm 1, and the package `badam`,
     1.4, whose defaults these are. Its first block has a step less than the others; here
@@ -266,14 +262,14 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
     """The layer that `fixed` stays at."""
     top_awake: bool = False
     """Whether the top is no block but moves throughout, as the authors advise for one
-    that is not pretrained (their `active_modules`). It is forgotten with the others."""
+    that is not pretrained (their `active_modules`). It is forgotten with the others.
+    "Awake" is trainable: the field keeps its name, by which runs are recorded."""
 
     def check(self) -> None:
         super().check()
         every = self.switch_block_every
         require(every >= 1, "switch_block_every", "at least 1", every)
-        known = f"one of {', '.join(ORDERS)}"
-        require(self.switch_mode in ORDERS, "switch_mode", known, self.switch_mode)
+        _require_one_of(ORDERS, "switch_mode", self.switch_mode)
         require(self.fixed_block >= 0, "fixed_block", "0 or more", self.fixed_block)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -302,5 +298,5 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
         return self.fixed_block
 
     def __str__(self) -> str:
-        awake = ", top awake" if self.top_awake else ""
-        return f"BAdam {self.switch_mode} every {self.switch_block_every}{awake}"
+        top = ", top awake" if self.top_awake else ""
+        return f"BAdam {self.switch_mode} every {self.switch_block_every}{top}"

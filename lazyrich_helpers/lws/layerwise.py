@@ -34,7 +34,7 @@ from lazyrich_helpers.lws.layer_checks import (
 from lazyrich_helpers.lws.layer_names import names, tensor_names
 from lazyrich_helpers.lws.layer_order import order_checked
 from lazyrich_helpers.lws.layer_watch import LayerWatch
-from lazyrich_helpers.lws.schedules import UpdateSchedule
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.models.optimizer_state import forget
 
 MOST_IDLE = 100
@@ -63,7 +63,7 @@ class LayerwiseSparse:
     mode, whatever mode the model is in: batch norm's statistics rest, and dropout does
     nothing. A module without parameters that a trained layer holds too, such as one
     dropout for all, is left alone. The frozen bottom is computed anew at each step;
-    the book's own `train` keeps what it makes of the images (`SleepingBottom`).
+    the book's own `train` keeps what it makes of the images (`FrozenPrefixCache`).
 
     **What is checked.** Where the context of an epoch ends, the values of frozen
     parameters and of buffers in the `state_dict` are those it began with, or ValueError

@@ -21,8 +21,8 @@ class OptimizerPart(Protocol):
         """Return the optimizer; parameters without a gradient are left alone."""
         ...
 
-    def lr_at(self, epoch: int) -> float:
-        """Return the learning rate of `epoch`, counted from 0."""
+    def lr_at(self, epoch: int, step: int) -> float:
+        """Return the learning rate of `step` of `epoch`, both counted from 0."""
         ...
 
 
@@ -52,8 +52,8 @@ class Adam(Part, slot="optimizer", kind="adam"):
             parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True
         )
 
-    def lr_at(self, epoch: int) -> float:
-        del epoch  # constant
+    def lr_at(self, epoch: int, step: int) -> float:
+        del epoch, step  # constant
         return self.lr
 
 
@@ -92,5 +92,6 @@ class SGD(Part, slot="optimizer", kind="sgd"):
             fused=True,
         )
 
-    def lr_at(self, epoch: int) -> float:
+    def lr_at(self, epoch: int, step: int) -> float:
+        del step
         return self.lr * self.lr_decay ** (epoch // self.decay_every)

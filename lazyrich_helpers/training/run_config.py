@@ -17,6 +17,7 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images
 from lazyrich_helpers.data.remaining import RemainingCroppedImages, RemainingImages
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -27,7 +28,6 @@ from lazyrich_helpers.lws.schedules import (
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
     in_words,
 )
 from lazyrich_helpers.models.blueprint import blueprint
@@ -123,7 +123,7 @@ class RunConfig:
 
     def blueprint(self) -> Network:
         """Return the run's network without numbers; its data need not be there."""
-        return blueprint(self.model, self.data.image_shape)
+        return blueprint(self.model, self.data.image_shape, self.data.num_classes)
 
     def columns(self) -> dict[str, Any]:
         """Return the flat columns of a table: one per slot's kind and per field."""
