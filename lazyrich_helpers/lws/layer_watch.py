@@ -1,4 +1,4 @@
-"""A watch over a model's layers while some of them are frozen."""
+"""Frozen layers: in eval mode, and watched so that none of them moves."""
 
 import contextlib
 import functools
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.lws.layer_names import tensor_names
 
@@ -59,7 +60,9 @@ class LayerWatch:
         by_value: bool,
     ) -> None:
         self._trained, self._frozen, self._modules = trained, frozen, modules
-        self._due = {i for i, own in trained.items() if any(map(_trains, own))}
+        self._due = {
+            i for i, own in trained.items() if any(p.requires_grad for p in own)
+        }
         self._note = _values if by_value else _writes
         self._noted = {key: self._note(tensor) for key, tensor in self._buffers()}
         self._notes = [self._note(p) for p in frozen]
@@ -95,11 +98,11 @@ class LayerWatch:
 
     def problem(self) -> str:
         """Return what happened to frozen layers, in a sentence, or nothing."""
-        woken = [p for p in self._frozen if p.requires_grad]
-        if woken:
+        unfrozen = [p for p in self._frozen if p.requires_grad]
+        if unfrozen:
             return (
-                f"requires_grad of {len(woken)} frozen parameters was set inside, "
-                f"{tensor_names(woken)}: set it before layers are frozen, or after."
+                f"requires_grad of {len(unfrozen)} frozen parameters was set inside, "
+                f"{tensor_names(unfrozen)}: set it before layers are frozen, or after."
             )
         pairs = zip(self._frozen, self._notes, strict=True)
         moved = [
@@ -134,10 +137,6 @@ class LayerWatch:
                     yield (module, name), buffer
 
 
-def _trains(p: nn.Parameter) -> bool:
-    return p.requires_grad
-
-
 def _local(tensor: Tensor) -> Tensor:
     """Return this process's part of a tensor that several have."""
     to_local = getattr(tensor, "to_local", None)
@@ -165,3 +164,34 @@ def _values(tensor: Tensor) -> tuple[float, ...]:
         local = local.cpu()  # only these two have it
     bits = local.view(BITS[local.itemsize])
     return torch.hash_tensor(bits).item(), bits[(0,) * bits.dim()].item()
+
+
+@contextlib.contextmanager
+def in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
+    """Inside, they compute in eval mode, even after `model.train()`.
+
+    Each module has its own hooks: a model may call the parts of a layer one by one.
+    """
+    hooks = [hook for module in modules for hook in _eval_hooks(module)]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
+    """Return hooks that put a module, not what it holds, into eval mode in a call."""
+    modes: list[bool] = []
+
+    def enter(module: nn.Module, inputs: Any) -> None:
+        modes.append(module.training)
+        module.training = False
+
+    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
+        module.training = modes.pop()
+
+    return [
+        module.register_forward_pre_hook(enter, prepend=True),
+        module.register_forward_hook(leave, always_call=True),
+    ]

@@ -10,7 +10,6 @@ trainers have `begin` and `end`; the book's page on your own loop shows two.
 """
 
 import contextlib
-import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,22 +17,21 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.lws.layer_checks import (
     Layer,
     check_optimizer,
+    check_plan,
     check_same,
-    check_sharded,
     check_trained,
+    members_of,
     owners,
     parameters_of,
-    pieces_of,
 )
 from lazyrich_helpers.lws.layer_names import names, tensor_names
 from lazyrich_helpers.lws.layer_order import order_checked
-from lazyrich_helpers.lws.layer_watch import LayerWatch
+from lazyrich_helpers.lws.layer_watch import LayerWatch, in_eval_mode
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.models.optimizer_state import forget
 
@@ -61,9 +59,9 @@ class LayerwiseSparse:
     remembers of it (momentum, moments, step count) waits. Where all layers below some
     layer are frozen, the backward pass ends there. A frozen layer computes in eval
     mode, whatever mode the model is in: batch norm's statistics rest, and dropout does
-    nothing. A module without parameters that a trained layer holds too, such as one
-    dropout for all, is left alone. The frozen bottom is computed anew at each step;
-    the book's own `train` keeps what it makes of the images (`FrozenPrefixCache`).
+    nothing. A module without parameters that a trainable layer holds too, such as one
+    dropout for all, is left alone. Frozen layers are computed anew at each step; the
+    book's own `train` caches their activations (`FrozenPrefixCache`).
 
     **What is checked.** Where the context of an epoch ends, the values of frozen
     parameters and of buffers in the `state_dict` are those it began with, or ValueError
@@ -96,12 +94,12 @@ class LayerwiseSparse:
     the optimizer's has the scaled learning rates there.
 
     Args:
-        layers: The model's layers, input to output; a forward pass in which a trained
+        layers: The model's layers, input to output; a forward pass in which a trainable
             one feeds one listed before it is refused. Every parameter of the optimizer
             is in one of them; what is not trained need not be.
         optimizer: Any of torch's that leaves a parameter without a gradient alone, or
             a list of them.
-        schedule: One of `schedules`.
+        schedule: One of `schedules` or `baselines`, or your own.
         seed: Draws the schedule, if it is a random one.
 
     Raises:
@@ -120,25 +118,21 @@ class LayerwiseSparse:
         self.schedule, self.seed = schedule, seed
         self.counts: Counter[int] = Counter()
         """Layer → epochs, or steps, in which it was updated."""
-        self._pieces = pieces_of(layers)
-        self._modules = [
-            [piece for piece in own if isinstance(piece, nn.Module)]
-            for own in self._pieces
-        ]
-        self._parameters = [parameters_of(own) for own in self._pieces]
-        self._owner = owners(self._pieces)
+        self._layers = members_of(layers)
+        self._owner = owners(self._layers)
+        self._parameters = [parameters_of(layer) for layer in self._layers]
         several = isinstance(optimizer, Sequence)
         self._optimizers = list(optimizer) if several else [optimizer]
         for each in self._optimizers:
             check_optimizer(each, self._owner)
-        schedule.plan(0, 0, self.num_layers, seed)  # raises what it would raise later
+        check_plan(schedule.plan(0, 0, self.num_layers, seed))
         self._inside: _Inside | None = None
         self._idle: Counter[int] = Counter()  # steps in a row without a gradient
 
     @property
     def num_layers(self) -> int:
         """How many layers there are."""
-        return len(self._modules)
+        return len(self._layers)
 
     @property
     def active_optimizers(self) -> list[torch.optim.Optimizer]:
@@ -173,9 +167,9 @@ class LayerwiseSparse:
 
     @contextlib.contextmanager
     def _between(self, epoch: int, step: int | None) -> Iterator[frozenset[int]]:
-        awake = self.begin(epoch, step)
+        trainable = self.begin(epoch, step)
         try:
-            yield awake
+            yield trainable
         except BaseException:
             self.end(completed=False)
             raise
@@ -187,13 +181,10 @@ class LayerwiseSparse:
         For callbacks: a loop of your own has `with sparse.epoch(epoch)`, or `step`.
 
         Raises:
-            ValueError: If it has begun and not ended, the schedule changes within an
-                epoch and there is no step, the caller has frozen all layers to be
-                updated, a layer has other parameters than at first, an optimizer lacks
-                a parameter to be updated or was given one of no layer, the schedule
-                scales learning rates and the optimizer's groups are not of one layer
-                each, or, from the model's forward pass, a layer reads what one listed
-                after it makes.
+            ValueError: If it has begun and not ended; the schedule changes within an
+                epoch and there is no step, or plans what this does not do; parameters
+                and optimizers are not as they were, or do not fit the plan; or, from
+                the model's forward pass, a layer reads what one listed after it makes.
         """
         if self._inside is not None:
             raise ValueError(
@@ -206,20 +197,19 @@ class LayerwiseSparse:
                 "step)` around each, or make it with draw='epoch'."
             )
         plan = self.schedule.plan(epoch, step or 0, self.num_layers, self.seed)
+        check_plan(plan)
         for optimizer in self._optimizers:
             check_optimizer(optimizer, self._owner)  # groups may have been added
-        check_same(self._pieces, self._parameters)
-        check_sharded(self._pieces, self._parameters)
-        check_trained(
-            self._optimizers, {i: self._parameters[i] for i in sorted(plan.layers)}
-        )
+        check_same(self._layers, self._parameters, may_be_gathered=False)
+        trained = {i: self._parameters[i] for i in sorted(plan.layers)}
+        check_trained(self._optimizers, trained)
         with contextlib.ExitStack() as undo:
             rates = self._scale_rates(plan.scales, undo) if plan.lr_scales else []
             for optimizer in self._optimizers:
                 for layer in plan.forget:
                     forget(optimizer, self._parameters[layer])
-            self._freeze(plan.layers, undo)
-            watch = self._watch(plan.layers, by_value=step is None)
+            frozen, modules = self._freeze(plan.layers, undo)
+            watch = LayerWatch(trained, frozen, modules, by_value=step is None)
             undo.enter_context(watch.looking())
             most_idle = 1 if step is None else MOST_IDLE
             self._inside = _Inside(watch, rates, most_idle, undo.pop_all())
@@ -249,48 +239,39 @@ class LayerwiseSparse:
         if problem:
             raise ValueError(problem)
         if completed:
-            check_same(self._pieces, self._parameters)
+            check_same(self._layers, self._parameters)
             self.counts.update(inside.watch.updated())
 
-    def _held(self, layers: Collection[int]) -> set[nn.Module]:
-        """Return the modules in these layers, and all that these hold."""
-        return {
-            each
-            for i in layers
-            for module in self._modules[i]
-            for each in module.modules()
-        }
-
-    def _freeze(self, awake: frozenset[int], undo: contextlib.ExitStack) -> None:
-        """Freeze all other layers until `undo`, and look at the order of the layers."""
-        asleep = [i for i in range(self.num_layers) if i not in awake]
-        undo.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
-        if awake - self.counts.keys():  # the graph shows what awake layers make
-            undo.enter_context(order_checked(self._modules, self._owner))
-        frozen = [p for i in asleep for p in self._parameters[i]]
-        trainable = {id(p) for p in frozen if p.requires_grad}
-        undo.callback(self._unfreeze, asleep, trainable)
-        for p in frozen:
+    def _freeze(
+        self, trainable: frozenset[int], undo: contextlib.ExitStack
+    ) -> tuple[list[nn.Parameter], set[nn.Module]]:
+        """Freeze all other layers until `undo`; return their parameters and modules."""
+        frozen = [i for i in range(self.num_layers) if i not in trainable]
+        modules = self._modules(frozen) - self._modules(trainable)
+        parameters = [p for i in frozen for p in self._parameters[i]]
+        undo.enter_context(in_eval_mode(modules))
+        if trainable - self.counts.keys():  # the graph shows what these layers make
+            undo.enter_context(order_checked(self._layers, self._owner))
+        unfrozen = {id(p) for p in parameters if p.requires_grad}  # not by the caller
+        undo.callback(self._unfreeze, frozen, unfrozen)
+        for p in parameters:
             p.requires_grad_(False)
             p.grad = None  # zeros would still let weight decay move it
+        return parameters, modules
 
-    def _unfreeze(self, layers: Collection[int], trainable: set[int]) -> None:
-        """Unfreeze what the caller had not frozen, told by the ids of parameters."""
+    def _unfreeze(self, layers: Collection[int], which: set[int]) -> None:
         for i in layers:
-            now = parameters_of(self._pieces[i])  # others, if they were assigned inside
+            now = parameters_of(self._layers[i])  # others, if they were assigned inside
             for p, same in zip(self._parameters[i], now, strict=False):
-                if id(p) in trainable:
+                if id(p) in which:
                     p.requires_grad_(True)
                     same.requires_grad_(True)
 
-    def _watch(self, awake: frozenset[int], *, by_value: bool) -> LayerWatch:
-        asleep = [i for i in range(self.num_layers) if i not in awake]
-        return LayerWatch(
-            {i: self._parameters[i] for i in sorted(awake)},
-            [p for i in asleep for p in self._parameters[i]],
-            self._held(asleep) - self._held(awake),
-            by_value=by_value,
-        )
+    def _modules(self, layers: Collection[int]) -> set[nn.Module]:
+        """Return the modules in these layers, and all that these hold."""
+        members = [member for i in layers for member in self._layers[i]]
+        held = [m.modules() for m in members if isinstance(m, nn.Module)]
+        return {module for modules in held for module in modules}
 
     def _scale_rates(
         self, scales: dict[int, float], undo: contextlib.ExitStack
@@ -332,24 +313,23 @@ class LayerwiseSparse:
         without = sorted(inside.watch.without_gradient())
         self._idle.update(without)
         idle = [i for i in without if self._idle[i] >= inside.most_idle]
-        if idle:
-            parameters = [p for i in idle for p in self._parameters[i]]
-            return (
-                f"layers {idle} were to be updated and had no gradient where "
-                f"others had, {tensor_names(parameters)}: make the optimizer and "
-                "LayerwiseSparse anew after replacing a module, and freeze what the "
-                "loss does not use, or list it together with what it does."
-            )
-        return ""
+        if not idle:
+            return ""
+        parameters = [p for i in idle for p in self._parameters[i]]
+        return (
+            f"layers {idle} were to be updated and had no gradient where others had, "
+            f"{tensor_names(parameters)}: make the optimizer and LayerwiseSparse anew "
+            "after replacing a module, and freeze what the loss does not use, or list "
+            "it together with what it does."
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside the model's and optimizer's states.
 
-        It is ready for JSON. A schedule without `to_dict` is told by the name of its
-        class and its attributes.
+        It is ready for JSON.
         """
         return {
-            "schedule": self._described(),
+            "schedule": _described(self.schedule),
             "seed": self.seed,
             "num_layers": self.num_layers,
             "counts": dict(self.counts),
@@ -363,53 +343,14 @@ class LayerwiseSparse:
         """
         mine = self.state_dict()
         for name in ("schedule", "seed", "num_layers"):
-            require(
-                state[name] == mine[name], name, f"{mine[name]}, as here", state[name]
-            )
+            known = f"{mine[name]}, as here"
+            require(state[name] == mine[name], name, known, state[name])
         # JSON makes the layers' numbers strings.
         self.counts = Counter({int(i): num for i, num in state["counts"].items()})
 
-    def _described(self) -> Any:
-        schedule = self.schedule
-        describe = getattr(schedule, "to_dict", None)
-        told = describe() if describe else [names([schedule]), schedule.__getstate__()]
-        return json.loads(json.dumps(told, default=_plain, skipkeys=True))
 
-
-def _plain(value: object) -> Any:
-    """Return a set as a list, and what JSON has nothing for as its class's name."""
-    is_set = isinstance(value, set | frozenset)
-    return sorted(value, key=repr) if is_set else names([value])
-
-
-@contextlib.contextmanager
-def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
-    """Inside, they compute in eval mode, even after `model.train()`.
-
-    Each module has its own hooks: a model may call the parts of a layer one by one.
-    """
-    hooks = [hook for module in modules for hook in _eval_hooks(module)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
-    """Return hooks that put a module, not what it holds, into eval mode in a call."""
-    modes: list[bool] = []
-
-    def enter(module: nn.Module, inputs: Any) -> None:
-        del inputs
-        modes.append(module.training)
-        module.training = False
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        del inputs, output
-        module.training = modes.pop()
-
-    return [
-        module.register_forward_pre_hook(enter, prepend=True),
-        module.register_forward_hook(leave, always_call=True),
-    ]
+def _described(schedule: UpdateSchedule) -> str:
+    """Return a schedule's class and settings; a bare `repr` may be an address."""
+    if type(schedule).__repr__ is object.__repr__:
+        return f"{names([schedule])} {vars(schedule)}"
+    return repr(schedule)
