@@ -20,8 +20,9 @@ from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.models.convnets import VGG5, ResNet18
+from lazyrich_helpers.models.convnets import VGG5
 from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import backlog, checkpoints, execution
 from lazyrich_helpers.runner.checkpoints import Checkpoint

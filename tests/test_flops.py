@@ -13,7 +13,7 @@ from lazyrich_helpers.lws.schedules import (
     TopBottom,
     TopK,
 )
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.flops import (
     backward_flops,
     backward_share,
@@ -22,6 +22,7 @@ from lazyrich_helpers.models.flops import (
 )
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 
 SMALL = {
     "relu_net": ReluNet(width=5, depth=2),

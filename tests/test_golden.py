@@ -49,10 +49,11 @@ from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models import initialization
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import XavierNormal, convolutions, transfer_
 from lazyrich_helpers.models.network import ReluNet, relu_net
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.random_streams import generator

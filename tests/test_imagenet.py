@@ -20,10 +20,11 @@ from lazyrich_helpers.data.sources import DataError
 from lazyrich_helpers.experiments import lws_exhibits
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.models import imagenet
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet
 from lazyrich_helpers.models.imagenet import FILE, SHA256, ImageNetVGG11, weights_path
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.run import main
 from tests import tiny

@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.data.sources import Bytes, DataError, data_folder, read, source_of
+from lazyrich_helpers.data.formats import Bytes
+from lazyrich_helpers.data.sources import DataError, data_folder, read, source_of
 from lazyrich_helpers.data.subsets import balanced_subsets
 
 NUMERICS_VERSION = 1

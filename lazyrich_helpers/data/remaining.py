@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lazyrich_helpers.config import require
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images, Places
-from lazyrich_helpers.data.sources import Bytes
+from lazyrich_helpers.data.formats import Bytes
 from lazyrich_helpers.data.subsets import balanced_subsets
 
 

@@ -25,8 +25,9 @@ from lazyrich_helpers.measures.gradient_concentration import GradientConcentrati
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
-from lazyrich_helpers.models.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.models.convnets import VGG5, ConvNet
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.training.optimizers import SGD
 
 FIGURE_2 = {

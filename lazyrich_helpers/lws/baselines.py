@@ -7,73 +7,21 @@ norm, which Composer's layer freezing would let go on.
 """
 
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
 
 from lazyrich_helpers.config import Part, require
 from lazyrich_helpers.lws.plans import Plan
+from lazyrich_helpers.lws.timed import Ending, Stepped, require_one_of
 from lazyrich_helpers.random_streams import generator
-
-
-def _require_one_of(known: Collection[str], name: str, value: str) -> None:
-    require(value in known, name, f"one of {', '.join(known)}", value)
-
-
-class _Stepped:
-    """Of a schedule that counts the steps of the whole training."""
-
-    steps_per_epoch: int
-
-    @property
-    def per_step(self) -> bool:
-        return True
-
-    def check(self) -> None:
-        given = self.steps_per_epoch
-        require(given >= 1, "steps_per_epoch", "at least 1", given)
-
-    def check_length(self, num_epochs: int, num_steps: int) -> None:
-        del num_epochs  # it goes on for as long as the training
-        given = self.steps_per_epoch
-        asked = f"{num_steps}, the steps of this training's epochs"
-        require(given == num_steps, "steps_per_epoch", asked, given)
-
-    def steps_before(self, epoch: int, step: int) -> int:
-        """Return the number of steps before this one, all epochs'."""
-        most = self.steps_per_epoch
-        require(step < most, "step", f"below {most}, the steps of an epoch", step)
-        return epoch * self.steps_per_epoch + step
-
-
-class _Ending:
-    """Of a schedule that goes by the training's end."""
-
-    total_epochs: int
-
-    def check(self) -> None:
-        given = self.total_epochs
-        require(given >= 1, "total_epochs", "at least 1", given)
-
-    def check_length(self, num_epochs: int, num_steps: int) -> None:
-        del num_steps
-        given = self.total_epochs
-        asked = f"{num_epochs}, the epochs of this training"
-        require(given == num_epochs, "total_epochs", asked, given)
-
-    def check_epoch(self, epoch: int) -> None:
-        """Raise ValueError if the training is over by then."""
-        most = self.total_epochs
-        require(epoch < most, "epoch", f"below {most}, the schedule's epochs", epoch)
-
 
 SPACINGS = {"linear": 1, "squared": 2, "cubic": 3}
 """How FreezeOut spaces the ends of its layers → the power it takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
+class FreezeOut(Stepped, Ending, Part, slot="updates", kind="freeze_out"):
     r"""Layers that leave for good, bottom first, at learning rates that fall to zero.
 
     Layer i of d, 0 the bottom, moves for a share
@@ -100,14 +48,14 @@ class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
     """Whether a layer that leaves early moves at a higher learning rate."""
 
     def check(self) -> None:
-        _Stepped.check(self)
-        _Ending.check(self)
+        Stepped.check(self)
+        Ending.check(self)
         require(0 < self.t_0 <= 1, "t_0", "in (0, 1]", self.t_0)
-        _require_one_of(SPACINGS, "how_scale", self.how_scale)
+        require_one_of(SPACINGS, "how_scale", self.how_scale)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
-        _Stepped.check_length(self, num_epochs, num_steps)
-        _Ending.check_length(self, num_epochs, num_steps)
+        Stepped.check_length(self, num_epochs, num_steps)
+        Ending.check_length(self, num_epochs, num_steps)
 
     def ends(self, num_layers: int) -> list[float]:
         """Return the share of the training for which each layer moves, bottom first."""
@@ -138,7 +86,7 @@ class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerFreezing(_Ending, Part, slot="updates", kind="layer_freezing"):
+class LayerFreezing(Ending, Part, slot="updates", kind="layer_freezing"):
     r"""Layers that leave for good, bottom first, at the end of an epoch.
 
     After a share t of the training, beyond `freeze_start` s, the lowest
@@ -183,7 +131,7 @@ FORGETS = ("middle", "all", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LISA(_Stepped, Part, slot="updates", kind="lisa"):
+class LISA(Stepped, Part, slot="updates", kind="lisa"):
     """The bottom, the top, and a few layers between them, drawn every so many steps.
 
     The authors' bottom is an embedding, their top a language model's head. The layers
@@ -212,7 +160,7 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
         super().check()
         for name in ("activated_layers", "interval_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        _require_one_of(FORGETS, "forgets", self.forgets)
+        require_one_of(FORGETS, "forgets", self.forgets)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         num, asked = max(num_layers - 2, 0), self.activated_layers
@@ -239,7 +187,7 @@ ORDERS = ("random", "ascending", "descending", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BAdam(_Stepped, Part, slot="updates", kind="badam"):
+class BAdam(Stepped, Part, slot="updates", kind="badam"):
     """One layer at a time, for a number of steps; then the optimizer forgets it.
 
     Our layers are the authors' blocks. With `random`, each round visits all of them in
@@ -269,7 +217,7 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
         super().check()
         every = self.switch_block_every
         require(every >= 1, "switch_block_every", "at least 1", every)
-        _require_one_of(ORDERS, "switch_mode", self.switch_mode)
+        require_one_of(ORDERS, "switch_mode", self.switch_mode)
         require(self.fixed_block >= 0, "fixed_block", "0 or more", self.fixed_block)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:

@@ -26,7 +26,10 @@ def order_checked(
         layers: Each layer's modules and parameters, input to output.
         owner: The layer of each parameter, by its id.
     """
-    due = [{m for m in layer if _has_parameters(m)} for layer in layers]
+    due = [
+        {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}
+        for layer in layers
+    ]
     called: list[set[Any]] = [set() for _ in layers]
 
     def look(
@@ -53,19 +56,19 @@ def order_checked(
         yield
 
 
-def _has_parameters(member: Any) -> bool:
-    """Return whether it is a module with any; one without may be of several layers."""
-    return isinstance(member, nn.Module) and any(True for _ in member.parameters())
+def _has_parameters(module: nn.Module) -> bool:
+    """Return whether it has any; a module without may be of several layers."""
+    return any(True for _ in module.parameters())
 
 
 def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
     """Return the layers of which a parameter leads to `values` in autograd's graph."""
     found: set[int] = set()
-    seen: set[Any] = {None}
+    seen: set[Any] = set()
     nodes = [value.grad_fn for value in values if isinstance(value, Tensor)]
     while nodes:
         node = nodes.pop()
-        if node in seen:
+        if node is None or node in seen:
             continue
         seen.add(node)
         variable = getattr(node, "variable", None)  # of a node without any before it

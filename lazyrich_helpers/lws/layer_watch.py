@@ -1,14 +1,14 @@
-"""Frozen layers: in eval mode, and watched so that none of them moves."""
+"""A watch over a model's layers while some of them are frozen."""
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
-from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.lws.layer_names import tensor_names
 
@@ -32,6 +32,9 @@ def _look(*_: Any) -> None:
         watch.look()
 
 
+MOST_IDLE = 100
+"""Steps in a row without a gradient after which a layer is refused; one that a model
+leaves out at random has had one by then."""
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Bytes of a value → the integers that have its bits."""
 
@@ -59,7 +62,7 @@ class LayerWatch:
         *,
         by_value: bool,
     ) -> None:
-        self._trained, self._frozen, self._modules = trained, frozen, modules
+        self.trained, self._frozen, self._modules = trained, frozen, modules
         self._due = {
             i for i, own in trained.items() if any(p.requires_grad for p in own)
         }
@@ -82,8 +85,8 @@ class LayerWatch:
 
     def look(self) -> None:
         """Note which layers have gradients now."""
-        for layer in self._trained.keys() - self.with_gradient:
-            if any(p.grad is not None for p in self._trained[layer]):
+        for layer in self.trained.keys() - self.with_gradient:
+            if any(p.grad is not None for p in self.trained[layer]):
                 self.with_gradient.add(layer)
         if self._note is _writes:  # by a fused step they would move without a trace
             self._given |= {id(p) for p in self._frozen if p.grad is not None}
@@ -137,6 +140,29 @@ class LayerWatch:
                     yield (module, name), buffer
 
 
+class IdleLayers:
+    """Layers to be updated that had no gradient where others had, and for how long."""
+
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()  # in a row, up to the last look
+
+    def problem(self, watch: LayerWatch, *, by_step: bool) -> str:
+        """Return which did so too often in a row, in a sentence, or nothing."""
+        for layer in watch.with_gradient:
+            self._times.pop(layer, None)
+        without = sorted(watch.without_gradient())
+        self._times.update(without)
+        idle = [i for i in without if self._times[i] >= (MOST_IDLE if by_step else 1)]
+        if not idle:
+            return ""
+        return (
+            f"layers {idle} were to be updated and had no gradient where others had, "
+            f"{tensor_names([p for i in idle for p in watch.trained[i]])}: make the "
+            "optimizer and LayerwiseSparse anew after replacing a module, and freeze "
+            "what the loss does not use, or list it together with what it does."
+        )
+
+
 def _local(tensor: Tensor) -> Tensor:
     """Return this process's part of a tensor that several have."""
     to_local = getattr(tensor, "to_local", None)
@@ -164,34 +190,3 @@ def _values(tensor: Tensor) -> tuple[float, ...]:
         local = local.cpu()  # only these two have it
     bits = local.view(BITS[local.itemsize])
     return torch.hash_tensor(bits).item(), bits[(0,) * bits.dim()].item()
-
-
-@contextlib.contextmanager
-def in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
-    """Inside, they compute in eval mode, even after `model.train()`.
-
-    Each module has its own hooks: a model may call the parts of a layer one by one.
-    """
-    hooks = [hook for module in modules for hook in _eval_hooks(module)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
-    """Return hooks that put a module, not what it holds, into eval mode in a call."""
-    modes: list[bool] = []
-
-    def enter(module: nn.Module, inputs: Any) -> None:
-        modes.append(module.training)
-        module.training = False
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        module.training = modes.pop()
-
-    return [
-        module.register_forward_pre_hook(enter, prepend=True),
-        module.register_forward_hook(leave, always_call=True),
-    ]

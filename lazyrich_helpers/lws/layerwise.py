@@ -11,8 +11,7 @@ trainers have `begin` and `end`; the book's page on your own loop shows two.
 
 import contextlib
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -29,69 +28,41 @@ from lazyrich_helpers.lws.layer_checks import (
     owners,
     parameters_of,
 )
-from lazyrich_helpers.lws.layer_names import names, tensor_names
+from lazyrich_helpers.lws.layer_freezing import (
+    ScaledRates,
+    in_eval_mode,
+    modules_of,
+    without_gradients,
+)
+from lazyrich_helpers.lws.layer_names import names
 from lazyrich_helpers.lws.layer_order import order_checked
-from lazyrich_helpers.lws.layer_watch import LayerWatch, in_eval_mode
-from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.layer_watch import IdleLayers, LayerWatch
+from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.models.optimizer_state import forget
-
-MOST_IDLE = 100
-"""Steps in a row without a gradient after which a layer is refused; one that a model
-leaves out at random has had one by then."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Inside:
-    """What has to be undone, and looked at, where a context ends."""
-
-    watch: LayerWatch
-    rates: list[tuple[dict[str, Any], float]]
-    """Each of the optimizers' groups with its learning rate, where some are scaled."""
-    most_idle: int
-    """How often in a row a layer may be without a gradient."""
-    undo: contextlib.ExitStack
 
 
 class LayerwiseSparse:
     """Lets only some layers of a model move, an epoch or a step at a time.
 
     A frozen layer has no gradient, so that the optimizer passes it by and what it
-    remembers of it (momentum, moments, step count) waits. Where all layers below some
-    layer are frozen, the backward pass ends there. A frozen layer computes in eval
-    mode, whatever mode the model is in: batch norm's statistics rest, and dropout does
-    nothing. A module without parameters that a trainable layer holds too, such as one
-    dropout for all, is left alone. Frozen layers are computed anew at each step; the
-    book's own `train` caches their activations (`FrozenPrefixCache`).
+    remembers of it (momentum, moments, step count) waits; it computes in eval mode,
+    whatever mode the model is in. The backward pass ends at the lowest trainable layer.
+    A module without parameters that a trainable layer holds too, such as one dropout
+    for all, is left alone. Frozen layers are computed anew at each step; the book's own
+    `train` caches their activations (`FrozenPrefixCache`).
 
     **What is checked.** Where the context of an epoch ends, the values of frozen
     parameters and of buffers in the `state_dict` are those it began with, or ValueError
-    says which are not, whatever changed them: an optimizer that takes no gradient for
-    zero, a library that sets `requires_grad`, batch norm called by its `forward()`. The
-    context of a step reads no values. It notices writes in place, also those that were
-    undone, and gradients of frozen parameters when an optimizer steps; writing through
-    `.data` leaves it no trace. A layer that is to be updated and is in no optimizer, or
-    has no gradient where others have, is an error too: in an epoch at once, in steps
-    after 100 in a row. What was frozen is trainable again after every error.
+    says which are not, whatever changed them. The context of a step reads no values: it
+    notices writes in place, and gradients of frozen parameters when an optimizer steps;
+    writing through `.data` leaves it no trace. A layer that is to be updated and is in
+    no optimizer, or has no gradient where others have, is an error too: in an epoch at
+    once, in steps after 100 in a row. What was frozen is trainable after every error.
 
     Where the schedule scales learning rates, a group's is scaled inside and put back
-    afterwards: step torch's own schedulers outside. What the schedule has the optimizer
-    forget is dropped on entry. An optimizer that keeps two versions of the parameters
-    (schedule-free ones, averages) changes between them outside.
-
-    A model that `torch.compile` made is compiled anew for each set of layers, and once
-    more after layers were trained for the first time; raise
-    `torch._dynamo.config.recompile_limit` above twice the number of sets, or it is run
-    uncompiled. `DistributedDataParallel` needs `find_unused_parameters=True`, and
-    `torch.utils.checkpoint` needs `use_reentrant=False`: the other kind gives layers
-    above a frozen bottom no gradient. After `fully_shard`, which puts other parameters
-    into a model, make the optimizer and then this; what it shards as a whole is to
-    `reshard()` after a look at the loss, before a context begins. Where gradients are
-    accumulated, a context stands around whole optimizer steps: what frozen layers have
-    of an earlier batch is dropped on entry.
-
-    Copy or pickle a model outside: inside, a copy's frozen layers stay so and in eval
-    mode for good, and `torch.save(model)` fails. Its `state_dict` is the same inside;
-    the optimizer's has the scaled learning rates there.
+    afterwards: step torch's own schedulers outside. The book's page on your own loop
+    says what else to heed: compiled, checkpointed, distributed and sharded models,
+    accumulated gradients, copies.
 
     Args:
         layers: The model's layers, input to output; a forward pass in which a trainable
@@ -100,7 +71,7 @@ class LayerwiseSparse:
         optimizer: Any of torch's that leaves a parameter without a gradient alone, or
             a list of them.
         schedule: One of `schedules` or `baselines`, or your own.
-        seed: Draws the schedule, if it is a random one.
+        seed: Draws a random schedule.
 
     Raises:
         ValueError: If the layers can not be told apart or leave parameters out, the
@@ -126,8 +97,8 @@ class LayerwiseSparse:
         for each in self._optimizers:
             check_optimizer(each, self._owner)
         check_plan(schedule.plan(0, 0, self.num_layers, seed))
-        self._inside: _Inside | None = None
-        self._idle: Counter[int] = Counter()  # steps in a row without a gradient
+        self._inside: Generator[None] | None = None
+        self._idle = IdleLayers()
 
     @property
     def num_layers(self) -> int:
@@ -136,11 +107,7 @@ class LayerwiseSparse:
 
     @property
     def active_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The optimizers with something to do: those with a trainable parameter.
-
-        `torch.amp.GradScaler` breaks off at any other: `scaler.step` and
-        `scaler.unscale_` these alone, inside.
-        """
+        """Those with a trainable parameter: all that a `GradScaler` can step inside."""
         return [
             optimizer
             for optimizer in self._optimizers
@@ -148,21 +115,13 @@ class LayerwiseSparse:
         ]
 
     def epoch(self, epoch: int) -> contextlib.AbstractContextManager[frozenset[int]]:
-        """Inside, only the layers of this epoch move. Yields them, 0 the bottom.
-
-        Raises:
-            ValueError: As `begin` and `end`.
-        """
+        """Inside, only the layers of this epoch move; yields them, as `begin` does."""
         return self._between(epoch, None)
 
     def step(
         self, epoch: int, step: int
     ) -> contextlib.AbstractContextManager[frozenset[int]]:
-        """Inside, only the layers of this step move. Yields them, 0 the bottom.
-
-        Raises:
-            ValueError: As `begin` and `end`.
-        """
+        """Inside, only the layers of this step move; yields them, as `begin` does."""
         return self._between(epoch, step)
 
     @contextlib.contextmanager
@@ -203,24 +162,16 @@ class LayerwiseSparse:
         check_same(self._layers, self._parameters, may_be_gathered=False)
         trained = {i: self._parameters[i] for i in sorted(plan.layers)}
         check_trained(self._optimizers, trained)
-        with contextlib.ExitStack() as undo:
-            rates = self._scale_rates(plan.scales, undo) if plan.lr_scales else []
-            for optimizer in self._optimizers:
-                for layer in plan.forget:
-                    forget(optimizer, self._parameters[layer])
-            frozen, modules = self._freeze(plan.layers, undo)
-            watch = LayerWatch(trained, frozen, modules, by_value=step is None)
-            undo.enter_context(watch.looking())
-            most_idle = 1 if step is None else MOST_IDLE
-            self._inside = _Inside(watch, rates, most_idle, undo.pop_all())
+        inside = self._frozen(plan, by_value=step is None)
+        next(inside)
+        self._inside = inside
         return plan.layers
 
     def end(self, *, completed: bool = True) -> None:
         """Undo what `begin` did; after that, say what should not have happened.
 
-        Args:
-            completed: False after an error: nothing is counted or said then, and
-                nothing done where nothing has begun.
+        After an error, `completed` is False: then nothing is counted or said, and
+        nothing done where nothing has begun.
 
         Raises:
             ValueError: If nothing has begun, a frozen layer moved or was unfrozen, a
@@ -232,102 +183,42 @@ class LayerwiseSparse:
             if completed:
                 raise ValueError("end() without begin(): no layers are frozen here.")
             return
-        try:
-            problem = self._problem(inside) if completed else ""
-        finally:
-            inside.undo.close()
+        if completed:
+            next(inside, None)
+        else:
+            inside.close()
+
+    def _frozen(self, plan: Plan, *, by_value: bool) -> Generator[None]:
+        """Freeze layers; where it goes on, unfreeze them, and say what went wrong."""
+        trained = {i: self._parameters[i] for i in sorted(plan.layers)}
+        frozen = [own for i, own in enumerate(self._layers) if i not in plan.layers]
+        parameters = [p for own in frozen for p in parameters_of(own)]
+        modules = modules_of(frozen)
+        modules -= modules_of([self._layers[i] for i in plan.layers])
+        with contextlib.ExitStack() as undo:
+            rates = None
+            if plan.lr_scales:
+                rates = ScaledRates(self._optimizers, self._owner, plan.scales)
+                undo.callback(rates.put_back)
+            for optimizer in self._optimizers:
+                for layer in plan.forget:
+                    forget(optimizer, self._parameters[layer])
+            undo.enter_context(in_eval_mode(modules))
+            if plan.layers - self.counts.keys():  # the graph shows what these make
+                undo.enter_context(order_checked(self._layers, self._owner))
+            undo.enter_context(without_gradients(frozen))
+            watch = LayerWatch(trained, parameters, modules, by_value=by_value)
+            undo.enter_context(watch.looking())
+            yield
+            problem = watch.problem() or (rates.problem() if rates else "")
+            problem = problem or self._idle.problem(watch, by_step=not by_value)
         if problem:
             raise ValueError(problem)
-        if completed:
-            check_same(self._layers, self._parameters)
-            self.counts.update(inside.watch.updated())
-
-    def _freeze(
-        self, trainable: frozenset[int], undo: contextlib.ExitStack
-    ) -> tuple[list[nn.Parameter], set[nn.Module]]:
-        """Freeze all other layers until `undo`; return their parameters and modules."""
-        frozen = [i for i in range(self.num_layers) if i not in trainable]
-        modules = self._modules(frozen) - self._modules(trainable)
-        parameters = [p for i in frozen for p in self._parameters[i]]
-        undo.enter_context(in_eval_mode(modules))
-        if trainable - self.counts.keys():  # the graph shows what these layers make
-            undo.enter_context(order_checked(self._layers, self._owner))
-        unfrozen = {id(p) for p in parameters if p.requires_grad}  # not by the caller
-        undo.callback(self._unfreeze, frozen, unfrozen)
-        for p in parameters:
-            p.requires_grad_(False)
-            p.grad = None  # zeros would still let weight decay move it
-        return parameters, modules
-
-    def _unfreeze(self, layers: Collection[int], which: set[int]) -> None:
-        for i in layers:
-            now = parameters_of(self._layers[i])  # others, if they were assigned inside
-            for p, same in zip(self._parameters[i], now, strict=False):
-                if id(p) in which:
-                    p.requires_grad_(True)
-                    same.requires_grad_(True)
-
-    def _modules(self, layers: Collection[int]) -> set[nn.Module]:
-        """Return the modules in these layers, and all that these hold."""
-        members = [member for i in layers for member in self._layers[i]]
-        held = [m.modules() for m in members if isinstance(m, nn.Module)]
-        return {module for modules in held for module in modules}
-
-    def _scale_rates(
-        self, scales: dict[int, float], undo: contextlib.ExitStack
-    ) -> list[tuple[dict[str, Any], float]]:
-        """Multiply each layer's learning rate by its factor until `undo`.
-
-        Return all groups of the optimizers, with the learning rates they have now.
-        """
-        groups = [g for optimizer in self._optimizers for g in optimizer.param_groups]
-        held = [{self._owner[id(p)] for p in group["params"]} for group in groups]
-        for layers in held:
-            if len(layers) > 1:
-                raise ValueError(
-                    "this schedule has a learning rate for each layer, and the "
-                    f"optimizer has layers {sorted(layers)} in one group: give it a "
-                    "group for each layer."
-                )
-        for group, layers in zip(groups, held, strict=True):
-            undo.callback(group.__setitem__, "lr", group["lr"])
-            for layer in layers & scales.keys():
-                group["lr"] = group["lr"] * scales[layer]
-        return [(group, float(group["lr"])) for group in groups]
-
-    def _problem(self, inside: _Inside) -> str:
-        """Return what should not have happened inside, in a sentence, or nothing."""
-        problem = inside.watch.problem()
-        if problem:
-            return problem
-        for group, lr in inside.rates:
-            now = float(group["lr"])
-            if now != lr:
-                return (
-                    f"a learning rate was changed inside from {lr:g} to {now:g}, which "
-                    "is lost, since the schedule scales it: step torch's schedulers "
-                    "outside."
-                )
-        for layer in inside.watch.with_gradient:
-            self._idle.pop(layer, None)
-        without = sorted(inside.watch.without_gradient())
-        self._idle.update(without)
-        idle = [i for i in without if self._idle[i] >= inside.most_idle]
-        if not idle:
-            return ""
-        parameters = [p for i in idle for p in self._parameters[i]]
-        return (
-            f"layers {idle} were to be updated and had no gradient where others had, "
-            f"{tensor_names(parameters)}: make the optimizer and LayerwiseSparse anew "
-            "after replacing a module, and freeze what the loss does not use, or list "
-            "it together with what it does."
-        )
+        check_same(self._layers, self._parameters)
+        self.counts.update(watch.updated())
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint needs beside the model's and optimizer's states.
-
-        It is ready for JSON.
-        """
+        """Return what a checkpoint needs beside model and optimizer, ready for JSON."""
         return {
             "schedule": _described(self.schedule),
             "seed": self.seed,
