@@ -30,7 +30,7 @@ def members_of(layers: Sequence[Layer] | nn.Module) -> list[list[Member]]:
     ]
 
 
-def parameters_of(layer: Sequence[Member]) -> list[nn.Parameter]:
+def parameters_in(layer: Sequence[Member]) -> list[nn.Parameter]:
     """Return all parameters of a layer."""
     found: list[nn.Parameter] = []
     for member in layer:
@@ -47,7 +47,7 @@ def owners(layers: Sequence[list[Member]]) -> dict[int, int]:
     require(len(layers) >= 1, "layers", "at least one layer", [])
     owner: dict[int, int] = {}
     for index, layer in enumerate(layers):
-        parameters = parameters_of(layer)
+        parameters = parameters_in(layer)
         if not parameters:
             raise ValueError(
                 f"layer {index} ({names(layer)}) has no parameters: leave it out, or "
@@ -119,7 +119,7 @@ def check_same(
     hold, they are others, for a while; it would not see that those are frozen.
     """
     for index, (layer, before) in enumerate(zip(layers, noted, strict=True)):
-        now = parameters_of(layer)
+        now = parameters_in(layer)
         if list(map(id, now)) == list(map(id, before)):
             continue
         was_shared = any(hasattr(p, "to_local") for p in before)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from lazyrich_helpers.lws.layer_checks import Member, parameters_of
+from lazyrich_helpers.lws.layer_checks import Member, parameters_in
 
 
 def modules_of(layers: Sequence[list[Member]]) -> set[nn.Module]:
@@ -24,16 +24,16 @@ def without_gradients(layers: Sequence[list[Member]]) -> Iterator[None]:
 
     Afterwards those do that did before: not what the caller had frozen.
     """
-    before = [[(p, p.requires_grad) for p in parameters_of(own)] for own in layers]
+    before = [[(p, p.requires_grad) for p in parameters_in(own)] for own in layers]
     for own in layers:
-        for p in parameters_of(own):
+        for p in parameters_in(own):
             p.requires_grad_(False)
             p.grad = None  # zeros would still let weight decay move it
     try:
         yield
     finally:
         for own, known in zip(layers, before, strict=True):
-            now = parameters_of(own)  # others, if they were assigned inside
+            now = parameters_in(own)  # others, if they were assigned inside
             for (p, was_trainable), same in zip(known, now, strict=False):
                 if was_trainable:
                     p.requires_grad_(True)

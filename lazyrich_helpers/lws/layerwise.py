@@ -26,7 +26,7 @@ from lazyrich_helpers.lws.layer_checks import (
     check_trained,
     members_of,
     owners,
-    parameters_of,
+    parameters_in,
 )
 from lazyrich_helpers.lws.layer_freezing import (
     ScaledRates,
@@ -91,7 +91,7 @@ class LayerwiseSparse:
         """Layer → epochs, or steps, in which it was updated."""
         self._layers = members_of(layers)
         self._owner = owners(self._layers)
-        self._parameters = [parameters_of(layer) for layer in self._layers]
+        self._parameters = [parameters_in(layer) for layer in self._layers]
         several = isinstance(optimizer, Sequence)
         self._optimizers = list(optimizer) if several else [optimizer]
         for each in self._optimizers:
@@ -192,7 +192,7 @@ class LayerwiseSparse:
         """Freeze layers; where it goes on, unfreeze them, and say what went wrong."""
         trained = {i: self._parameters[i] for i in sorted(plan.layers)}
         frozen = [own for i, own in enumerate(self._layers) if i not in plan.layers]
-        parameters = [p for own in frozen for p in parameters_of(own)]
+        parameters = [p for own in frozen for p in parameters_in(own)]
         modules = modules_of(frozen)
         modules -= modules_of([self._layers[i] for i in plan.layers])
         with contextlib.ExitStack() as undo:
