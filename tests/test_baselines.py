@@ -5,7 +5,6 @@ makes it.
 """
 
 import collections
-import copy
 import dataclasses
 import functools
 import itertools
@@ -257,29 +256,6 @@ def test_badam_at_random_visits_all_layers_once_a_round():
     assert all(sorted(one) == [0, 1, 2, 3, 4] for one in rounds)
     assert len(set(rounds)) > 60  # of 120 orders
     assert awake(schedule, 5, 50, seed=1) != awake(schedule, 5, 50)
-
-
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "adam"])
-@pytest.mark.parametrize("schedule", TINY, ids=IDS)
-def test_exactly_the_awake_layers_move(schedule, optimizer):
-    config = tiny.config(optimizer=optimizer, updates=schedule)
-    data = config.data.load()
-    network = new_network(config, data)
-    states = []
-    network.layers[-1].register_forward_pre_hook(
-        lambda *_: states.append(copy.deepcopy(network.layers))
-    )
-    for _ in train(network, data, config, eval_every=99):
-        pass  # one look before each step, one at the end
-    expected = [p for e in range(3) for p in epoch_plans(config, e, 200, 3)]
-    assert len(states) == len(expected) + 1 == 22
-    for plan, old, new in zip(expected, states, states[1:], strict=False):
-        moved = {
-            layer
-            for layer, (one, two) in enumerate(zip(old, new, strict=True))
-            if not all(map(torch.equal, one.parameters(), two.parameters()))
-        }
-        assert moved == {layer for layer, scale in plan.scales.items() if scale > 0}
 
 
 def plain(config, schedule):

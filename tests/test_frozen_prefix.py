@@ -1,4 +1,4 @@
-"""What sleeps does not move, and what it computes is computed once."""
+"""What is frozen does not move, and what it computes is computed once."""
 
 import copy
 import itertools
@@ -41,15 +41,15 @@ def through(layers, images, cut):
     return images
 
 
-def test_awake_layers_train_and_sleeping_ones_rest(layers):
+def test_trainable_layers_train_and_frozen_ones_rest(layers):
     for p in layers.parameters():
         p.grad = torch.ones_like(p)
     set_trainable(layers, {1, 3})
     for index, layer in enumerate(layers):
-        awake = index in (1, 3)
-        assert all(p.requires_grad == awake for p in layer.parameters())
-        assert all((p.grad is not None) == awake for p in layer.parameters())
-        assert all(module.training == awake for module in layer.modules())
+        trainable = index in (1, 3)
+        assert all(p.requires_grad == trainable for p in layer.parameters())
+        assert all((p.grad is not None) == trainable for p in layer.parameters())
+        assert all(module.training == trainable for module in layer.modules())
 
 
 @pytest.mark.parametrize("cut", range(5))
@@ -100,7 +100,7 @@ def count_calls(layers):
     return calls
 
 
-def test_a_lower_cut_goes_on_from_what_slept_below(layers, images):
+def test_a_lower_cut_goes_on_from_what_is_frozen_below(layers, images):
     bottom, calls = FrozenPrefixCache(layers, images[:CHUNK]), count_calls(layers)
     _, first = bottom.inputs(1)
     bottom.inputs(3)
@@ -129,9 +129,9 @@ def test_a_layer_is_computed_again_only_above_what_has_moved(schedule):
     cuts = [min(plan) for plan in plans]
     bottom, calls = FrozenPrefixCache(layers, torch.rand(3, 4)), count_calls(layers)
     expected, alone = [0] * 12, [0] * 12
-    for epoch, awake in enumerate(plans):
+    for epoch, trainable in enumerate(plans):
         assert bottom.inputs(cuts[epoch])[0] == cuts[epoch]
-        bottom.moved(awake)
+        bottom.moved(trainable)
         # What was kept at an earlier cut is there if no cut has been lower since.
         kept = [
             cuts[then]
