@@ -35,7 +35,7 @@ class Small(nn.Module):
 
 
 def steps(model, optimizer, num=3, set_to_none=True):
-    """A loop that knows nothing of sleeping layers."""
+    """A loop that knows nothing of frozen layers."""
     model.train()
     loss = torch.tensor(0.0)
     for _ in range(num):

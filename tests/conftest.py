@@ -82,6 +82,6 @@ def no_training(monkeypatch):
             raise AssertionError("trained again")
 
         monkeypatch.setattr(execution, "train", train)
-        monkeypatch.setattr(execution, "train_together", train)
+        monkeypatch.setattr(execution, "train_ensemble", train)
 
     return forbidden

@@ -13,13 +13,13 @@ from lazyrich_helpers.analysis.activity_tables import (
 )
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.progress import Lines
 from tests import tiny
 
-MEASURES = (Accuracy, Activity, Criticality, GradientSkew)
+MEASURES = (Accuracy, Activity, Criticality, GradientConcentration)
 
 
 @pytest.fixture

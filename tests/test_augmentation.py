@@ -65,7 +65,7 @@ def fake(monkeypatch):
     """Let `CroppedImages` read made-up images."""
     images, labels = coloured()
     split = Split(images, labels)
-    made = Dataset(split, split, split, digest="made")
+    made = Dataset(split, split, split, digest="made", num_classes=10)
     monkeypatch.setattr(augmentation.Images, "load", lambda *_: made)
     augmentation._load.cache_clear()
     yield
@@ -101,7 +101,7 @@ def test_fresh_shifts_change_from_step_to_step_and_resume(fake):
     assert not torch.equal(once, weights(still, config))
     top = dataclasses.replace(config, updates=TopK(k=1))
     torch.testing.assert_close(
-        weights(data, top), weights(data, top, most_kept=0), rtol=0, atol=0
+        weights(data, top), weights(data, top, cache_bytes=0), rtol=0, atol=0
     )  # nothing could be kept
 
 
@@ -124,7 +124,7 @@ def test_views_are_taken_in_turn_and_can_be_kept(fake):
     assert in_turn[:3] == losses((first, second, first))[:3]
     assert in_turn[:3] != losses((first, second, second))[:3]
     top = dataclasses.replace(config, updates=TopK(k=1))
-    kept, anew = weights(data, top), weights(data, top, most_kept=0)
+    kept, anew = weights(data, top), weights(data, top, cache_bytes=0)
     torch.testing.assert_close(kept, anew)
 
 

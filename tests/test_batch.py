@@ -312,7 +312,7 @@ def test_seeds_are_trained_together_and_recorded_apart(store, tmp_path, monkeypa
 
 
 def test_what_differs_by_more_than_the_seed_is_trained_apart(store, monkeypatch):
-    monkeypatch.setattr(execution, "train_together", None)
+    monkeypatch.setattr(execution, "train_ensemble", None)
     assert tiny.finish(store, *tiny.APART).num_trained == 3
     mask = [dataclasses.replace(c, updates=tiny.Mask(mask="101")) for c in tiny.SEEDS]
     assert tiny.finish(store, *mask).num_trained == 3
@@ -348,7 +348,7 @@ def wait_for(condition):
 
 
 def test_every_lock_of_a_group_is_held_while_it_is_trained(store, monkeypatch):
-    plain, seen = execution.train_together, []
+    plain, seen = execution.train_ensemble, []
 
     def spy(networks, data, configs, **options):
         for config in configs:
@@ -356,7 +356,7 @@ def test_every_lock_of_a_group_is_held_while_it_is_trained(store, monkeypatch):
                 seen.append(got)
         return plain(networks, data, configs, **options)
 
-    monkeypatch.setattr(execution, "train_together", spy)
+    monkeypatch.setattr(execution, "train_ensemble", spy)
     tiny.finish(store, *tiny.SEEDS)
     assert seen == [False] * 3
 
@@ -382,13 +382,13 @@ def test_a_group_that_fails_is_tried_one_by_one(store, monkeypatch, where):
         return {}
 
     if where == "training":
-        plain_together = execution.train_together
+        plain_together = execution.train_ensemble
 
         def fails_midway(*args, **options):
             yield next(plain_together(*args, **options))
             raise RuntimeError("together")
 
-        monkeypatch.setattr(execution, "train_together", fails_midway)
+        monkeypatch.setattr(execution, "train_ensemble", fails_midway)
         monkeypatch.setattr(execution, "train", fails)
     else:
         monkeypatch.setattr(Accuracy, "result", measure)

@@ -18,10 +18,11 @@ from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
 from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.clock import Clock
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.models.convnets import VGG5, ResNet18
+from lazyrich_helpers.models.convnets import VGG5
 from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import backlog, checkpoints, execution
 from lazyrich_helpers.runner.checkpoints import Checkpoint
@@ -30,7 +31,7 @@ from lazyrich_helpers.training.loop import TrainingState, new_network, train
 from lazyrich_helpers.training.optimizers import SGD
 from tests import tiny
 
-WATCHING = (Accuracy, Activity, GradientSkew)
+WATCHING = (Accuracy, Activity, GradientConcentration)
 LARGE = images("digits", train_size=200, image_size=28)
 STEPS = 7
 """Of an epoch."""
@@ -116,7 +117,7 @@ def test_seeds_trained_as_one_go_on_as_one(store, tmp_path):
 
 @pytest.mark.parametrize("configs", [[tiny.CONFIG], tiny.SEEDS], ids=["one", "three"])
 def test_a_diverged_run_is_not_gone_on_with(store, configs, monkeypatch):
-    plain = execution.train if len(configs) == 1 else execution.train_together
+    plain = execution.train if len(configs) == 1 else execution.train_ensemble
     monkeypatch.setattr(execution, plain.__name__, _diverging(plain))
     tiny.finish(store, *configs, stop=After(2))
     summary = tiny.finish(store, *configs)
@@ -338,8 +339,7 @@ def rising_network():
     return Network([bottom, *middle, nn.Linear(40, 10)])
 
 
-@pytest.mark.parametrize("old", [False, True])
-def test_what_was_kept_of_sleeping_layers_is_there_again(old):
+def test_cached_activations_are_there_again():
     # In the last epoch a layer reads what was kept for the one before: its own inputs
     # would take too much.
     updates = tiny.Cuts(cuts=(0, 1, 2, 3))
@@ -347,24 +347,22 @@ def test_what_was_kept_of_sleeping_layers_is_there_again(old):
     data = config.data.load()
     most = 4 * 500 * (4 + 8)  # fp32, test images: layers 1 and 2 read so many numbers
     straight = rising_network()
-    kept = TrainingState(straight, data, config, most_kept=most)
+    kept = TrainingState(straight, data, config, cache_bytes=most)
     state, seen = copy.deepcopy(kept.state_dict()), []
     for epoch in train(straight, data, config, state=kept):
-        if old:  # a checkpoint from when only the highest was kept
-            state["bottoms"] = [max(starts) for starts in state["bottoms"]]
         network = rising_network()
-        again = TrainingState(network, data, config, most_kept=most)
+        again = TrainingState(network, data, config, cache_bytes=most)
         again.load_state_dict(state)
         resumed = next(train(network, data, config, state=again))
         assert resumed.train_loss == epoch.train_loss
         assert resumed.num_correct == epoch.num_correct
         assert torch.equal(flat_parameters(network), flat_parameters(straight))
-        seen.append([max(bottom.starts) for bottom in (*again.bottoms, again.shown)])
-        if not old:
-            assert again.state_dict()["bottoms"] == kept.state_dict()["bottoms"]
+        caches = (*again.caches, again.test_cache)
+        seen.append([max(cache.starts) for cache in caches])
+        assert again.state_dict()["bottoms"] == kept.state_dict()["bottoms"]
         state = copy.deepcopy(again.state_dict())
     assert seen == [[0, 0], [1, 1], [2, 2], [2, 2]]
-    assert kept.bottoms[0].starts == [0, 1, 2]
+    assert kept.caches[0].starts == [0, 1, 2]
 
 
 def test_checkpoints_of_other_measures_stand_apart(store):

@@ -12,13 +12,13 @@ from lazyrich_helpers.models.convnets import (
     VGG5,
     VGG11,
     ConvNet,
-    ResNet18,
     VGG5Blocks,
     rectified,
 )
 from lazyrich_helpers.models.initialization import XavierNormal, xavier_std
 from lazyrich_helpers.models.layout import spans
 from lazyrich_helpers.models.network import ModelPart
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import bind_, flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.loop import new_network, train
@@ -36,7 +36,7 @@ SMALL = {
 
 def built(part, shape=(1, 8, 8)):
     network = part.build(shape, 10)
-    XavierNormal().initialize_(network, seed=0)
+    XavierNormal().draw_(network, seed=0)
     return network
 
 

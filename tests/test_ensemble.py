@@ -10,7 +10,7 @@ from torch import nn
 from lazyrich_helpers.data.datasets import Dataset, Split
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.ensemble import train_together
+from lazyrich_helpers.training.ensemble import train_ensemble
 from lazyrich_helpers.training.loop import new_network, train
 from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
@@ -25,6 +25,7 @@ def doubled(data: Dataset) -> Dataset:
     return Dataset(
         *(Split(split.images.double(), split.labels) for split in splits),
         digest="doubled",
+        num_classes=data.num_classes,
     )
 
 
@@ -60,7 +61,7 @@ def both(make, configs, data=DATA, dtype=torch.float32, **options):
         list(train(network, data, config, **options))
         for network, config in zip(alone, configs, strict=True)
     ]
-    rows = list(train_together(group, data, configs, **options))
+    rows = list(train_ensemble(group, data, configs, **options))
     together = [
         [epoch for epoch in column if epoch is not None]
         for column in zip(*rows, strict=True)
@@ -134,7 +135,7 @@ def test_training_ends_where_all_have_diverged():
 def test_measures_see_the_networks_move_without_a_copy():
     networks = relu_networks(tiny.SEEDS)
     before = [flat_parameters(network) for network in networks]
-    for _ in train_together(networks, DATA, tiny.SEEDS):
+    for _ in train_ensemble(networks, DATA, tiny.SEEDS):
         now = [flat_parameters(network) for network in networks]
         assert not any(map(torch.equal, before, now))
         assert all(p.requires_grad for net in networks for p in net.parameters())
@@ -148,7 +149,7 @@ def test_measures_see_the_networks_move_without_a_copy():
 
 def test_what_is_written_between_epochs_is_trained_on_and_rebinding_is_refused():
     networks = relu_networks(tiny.SEEDS)
-    epochs = train_together(networks, DATA, tiny.SEEDS)
+    epochs = train_ensemble(networks, DATA, tiny.SEEDS)
     next(epochs)
     with torch.no_grad():
         next(networks[1].parameters()).fill_(float("nan"))
@@ -161,7 +162,7 @@ def test_what_is_written_between_epochs_is_trained_on_and_rebinding_is_refused()
 
 
 def test_seconds_are_shared_out():
-    rows = train_together(relu_networks(tiny.SEEDS), DATA, tiny.SEEDS)
+    rows = train_ensemble(relu_networks(tiny.SEEDS), DATA, tiny.SEEDS)
     for row in rows:
         assert len({epoch.seconds for epoch in row}) == 1 and row[0].seconds > 0
 
@@ -176,13 +177,13 @@ def test_seconds_are_shared_out():
 )
 def test_what_cannot_be_together_is_refused(configs, words):
     with pytest.raises(ValueError, match=words):
-        next(train_together(relu_networks(configs), DATA, configs))
+        next(train_ensemble(relu_networks(configs), DATA, configs))
 
 
 def test_statistics_of_batches_are_refused():
     networks = [conv_network(seed, nn.BatchNorm2d(4)) for seed in range(2)]
     with pytest.raises(ValueError, match=r"buffers .* layers\.0\.3\.running_mean"):
-        next(train_together(networks, DATA, tiny.SEEDS[:2]))
+        next(train_ensemble(networks, DATA, tiny.SEEDS[:2]))
 
 
 def test_images_that_change_are_refused():
@@ -192,4 +193,4 @@ def test_images_that_change_are_refused():
         other = dataclasses.replace(data, **changing)
         networks = [new_network(config, data) for config in configs]
         with pytest.raises(ValueError, match="the same in every epoch"):
-            next(train_together(networks, other, configs))
+            next(train_ensemble(networks, other, configs))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers.lws.frozen_prefix import wake
+from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Middle,
@@ -13,7 +13,7 @@ from lazyrich_helpers.lws.schedules import (
     TopBottom,
     TopK,
 )
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.flops import (
     backward_flops,
     backward_share,
@@ -22,6 +22,7 @@ from lazyrich_helpers.models.flops import (
 )
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 
 SMALL = {
     "relu_net": ReluNet(width=5, depth=2),
@@ -58,9 +59,9 @@ def test_forward_as_torch_counts_it(part):
 )
 def test_backward_as_torch_counts_it(part, schedule):
     network = part.build((1, 8, 8), 10)
-    XavierNormal().initialize_(network, seed=0)
+    XavierNormal().draw_(network, seed=0)
     awake = schedule.plan(0, 0, len(network.layers), 0).layers
-    wake(list(network.layers), awake)
+    set_trainable(list(network.layers), awake)
     loss = network(torch.rand(3, 1, 8, 8)).logsumexp(1).sum()
     with FlopCounterMode(display=False) as counter:
         loss.backward()

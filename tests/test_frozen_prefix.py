@@ -1,4 +1,4 @@
-"""What sleeps does not move, and what it computes is computed once."""
+"""What is frozen does not move, and what it computes is computed once."""
 
 import copy
 import itertools
@@ -8,7 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.lws.frozen_prefix import CHUNK, SleepingBottom, fitting, wake
+from lazyrich_helpers.lws.frozen_prefix import (
+    CHUNK,
+    FrozenPrefixCache,
+    fitting,
+    set_trainable,
+)
 from lazyrich_helpers.lws.schedules import RandomBeta, RandomUniform
 from lazyrich_helpers.models.network import relu_net
 
@@ -36,21 +41,21 @@ def through(layers, images, cut):
     return images
 
 
-def test_awake_layers_train_and_sleeping_ones_rest(layers):
+def test_trainable_layers_train_and_frozen_ones_rest(layers):
     for p in layers.parameters():
         p.grad = torch.ones_like(p)
-    wake(layers, {1, 3})
+    set_trainable(layers, {1, 3})
     for index, layer in enumerate(layers):
-        awake = index in (1, 3)
-        assert all(p.requires_grad == awake for p in layer.parameters())
-        assert all((p.grad is not None) == awake for p in layer.parameters())
-        assert all(module.training == awake for module in layer.modules())
+        trainable = index in (1, 3)
+        assert all(p.requires_grad == trainable for p in layer.parameters())
+        assert all((p.grad is not None) == trainable for p in layer.parameters())
+        assert all(module.training == trainable for module in layer.modules())
 
 
 @pytest.mark.parametrize("cut", range(5))
 def test_inputs_are_what_the_layers_below_make_of_the_images(layers, images, cut):
     layers.train()
-    start, inputs = SleepingBottom(layers, images).inputs(cut)
+    start, inputs = FrozenPrefixCache(layers, images).inputs(cut)
     assert start == cut and not inputs.requires_grad
     expected = through(layers, images, cut)  # the call put them into eval mode
     torch.testing.assert_close(inputs, expected)
@@ -58,7 +63,7 @@ def test_inputs_are_what_the_layers_below_make_of_the_images(layers, images, cut
 
 
 def test_they_are_kept_until_a_layer_below_is_written_to(layers, images):
-    bottom = SleepingBottom(layers, images)
+    bottom = FrozenPrefixCache(layers, images)
     _, first = bottom.inputs(2)
     with torch.no_grad():
         layers[2].weight.add_(1)  # above
@@ -95,14 +100,14 @@ def count_calls(layers):
     return calls
 
 
-def test_a_lower_cut_goes_on_from_what_slept_below(layers, images):
-    bottom, calls = SleepingBottom(layers, images[:CHUNK]), count_calls(layers)
+def test_a_lower_cut_goes_on_from_what_is_frozen_below(layers, images):
+    bottom, calls = FrozenPrefixCache(layers, images[:CHUNK]), count_calls(layers)
     _, first = bottom.inputs(1)
     bottom.inputs(3)
     assert bottom.starts == [0, 1, 3] and calls == [1, 1, 1, 0]
     start, inputs = bottom.inputs(2)
     assert start == 2 and bottom.starts == [0, 1, 2] and calls == [1, 2, 1, 0]
-    assert torch.equal(inputs, SleepingBottom(layers, images[:CHUNK]).inputs(2)[1])
+    assert torch.equal(inputs, FrozenPrefixCache(layers, images[:CHUNK]).inputs(2)[1])
     bottom.moved({1, 3})
     assert bottom.starts == [0, 1] and bottom.inputs(1)[1] is first
     bottom.inputs(2)
@@ -122,11 +127,11 @@ def test_a_layer_is_computed_again_only_above_what_has_moved(schedule):
     layers = list(relu_net(width=4, depth=11, num_inputs=4, num_classes=2).layers)
     plans = [schedule.plan(epoch, 0, 12, 0).layers for epoch in range(100)]
     cuts = [min(plan) for plan in plans]
-    bottom, calls = SleepingBottom(layers, torch.rand(3, 4)), count_calls(layers)
+    bottom, calls = FrozenPrefixCache(layers, torch.rand(3, 4)), count_calls(layers)
     expected, alone = [0] * 12, [0] * 12
-    for epoch, awake in enumerate(plans):
+    for epoch, trainable in enumerate(plans):
         assert bottom.inputs(cuts[epoch])[0] == cuts[epoch]
-        bottom.moved(awake)
+        bottom.moved(trainable)
         # What was kept at an earlier cut is there if no cut has been lower since.
         kept = [
             cuts[then]
@@ -155,7 +160,7 @@ def test_whatever_moves_it_is_right_and_within_its_bound(most_bytes):
     sizes = [4, 3, 9, 2, 5, 5, 7, 2]  # numbers of an image, of which there are five
     layers = [nn.Linear(*pair) for pair in itertools.pairwise(sizes)]
     images, stream = torch.rand(5, 4), torch.Generator().manual_seed(0)
-    bottom, returned = SleepingBottom(layers, images, most_bytes=most_bytes), []
+    bottom, returned = FrozenPrefixCache(layers, images, most_bytes=most_bytes), []
     for _ in range(200):
         cut = int(torch.randint(8, (), generator=stream))
         start, inputs = bottom.inputs(cut)
@@ -182,24 +187,24 @@ def test_the_least_useful_goes_first():
 
 def test_what_is_too_large_is_computed_at_every_step(layers, images):
     size = 4 * 8 * len(images)  # what layer 1 gives, fp32
-    bottom = SleepingBottom(layers, images, most_bytes=size)
+    bottom = FrozenPrefixCache(layers, images, most_bytes=size)
     assert bottom.inputs(1) == (0, images)  # six times as large
     assert bottom.inputs(2)[0] == 2
-    bottom = SleepingBottom(layers, images, most_bytes=size - 1)
+    bottom = FrozenPrefixCache(layers, images, most_bytes=size - 1)
     assert bottom.inputs(2) == (0, images)
     assert bottom.inputs(3)[0] == 3
-    nothing = SleepingBottom(layers, images, most_bytes=0)
+    nothing = FrozenPrefixCache(layers, images, most_bytes=0)
     assert nothing.inputs(4) == (0, images)
 
 
 def test_precision_is_the_callers(layers, images):
     with torch.autocast("cpu", torch.bfloat16):
-        _, inputs = SleepingBottom(layers, images).inputs(2)
+        _, inputs = FrozenPrefixCache(layers, images).inputs(2)
     assert inputs.dtype == torch.bfloat16
 
 
 def test_computing_leaves_parameters_and_statistics_alone(layers, images):
     before = copy.deepcopy(layers.state_dict())
-    SleepingBottom(layers, images).inputs(4)
+    FrozenPrefixCache(layers, images).inputs(4)
     after = layers.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)

@@ -42,7 +42,7 @@ from lazyrich_helpers.lws.schedules import (
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.random_reset import RandomReset
@@ -50,10 +50,11 @@ from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models import initialization
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import XavierNormal, convolutions, transfer_
 from lazyrich_helpers.models.network import ReluNet, relu_net
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.random_streams import generator
@@ -124,7 +125,7 @@ def made_data() -> Dataset:
     noise = 1.2 * torch.randn(300, 16, generator=stream)
     pixels = (centres[labels] + noise).reshape(300, 1, 4, 4)
     splits = (Split(pixels[i : i + 100], labels[i : i + 100]) for i in (0, 100, 200))
-    return Dataset(*splits, digest="made")
+    return Dataset(*splits, digest="made", num_classes=10)
 
 
 def made_network():
@@ -193,12 +194,12 @@ def init_numbers():
     numbers = {}
     for name, init in INITS.items():
         network = ReluNet(width=5, depth=2).build((1, 2, 2), 10)
-        init.initialize_(network, seed=7)
+        init.initialize_(network, seed=7, inputs=tiny.NO_IMAGES)
         vectors = [flat_parameters(layer)[[0, 1, -1]] for layer in network.layers]
         numbers[name] = torch.cat(vectors).tolist()
     for name, part in NETWORKS.items():
         network = part.build((1, 8, 8), 10)
-        XavierNormal().initialize_(network, seed=7)
+        XavierNormal().draw_(network, seed=7)
         pixels = torch.linspace(-1, 1, 64).reshape(1, 1, 8, 8)
         with torch.no_grad():
             numbers[name] = network.eval()(pixels).flatten().tolist()
@@ -250,9 +251,9 @@ def activity_numbers():
     return measure.result(trained) | {"maps": sums}
 
 
-def skew_numbers():
+def concentration_numbers():
     trained = made_trained()
-    measure = GradientSkew()
+    measure = GradientConcentration()
     measure.start(trained)
     result = measure.result(trained)
     (look,) = result["looks"]
@@ -281,9 +282,9 @@ COMPONENTS = {
         "version of Criticality in criticality.py",
     ),
     "gradient_skew": (
-        skew_numbers,
-        GradientSkew,
-        "version of GradientSkew in gradient_concentration.py",
+        concentration_numbers,
+        GradientConcentration,
+        "version of GradientConcentration in gradient_concentration.py",
     ),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "updates": (updates_numbers, Updates, "version of Updates in updates.py"),

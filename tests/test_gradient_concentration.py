@@ -1,4 +1,4 @@
-"""Skew by hand, and the elbow of curves that have one."""
+"""Concentration by hand, and the elbow of curves that have one."""
 
 import json
 
@@ -7,11 +7,11 @@ import torch
 
 from lazyrich_helpers.measures.gradient_concentration import (
     EPOCHS,
-    GradientSkew,
+    GradientConcentration,
     by_layer,
+    concentration,
     elbow,
     ranks,
-    skew,
 )
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
@@ -30,10 +30,10 @@ def test_a_straight_line_and_nothing_at_all_have_some_elbow():
     assert elbow(torch.zeros(5)) == 1
 
 
-def test_skew_by_hand():
+def test_concentration_by_hand():
     values = torch.zeros(1000)
     values[17], values[400:409], values[500:520] = 10, 2, 0.5
-    found = skew(values)
+    found = concentration(values)
     assert found["num_zeros"] == 970
     assert found["l1"] == pytest.approx([10 / 38, 28 / 38, 1], rel=1e-4)
     assert found["l2"] == pytest.approx([100 / 141, 136 / 141, 1], rel=1e-4)
@@ -43,10 +43,10 @@ def test_skew_by_hand():
 
 
 def test_a_gradient_of_zeros_has_no_shares():
-    assert skew(torch.zeros(50))["l1"] == [0, 0, 0]
+    assert concentration(torch.zeros(50))["l1"] == [0, 0, 0]
 
 
-def test_skew_by_layer_by_hand():
+def test_concentration_by_layer_by_hand():
     network = ReluNet(width=1, depth=1).build((1, 1, 1), 2)  # 2 and 4 parameters
     first, second = by_layer(torch.tensor([3.0, 0, 1, 1, 4, 1]), network)
     assert (first["share"], second["share"]) == (0.3, 0.7)
@@ -65,7 +65,7 @@ def test_it_looks_at_one_batch_before_and_after_training():
     data = tiny.CONFIG.data.load()
     network = new_network(tiny.CONFIG, data)
     run = Run(tiny.CONFIG, data, network, flat_parameters(network))
-    measure, again = GradientSkew(), GradientSkew()
+    measure, again = GradientConcentration(), GradientConcentration()
     measure.start(run)
     again.start(run)
     for epoch in train(network, data, tiny.CONFIG):

@@ -3,8 +3,9 @@ import pytest
 
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.measures.activity import PERCENTS, Activity
-from lazyrich_helpers.models.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.models.convnets import VGG5, ConvNet
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.notebook import heat_maps
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny

@@ -20,10 +20,11 @@ from lazyrich_helpers.data.sources import DataError
 from lazyrich_helpers.experiments import vgg11_exhibits
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.models import imagenet
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet
 from lazyrich_helpers.models.imagenet import FILE, SHA256, ImageNetVGG11, weights_path
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.run import main
 from tests import tiny
@@ -83,8 +84,8 @@ def network(model=None, shape=COLOUR):
 
 def test_convolutions_are_the_files_and_the_classifier_is_xaviers(part, state):
     own, plain = network(), network()
-    part.initialize_(own, seed=3)
-    XavierNormal().initialize_(plain, seed=3)
+    part.initialize_(own, seed=3, inputs=tiny.NO_IMAGES)
+    XavierNormal().draw_(plain, seed=3)
     kept = [v for name, v in state.items() if name.startswith("features")]
     parameters = list(own.parameters())
     assert len(kept) == 16 and len(parameters) == 22
@@ -106,7 +107,7 @@ def test_what_they_make_of_an_image_is_torchvisions(part, state):
         {n.removeprefix("features."): v for n, v in state.items() if "features" in n}
     )
     own = network()
-    part.initialize_(own, seed=0)
+    part.initialize_(own, seed=0, inputs=tiny.NO_IMAGES)
     image = torch.randn(2, *COLOUR)
     with torch.no_grad():
         maps = image
@@ -117,8 +118,8 @@ def test_what_they_make_of_an_image_is_torchvisions(part, state):
 
 def test_seeds_share_the_convolutions_alone(part):
     one, two = network(), network()
-    part.initialize_(one, seed=1)
-    part.initialize_(two, seed=2)
+    part.initialize_(one, seed=1, inputs=tiny.NO_IMAGES)
+    part.initialize_(two, seed=2, inputs=tiny.NO_IMAGES)
     pairs = list(zip(one.layers, two.layers, strict=True))
     same = [torch.equal(flat_parameters(a), flat_parameters(b)) for a, b in pairs]
     assert same == [True] * 8 + [False] * 3
@@ -146,7 +147,7 @@ def test_the_file_is_taken_from_a_path_a_folder_or_torchs_cache(
 def test_torchs_older_format_is_read_too(offline, state, monkeypatch):
     part = publish(saved(state, zipped=False), monkeypatch)
     own = network()
-    part.initialize_(own, seed=0)
+    part.initialize_(own, seed=0, inputs=tiny.NO_IMAGES)
     assert torch.equal(next(own.parameters()), state["features.0.weight"])
 
 
@@ -224,7 +225,10 @@ DAMAGES = {
 def test_damage_is_one_sentence_with_a_remedy(part, damage):
     DAMAGES[damage](weights_path())
     own = network()
-    for ask in (part.require_ready, functools.partial(part.initialize_, seed=0)):
+    for ask in (
+        part.require_ready,
+        functools.partial(part.initialize_, seed=0, inputs=tiny.NO_IMAGES),
+    ):
         with pytest.raises(DataError) as raised:
             ask(own)
         said = str(raised.value)
@@ -291,7 +295,10 @@ def test_a_file_of_another_network_is_one_sentence(
 )
 def test_it_fits_one_network(part, model, shape, words):
     own = network(model, shape)
-    for ask in (part.require_ready, functools.partial(part.initialize_, seed=0)):
+    for ask in (
+        part.require_ready,
+        functools.partial(part.initialize_, seed=0, inputs=tiny.NO_IMAGES),
+    ):
         with pytest.raises(ValueError, match=words):
             ask(own)
     part.require_ready(network().to("meta"))

@@ -76,6 +76,29 @@ def test_every_room_says_what_it_is_for():
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
+TWICE = {
+    *("main", "all_bottoms", "describe", "environment", "in_order", "in_words"),
+    *("keep", "named", "step_bytes", "Place", "Share"),
+}
+"""Names that rooms above the measures still define twice; to become fewer."""
+
+
+def public(path: Path) -> set[str]:
+    """Return the public functions and classes that a module defines."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    nodes = ast.parse(path.read_text()).body
+    names = {node.name for node in nodes if isinstance(node, kinds)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_no_name_is_defined_in_two_rooms():
+    homes: dict[str, set[str]] = {}
+    for path in MODULES:
+        for name in public(path) - TWICE:
+            homes.setdefault(name, set()).add(room(dotted(path)))
+    assert {name: rooms for name, rooms in homes.items() if len(rooms) > 1} == {}
+
+
 def test_there_is_no_circle():
     left = {dotted(path): own(path) for path in MODULES}
     while left:

@@ -19,7 +19,7 @@ from lazyrich_helpers.models.vectors import flat_parameters
 
 def initialized(seed=0, width=400, depth=2, gain=1.0):
     network = ReluNet(width=width, depth=depth).build((1, 8, 8), 10)
-    XavierNormal(gain=gain).initialize_(network, seed)
+    XavierNormal(gain=gain).draw_(network, seed)
     return network
 
 
@@ -88,7 +88,7 @@ def test_flat_parameters_are_a_copy_in_order():
 
 def test_a_transfer_moves_convolutions_and_nothing_else():
     own, plain = (VGG5(width=2).build((1, 16, 16), 10) for _ in range(2))
-    XavierNormal().initialize_(plain, seed=3)
+    XavierNormal().draw_(plain, seed=3)
     kernels = [p for layer in convolutions(own) for p in layer.parameters()]
     assert len(kernels) == 2 * 10 and len(list(own.parameters())) == 2 * 12
     trained = [torch.randn_like(p) for p in kernels]

@@ -9,7 +9,7 @@ import pytest
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.lws.frozen_prefix import SleepingBottom
+from lazyrich_helpers.lws.frozen_prefix import FrozenPrefixCache
 from lazyrich_helpers.lws.schedules import Full, RandomBeta, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
@@ -98,7 +98,7 @@ def test_what_a_training_keeps_stays_below_it(updates, most, monkeypatch):
         updates=updates,
     )
     monkeypatch.setattr(memory, "MOST_BYTES", most)
-    kept, fullest, plain = [], [0], SleepingBottom._room
+    kept, fullest, plain = [], [0], FrozenPrefixCache._room
 
     def spy(*args):
         outputs = plain(*args)
@@ -107,9 +107,9 @@ def test_what_a_training_keeps_stays_below_it(updates, most, monkeypatch):
         fullest.append(sum(values.nbytes for values in there))
         return outputs
 
-    monkeypatch.setattr(SleepingBottom, "_room", spy)
+    monkeypatch.setattr(FrozenPrefixCache, "_room", spy)
     data = config.data.load()
-    for _ in train(new_network(config, data), data, config, most_kept=most):
+    for _ in train(new_network(config, data), data, config, cache_bytes=most):
         pass
     # Training and test images are not at their fullest at the same moment.
     assert 0.8 * sleeping_bytes(config) < max(fullest) <= sleeping_bytes(config)

@@ -47,10 +47,10 @@ def test_sgd_is_nesterovs_with_l2_in_the_gradient(momentum):
 
 
 def test_learning_rates():
-    assert [Adam(lr=0.3).lr_at(epoch) for epoch in (0, 99)] == [0.3, 0.3]
-    rates = [SGD().lr_at(epoch) for epoch in (0, 29, 30, 59, 60, 90)]
+    assert [Adam(lr=0.3).lr_at(epoch, 5) for epoch in (0, 99)] == [0.3, 0.3]
+    rates = [SGD().lr_at(epoch, 5) for epoch in (0, 29, 30, 59, 60, 90)]
     assert rates == pytest.approx([0.01, 0.01, 0.005, 0.005, 0.0025, 0.00125])
-    assert SGD(lr_decay=1).lr_at(1000) == 0.01
+    assert SGD(lr_decay=1).lr_at(1000, 0) == 0.01
 
 
 @pytest.mark.parametrize("part", [Adam(lr=0.1), SGD()], ids=["adam", "sgd"])

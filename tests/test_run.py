@@ -48,7 +48,7 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
 
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train", fails_once)
-        patch.setattr(execution, "train_together", together)
+        patch.setattr(execution, "train_ensemble", together)
         with pytest.warns(UserWarning, match="out of luck together"):
             assert main(tiny.TINY) == 1
     out = capsys.readouterr().out

@@ -7,18 +7,17 @@ from scipy import stats
 
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Middle,
-    Plan,
     RandomBeta,
     RandomUniform,
     TopBottom,
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
     in_words,
 )
 from tests import tiny

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import torch
+
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.lws.schedules import Full, Plan
+from lazyrich_helpers.lws.plans import Plan
+from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
@@ -30,6 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
 """Arguments of a command line that trains in a blink."""
 
+NO_IMAGES = torch.empty(0)
+"""For a start that does not depend on the data."""
 MEASURES = (Accuracy, Movement, Reinit)
 
 CONFIG = RunConfig(

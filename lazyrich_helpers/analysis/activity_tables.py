@@ -11,7 +11,7 @@ from lazyrich_helpers.analysis.tables import measurements, one_setting, tidy
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 
 DEFINITIONS = ("gradient", "movement")
 """Active by the gradient after each epoch (Section 5) or by movement (Section 4)."""
@@ -109,7 +109,7 @@ def gradient_table(records: Iterable[Record]) -> pd.DataFrame:
     `num_parameters`, `magnitude`.
     """
     rows = []
-    for columns, measured in measurements(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientConcentration.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
             own = columns | {"epoch": look["epoch"], "num_parameters": size}
@@ -123,10 +123,11 @@ def skew_table(records: Iterable[Record]) -> pd.DataFrame:
 
     Columns beside the config's: `epoch` (epochs done), `percent` (of the components),
     their shares `l1` and `l2` of $\\sum |g_i|$ and $\\sum g_i^2$, `zeros` (share of
-    components that are exactly zero) and `elbow` (rank of `skew.elbow` over p).
+    components that are exactly zero) and `elbow` (its rank over p, as the
+    measure has it).
     """
     rows = []
-    for columns, measured in measurements(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientConcentration.name):
         size = measured["num_parameters"]
         for look in measured["looks"]:
             own = {"epoch": look["epoch"], "zeros": look["num_zeros"] / size}
@@ -145,7 +146,7 @@ def layer_skew_table(records: Iterable[Record]) -> pd.DataFrame:
     `percent` (of the layer's own components) and `l1`, their share of its own sum.
     """
     rows = []
-    for columns, measured in measurements(records, GradientSkew.name):
+    for columns, measured in measurements(records, GradientConcentration.name):
         sizes, whole = measured["layer_sizes"], measured["num_parameters"]
         for look in measured["looks"]:
             for index, layer in enumerate(look["layers"]):

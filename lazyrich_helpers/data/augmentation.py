@@ -33,7 +33,7 @@ class CroppedImages(Images, slot="data", kind="cropped_images"):
     """Largest shift, in pixels."""
     num_views: int = 0
     """0 draws a new shift at each step. K keeps K fixed draws of every image and takes
-    them in turn, one an epoch; then what sleeping layers make of them can be kept."""
+    them in turn, one an epoch; then frozen layers' activations can be cached."""
 
     def check(self) -> None:
         super().check()
@@ -49,7 +49,8 @@ def _load(part: CroppedImages, device: str, folder: Path) -> Dataset:
     del folder  # it is read below; here it tells two of them apart
     data = Images.load(part, device)
     splits = (data.train, data.held_out, data.test)
-    plain = Dataset(*map(normalized, splits), digest=data.digest)
+    train, held_out, test = map(normalized, splits)
+    plain = dataclasses.replace(data, train=train, held_out=held_out, test=test)
     if part.num_views == 0:
         return dataclasses.replace(plain, shift=part.padding)
     views = []

@@ -18,12 +18,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.data.sources import Bytes, DataError, data_folder, read, source_of
+from lazyrich_helpers.data.formats import Bytes
+from lazyrich_helpers.data.sources import DataError, data_folder, read, source_of
 from lazyrich_helpers.data.subsets import balanced_subsets
 
 NUMERICS_VERSION = 1
-NUM_CLASSES = 10
-"""Of every data set here."""
 Places = NDArray[np.intp]
 """Indices of images in a data set's own order."""
 
@@ -52,7 +51,7 @@ class Dataset:
     """The data set's own test images, all of them."""
     digest: str
     """Digest of the very images and labels above."""
-    num_classes: int = NUM_CLASSES
+    num_classes: int
     shift: int | None = None
     """Largest random shift of a training image, new at every step; None leaves it."""
     views: tuple[Split, ...] = ()
@@ -77,6 +76,11 @@ class DataPart(Protocol):
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width; known without the files."""
+        ...
+
+    @property
+    def num_classes(self) -> int:
+        """Labels are 0 to this less one; known without the files."""
         ...
 
     def load(self, device: str = "cpu") -> Dataset:
@@ -106,25 +110,22 @@ class Images(Part, slot="data", kind="images"):
 
     def check(self) -> None:
         source = source_of(self.dataset)
-        per_class = self.train_size % 10 == 0 and self.train_size >= 10
-        require(
-            per_class,
-            "train_size",
-            "a positive multiple of 10 classes",
-            self.train_size,
-        )
+        num = source.num_classes
+        whole = self.train_size % num == 0 and self.train_size >= num
+        wanted = f"a positive multiple of {num} classes"
+        require(whole, "train_size", wanted, self.train_size)
         require(self.subset_seed >= 0, "subset_seed", "0 or more", self.subset_seed)
         least = source.image_size
-        require(
-            self.image_size >= least,
-            "image_size",
-            f"at least the {least} pixels of {self.dataset}",
-            self.image_size,
-        )
+        wanted = f"at least the {least} pixels of {self.dataset}"
+        require(self.image_size >= least, "image_size", wanted, self.image_size)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
         return source_of(self.dataset).channels, self.image_size, self.image_size
+
+    @property
+    def num_classes(self) -> int:
+        return source_of(self.dataset).num_classes
 
     def load(self, device: str = "cpu") -> Dataset:
         return _load(self, device, data_folder())
@@ -168,7 +169,8 @@ def _load(part: Images, device: str, folder: Path) -> Dataset:
     arrays.append((test[0], test[1]))
     content = b"".join(array.tobytes() for pair in arrays for array in pair)
     splits = [_split(*pair, part, source.max_pixel, device) for pair in arrays]
-    return Dataset(*splits, digest=hashlib.sha256(content).hexdigest()[:12])
+    digest = hashlib.sha256(content).hexdigest()[:12]
+    return Dataset(*splits, digest=digest, num_classes=source.num_classes)
 
 
 def _split(

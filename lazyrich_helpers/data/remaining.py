@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lazyrich_helpers.config import require
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images, Places
-from lazyrich_helpers.data.sources import Bytes
+from lazyrich_helpers.data.formats import Bytes
 from lazyrich_helpers.data.subsets import balanced_subsets
 
 
@@ -19,7 +19,9 @@ class RemainingImages(Images, slot="data", kind="remaining_images"):
 
     def check(self) -> None:
         super().check()
-        _check_skipped(self.skipped)
+        whole = self.skipped >= 0 and self.skipped % self.num_classes == 0
+        wanted = f"a multiple of {self.num_classes} classes, 0 or more"
+        require(whole, "skipped", wanted, self.skipped)
 
     def chosen(self, labels: Bytes) -> tuple[Places, Places]:
         return balanced_subsets(labels, self.train_size, self.subset_seed, self.skipped)
@@ -27,24 +29,9 @@ class RemainingImages(Images, slot="data", kind="remaining_images"):
 
 @dataclass(frozen=True, kw_only=True)
 class RemainingCroppedImages(
-    CroppedImages, slot="data", kind="remaining_cropped_images"
+    CroppedImages, RemainingImages, slot="data", kind="remaining_cropped_images"
 ):
     """As `CroppedImages`, but for the first ones of each class."""
-
-    skipped: int
-    """As in `RemainingImages`."""
-
-    def check(self) -> None:
-        super().check()
-        _check_skipped(self.skipped)
-
-    def chosen(self, labels: Bytes) -> tuple[Places, Places]:
-        return balanced_subsets(labels, self.train_size, self.subset_seed, self.skipped)
-
-
-def _check_skipped(value: int) -> None:
-    whole = value >= 0 and value % 10 == 0
-    require(whole, "skipped", "a multiple of 10 classes, 0 or more", value)
 
 
 def remaining(part: DataPart, train_size: int) -> DataPart:

@@ -1,13 +1,8 @@
-"""The files of the data sets: where they are, whether they are whole, what they hold.
-
-Every file is checked against its published MD5 before it is parsed.
-"""
+"""The files of the data sets, each checked against its published MD5."""
 
 import gzip
 import hashlib
-import io
 import itertools
-import pickle
 import socket
 import sys
 import zlib
@@ -15,16 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lazyrich_helpers.config import require
-from lazyrich_helpers.data.subsets import balanced_subsets
+from lazyrich_helpers.data import formats
+from lazyrich_helpers.data.formats import Arrays, idx_files
 from lazyrich_helpers.places import PACKAGE, ROOT, chosen, left_as_found
 
-Bytes = NDArray[np.uint8]
-Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
-"""Images (n, channels, height, width) and labels (n,) to train on, then to test on."""
 SILENCE = 60.0
 """Seconds without a byte after which a download has failed."""
 
@@ -44,6 +34,7 @@ class Source:
     num_train: int
     """Images that are not test images."""
     num_test: int
+    num_classes: int = 10
     channels: int = 1
     downloader: str = ""
     """The class in `torchvision.datasets`; empty where the data is embedded."""
@@ -79,20 +70,20 @@ def read(dataset: str, folder: Path) -> Arrays:
     source = source_of(dataset)
     if not source.downloader:
         folder = PACKAGE / "data"
-    contents = _contents(dataset, source, folder)
-    if source.downloader and None in contents:
+    found = _contents(dataset, source, folder)
+    if source.downloader and len(found) < len(source.files):
         _download(dataset, source, folder)
-        contents = _contents(dataset, source, folder)
-    found = [content for content in contents if content is not None]
-    if len(found) < len(contents):
+        found = _contents(dataset, source, folder)
+    if len(found) < len(source.files):
         raise DataError(_missing(dataset, source, folder))
     return source.parse(found)
 
 
-def _contents(dataset: str, source: Source, folder: Path) -> list[bytes | None]:
-    """Return each file's content, checked; None for one that is nowhere."""
+def _contents(dataset: str, source: Source, folder: Path) -> list[bytes]:
+    """Return the content of each file that is somewhere, checked."""
     files = source.files.items()
-    return [_content(dataset, folder, name, md5) for name, md5 in files]
+    each = [_content(dataset, folder, name, md5) for name, md5 in files]
+    return [content for content in each if content is not None]
 
 
 def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
@@ -107,10 +98,8 @@ def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
             actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
             if actual == md5:
                 return content
-            said = (
-                f"{path} of {dataset} is truncated or altered (MD5 {actual}, published "
-                f"{md5})"
-            )
+            sums = f"MD5 {actual}, published {md5}"
+            said = f"{path} of {dataset} is truncated or altered ({sums})"
         if path.parent == (folder / name).parent:  # elsewhere it may be another's
             problem = problem or f"{said}; delete it and fetch it anew."
     if problem:
@@ -177,7 +166,6 @@ def _download(dataset: str, source: Source, folder: Path) -> None:
 def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
     names = [n for n in source.files if not any(_candidates(dataset, folder, n))]
     name = (names or list(source.files))[0]
-    need = f"{dataset} needs {name} (plain or .gz) under {folder}"
     if _may_make(folder):
         there = sorted(path.name for path in folder.glob("[!.]*"))[:5]
         state = f"which holds {', '.join(there) or 'nothing'}, and downloading it did "
@@ -185,7 +173,8 @@ def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
     else:
         state = "which is not a folder; make it to have them downloaded"
     return (
-        f"{need}, {state}; put the files there ({source.origin}), or set LAZYRICH_DATA "
+        f"{dataset} needs {name} (plain or .gz) under {folder}, {state}; put the files "
+        f"there ({source.origin}), or set LAZYRICH_DATA "
         "to the folder that has them."
     )
 
@@ -195,64 +184,24 @@ def _may_make(folder: Path) -> bool:
     return folder.is_dir() or folder == ROOT / "data"
 
 
-def _parse_digits(contents: list[bytes]) -> Arrays:
-    with np.load(io.BytesIO(contents[0])) as stored:
-        pixels, labels = stored["images"][:, None], stored["labels"]
-    # The set has no official split: 50 images of each class are the test set, always.
-    test, _ = balanced_subsets(labels, 500, seed=0)
-    train = np.setdiff1d(np.arange(len(labels)), test)
-    return pixels[train], labels[train], pixels[test], labels[test]
-
-
-def _parse_idx(contents: list[bytes]) -> Arrays:
-    # An IDX header is 16 bytes for images, 8 for labels; the MD5 vouches for the rest.
-    train, test = (
-        np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28)
-        for content in contents[::2]
-    )
-    train_labels, test_labels = (
-        np.frombuffer(content, np.uint8, offset=8) for content in contents[1::2]
-    )
-    return train, train_labels, test, test_labels
-
-
-def _parse_cifar(contents: list[bytes]) -> Arrays:
-    batches = [pickle.loads(content, encoding="latin1") for content in contents]
-    pixels = [np.asarray(b["data"], np.uint8).reshape(-1, 3, 32, 32) for b in batches]
-    labels = [np.asarray(b["labels"], np.uint8) for b in batches]
-    train, train_labels = np.concatenate(pixels[:-1]), np.concatenate(labels[:-1])
-    return train, train_labels, pixels[-1], labels[-1]
-
-
-def _idx_files(folder: str, *md5s: str) -> dict[str, str]:
-    names = (
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    )
-    paths = (f"{folder}/raw/{name}" for name in names)
-    return dict(zip(paths, md5s, strict=True))
-
-
 SOURCES = {
     "digits": Source(
         {"digits.npz": "35fa292850aefdac88ea117403394609"},
-        _parse_digits,
+        formats.parse_digits,
         image_size=8,
         max_pixel=16,
         num_train=1297,
         num_test=500,
     ),
     "mnist": Source(
-        _idx_files(
+        idx_files(
             "MNIST",
             "6bbc9ace898e44ae57da46a324031adb",
             "a25bea736e30d166cdddb491f175f624",
             "2646ac647ad5339dbf082846283269ea",
             "27ae3e4e09519cfbb04c329615203637",
         ),
-        _parse_idx,
+        formats.parse_idx,
         image_size=28,
         max_pixel=255,
         num_train=60_000,
@@ -261,14 +210,14 @@ SOURCES = {
         origin="four .gz files, 12 MB, from https://ossci-datasets.s3.amazonaws.com/mnist",
     ),
     "fashion_mnist": Source(
-        _idx_files(
+        idx_files(
             "FashionMNIST",
             "f4a8712d7a061bf5bd6d2ca38dc4d50a",
             "9018921c3c673c538a1fc5bad174d6f9",
             "8181f5470baa50b63fa0f6fddb340f0a",
             "15d484375f8d13e6eb1aabb0c3f46965",
         ),
-        _parse_idx,
+        formats.parse_idx,
         image_size=28,
         max_pixel=255,
         num_train=60_000,
@@ -286,7 +235,7 @@ SOURCES = {
             "cifar-10-batches-py/data_batch_5": "482c414d41f54cd18b22e5b47cb7c3cb",
             "cifar-10-batches-py/test_batch": "40351d587109b95175f43aff81a1287e",
         },
-        _parse_cifar,
+        formats.parse_cifar,
         image_size=32,
         max_pixel=255,
         num_train=50_000,

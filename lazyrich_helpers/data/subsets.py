@@ -9,20 +9,28 @@ def balanced_subsets(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Return the indices of a balanced subset, and of as large a held-out one.
 
-    Each class is shuffled by `seed`; the first size/10 go to the subset, the next to
-    the held-out set (fewer where the smallest class runs out). Both are ascending.
-    With `skipped`, the first skipped/10 of each class are passed over: they are in
-    neither, so that subsets of one seed can be kept apart.
+    Each class is shuffled by `seed`; of `size`, its equal share goes to the subset, the
+    next as many to the held-out set (fewer where the smallest class runs out). Both are
+    ascending. With `skipped`, as many are passed over: they are in neither, so that
+    subsets of one seed need not overlap.
+
+    Args:
+        labels: Shape (n,), 0 to the number of classes less one.
+        size: Images of the subset, a multiple of the number of classes.
+        seed: Draws which.
+        skipped: Images that come first in the order that `seed` draws; as `size`.
 
     Raises:
         ValueError: If a class has too few examples.
     """
-    start, per_class = skipped // 10, size // 10
-    rarest = int(np.bincount(labels, minlength=10).min())
+    counts = np.bincount(labels)
+    num_classes, rarest = len(counts), int(counts.min())
+    start, per_class = skipped // num_classes, size // num_classes
     if start + per_class > rarest:
-        _refuse(size, skipped, 10 * rarest)
+        _refuse(size, skipped, num_classes * rarest)
     rng = np.random.Generator(np.random.PCG64(seed))
-    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in range(10)]
+    each = (np.flatnonzero(labels == label) for label in range(num_classes))
+    shuffled = [rng.permutation(places) for places in each]
     middle = start + per_class
     end = middle + min(per_class, rarest - middle)
     chosen = np.concatenate([order[start:middle] for order in shuffled])
@@ -37,6 +45,6 @@ def _refuse(size: int, skipped: int, most: int) -> None:
             f"there are {most} in all; choose a smaller train_size."
         )
     raise ValueError(
-        f"train_size must be at most {most} here, ten times the rarest class; got "
-        f"{size}."
+        f"train_size must be at most {most} here, as many of each class as the rarest "
+        f"one has; got {size}."
     )

@@ -16,11 +16,12 @@ from lazyrich_helpers.experiments.recipes import (
 )
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.gradient_concentration import GradientSkew
+from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
-from lazyrich_helpers.models.convnets import VGG5, ConvNet, ResNet18
+from lazyrich_helpers.models.convnets import VGG5, ConvNet
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.training.optimizers import SGD
 
 FIGURE_1 = {
@@ -55,7 +56,7 @@ def figure_1_vgg5(budget: str, **choices: Any) -> Recipe:
             scale,
             data=images_of(scale, 28 if scale.dataset == "digits" else None),
         ),
-        measures=(Accuracy, GradientSkew),
+        measures=(Accuracy, GradientConcentration),
     )
 
 
@@ -82,7 +83,7 @@ def figure_1_resnet18(budget: str, **choices: Any) -> Recipe:
             optimizer=lambda lr: SGD(lr=lr),
             data=images_of(scale, 16 if scale.dataset == "digits" else None),
         ),
-        measures=(Accuracy, GradientSkew),
+        measures=(Accuracy, GradientConcentration),
     )
 
 

@@ -1,9 +1,9 @@
-"""Four other methods that leave layers asleep, as schedules of ours.
+"""Four baselines: other methods that freeze layers, as schedules of ours.
 
 They are written from the authors' papers and code; where these differ, a docstring says
 which is followed. The authors' optimizer is not part of a schedule. What their layers
-are, a network's `layers` are here, and they sleep as all layers do here: also a layer's
-batch norm rests, which Composer's layer freezing would let go on.
+are, a network's `layers` are here, frozen as all layers are here: with their batch
+norm, which Composer's layer freezing would let go on.
 """
 
 import math
@@ -12,63 +12,16 @@ from dataclasses import dataclass
 import torch
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.lws.schedules import Plan
+from lazyrich_helpers.lws.plans import Plan
+from lazyrich_helpers.lws.timed import Ending, Stepped, require_one_of
 from lazyrich_helpers.random_streams import generator
-
-
-class _Stepped:
-    """Of a schedule that counts the steps of the whole training."""
-
-    steps_per_epoch: int
-
-    @property
-    def per_step(self) -> bool:
-        return True
-
-    def check(self) -> None:
-        given = self.steps_per_epoch
-        require(given >= 1, "steps_per_epoch", "at least 1", given)
-
-    def check_length(self, num_epochs: int, num_steps: int) -> None:
-        del num_epochs  # it goes on for as long as the training
-        given = self.steps_per_epoch
-        asked = f"{num_steps}, the steps of this training's epochs"
-        require(given == num_steps, "steps_per_epoch", asked, given)
-
-    def steps_before(self, epoch: int, step: int) -> int:
-        """Return the number of steps before this one, all epochs'."""
-        most = self.steps_per_epoch
-        require(step < most, "step", f"below {most}, the steps of an epoch", step)
-        return epoch * self.steps_per_epoch + step
-
-
-class _Ending:
-    """Of a schedule that goes by the training's end."""
-
-    total_epochs: int
-
-    def check(self) -> None:
-        given = self.total_epochs
-        require(given >= 1, "total_epochs", "at least 1", given)
-
-    def check_length(self, num_epochs: int, num_steps: int) -> None:
-        del num_steps
-        given = self.total_epochs
-        asked = f"{num_epochs}, the epochs of this training"
-        require(given == num_epochs, "total_epochs", asked, given)
-
-    def check_epoch(self, epoch: int) -> None:
-        """Raise ValueError if the training is over by then."""
-        most = self.total_epochs
-        require(epoch < most, "epoch", f"below {most}, the schedule's epochs", epoch)
-
 
 SPACINGS = {"linear": 1, "squared": 2, "cubic": 3}
 """How FreezeOut spaces the ends of its layers → the power it takes."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
+class FreezeOut(Stepped, Ending, Part, slot="updates", kind="freeze_out"):
     r"""Layers that leave for good, bottom first, at learning rates that fall to zero.
 
     Layer i of d, 0 the bottom, moves for a share
@@ -95,15 +48,14 @@ class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
     """Whether a layer that leaves early moves at a higher learning rate."""
 
     def check(self) -> None:
-        _Stepped.check(self)
-        _Ending.check(self)
+        Stepped.check(self)
+        Ending.check(self)
         require(0 < self.t_0 <= 1, "t_0", "in (0, 1]", self.t_0)
-        known = f"one of {', '.join(SPACINGS)}"
-        require(self.how_scale in SPACINGS, "how_scale", known, self.how_scale)
+        require_one_of(SPACINGS, "how_scale", self.how_scale)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
-        _Stepped.check_length(self, num_epochs, num_steps)
-        _Ending.check_length(self, num_epochs, num_steps)
+        Stepped.check_length(self, num_epochs, num_steps)
+        Ending.check_length(self, num_epochs, num_steps)
 
     def ends(self, num_layers: int) -> list[float]:
         """Return the share of the training for which each layer moves, bottom first."""
@@ -134,7 +86,7 @@ class FreezeOut(_Stepped, _Ending, Part, slot="updates", kind="freeze_out"):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerFreezing(_Ending, Part, slot="updates", kind="layer_freezing"):
+class LayerFreezing(Ending, Part, slot="updates", kind="layer_freezing"):
     r"""Layers that leave for good, bottom first, at the end of an epoch.
 
     After a share t of the training, beyond `freeze_start` s, the lowest
@@ -160,12 +112,9 @@ class LayerFreezing(_Ending, Part, slot="updates", kind="layer_freezing"):
 
     def check(self) -> None:
         super().check()
-        require(
-            0 <= self.freeze_start < 1, "freeze_start", "in [0, 1)", self.freeze_start
-        )
-        require(
-            0 <= self.freeze_level <= 1, "freeze_level", "in [0, 1]", self.freeze_level
-        )
+        start, level = self.freeze_start, self.freeze_level
+        require(0 <= start < 1, "freeze_start", "in [0, 1)", start)
+        require(0 <= level <= 1, "freeze_level", "in [0, 1]", level)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         del step, seed
@@ -182,14 +131,14 @@ FORGETS = ("middle", "all", "none")
 
 
 @dataclass(frozen=True, kw_only=True)
-class LISA(_Stepped, Part, slot="updates", kind="lisa"):
+class LISA(Stepped, Part, slot="updates", kind="lisa"):
     """The bottom, the top, and a few layers between them, drawn every so many steps.
 
     The authors' bottom is an embedding, their top a language model's head. The layers
     between are drawn evenly, without replacement.
 
     Source: Pan et al. (2024), arXiv:2403.17919, Algorithm 1, and OptimalScale/LMFlow.
-    The paper derives a probability of waking for each layer, and adds that in practice
+    The paper derives a probability for each layer, and adds that in practice
     a fixed number is drawn, as here. What becomes of the optimizer's state: see
     `forgets`.
     """
@@ -211,20 +160,15 @@ class LISA(_Stepped, Part, slot="updates", kind="lisa"):
         super().check()
         for name in ("activated_layers", "interval_steps"):
             require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        known = f"one of {', '.join(FORGETS)}"
-        require(self.forgets in FORGETS, "forgets", known, self.forgets)
+        require_one_of(FORGETS, "forgets", self.forgets)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        num = max(num_layers - 2, 0)
-        require(
-            self.activated_layers <= num,
-            "activated_layers",
-            f"at most {num}, the layers between bottom and top",
-            self.activated_layers,
-        )
+        num, asked = max(num_layers - 2, 0), self.activated_layers
+        most = f"at most {num}, the layers between bottom and top"
+        require(asked <= num, "activated_layers", most, asked)
         interval, since = divmod(self.steps_before(epoch, step), self.interval_steps)
         order = torch.randperm(num, generator=generator("schedule", seed, interval))
-        drawn = (1 + order[: self.activated_layers]).tolist()
+        drawn = (1 + order[:asked]).tolist()
         forgotten = {
             "middle": range(1, num_layers - 1),
             "all": range(num_layers),
@@ -243,12 +187,12 @@ ORDERS = ("random", "ascending", "descending", "fixed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class BAdam(_Stepped, Part, slot="updates", kind="badam"):
+class BAdam(Stepped, Part, slot="updates", kind="badam"):
     """One layer at a time, for a number of steps; then the optimizer forgets it.
 
     Our layers are the authors' blocks. With `random`, each round visits all of them in
     a new order. The authors' blocks leave out a language model's embedding and head,
-    which sleep throughout; here all layers are visited.
+    which stay frozen; here all layers are visited.
 
     Source: Luo et al. (2024), arXiv:2404.02827, Algorithm 1, and the package `badam`,
     1.4, whose defaults these are. Its first block has a step less than the others; here
@@ -266,14 +210,14 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
     """The layer that `fixed` stays at."""
     top_awake: bool = False
     """Whether the top is no block but moves throughout, as the authors advise for one
-    that is not pretrained (their `active_modules`). It is forgotten with the others."""
+    that is not pretrained (their `active_modules`). It is forgotten with the others.
+    "Awake" is trainable: the field keeps its name, by which runs are recorded."""
 
     def check(self) -> None:
         super().check()
         every = self.switch_block_every
         require(every >= 1, "switch_block_every", "at least 1", every)
-        known = f"one of {', '.join(ORDERS)}"
-        require(self.switch_mode in ORDERS, "switch_mode", known, self.switch_mode)
+        require_one_of(ORDERS, "switch_mode", self.switch_mode)
         require(self.fixed_block >= 0, "fixed_block", "0 or more", self.fixed_block)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -302,5 +246,5 @@ class BAdam(_Stepped, Part, slot="updates", kind="badam"):
         return self.fixed_block
 
     def __str__(self) -> str:
-        awake = ", top awake" if self.top_awake else ""
-        return f"BAdam {self.switch_mode} every {self.switch_block_every}{awake}"
+        top = ", top awake" if self.top_awake else ""
+        return f"BAdam {self.switch_mode} every {self.switch_block_every}{top}"

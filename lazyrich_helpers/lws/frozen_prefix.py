@@ -1,4 +1,4 @@
-"""Layers that sleep: how they are kept still, and what they need not do twice."""
+"""Frozen layers: how they are kept from moving, and their cached activations."""
 
 import math
 from collections.abc import Collection, Mapping, Sequence
@@ -8,28 +8,28 @@ import torch
 from torch import Tensor, nn
 
 MOST_BYTES = 2**30
-"""Most that is kept of sleeping layers' outputs, for each set of images."""
+"""Most that a cache takes, for each set of images."""
 CHUNK = 500
 """Images per forward pass that fills it."""
 
 
-def wake(layers: Sequence[nn.Module], awake: Collection[int]) -> None:
-    """Let the layers with index in `awake` move, and no others.
+def set_trainable(layers: Sequence[nn.Module], trainable: Collection[int]) -> None:
+    """Freeze all layers but those with index in `trainable`.
 
-    A sleeping layer gets no gradient: neither momentum nor weight decay moves it, and
+    A frozen layer gets no gradient: neither momentum nor weight decay moves it, and
     what its optimizer remembers waits. It runs in eval mode: batch norm's statistics
     are used as they are, and do not move.
     """
     for index, layer in enumerate(layers):
-        layer.requires_grad_(index in awake)
-        layer.train(index in awake)
-        if index not in awake:
+        layer.requires_grad_(index in trainable)
+        layer.train(index in trainable)
+        if index not in trainable:
             for p in layer.parameters():
                 p.grad = None  # a gradient of zeros would still decay the weights
 
 
 def fitting(sizes: Mapping[int, int], most_bytes: int) -> list[int]:
-    """Return which of a network's hidden values are kept where not all can be.
+    """Return which of a network's hidden values are cached where not all can be.
 
     The highest are. Of the others, the least useful go first: those that layer b reads,
     where the next ones below and above are of layers a and c, spare b - a layers
@@ -40,39 +40,40 @@ def fitting(sizes: Mapping[int, int], most_bytes: int) -> list[int]:
         sizes: Layer → bytes of what it reads.
         most_bytes: What they may take in all; the highest are no larger.
     """
-    kept = sorted(sizes)
-    while sum(sizes[start] for start in kept) > most_bytes:
-        near = zip([0, *kept], kept, kept[1:], strict=False)  # of all but the highest
+    cached = sorted(sizes)
+    while sum(sizes[start] for start in cached) > most_bytes:
+        # All but the highest, each with its neighbours.
+        near = zip([0, *cached], cached, cached[1:], strict=False)
         use = {b: (b - a) * (c - b) for a, b, c in near}
-        kept.remove(min(use, key=lambda start: use[start]))
-    return kept
+        cached.remove(min(use, key=lambda start: use[start]))
+    return cached
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
-    """What one layer reads while those below it sleep."""
+class _Entry:
+    """What one layer reads while those below it are frozen."""
 
     start: int
     """The layer."""
     values: Tensor
     """Of every image, (n, ...)."""
     written: list[tuple[int, int]]
-    """`SleepingBottom._written` when it was computed."""
+    """`FrozenPrefixCache._written` when it was computed."""
 
 
-class SleepingBottom:
-    """What a network's sleeping bottom layers make of a fixed set of images.
+class FrozenPrefixCache:
+    """What the frozen layers at a network's bottom make of a fixed set of images.
 
-    It is computed once and kept while none of them moves: at several layers, with the
-    images themselves at the bottom, so that what slept on is not computed again where
-    a layer above it has moved. The caller tells what moved. Other writing is noticed,
-    unless it was through a parameter's `data` or by a fused optimizer: neither leaves a
-    trace on the parameter.
+    It is computed once and cached while none of them moves: at several layers, with the
+    images themselves at the bottom, so that a layer that stayed frozen is not computed
+    again where one above it has moved. The caller tells what moved. Other writing is
+    noticed, unless it was through a parameter's `data` or by a fused optimizer: neither
+    leaves a trace on the parameter.
 
     Args:
         layers: Of the network, bottom first.
         images: All images, (n, ...); the same at every call.
-        most_bytes: What is kept takes at most this, images left out.
+        most_bytes: What is cached takes at most this, images left out.
     """
 
     def __init__(
@@ -83,34 +84,35 @@ class SleepingBottom:
         most_bytes: int = MOST_BYTES,
     ) -> None:
         self._layers, self._most_bytes = layers, most_bytes
-        self._kept = [_Kept(0, images, [])]
+        self._entries = [_Entry(0, images, [])]
 
     @property
     def starts(self) -> list[int]:
-        """The layers that read what is kept, lowest first; 0 reads the images."""
-        return [kept.start for kept in self._kept]
+        """The layers that read what is cached, lowest first; 0 reads the images."""
+        return [entry.start for entry in self._entries]
 
     @torch.no_grad()
     def inputs(self, cut: int) -> tuple[int, Tensor]:
-        """Return a layer and what it reads, (n, ...), while layers below `cut` sleep.
+        """Return a layer and what it reads, (n, ...), while those below `cut` freeze.
 
         The layer is `cut`, or a lower one where its input would take too much. Layers
         that are computed are put into eval mode. Precision is that of the caller's
-        context. What is kept at layers above `cut` is forgotten: those may move now.
+        context. What layers above `cut` read is forgotten: those may move now.
         """
-        self._kept = [
-            kept
-            for kept in self._kept
-            if kept.start <= cut and kept.written == self._written(kept.start)
+        self._entries = [
+            entry
+            for entry in self._entries
+            if entry.start <= cut and entry.written == self._written(entry.start)
         ]
         values = self._computed(cut) if self.starts[-1] < cut else None
         if values is not None:
-            self._kept.append(_Kept(cut, values, self._written(cut)))
-        return self._kept[-1].start, self._kept[-1].values
+            self._entries.append(_Entry(cut, values, self._written(cut)))
+        return self._entries[-1].start, self._entries[-1].values
 
     def moved(self, layers: Collection[int]) -> None:
         """Forget what rests on former parameters of one of these layers."""
-        self._kept = [kept for kept in self._kept if kept.start <= min(layers)]
+        lowest = min(layers)
+        self._entries = [entry for entry in self._entries if entry.start <= lowest]
 
     def _written(self, cut: int) -> list[tuple[int, int]]:
         """Return what changes when something writes to a layer below `cut`."""
@@ -121,8 +123,8 @@ class SleepingBottom:
         ]
 
     def _computed(self, cut: int) -> Tensor | None:
-        """Return what layer `cut` reads, from the highest kept; None if too large."""
-        highest = self._kept[-1]
+        """Return what layer `cut` reads, from the highest entry; None if too large."""
+        highest = self._entries[-1]
         outputs = None
         for first in range(0, len(highest.values), CHUNK):
             chunk = highest.values[first : first + CHUNK]
@@ -140,22 +142,20 @@ class SleepingBottom:
 
         What has to make room is forgotten. None if it is too large on its own.
         """
-        shape = (len(self._kept[0].values), *chunk.shape[1:])
+        shape = (len(self._entries[0].values), *chunk.shape[1:])
         size = math.prod(shape) * chunk.element_size()
         if size > self._most_bytes:
             return None
-        sizes = {kept.start: kept.values.nbytes for kept in self._kept[1:]}
+        sizes = {entry.start: entry.values.nbytes for entry in self._entries[1:]}
         stay = {0, *fitting(sizes | {cut: size}, self._most_bytes)}
-        self._kept = [kept for kept in self._kept if kept.start in stay]
+        self._entries = [entry for entry in self._entries if entry.start in stay]
+        last = (
+            torch.channels_last
+        )  # convolutions leave maps so, and read them faster so
+        is_map = chunk.dim() == 4 and chunk.is_contiguous(memory_format=last)
         return torch.empty(
             shape,
             dtype=chunk.dtype,
             device=chunk.device,
-            memory_format=_memory_format(chunk),
+            memory_format=last if is_map else torch.contiguous_format,
         )
-
-
-def _memory_format(values: Tensor) -> torch.memory_format:
-    last = torch.channels_last
-    maps = values.dim() == 4 and values.is_contiguous(memory_format=last)
-    return last if maps else torch.contiguous_format

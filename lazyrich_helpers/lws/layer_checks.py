@@ -7,18 +7,18 @@ from torch import nn
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.lws.layer_names import names, tensor_names
+from lazyrich_helpers.lws.plans import Plan
 
-Piece = nn.Module | nn.Parameter
-Layer = Piece | Sequence[Piece]
-"""A module or parameter, or several that are frozen together, such as a convolution and
-its batch norm, or an embedding and its bare position parameter."""
+Member = nn.Module | nn.Parameter
+Layer = Member | Sequence[Member]
+"""A module or parameter, or several that are one layer, such as a convolution and its
+batch norm, or an embedding and its bare position parameter."""
 
 
-def pieces_of(layers: Sequence[Layer] | nn.Module) -> list[list[Piece]]:
+def members_of(layers: Sequence[Layer] | nn.Module) -> list[list[Member]]:
     """Return each layer's modules and parameters, input to output."""
-    if isinstance(layers, nn.Module) and not isinstance(
-        layers, nn.ModuleList | nn.Sequential
-    ):
+    known = isinstance(layers, nn.ModuleList | nn.Sequential)
+    if isinstance(layers, nn.Module) and not known:
         raise ValueError(
             "layers must be a list of the model's layers, input to output, such as "
             f"[model.conv1, model.block1, model.fc]; got a {names([layers])}, whose "
@@ -30,37 +30,46 @@ def pieces_of(layers: Sequence[Layer] | nn.Module) -> list[list[Piece]]:
     ]
 
 
-def parameters_of(pieces: Sequence[Piece]) -> list[nn.Parameter]:
+def parameters_in(layer: Sequence[Member]) -> list[nn.Parameter]:
     """Return all parameters of a layer."""
     found: list[nn.Parameter] = []
-    for piece in pieces:
-        found += [piece] if isinstance(piece, nn.Parameter) else piece.parameters()
+    for member in layer:
+        found += [member] if isinstance(member, nn.Parameter) else member.parameters()
     return found
 
 
-def owners(pieces: Sequence[list[Piece]]) -> dict[int, int]:
+def owners(layers: Sequence[list[Member]]) -> dict[int, int]:
     """Return the layer of each parameter, by its id.
 
     Raises:
         ValueError: If a layer has no parameters, or not for itself.
     """
-    require(len(pieces) >= 1, "layers", "at least one layer", [])
+    require(len(layers) >= 1, "layers", "at least one layer", [])
     owner: dict[int, int] = {}
-    for index, own in enumerate(pieces):
-        parameters = parameters_of(own)
+    for index, layer in enumerate(layers):
+        parameters = parameters_in(layer)
         if not parameters:
             raise ValueError(
-                f"layer {index} ({names(own)}) has no parameters: leave it out, or put "
-                "it into one list with the layer it belongs to."
+                f"layer {index} ({names(layer)}) has no parameters: leave it out, or "
+                "put it into one list with the layer it belongs to."
             )
         for p in parameters:
             if owner.setdefault(id(p), index) != index:
                 raise ValueError(
-                    f"layers {owner[id(p)]} and {index} ({names(own)}) share a "
+                    f"layers {owner[id(p)]} and {index} ({names(layer)}) share a "
                     f"parameter, {tensor_names([p])}, so that one can not be frozen "
                     "while the other is trained; put both into one list."
                 )
     return owner
+
+
+def check_plan(plan: Plan) -> None:
+    """Raise ValueError if a plan asks for more than to freeze, scale and forget."""
+    if plan.mask is not None or plan.perturbation is not None:
+        raise ValueError(
+            "this schedule masks or perturbs parameters, which LayerwiseSparse does "
+            "not do: train by the book's own `train`."
+        )
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) -> None:
@@ -99,41 +108,37 @@ def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) 
 
 
 def check_same(
-    pieces: Sequence[list[Piece]], noted: Sequence[list[nn.Parameter]]
+    layers: Sequence[list[Member]],
+    noted: Sequence[list[nn.Parameter]],
+    *,
+    may_be_gathered: bool = True,
 ) -> None:
-    """Raise ValueError if a layer has other parameters than those noted."""
-    for index, (own, before) in enumerate(zip(pieces, noted, strict=True)):
-        now = parameters_of(own)
+    """Raise ValueError if a layer has other parameters than those noted.
+
+    Where `fully_shard` has gathered whole parameters from the parts that processes
+    hold, they are others, for a while; it would not see that those are frozen.
+    """
+    for index, (layer, before) in enumerate(zip(layers, noted, strict=True)):
+        now = parameters_in(layer)
+        if list(map(id, now)) == list(map(id, before)):
+            continue
+        was_shared = any(hasattr(p, "to_local") for p in before)
+        if was_shared and not any(hasattr(p, "to_local") for p in now):
+            if may_be_gathered:
+                continue
+            raise ValueError(
+                f"layer {index} ({names(layer)}) still has the whole of parameters "
+                "that processes share, as after a forward pass without a backward "
+                "pass: call the model's reshard() first, or fully_shard each layer."
+            )
         known = set(map(id, before))
         new = [p for p in now if id(p) not in known]
-        if (new or len(now) != len(before)) and not _gathered(now, before):
-            raise ValueError(
-                f"layer {index} ({names(own)}) has other parameters than when "
-                f"LayerwiseSparse was made, {tensor_names(new or now)}, as after "
-                "load_state_dict(assign=True) or with a new module: make the optimizer "
-                "and LayerwiseSparse after that."
-            )
-
-
-def check_sharded(
-    pieces: Sequence[list[Piece]], noted: Sequence[list[nn.Parameter]]
-) -> None:
-    """Raise ValueError if `fully_shard` would not see that parameters are frozen."""
-    for index, (own, before) in enumerate(zip(pieces, noted, strict=True)):
-        if _gathered(parameters_of(own), before):
-            raise ValueError(
-                f"layer {index} ({names(own)}) still has the whole of parameters that "
-                "processes share, as after a forward pass without a backward pass: "
-                "call the model's reshard() first, or fully_shard each layer."
-            )
-
-
-def _gathered(now: Sequence[nn.Parameter], before: Sequence[nn.Parameter]) -> bool:
-    """Return whether these are whole, and were parts that processes hold."""
-    parts, parts_before = (
-        any(hasattr(p, "to_local") for p in parameters) for parameters in (now, before)
-    )
-    return parts_before and not parts
+        raise ValueError(
+            f"layer {index} ({names(layer)}) has other parameters than when "
+            f"LayerwiseSparse was made, {tensor_names(new or now)}, as after "
+            "load_state_dict(assign=True) or with a new module: make the optimizer "
+            "and LayerwiseSparse after that."
+        )
 
 
 def check_trained(
@@ -152,12 +157,8 @@ def check_trained(
             f"layers {sorted(layers)} are to be updated, and all their parameters "
             "are frozen: set requires_grad, or leave these layers out of `layers`."
         )
-    held = {
-        id(p)
-        for optimizer in optimizers
-        for group in optimizer.param_groups
-        for p in group["params"]
-    }
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    held = {id(p) for group in groups for p in group["params"]}
     missing = [p for p in trainable if id(p) not in held]
     if missing:
         raise ValueError(

@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lazyrich_helpers.lws.layer_checks import Member
 from lazyrich_helpers.lws.layer_names import names
 
 
 @contextlib.contextmanager
 def order_checked(
-    modules: list[list[nn.Module]], owner: dict[int, int]
+    layers: Sequence[list[Member]], owner: dict[int, int]
 ) -> Iterator[None]:
     """Inside, a layer that reads what a layer above it makes raises ValueError.
 
@@ -22,40 +23,42 @@ def order_checked(
     one that holds embedding and head is where its head is.
 
     Args:
-        modules: Each layer's, input to output.
+        layers: Each layer's modules and parameters, input to output.
         owner: The layer of each parameter, by its id.
     """
-    pieces = [{module for module in own if _trains(module)} for own in modules]
-    called: list[set[nn.Module]] = [set() for _ in modules]
+    due = [
+        {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}
+        for layer in layers
+    ]
+    called: list[set[Any]] = [set() for _ in layers]
 
     def look(
-        index: int, piece: nn.Module, _: nn.Module, args: Any, kwargs: dict[str, Any]
+        index: int, member: nn.Module, _: nn.Module, args: Any, kwargs: dict[str, Any]
     ) -> None:
         if torch.compiler.is_compiling() or not torch.is_grad_enabled():
             return  # there is no graph
         is_first = not called[index]
-        called[index].add(piece)
+        called[index].add(member)
         for above in _makers((*args, *kwargs.values()), owner) if is_first else ():
-            if above > index and called[above] and called[above] == pieces[above]:
+            if above > index and called[above] and called[above] == due[above]:
                 raise ValueError(
-                    f"layer {index} ({names(modules[index])}) reads what layer "
-                    f"{above} ({names(modules[above])}) makes: list the layers input "
-                    "to output."
+                    f"layer {index} ({names(layers[index])}) reads what layer {above} "
+                    f"({names(layers[above])}) makes: list the layers input to output."
                 )
 
     with contextlib.ExitStack() as stack:
-        for index, own in enumerate(pieces):
-            for piece in own:
-                hook = functools.partial(look, index, piece)
-                for each in filter(_trains, piece.modules()):
+        for index, members in enumerate(due):
+            for member in members:
+                hook = functools.partial(look, index, member)
+                for each in filter(_has_parameters, member.modules()):
                     handle = each.register_forward_pre_hook(hook, with_kwargs=True)
                     stack.callback(handle.remove)
         yield
 
 
-def _trains(module: nn.Module) -> bool:
-    """Return whether it has parameters; what has none may be of several layers."""
-    return next(module.parameters(), None) is not None
+def _has_parameters(module: nn.Module) -> bool:
+    """Return whether it has any; a module without may be of several layers."""
+    return any(True for _ in module.parameters())
 
 
 def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -31,6 +32,9 @@ def _look(*_: Any) -> None:
         watch.look()
 
 
+MOST_IDLE = 100
+"""Steps in a row without a gradient after which a layer is refused; one that a model
+leaves out at random has had one by then."""
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Bytes of a value → the integers that have its bits."""
 
@@ -58,8 +62,10 @@ class LayerWatch:
         *,
         by_value: bool,
     ) -> None:
-        self._trained, self._frozen, self._modules = trained, frozen, modules
-        self._due = {i for i, own in trained.items() if any(map(_trains, own))}
+        self.trained, self._frozen, self._modules = trained, frozen, modules
+        self._due = {
+            i for i, own in trained.items() if any(p.requires_grad for p in own)
+        }
         self._note = _values if by_value else _writes
         self._noted = {key: self._note(tensor) for key, tensor in self._buffers()}
         self._notes = [self._note(p) for p in frozen]
@@ -79,8 +85,8 @@ class LayerWatch:
 
     def look(self) -> None:
         """Note which layers have gradients now."""
-        for layer in self._trained.keys() - self.with_gradient:
-            if any(p.grad is not None for p in self._trained[layer]):
+        for layer in self.trained.keys() - self.with_gradient:
+            if any(p.grad is not None for p in self.trained[layer]):
                 self.with_gradient.add(layer)
         if self._note is _writes:  # by a fused step they would move without a trace
             self._given |= {id(p) for p in self._frozen if p.grad is not None}
@@ -95,11 +101,11 @@ class LayerWatch:
 
     def problem(self) -> str:
         """Return what happened to frozen layers, in a sentence, or nothing."""
-        woken = [p for p in self._frozen if p.requires_grad]
-        if woken:
+        unfrozen = [p for p in self._frozen if p.requires_grad]
+        if unfrozen:
             return (
-                f"requires_grad of {len(woken)} frozen parameters was set inside, "
-                f"{tensor_names(woken)}: set it before layers are frozen, or after."
+                f"requires_grad of {len(unfrozen)} frozen parameters was set inside, "
+                f"{tensor_names(unfrozen)}: set it before layers are frozen, or after."
             )
         pairs = zip(self._frozen, self._notes, strict=True)
         moved = [
@@ -134,8 +140,27 @@ class LayerWatch:
                     yield (module, name), buffer
 
 
-def _trains(p: nn.Parameter) -> bool:
-    return p.requires_grad
+class IdleLayers:
+    """Layers to be updated that had no gradient where others had, and for how long."""
+
+    def __init__(self) -> None:
+        self._times: Counter[int] = Counter()  # in a row, up to the last look
+
+    def problem(self, watch: LayerWatch, *, by_step: bool) -> str:
+        """Return which did so too often in a row, in a sentence, or nothing."""
+        for layer in watch.with_gradient:
+            self._times.pop(layer, None)
+        without = sorted(watch.without_gradient())
+        self._times.update(without)
+        idle = [i for i in without if self._times[i] >= (MOST_IDLE if by_step else 1)]
+        if not idle:
+            return ""
+        return (
+            f"layers {idle} were to be updated and had no gradient where others had, "
+            f"{tensor_names([p for i in idle for p in watch.trained[i]])}: make the "
+            "optimizer and LayerwiseSparse anew after replacing a module, and freeze "
+            "what the loss does not use, or list it together with what it does."
+        )
 
 
 def _local(tensor: Tensor) -> Tensor:

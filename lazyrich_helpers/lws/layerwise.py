@@ -10,99 +10,68 @@ trainers have `begin` and `end`; the book's page on your own loop shows two.
 """
 
 import contextlib
-import json
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.hooks import RemovableHandle
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.lws.layer_checks import (
     Layer,
     check_optimizer,
+    check_plan,
     check_same,
-    check_sharded,
     check_trained,
+    members_of,
     owners,
-    parameters_of,
-    pieces_of,
+    parameters_in,
 )
-from lazyrich_helpers.lws.layer_names import names, tensor_names
+from lazyrich_helpers.lws.layer_freezing import (
+    ScaledRates,
+    in_eval_mode,
+    modules_of,
+    without_gradients,
+)
+from lazyrich_helpers.lws.layer_names import names
 from lazyrich_helpers.lws.layer_order import order_checked
-from lazyrich_helpers.lws.layer_watch import LayerWatch
-from lazyrich_helpers.lws.schedules import UpdateSchedule
+from lazyrich_helpers.lws.layer_watch import IdleLayers, LayerWatch
+from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.models.optimizer_state import forget
-
-MOST_IDLE = 100
-"""Steps in a row without a gradient after which a layer is refused; one that a model
-leaves out at random has had one by then."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Inside:
-    """What has to be undone, and looked at, where a context ends."""
-
-    watch: LayerWatch
-    rates: list[tuple[dict[str, Any], float]]
-    """Each of the optimizers' groups with its learning rate, where some are scaled."""
-    most_idle: int
-    """How often in a row a layer may be without a gradient."""
-    undo: contextlib.ExitStack
 
 
 class LayerwiseSparse:
     """Lets only some layers of a model move, an epoch or a step at a time.
 
     A frozen layer has no gradient, so that the optimizer passes it by and what it
-    remembers of it (momentum, moments, step count) waits. Where all layers below some
-    layer are frozen, the backward pass ends there. A frozen layer computes in eval
-    mode, whatever mode the model is in: batch norm's statistics rest, and dropout does
-    nothing. A module without parameters that a trained layer holds too, such as one
-    dropout for all, is left alone. The frozen bottom is computed anew at each step;
-    the book's own `train` keeps what it makes of the images (`SleepingBottom`).
+    remembers of it (momentum, moments, step count) waits; it computes in eval mode,
+    whatever mode the model is in. The backward pass ends at the lowest trainable layer.
+    A module without parameters that a trainable layer holds too, such as one dropout
+    for all, is left alone. Frozen layers are computed anew at each step; the book's own
+    `train` caches their activations (`FrozenPrefixCache`).
 
     **What is checked.** Where the context of an epoch ends, the values of frozen
     parameters and of buffers in the `state_dict` are those it began with, or ValueError
-    says which are not, whatever changed them: an optimizer that takes no gradient for
-    zero, a library that sets `requires_grad`, batch norm called by its `forward()`. The
-    context of a step reads no values. It notices writes in place, also those that were
-    undone, and gradients of frozen parameters when an optimizer steps; writing through
-    `.data` leaves it no trace. A layer that is to be updated and is in no optimizer, or
-    has no gradient where others have, is an error too: in an epoch at once, in steps
-    after 100 in a row. What was frozen is trainable again after every error.
+    says which are not, whatever changed them. The context of a step reads no values: it
+    notices writes in place, and gradients of frozen parameters when an optimizer steps;
+    writing through `.data` leaves it no trace. A layer that is to be updated and is in
+    no optimizer, or has no gradient where others have, is an error too: in an epoch at
+    once, in steps after 100 in a row. What was frozen is trainable after every error.
 
     Where the schedule scales learning rates, a group's is scaled inside and put back
-    afterwards: step torch's own schedulers outside. What the schedule has the optimizer
-    forget is dropped on entry. An optimizer that keeps two versions of the parameters
-    (schedule-free ones, averages) changes between them outside.
-
-    A model that `torch.compile` made is compiled anew for each set of layers, and once
-    more after layers were trained for the first time; raise
-    `torch._dynamo.config.recompile_limit` above twice the number of sets, or it is run
-    uncompiled. `DistributedDataParallel` needs `find_unused_parameters=True`, and
-    `torch.utils.checkpoint` needs `use_reentrant=False`: the other kind gives layers
-    above a frozen bottom no gradient. After `fully_shard`, which puts other parameters
-    into a model, make the optimizer and then this; what it shards as a whole is to
-    `reshard()` after a look at the loss, before a context begins. Where gradients are
-    accumulated, a context stands around whole optimizer steps: what frozen layers have
-    of an earlier batch is dropped on entry.
-
-    Copy or pickle a model outside: inside, a copy's frozen layers stay so and in eval
-    mode for good, and `torch.save(model)` fails. Its `state_dict` is the same inside;
-    the optimizer's has the scaled learning rates there.
+    afterwards: step torch's own schedulers outside. The book's page on your own loop
+    says what else to heed: compiled, checkpointed, distributed and sharded models,
+    accumulated gradients, copies.
 
     Args:
-        layers: The model's layers, input to output; a forward pass in which a trained
+        layers: The model's layers, input to output; a forward pass in which a trainable
             one feeds one listed before it is refused. Every parameter of the optimizer
             is in one of them; what is not trained need not be.
         optimizer: Any of torch's that leaves a parameter without a gradient alone, or
             a list of them.
-        schedule: One of `schedules`.
-        seed: Draws the schedule, if it is a random one.
+        schedule: One of `schedules` or `baselines`, or your own.
+        seed: Draws a random schedule.
 
     Raises:
         ValueError: If the layers can not be told apart or leave parameters out, the
@@ -120,33 +89,25 @@ class LayerwiseSparse:
         self.schedule, self.seed = schedule, seed
         self.counts: Counter[int] = Counter()
         """Layer → epochs, or steps, in which it was updated."""
-        self._pieces = pieces_of(layers)
-        self._modules = [
-            [piece for piece in own if isinstance(piece, nn.Module)]
-            for own in self._pieces
-        ]
-        self._parameters = [parameters_of(own) for own in self._pieces]
-        self._owner = owners(self._pieces)
+        self._layers = members_of(layers)
+        self._owner = owners(self._layers)
+        self._parameters = [parameters_in(layer) for layer in self._layers]
         several = isinstance(optimizer, Sequence)
         self._optimizers = list(optimizer) if several else [optimizer]
         for each in self._optimizers:
             check_optimizer(each, self._owner)
-        schedule.plan(0, 0, self.num_layers, seed)  # raises what it would raise later
-        self._inside: _Inside | None = None
-        self._idle: Counter[int] = Counter()  # steps in a row without a gradient
+        check_plan(schedule.plan(0, 0, self.num_layers, seed))
+        self._inside: Generator[None] | None = None
+        self._idle = IdleLayers()
 
     @property
     def num_layers(self) -> int:
         """How many layers there are."""
-        return len(self._modules)
+        return len(self._layers)
 
     @property
     def active_optimizers(self) -> list[torch.optim.Optimizer]:
-        """The optimizers with something to do: those with a trainable parameter.
-
-        `torch.amp.GradScaler` breaks off at any other: `scaler.step` and
-        `scaler.unscale_` these alone, inside.
-        """
+        """Those with a trainable parameter: all that a `GradScaler` can step inside."""
         return [
             optimizer
             for optimizer in self._optimizers
@@ -154,28 +115,20 @@ class LayerwiseSparse:
         ]
 
     def epoch(self, epoch: int) -> contextlib.AbstractContextManager[frozenset[int]]:
-        """Inside, only the layers of this epoch move. Yields them, 0 the bottom.
-
-        Raises:
-            ValueError: As `begin` and `end`.
-        """
+        """Inside, only the layers of this epoch move; yields them, as `begin` does."""
         return self._between(epoch, None)
 
     def step(
         self, epoch: int, step: int
     ) -> contextlib.AbstractContextManager[frozenset[int]]:
-        """Inside, only the layers of this step move. Yields them, 0 the bottom.
-
-        Raises:
-            ValueError: As `begin` and `end`.
-        """
+        """Inside, only the layers of this step move; yields them, as `begin` does."""
         return self._between(epoch, step)
 
     @contextlib.contextmanager
     def _between(self, epoch: int, step: int | None) -> Iterator[frozenset[int]]:
-        awake = self.begin(epoch, step)
+        trainable = self.begin(epoch, step)
         try:
-            yield awake
+            yield trainable
         except BaseException:
             self.end(completed=False)
             raise
@@ -187,13 +140,10 @@ class LayerwiseSparse:
         For callbacks: a loop of your own has `with sparse.epoch(epoch)`, or `step`.
 
         Raises:
-            ValueError: If it has begun and not ended, the schedule changes within an
-                epoch and there is no step, the caller has frozen all layers to be
-                updated, a layer has other parameters than at first, an optimizer lacks
-                a parameter to be updated or was given one of no layer, the schedule
-                scales learning rates and the optimizer's groups are not of one layer
-                each, or, from the model's forward pass, a layer reads what one listed
-                after it makes.
+            ValueError: If it has begun and not ended; the schedule changes within an
+                epoch and there is no step, or plans what this does not do; parameters
+                and optimizers are not as they were, or do not fit the plan; or, from
+                the model's forward pass, a layer reads what one listed after it makes.
         """
         if self._inside is not None:
             raise ValueError(
@@ -206,31 +156,22 @@ class LayerwiseSparse:
                 "step)` around each, or make it with draw='epoch'."
             )
         plan = self.schedule.plan(epoch, step or 0, self.num_layers, self.seed)
+        check_plan(plan)
         for optimizer in self._optimizers:
             check_optimizer(optimizer, self._owner)  # groups may have been added
-        check_same(self._pieces, self._parameters)
-        check_sharded(self._pieces, self._parameters)
-        check_trained(
-            self._optimizers, {i: self._parameters[i] for i in sorted(plan.layers)}
-        )
-        with contextlib.ExitStack() as undo:
-            rates = self._scale_rates(plan.scales, undo) if plan.lr_scales else []
-            for optimizer in self._optimizers:
-                for layer in plan.forget:
-                    forget(optimizer, self._parameters[layer])
-            self._freeze(plan.layers, undo)
-            watch = self._watch(plan.layers, by_value=step is None)
-            undo.enter_context(watch.looking())
-            most_idle = 1 if step is None else MOST_IDLE
-            self._inside = _Inside(watch, rates, most_idle, undo.pop_all())
+        check_same(self._layers, self._parameters, may_be_gathered=False)
+        trained = {i: self._parameters[i] for i in sorted(plan.layers)}
+        check_trained(self._optimizers, trained)
+        inside = self._frozen(plan, by_value=step is None)
+        next(inside)
+        self._inside = inside
         return plan.layers
 
     def end(self, *, completed: bool = True) -> None:
         """Undo what `begin` did; after that, say what should not have happened.
 
-        Args:
-            completed: False after an error: nothing is counted or said then, and
-                nothing done where nothing has begun.
+        After an error, `completed` is False: then nothing is counted or said, and
+        nothing done where nothing has begun.
 
         Raises:
             ValueError: If nothing has begun, a frozen layer moved or was unfrozen, a
@@ -242,114 +183,44 @@ class LayerwiseSparse:
             if completed:
                 raise ValueError("end() without begin(): no layers are frozen here.")
             return
-        try:
-            problem = self._problem(inside) if completed else ""
-        finally:
-            inside.undo.close()
+        if completed:
+            next(inside, None)
+        else:
+            inside.close()
+
+    def _frozen(self, plan: Plan, *, by_value: bool) -> Generator[None]:
+        """Freeze layers; where it goes on, unfreeze them, and say what went wrong."""
+        trained = {i: self._parameters[i] for i in sorted(plan.layers)}
+        frozen = [own for i, own in enumerate(self._layers) if i not in plan.layers]
+        parameters = [p for own in frozen for p in parameters_in(own)]
+        modules = modules_of(frozen)
+        modules -= modules_of([self._layers[i] for i in plan.layers])
+        with contextlib.ExitStack() as undo:
+            rates = None
+            if plan.lr_scales:
+                rates = ScaledRates(self._optimizers, self._owner, plan.scales)
+                undo.callback(rates.put_back)
+            for optimizer in self._optimizers:
+                for layer in plan.forget:
+                    forget(optimizer, self._parameters[layer])
+            undo.enter_context(in_eval_mode(modules))
+            if plan.layers - self.counts.keys():  # the graph shows what these make
+                undo.enter_context(order_checked(self._layers, self._owner))
+            undo.enter_context(without_gradients(frozen))
+            watch = LayerWatch(trained, parameters, modules, by_value=by_value)
+            undo.enter_context(watch.looking())
+            yield
+            problem = watch.problem() or (rates.problem() if rates else "")
+            problem = problem or self._idle.problem(watch, by_step=not by_value)
         if problem:
             raise ValueError(problem)
-        if completed:
-            check_same(self._pieces, self._parameters)
-            self.counts.update(inside.watch.updated())
-
-    def _held(self, layers: Collection[int]) -> set[nn.Module]:
-        """Return the modules in these layers, and all that these hold."""
-        return {
-            each
-            for i in layers
-            for module in self._modules[i]
-            for each in module.modules()
-        }
-
-    def _freeze(self, awake: frozenset[int], undo: contextlib.ExitStack) -> None:
-        """Freeze all other layers until `undo`, and look at the order of the layers."""
-        asleep = [i for i in range(self.num_layers) if i not in awake]
-        undo.enter_context(_in_eval_mode(self._held(asleep) - self._held(awake)))
-        if awake - self.counts.keys():  # the graph shows what awake layers make
-            undo.enter_context(order_checked(self._modules, self._owner))
-        frozen = [p for i in asleep for p in self._parameters[i]]
-        trainable = {id(p) for p in frozen if p.requires_grad}
-        undo.callback(self._unfreeze, asleep, trainable)
-        for p in frozen:
-            p.requires_grad_(False)
-            p.grad = None  # zeros would still let weight decay move it
-
-    def _unfreeze(self, layers: Collection[int], trainable: set[int]) -> None:
-        """Unfreeze what the caller had not frozen, told by the ids of parameters."""
-        for i in layers:
-            now = parameters_of(self._pieces[i])  # others, if they were assigned inside
-            for p, same in zip(self._parameters[i], now, strict=False):
-                if id(p) in trainable:
-                    p.requires_grad_(True)
-                    same.requires_grad_(True)
-
-    def _watch(self, awake: frozenset[int], *, by_value: bool) -> LayerWatch:
-        asleep = [i for i in range(self.num_layers) if i not in awake]
-        return LayerWatch(
-            {i: self._parameters[i] for i in sorted(awake)},
-            [p for i in asleep for p in self._parameters[i]],
-            self._held(asleep) - self._held(awake),
-            by_value=by_value,
-        )
-
-    def _scale_rates(
-        self, scales: dict[int, float], undo: contextlib.ExitStack
-    ) -> list[tuple[dict[str, Any], float]]:
-        """Multiply each layer's learning rate by its factor until `undo`.
-
-        Return all groups of the optimizers, with the learning rates they have now.
-        """
-        groups = [g for optimizer in self._optimizers for g in optimizer.param_groups]
-        held = [{self._owner[id(p)] for p in group["params"]} for group in groups]
-        for layers in held:
-            if len(layers) > 1:
-                raise ValueError(
-                    "this schedule has a learning rate for each layer, and the "
-                    f"optimizer has layers {sorted(layers)} in one group: give it a "
-                    "group for each layer."
-                )
-        for group, layers in zip(groups, held, strict=True):
-            undo.callback(group.__setitem__, "lr", group["lr"])
-            for layer in layers & scales.keys():
-                group["lr"] = group["lr"] * scales[layer]
-        return [(group, float(group["lr"])) for group in groups]
-
-    def _problem(self, inside: _Inside) -> str:
-        """Return what should not have happened inside, in a sentence, or nothing."""
-        problem = inside.watch.problem()
-        if problem:
-            return problem
-        for group, lr in inside.rates:
-            now = float(group["lr"])
-            if now != lr:
-                return (
-                    f"a learning rate was changed inside from {lr:g} to {now:g}, which "
-                    "is lost, since the schedule scales it: step torch's schedulers "
-                    "outside."
-                )
-        for layer in inside.watch.with_gradient:
-            self._idle.pop(layer, None)
-        without = sorted(inside.watch.without_gradient())
-        self._idle.update(without)
-        idle = [i for i in without if self._idle[i] >= inside.most_idle]
-        if idle:
-            parameters = [p for i in idle for p in self._parameters[i]]
-            return (
-                f"layers {idle} were to be updated and had no gradient where "
-                f"others had, {tensor_names(parameters)}: make the optimizer and "
-                "LayerwiseSparse anew after replacing a module, and freeze what the "
-                "loss does not use, or list it together with what it does."
-            )
-        return ""
+        check_same(self._layers, self._parameters)
+        self.counts.update(watch.updated())
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint needs beside the model's and optimizer's states.
-
-        It is ready for JSON. A schedule without `to_dict` is told by the name of its
-        class and its attributes.
-        """
+        """Return what a checkpoint needs beside model and optimizer, ready for JSON."""
         return {
-            "schedule": self._described(),
+            "schedule": _described(self.schedule),
             "seed": self.seed,
             "num_layers": self.num_layers,
             "counts": dict(self.counts),
@@ -363,53 +234,14 @@ class LayerwiseSparse:
         """
         mine = self.state_dict()
         for name in ("schedule", "seed", "num_layers"):
-            require(
-                state[name] == mine[name], name, f"{mine[name]}, as here", state[name]
-            )
+            known = f"{mine[name]}, as here"
+            require(state[name] == mine[name], name, known, state[name])
         # JSON makes the layers' numbers strings.
         self.counts = Counter({int(i): num for i, num in state["counts"].items()})
 
-    def _described(self) -> Any:
-        schedule = self.schedule
-        describe = getattr(schedule, "to_dict", None)
-        told = describe() if describe else [names([schedule]), schedule.__getstate__()]
-        return json.loads(json.dumps(told, default=_plain, skipkeys=True))
 
-
-def _plain(value: object) -> Any:
-    """Return a set as a list, and what JSON has nothing for as its class's name."""
-    is_set = isinstance(value, set | frozenset)
-    return sorted(value, key=repr) if is_set else names([value])
-
-
-@contextlib.contextmanager
-def _in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
-    """Inside, they compute in eval mode, even after `model.train()`.
-
-    Each module has its own hooks: a model may call the parts of a layer one by one.
-    """
-    hooks = [hook for module in modules for hook in _eval_hooks(module)]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
-    """Return hooks that put a module, not what it holds, into eval mode in a call."""
-    modes: list[bool] = []
-
-    def enter(module: nn.Module, inputs: Any) -> None:
-        del inputs
-        modes.append(module.training)
-        module.training = False
-
-    def leave(module: nn.Module, inputs: Any, output: Any) -> None:
-        del inputs, output
-        module.training = modes.pop()
-
-    return [
-        module.register_forward_pre_hook(enter, prepend=True),
-        module.register_forward_hook(leave, always_call=True),
-    ]
+def _described(schedule: UpdateSchedule) -> str:
+    """Return a schedule's class and settings; a bare `repr` may be an address."""
+    if type(schedule).__repr__ is object.__repr__:
+        return f"{names([schedule])} {vars(schedule)}"
+    return repr(schedule)

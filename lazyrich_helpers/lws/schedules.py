@@ -8,87 +8,25 @@ epoch. Schedules of one seed share their draws: an epoch that updates all layers
 """
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import torch
 
 from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.random_streams import generator
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one step updates, and how. Layers are counted from 0, the bottom."""
-
-    layers: frozenset[int]
-    """The layers that move, at least one; the others sleep, by whatever optimizer."""
-    lr_scales: tuple[float, ...] = ()
-    """Factor on the learning rate of each of them, bottom first; none: all are 1."""
-    forget: frozenset[int] = frozenset()
-    """Layers, awake or asleep, whose optimizer state is dropped before the step."""
-
-    def __post_init__(self) -> None:
-        assert len(self.lr_scales) in (0, len(self.layers))
-
-    @property
-    def scales(self) -> dict[int, float]:
-        """Layer that moves → factor on its learning rate."""
-        factors = self.lr_scales or (1.0,) * len(self.layers)
-        return dict(zip(sorted(self.layers), factors, strict=True))
-
-
-@runtime_checkable
-class UpdateSchedule(Protocol):
-    """A config part that says what moves, and when.
-
-    `plan` is a pure function of its arguments: a resumed run sees the plans an
-    uninterrupted one would, and a plot can ask about any step.
-    """
-
-    @property
-    def per_step(self) -> bool:
-        """Whether plans may differ within an epoch; if not, step 0 tells of it."""
-        ...
-
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        """Return the plan of `step`, counted from 0 within `epoch`.
-
-        Raises:
-            ValueError: If the schedule asks for more layers than there are.
-        """
-        ...
-
-
-@runtime_checkable
-class TimedSchedule(UpdateSchedule, Protocol):
-    """A schedule that goes by the training's length, and holds it in its fields.
-
-    The length is not an argument of `plan`: what has a schedule can ask it for any
-    step, and need not know of the training.
-    """
-
-    def check_length(self, num_epochs: int, num_steps: int) -> None:
-        """Check that it was made for `num_epochs` epochs of `num_steps` steps each.
-
-        Raises:
-            ValueError: If it was made for others.
-        """
-        ...
 
 
 def top(k: int, num_layers: int) -> frozenset[int]:
     """Return the `k` layers next to the output."""
-    require(
-        1 <= k <= num_layers, "k", f"from 1 to the {num_layers} layers there are", k
-    )
+    there = f"from 1 to the {num_layers} layers there are"
+    require(1 <= k <= num_layers, "k", there, k)
     return frozenset(range(num_layers - k, num_layers))
 
 
 def bottom(q: int, num_layers: int) -> frozenset[int]:
     """Return the `q` layers next to the input."""
-    require(
-        1 <= q <= num_layers, "q", f"from 1 to the {num_layers} layers there are", q
-    )
+    there = f"from 1 to the {num_layers} layers there are"
+    require(1 <= q <= num_layers, "q", there, q)
     return frozenset(range(q))
 
 
@@ -105,7 +43,7 @@ class Full(_Fixed, Part, slot="updates", kind="full"):
     """Every layer at every step: ordinary training."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed  # the plan is the same everywhere
+        del epoch, step, seed
         return Plan(frozenset(range(num_layers)))
 
 
@@ -161,7 +99,7 @@ DRAWS = ("epoch", "step")
 
 
 class _Drawn:
-    """Of a schedule with a field `draw`, which says how often it is drawn."""
+    """Of a schedule that is drawn, each epoch or each step."""
 
     draw: str
 
@@ -178,8 +116,23 @@ class _Drawn:
         return generator("schedule", seed, *key)
 
 
+class _DeepAtTimes(_Drawn):
+    """Of a schedule that updates the bottom, too, with probability `rho`."""
+
+    rho: float
+
+    def check(self) -> None:
+        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
+        super().check()
+
+    def is_deep(self, seed: int, epoch: int, step: int) -> bool:
+        """Return what was drawn; at a larger `rho` it is true wherever it is here."""
+        drawn = torch.rand((), generator=self.stream(seed, epoch, step))
+        return drawn.item() < self.rho
+
+
 @dataclass(frozen=True, kw_only=True)
-class TopKBottomQ(_Drawn, Part, slot="updates", kind="top_k_bottom_q"):
+class TopKBottomQ(_DeepAtTimes, Part, slot="updates", kind="top_k_bottom_q"):
     """The top k layers; with probability ρ the bottom q as well.
 
     At ρ = 0 it is `TopK`, at ρ = 1 `TopBottom`. One draw decides for all q layers.
@@ -194,19 +147,14 @@ class TopKBottomQ(_Drawn, Part, slot="updates", kind="top_k_bottom_q"):
     draw: str = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
-    def check(self) -> None:
-        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
-        super().check()
-
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper, lower = top(self.k, num_layers), bottom(self.q, num_layers)
-        stream = self.stream(seed, epoch, step)
-        deep = torch.rand((), generator=stream).item() < self.rho
+        deep = self.is_deep(seed, epoch, step)
         return Plan(upper | lower if deep else upper)
 
 
 @dataclass(frozen=True, kw_only=True)
-class TopKAllBottoms(_Drawn, Part, slot="updates", kind="top_k_all_bottoms"):
+class TopKAllBottoms(_DeepAtTimes, Part, slot="updates", kind="top_k_all_bottoms"):
     """The top k layers; with probability ρ the whole network.
 
     At ρ = 0 it is `TopK`, at ρ = 1 `Full`.
@@ -219,14 +167,9 @@ class TopKAllBottoms(_Drawn, Part, slot="updates", kind="top_k_all_bottoms"):
     draw: str = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
-    def check(self) -> None:
-        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
-        super().check()
-
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         upper = top(self.k, num_layers)
-        stream = self.stream(seed, epoch, step)
-        deep = torch.rand((), generator=stream).item() < self.rho
+        deep = self.is_deep(seed, epoch, step)
         return Plan(frozenset(range(num_layers)) if deep else upper)
 
 

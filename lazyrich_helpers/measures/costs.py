@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.sources import source_of
-from lazyrich_helpers.lws.schedules import Full, Plan
+from lazyrich_helpers.lws.plans import Plan
+from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.flops import (
     Flops,
@@ -68,8 +69,8 @@ def epoch_costs(config: RunConfig) -> list[float]:
 def forward_cost(config: RunConfig) -> float:
     """Return the run's forward operations as a share of full training's, 0 to 1.
 
-    What sleeping layers make of fixed images is computed in their first epoch asleep;
-    it is taken to fit into what may be kept.
+    Frozen layers' activations on fixed images are computed in their first frozen epoch;
+    they are taken to fit into what may be cached.
     """
     flops, views = flops_of(config), num_views(config)
     if isinstance(config.updates, Full) or views == 0:
@@ -90,7 +91,7 @@ def num_views(config: RunConfig) -> int:
 
 
 def epoch_cuts(config: RunConfig) -> list[int]:
-    """Return each epoch's lowest layer that moves; those below sleep all through it."""
+    """Return each epoch's lowest layer that moves; those below are frozen in it."""
     lowest = [min(plan.layers) for plan in plans_of(config)]
     drawn = len(lowest) // config.training.num_epochs  # plans an epoch
     return [min(lowest[k : k + drawn]) for k in range(0, len(lowest), drawn)]
@@ -137,10 +138,10 @@ def looks(
 def work(config: RunConfig) -> float:
     """Return a run's effort in additive units, for progress rather than for time."""
     images = config.training.num_epochs * config.columns()["train_size"]
-    return images * (awake_share(config) * multiply_adds(config) + OVERHEAD)
+    return images * (trainable_share(config) * multiply_adds(config) + OVERHEAD)
 
 
-def awake_share(config: RunConfig) -> float:
+def trainable_share(config: RunConfig) -> float:
     """Return a run's operations as a share of full training's, forward and backward."""
     # Backward is two thirds of a step.
     return (forward_cost(config) + 2 * backward_cost(config)) / 3

@@ -17,25 +17,25 @@ from lazyrich_helpers.training.loop import Epoch, Run, Trained
 EPOCHS = (0, 1, 2, 5, 10, 20, 50, 100)
 """After how many epochs to look, where training comes so far."""
 PERCENTS = (0.1, 1.0, 10.0)
-"""Shares of the components, largest first, whose part of the norms is kept."""
+"""Shares of the components, largest first, whose part of the norms is recorded."""
 NUM_RANKS = 200
 
 
-class GradientSkew(Measure):
+class GradientConcentration(Measure):
     """The sorted gradient of one mini-batch, the same one at every look.
 
     Also of each layer alone: `share`, its part of the whole sum of magnitudes, and
-    `l1`, as `skew` has it, of the layer's own components. Beside unequal components a
-    network has unequal layers, and these tell the two apart.
+    `l1`, as `concentration` has it, of the layer's own components. Beside unequal
+    components a network has unequal layers, and these tell the two apart.
 
     The batch comes from its own stream, and is of the run's batch size. Batch norm
-    works as in training. Values are kept at `ranks`, about 200 on a logarithmic scale
-    from the largest component (1) to the smallest (p).
+    works as in training. Values are recorded at `ranks`, about 200 on a logarithmic
+    scale from the largest component (1) to the smallest (p).
 
     Source: Li & Banerjee (2021), Figure 1.
     """
 
-    name: ClassVar[str] = "gradient_skew"
+    name: ClassVar[str] = "gradient_skew"  # as in the records
     version: ClassVar[int] = 2
     watches: ClassVar[bool] = True
 
@@ -57,7 +57,7 @@ class GradientSkew(Measure):
         batch = order[: run.config.training.batch_size].to(run.data.device)
         gradient = batch_gradient(run, batch).abs_()
         layers = by_layer(gradient, run.network)
-        self._looks.append({"epoch": epoch, "layers": layers} | skew(gradient))
+        self._looks.append({"epoch": epoch, "layers": layers} | concentration(gradient))
 
     def result(self, trained: Trained) -> dict[str, Any]:
         size = len(trained.final)
@@ -77,7 +77,7 @@ def ranks(size: int) -> list[int]:
     return sorted({*np.rint(places).astype(int).clip(1, size).tolist()})
 
 
-def skew(magnitudes: Tensor) -> dict[str, Any]:
+def concentration(magnitudes: Tensor) -> dict[str, Any]:
     """Return how unequal non-negative `magnitudes` (p,) are, ready for JSON.
 
     `values` at `ranks`; `num_zeros`; `elbow`, a rank; `l1` and `l2`, the shares of the

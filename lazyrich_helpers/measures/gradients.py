@@ -46,8 +46,7 @@ def _gradient(run: Run, split: Split, *, training: bool) -> Tensor:
     ):
         network.train(training)
         for images, labels in parts:
-            logits = network(images)
-            loss = config.objective.loss(logits.float(), labels)
+            loss = config.objective.loss(network, images, labels, run.initial)
             (loss * (len(labels) / len(split))).backward()
     return gradient
 

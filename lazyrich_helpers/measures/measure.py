@@ -47,7 +47,7 @@ class Measure:
         raise NotImplementedError
 
     def arrays(self, trained: Trained) -> dict[str, np.ndarray]:
-        """Return arrays by name, to be kept beside the record; none unless defined."""
+        """Return arrays by name, to lie beside the record; none unless defined."""
         del trained
         return {}
 

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 import torch
 
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
     Middle,
     TopBottom,
     TopK,
-    UpdateSchedule,
     in_words,
 )
 from lazyrich_helpers.measures.measure import Measure

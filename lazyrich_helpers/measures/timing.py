@@ -1,4 +1,4 @@
-"""Where a training step's time goes, and how much of it a sleeping layer saves.
+"""Where a training step's time goes, and how much of it a frozen layer saves.
 
 Seconds are the wall's. On a GPU each phase ends with a synchronization, so that it is
 charged what it started. Plans that are to be compared take turns, step by step: what
@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from lazyrich_helpers.data.augmentation import shifted
 from lazyrich_helpers.data.datasets import Dataset
-from lazyrich_helpers.lws.frozen_prefix import wake
+from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.arithmetic import arithmetic
-from lazyrich_helpers.training.loop import at_least_single, new_network, new_optimizer
+from lazyrich_helpers.training.loop import new_network, new_optimizer, start_of
 from lazyrich_helpers.training.run_config import RunConfig
 
 PHASES = ("data", "forward", "backward", "optimizer")
@@ -35,11 +35,11 @@ def step_seconds(
 ) -> dict[str, dict[str, list[float]]]:
     """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
-    Nothing is kept between steps: sleeping layers are computed anew, as in the paper.
+    Nothing is kept between steps: frozen layers are computed anew, as in the paper.
 
     Args:
         config: Says what is trained, and how.
-        plans: Name → layers that are awake.
+        plans: Name → layers that are trainable.
         num_steps: Steps of each plan.
         warm_up: Steps of each plan before those, not reported.
         device: Where.
@@ -47,12 +47,13 @@ def step_seconds(
     """
     data = config.data.load(device)
     network = new_network(config, data)
+    start = start_of(config, network)
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
         return _batch(data, config.training.batch_size, step)
 
     def loss(images: Tensor, labels: Tensor) -> Tensor:
-        return config.objective.loss(at_least_single(network(images)), labels)
+        return config.objective.loss(network, images, labels, start)
 
     with arithmetic(config.training.precision, data.device):
         return model_step_seconds(
@@ -87,7 +88,7 @@ def model_step_seconds(
         batch: Step → inputs and labels.
         loss: Inputs and labels → the model's mean loss.
         optimizer: Of the model; it leaves a parameter without a gradient alone.
-        plans: Name → layers that are awake, 0 the bottom.
+        plans: Name → layers that are trainable, 0 the bottom.
         num_steps: Steps of each plan.
         warm_up: Steps of each plan before those, not reported.
         device: Where the model is.
@@ -95,8 +96,8 @@ def model_step_seconds(
     """
     found = {plan: {phase: [] for phase in PHASES} for plan in plans}
     for step in watch(range(warm_up + num_steps)):
-        for plan, awake in plans.items():
-            wake(layers, awake)
+        for plan, trainable in plans.items():
+            set_trainable(layers, trainable)
             phases = _step(batch, loss, optimizer, step, torch.device(device))
             for phase, seconds in zip(PHASES, phases, strict=True):
                 found[plan][phase] += [seconds] if step >= warm_up else []
@@ -142,33 +143,34 @@ def now(device: torch.device) -> float:
 
 
 def step_bytes(
-    config: RunConfig, awake: Collection[int], *, device: str = "cpu"
+    config: RunConfig, trainable: Collection[int], *, device: str = "cpu"
 ) -> dict[str, int]:
-    """Return the bytes that a step with these layers awake has to hold at its fullest.
+    """Return the bytes that a step has to hold at its fullest.
 
     `activations`: what the forward pass keeps for the backward pass, less parameters,
-    images and labels; `gradients`; `optimizer`: what it remembers of the awake layers.
-    The parameters themselves are the same for every plan.
+    images and labels; `gradients`; `optimizer`: what it remembers of the trainable
+    layers. The parameters themselves are the same for every plan.
     """
     data = config.data.load(device)
     network = new_network(config, data)
-    wake(list(network.layers), awake)
+    start = start_of(config, network)
+    set_trainable(list(network.layers), trainable)
     optimizer = new_optimizer(config, network)
     size = config.training.batch_size
     images, labels = data.train.images[:size], data.train.labels[:size]
     known = {p.untyped_storage().data_ptr() for p in network.parameters()}
     known |= {part.untyped_storage().data_ptr() for part in (images, labels)}
-    kept: dict[int, int] = {}
+    saved_bytes: dict[int, int] = {}
 
     def pack(saved: Tensor) -> Tensor:
         storage = saved.untyped_storage()
         if storage.data_ptr() not in known:
-            kept[storage.data_ptr()] = storage.nbytes()
+            saved_bytes[storage.data_ptr()] = storage.nbytes()
         return saved
 
     with arithmetic(config.training.precision, data.device):
         with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
-            loss = config.objective.loss(at_least_single(network(images)), labels)
+            loss = config.objective.loss(network, images, labels, start)
         loss.backward()
     optimizer.step()
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -179,7 +181,7 @@ def step_bytes(
         if isinstance(value, Tensor) and value.dim() > 0
     ]
     return {
-        "activations": sum(kept.values()),
+        "activations": sum(saved_bytes.values()),
         "gradients": sum(map(_bytes, gradients)),
         "optimizer": sum(map(_bytes, state)),
     }

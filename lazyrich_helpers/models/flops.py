@@ -3,9 +3,9 @@
 Counted are the products of matrix multiplications and convolutions, two operations for
 each multiplication; what else a step does (activations, pooling, the optimizer) is left
 out. Going forward a layer of weights W costs some F operations. Going backward it costs
-F for the gradient of W, where it is awake, and F for the gradient of its input, which
-the layers below need: not where none of those is awake. A layer may hold several
-weights, one after the other, such as a block of convolutions.
+F for the gradient of W, where it is trainable, and F for the gradient of its input,
+which the layers below need: not where none of those is trainable. A layer may hold
+several weights, one after the other, such as a block of convolutions.
 
 Source: Li & Banerjee (2021), Section 6.1, say the like in words; the count is ours.
 """
@@ -67,22 +67,22 @@ def forward_flops(flops: Flops) -> int:
     return sum(map(sum, flops))
 
 
-def backward_flops(flops: Flops, awake: Collection[int]) -> int:
-    """Return a step's operations backward where only the layers `awake` are updated.
+def backward_flops(flops: Flops, trainable: Collection[int]) -> int:
+    """Return a step's operations backward where only some layers are updated.
 
     Args:
         flops: From `layer_flops`.
-        awake: Layers, at least one, 0 the bottom.
+        trainable: Layers, at least one, 0 the bottom.
 
     In a residual block a second weight reads what the first does; then this counts a
-    gradient of it too many in the lowest awake layer.
+    gradient of it too many in the lowest trainable layer.
     """
-    weights = sum(sum(flops[layer]) for layer in awake)
-    lowest = min(awake)
+    weights = sum(sum(flops[layer]) for layer in trainable)
+    lowest = min(trainable)
     inputs = sum(flops[lowest][1:]) + forward_flops(flops[lowest + 1 :])
     return weights + inputs
 
 
-def backward_share(flops: Flops, awake: Collection[int]) -> float:
+def backward_share(flops: Flops, trainable: Collection[int]) -> float:
     """Return `backward_flops` as a share of those of full training, 0 to 1."""
-    return backward_flops(flops, awake) / backward_flops(flops, range(len(flops)))
+    return backward_flops(flops, trainable) / backward_flops(flops, range(len(flops)))

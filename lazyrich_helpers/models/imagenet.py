@@ -47,7 +47,8 @@ class ImageNetVGG11(Part, slot="init", kind="imagenet_vgg11"):
         _require_fitting(network)
         self._weights()
 
-    def initialize_(self, network: Network, seed: int) -> None:
+    def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
+        del inputs
         _require_fitting(network)
         transfer_(network, seed, self._weights())
 

@@ -30,8 +30,15 @@ class InitPart(Protocol):
         """
         ...
 
-    def initialize_(self, network: Network, seed: int) -> None:
-        """Overwrite every parameter of `network`, which lies on the CPU."""
+    def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
+        """Overwrite every parameter of `network`, which lies on the CPU.
+
+        Args:
+            network: As its part built it, with memory for numbers.
+            seed: Of the run.
+            inputs: A batch of training images (batch, channels, height, width), for a
+                start that depends on the data.
+        """
         ...
 
 
@@ -56,7 +63,12 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
     def require_ready(self, network: Network) -> None:
         """Every network is fine, and no file is needed."""
 
-    def initialize_(self, network: Network, seed: int) -> None:
+    def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
+        del inputs
+        self.draw_(network, seed)
+
+    def draw_(self, network: Network, seed: int) -> None:
+        """Overwrite every parameter of `network`, which lies on the CPU."""
         for index, layer in enumerate(network.layers):
             stream = generator("init", seed, index)
             for parameter in layer.parameters():
@@ -96,7 +108,7 @@ def transfer_(network: Network, seed: int, trained: Sequence[Tensor]) -> None:
         seed: What does not come from `trained` starts as without it, bit for bit.
         trained: The convolutions' parameters in order, each shaped as the network's.
     """
-    XavierNormal().initialize_(network, seed)
+    XavierNormal().draw_(network, seed)
     kept = [p for layer in convolutions(network) for p in layer.parameters()]
     with torch.no_grad():
         for parameter, values in zip(kept, trained, strict=True):

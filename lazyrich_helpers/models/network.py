@@ -33,14 +33,18 @@ class Network(nn.Module):
         pairs = zip(ends, sizes, strict=True)
         self.blocks = [list(range(end - size, end)) for end, size in pairs]
 
-    def forward(self, inputs: Tensor, start: int = 0) -> Tensor:
-        """Return logits (batch, num_classes) for inputs (batch, channels, h, w).
-
-        With `start`, inputs are what that layer reads: those below it are left out.
-        """
-        for layer in itertools.islice(self.layers, start, None):
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logits (batch, num_classes) for inputs (batch, channels, h, w)."""
+        for layer in self.layers:
             inputs = layer(inputs)
         return inputs
+
+    def above(self, cut: int) -> "Network":
+        """Return a network of the same layers without the `cut` lowest ones.
+
+        It reads what layer `cut` does; at 0 it is the network itself.
+        """
+        return Network(list(self.layers)[cut:]) if cut else self
 
 
 @runtime_checkable

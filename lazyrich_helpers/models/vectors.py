@@ -1,18 +1,16 @@
 """All parameters of a network as one vector."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from lazyrich_helpers.models.network import Network
 
-
-def flat_parameters(network: Network) -> Tensor:
+@torch.no_grad()
+def flat_parameters(network: nn.Module) -> Tensor:
     """Return a copy of all parameters as one vector (num_parameters,), bottom first."""
-    return torch.cat([p.detach().reshape(-1) for p in network.parameters()])
+    return parameters_to_vector(network.parameters())
 
 
-def bind_(network: Network, parameters: Tensor) -> None:
+def bind_(network: nn.Module, parameters: Tensor) -> None:
     """Make the network's parameters views of `parameters` (p,): writing moves both."""
-    sizes = [p.numel() for p in network.parameters()]
-    for p, values in zip(network.parameters(), parameters.split(sizes), strict=True):
-        p.data = values.view_as(p)
+    vector_to_parameters(parameters, network.parameters())

@@ -54,7 +54,8 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
     def require_ready(self, network: Network) -> None:
         self._require_fitting(network, self._weights())
 
-    def initialize_(self, network: Network, seed: int) -> None:
+    def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
+        del inputs
         weights = self._weights()
         self._require_fitting(network, weights)
         transfer_(network, seed, weights)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lazyrich_helpers.lws.frozen_prefix import wake
+from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -59,7 +59,7 @@ def _step(
 ) -> tuple[int, int]:
     """Return `kept_bytes` and `passing_bytes`; `awake` empty: going forward."""
     network = copy.deepcopy(network)  # it is shared
-    wake(list(network.layers), awake)
+    set_trainable(list(network.layers), awake)
     dtype = torch.bfloat16 if half else torch.float32
     network = network.to(dtype)
     inputs = torch.zeros(batch, *shape, device="meta", dtype=dtype)

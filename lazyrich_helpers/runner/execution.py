@@ -20,7 +20,7 @@ from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.kept import arrays_of, result_of
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop, Stopped
-from lazyrich_helpers.training.ensemble import JointState, train_together
+from lazyrich_helpers.training.ensemble import EnsembleState, train_ensemble
 from lazyrich_helpers.training.loop import (
     Epoch,
     Run,
@@ -67,7 +67,7 @@ class _Group:
     """Runs that are trained as one, or one alone; and how far they are."""
 
     each: list[_Watched]
-    state: TrainingState | JointState
+    state: TrainingState | EnsembleState
     before: float = 0.0
     """Seconds spent on it by processes that were interrupted."""
     began: float = field(default_factory=time.perf_counter)
@@ -193,7 +193,7 @@ def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Gr
             measure.start(run)
     networks = [watched.run.network for watched in each]
     if len(configs) > 1:
-        return _Group(each, JointState(networks, configs))
+        return _Group(each, EnsembleState(networks, configs))
     return _Group(each, TrainingState(networks[0], data, configs[0]))
 
 
@@ -227,8 +227,8 @@ def _epochs(group: _Group, eval_every: int) -> Iterator[list[Epoch | None]]:
     runs = [watched.run for watched in group.each]
     data, networks = runs[0].data, [run.network for run in runs]
     configs = [run.config for run in runs]
-    if isinstance(group.state, JointState):
-        yield from train_together(
+    if isinstance(group.state, EnsembleState):
+        yield from train_ensemble(
             networks, data, configs, eval_every=eval_every, state=group.state
         )
     else:

@@ -28,7 +28,8 @@ def most_together(config: RunConfig, device: str) -> int:
     """
     convolves = any(isinstance(m, nn.Conv2d) for m in config.blueprint().modules())
     changing = isinstance(config.data, CroppedImages)
-    if convolves or changing or not isinstance(config.updates, Full):
+    special = not isinstance(config.updates, Full) or not config.objective.of_logits
+    if convolves or changing or special:
         return 1
     if torch.device(device).type == "cpu":
         return MOST_TOGETHER if multiply_adds(config) < MANY else 1

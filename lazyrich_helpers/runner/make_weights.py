@@ -18,7 +18,6 @@ from pathlib import Path
 
 import torch
 
-from lazyrich_helpers.data.datasets import NUM_CLASSES
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
 from lazyrich_helpers.experiments.whole_files import write_whole
 from lazyrich_helpers.models.initialization import convolutions
@@ -44,7 +43,7 @@ def make_weights(run_id: str, store: Store, path: Path) -> str:
             "there first."
         )
     config = record.config
-    network = config.model.build(config.data.image_shape, NUM_CLASSES)
+    network = config.model.build(config.data.image_shape, config.data.num_classes)
     require_plain(network)
     bind_(network, trained)
     kept = [p for layer in convolutions(network) for p in layer.parameters()]

@@ -14,15 +14,20 @@ from dataclasses import dataclass
 import torch
 
 from lazyrich_helpers.data.augmentation import CroppedImages
-from lazyrich_helpers.data.datasets import NUM_CLASSES, Dataset, Split
+from lazyrich_helpers.data.datasets import Dataset, Split
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.lws.schedules import Full
-from lazyrich_helpers.measures.costs import awake_share, looks, multiply_adds, num_steps
+from lazyrich_helpers.measures.costs import (
+    looks,
+    multiply_adds,
+    num_steps,
+    trainable_share,
+)
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.grouping import MANY
-from lazyrich_helpers.training.ensemble import train_together
+from lazyrich_helpers.training.ensemble import train_ensemble
 from lazyrich_helpers.training.loop import EVAL_BATCH, count_correct, new_network, train
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -85,7 +90,7 @@ def run_seconds(
     The trial updates every layer; what sleeping ones save is taken from operations.
     """
     watching, passes = looks(config, measures, eval_every)
-    step = awake_share(config) * trial.step + watching * trial.alone
+    step = trainable_share(config) * trial.step + watching * trial.alone
     return num_steps(config) * step + passes * trial.evaluation
 
 
@@ -119,7 +124,7 @@ def _steps(
     data = made_up(config, device, num_steps)
     networks = [new_network(config, data) for _ in range(num)]
     if num > 1:
-        ((epoch, *_),) = train_together(networks, data, [config] * num)
+        ((epoch, *_),) = train_ensemble(networks, data, [config] * num)
     else:
         (epoch,) = train(networks[0], data, config)
     assert epoch is not None
@@ -134,13 +139,16 @@ def made_up(config: RunConfig, device: str, num_steps: int) -> Dataset:
     """Return images of noise for so many steps, and to test on at most as many."""
     num = num_steps * config.training.batch_size
     images = torch.rand(num, *config.data.image_shape, generator=generator("made up"))
-    labels = torch.arange(num) % NUM_CLASSES
+    num_classes = config.data.num_classes
+    labels = torch.arange(num) % num_classes
     whole = Split(images.to(device), labels.to(device))
     few = Split(whole.images[:EVAL_BATCH], whole.labels[:EVAL_BATCH])
     shift = None
     if isinstance(config.data, CroppedImages) and not config.data.num_views:
         shift = config.data.padding
-    return Dataset(whole, few, few, digest="made up", shift=shift)
+    return Dataset(
+        whole, few, few, digest="made up", num_classes=num_classes, shift=shift
+    )
 
 
 @contextlib.contextmanager

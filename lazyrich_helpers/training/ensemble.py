@@ -6,20 +6,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.models.network import Network
-from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.arithmetic import arithmetic
-from lazyrich_helpers.training.loop import Epoch, at_least_single
+from lazyrich_helpers.training.loop import Epoch
 from lazyrich_helpers.training.run_config import RunConfig, without_seed
 from lazyrich_helpers.training.stack import Stack
+from lazyrich_helpers.training.steps import example_order
 
 
-class JointState:
+class EnsembleState:
     """What several networks trained as one carry on: as `train.TrainingState`.
 
     From here on, the networks' parameters are views of common tensors: they may be
@@ -64,13 +63,13 @@ class JointState:
         self.num_done, self.going = state["num_done"], list(state["going"])
 
 
-def train_together(
+def train_ensemble(
     networks: Sequence[Network],
     data: Dataset,
     configs: Sequence[RunConfig],
     *,
     eval_every: int = 1,
-    state: JointState | None = None,
+    state: EnsembleState | None = None,
 ) -> Iterator[list[Epoch | None]]:
     """Train each network in place as `train` would alone, up to rounding.
 
@@ -79,7 +78,7 @@ def train_together(
     out evenly. Networks do not disturb each other: the sum of their losses is
     minimized, and every parameter is in one of them.
 
-    The networks' parameters become views of common tensors, as in `JointState`. With
+    The networks' parameters become views of common tensors, as in `EnsembleState`. With
     `state`, which is theirs and is kept up to date, it goes on from there.
 
     Raises:
@@ -92,12 +91,10 @@ def train_together(
     require(same, "data", "images that are the same in every epoch", data.digest)
     first, num = configs[0], len(configs)
     if state is None:
-        state = JointState(networks, configs)
+        state = EnsembleState(networks, configs)
     stack, optimizer = state.stack, state.optimizer
     settings = first.training
     for epoch in range(state.num_done, settings.num_epochs):
-        for group in optimizer.param_groups:
-            group["lr"] = first.optimizer.lr_at(epoch)
         _require_bound(networks, stack)
         start = time.perf_counter()
         with arithmetic(settings.precision, data.device):
@@ -125,8 +122,9 @@ def train_together(
 def _check(configs: Sequence[RunConfig]) -> None:
     alike = len({without_seed(config) for config in configs}) == 1
     require(alike, "configs", "equal but for the seed, at least one", configs)
-    every = isinstance(configs[0].updates, Full)
-    require(every, "updates", "of the kind full", configs[0].updates)
+    updates, objective = configs[0].updates, configs[0].objective
+    require(type(updates) is Full, "updates", "of the kind full", updates)
+    require(objective.of_logits, "objective", "one of logits alone", objective)
 
 
 def _bind_(networks: Sequence[Network], stack: Stack) -> None:
@@ -156,26 +154,27 @@ def _train_epoch(
 ) -> list[float]:
     """Take every step of one epoch; return each network's mean training loss."""
     settings, images = configs[0].training, data.train.images
-    orders = torch.stack([_order(config, len(data.train), epoch) for config in configs])
+    orders = torch.stack(
+        [example_order(config, len(data.train), epoch) for config in configs]
+    )
     orders = orders.to(data.device)  # (num, n)
     total = torch.zeros(stack.num, device=data.device)
     # Filled again at every step: fresh memory would cost as much as the filling.
     room = images.new_empty(stack.num * settings.batch_size, *images.shape[1:])
-    for batch in orders.split(settings.batch_size, dim=1):
+    nothing = torch.empty(0)  # θ⁰, which an objective of logits does not see
+    for step, batch in enumerate(orders.split(settings.batch_size, dim=1)):
+        for group in optimizer.param_groups:
+            group["lr"] = configs[0].optimizer.lr_at(epoch, step)
         inputs = room[: batch.numel()]
         torch.index_select(images, 0, batch.reshape(-1), out=inputs)
-        logits = stack(inputs.unflatten(0, batch.shape))
         losses = configs[0].objective.loss(
-            at_least_single(logits), data.train.labels[batch]
+            stack,  # type: ignore[arg-type]  # such an objective only calls it
+            inputs.unflatten(0, batch.shape),
+            data.train.labels[batch],
+            nothing,
         )
         optimizer.zero_grad(set_to_none=True)
         losses.sum().backward()
         optimizer.step()
         total += losses.detach() * batch.shape[1]
     return [loss / orders.shape[1] for loss in total.tolist()]
-
-
-def _order(config: RunConfig, num_examples: int, epoch: int) -> Tensor:
-    """Return the order in which `train` would show the examples."""
-    stream = generator("order", config.training.seed, epoch)
-    return torch.randperm(num_examples, generator=stream)

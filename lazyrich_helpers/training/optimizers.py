@@ -21,8 +21,8 @@ class OptimizerPart(Protocol):
         """Return the optimizer; parameters without a gradient are left alone."""
         ...
 
-    def lr_at(self, epoch: int) -> float:
-        """Return the learning rate of `epoch`, counted from 0."""
+    def lr_at(self, epoch: int, step: int) -> float:
+        """Return the learning rate of `step` of `epoch`, both counted from 0."""
         ...
 
 
@@ -52,8 +52,8 @@ class Adam(Part, slot="optimizer", kind="adam"):
             parameters, lr=self.lr, betas=betas, eps=self.eps, fused=True
         )
 
-    def lr_at(self, epoch: int) -> float:
-        del epoch  # constant
+    def lr_at(self, epoch: int, step: int) -> float:
+        del epoch, step  # constant
         return self.lr
 
 
@@ -92,7 +92,8 @@ class SGD(Part, slot="optimizer", kind="sgd"):
             fused=True,
         )
 
-    def lr_at(self, epoch: int) -> float:
+    def lr_at(self, epoch: int, step: int) -> float:
+        del step
         return self.lr * self.lr_decay ** (epoch // self.decay_every)
 
 
@@ -115,5 +116,6 @@ class DecayedAdam(Part, slot="optimizer", kind="decayed_adam"):
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         return Adam(lr=self.lr).build(parameters)
 
-    def lr_at(self, epoch: int) -> float:
+    def lr_at(self, epoch: int, step: int) -> float:
+        del step  # the same throughout an epoch
         return self.lr * max(0.0, 1 - epoch / self.decay_epochs)

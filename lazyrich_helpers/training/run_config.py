@@ -17,6 +17,7 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images
 from lazyrich_helpers.data.remaining import RemainingCroppedImages, RemainingImages
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -27,14 +28,14 @@ from lazyrich_helpers.lws.schedules import (
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
     in_words,
 )
 from lazyrich_helpers.models.blueprint import blueprint
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, ResNet18, VGG5Blocks
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, Network, ReluNet
+from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import CrossEntropy, Objective
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, OptimizerPart
@@ -123,7 +124,7 @@ class RunConfig:
 
     def blueprint(self) -> Network:
         """Return the run's network without numbers; its data need not be there."""
-        return blueprint(self.model, self.data.image_shape)
+        return blueprint(self.model, self.data.image_shape, self.data.num_classes)
 
     def columns(self) -> dict[str, Any]:
         """Return the flat columns of a table: one per slot's kind and per field."""

@@ -20,14 +20,16 @@ def rows(options: Options) -> list[dict[str, object]]:
         choices |= {"dataset": "digits", "num_epochs": 2, "widths": [2]}
     whole, sparse, *_ = make_recipe("training-times-vgg5", "paper", **choices).configs
     found = []
-    for config, most_kept in ((whole, 0), (sparse, 0), (sparse, MOST_BYTES)):
+    for config, cache_bytes in ((whole, 0), (sparse, 0), (sparse, MOST_BYTES)):
         data = config.data.load()
         network = new_network(config, data)
-        each = list(train(network, data, config, eval_every=1000, most_kept=most_kept))
+        each = list(
+            train(network, data, config, eval_every=1000, cache_bytes=cache_bytes)
+        )
         correct = each[-1].num_correct
         assert correct is not None  # of the last epoch
         seconds = sum(epoch.seconds for epoch in each)
-        found.append((in_words(config.updates), bool(most_kept), correct, seconds))
+        found.append((in_words(config.updates), bool(cache_bytes), correct, seconds))
     return [
         {
             "updates": updates,
