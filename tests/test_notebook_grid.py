@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from lazyrich_helpers.runner import notebook_grid
 from lazyrich_helpers.runner.chapter_file import chapters
-from lazyrich_helpers.runner.notebook_grid import name_of, parse_grid, run_grid
+from lazyrich_helpers.runner.grid_points import name_of, parse_grid
+from lazyrich_helpers.runner.notebook_grid import run_grid
 
 PARAMETERS = """\
 budget: str = "laptop"  # smoke, laptop or paper

@@ -1,8 +1,6 @@
 """A notebook at every point of a grid: papermill executes, an index page lists."""
 
-import contextlib
 import html
-import itertools
 import json
 import multiprocessing
 import os
@@ -13,9 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lazyrich_helpers.config import require
-
-Point = dict[str, Any]
-"""A notebook's parameters, as papermill takes them."""
+from lazyrich_helpers.runner.grid_points import Point, in_words, name_of
 
 START_TIMEOUT = 300
 """Seconds that a kernel may take to start where others keep the machine busy."""
@@ -24,92 +20,11 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{name}: a grid</title>
-<style>
-  :root {{ color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }}
-  th, td {{ text-align: left; padding: .3rem .8rem .3rem 0 }}
-</style>
+<style>th, td {{ padding: .3rem .8rem .3rem 0 }}</style>
 <h1>{name}</h1>
 {table}
 </html>
 """
-
-
-def parse_grid(notebook: Path, words: Sequence[str]) -> list[Point]:
-    """Return every combination of values; the last name varies fastest.
-
-    `LAZYRICH_BUDGET`, which would outrank a budget in the grid, is the budget where
-    the grid has none.
-
-    Args:
-        notebook: Has a cell of parameters.
-        words: `name=value,value` each, the values as YAML has them. What takes a list
-            gets one of a single value; `[10, 100]` is a value that is a list.
-
-    Raises:
-        ValueError: If papermill is missing, the notebook cannot be read, a name is
-            unknown or comes twice, or values are missing.
-    """
-    known = _parameters(notebook)
-    axes: dict[str, list[Any]] = {}
-    for word in words:
-        name, _, text = word.partition("=")
-        values = _values(text)
-        require(bool(values), "grid", "names with values, as in widths=10,100", word)
-        require(name in known, "a name", f"one of {', '.join(known)}", name)
-        require(name not in axes, "a name", "there once", name)
-        whole = not _takes_list(known[name])
-        axes[name] = [v if whole or isinstance(v, list) else [v] for v in values]
-    if "budget" in known and "budget" not in axes and "LAZYRICH_BUDGET" in os.environ:
-        axes["budget"] = [os.environ["LAZYRICH_BUDGET"]]
-    points = [
-        dict(zip(axes, values, strict=True))
-        for values in itertools.product(*axes.values())
-    ]
-    return [{name: p[name] for name in known if name in p} for p in points]
-
-
-def _parameters(notebook: Path) -> dict[str, Any]:
-    """Return what papermill tells of the notebook's parameters, in their order."""
-    try:
-        import papermill
-    except ImportError as error:
-        raise ValueError(f"a grid needs the package papermill ({error}).") from error
-    try:
-        return papermill.inspect_notebook(str(notebook))
-    except Exception as error:  # of nbformat, which raises many kinds
-        raise ValueError(
-            f"notebook must be a file that Jupyter can open; got {str(notebook)!r} "
-            f"({type(error).__name__})."
-        ) from error
-
-
-def _values(text: str) -> list[Any]:
-    """Return the values in `text`, with commas between; nothing where it has none."""
-    import yaml
-
-    values: list[Any] = []
-    with contextlib.suppress(yaml.YAMLError):
-        values = yaml.safe_load(f"[{text}]")
-    for k, value in enumerate(values):
-        if isinstance(value, str):
-            with contextlib.suppress(ValueError):  # 1e-05 is a word to YAML
-                values[k] = float(value)
-    return values
-
-
-def _takes_list(parameter: dict[str, str]) -> bool:
-    is_list = parameter["inferred_type_name"].startswith("list")
-    return is_list or parameter["default"].startswith("[")
-
-
-def name_of(point: Point) -> str:
-    """Return what tells a point from its neighbours, fit for a file and a link."""
-    values = [f"{name}={quote(_words(value), '')}" for name, value in point.items()]
-    return ",".join(values) or "as it is"
-
-
-def _words(value: Any) -> str:
-    return ",".join(map(_words, value)) if isinstance(value, list) else str(value)
 
 
 def run_grid(
@@ -242,9 +157,8 @@ def _to_html(content: Any) -> str:
 
     hidden = {"remove-input", "hide-input"}
     exporter = HTMLExporter()
-    exporter.register_preprocessor(
-        TagRemovePreprocessor(enabled=True, remove_input_tags=hidden), enabled=True
-    )
+    tags = TagRemovePreprocessor(enabled=True, remove_input_tags=hidden)
+    exporter.register_preprocessor(tags, enabled=True)
     return exporter.from_notebook_node(content)[0]
 
 
@@ -253,24 +167,22 @@ def _write_index(folder: Path, notebook: Path) -> None:
     import pandas as pd
 
     rows = [_row(path) for path in sorted(folder.glob("*.ipynb"))]
-    table = pd.DataFrame(rows).to_html(
-        index=False, escape=False, border=0, na_rep="", justify="left"
-    )
+    options = {"index": False, "escape": False, "border": 0, "justify": "left"}
+    table = pd.DataFrame(rows).to_html(na_rep="", **options)
     page = PAGE.format(name=html.escape(notebook.stem), table=table)
     (folder / "index.html").write_text(page, "utf-8")
 
 
 def _row(path: Path) -> dict[str, str]:
-    """Return a point's row: its parameters, how it ended, seconds, a link."""
+    """Return a point's row: how it ended, with a link, seconds, its parameters."""
     try:
         kept = json.loads(path.read_text("utf-8"))["metadata"]["papermill"]
-        parameters = {k: html.escape(_words(v)) for k, v in kept["parameters"].items()}
-        seconds, failed = kept["duration"], kept["exception"]
     except (ValueError, KeyError):  # it is being written, or not papermill's
-        parameters, seconds, failed = {}, None, False
-    executed, page = _files(path.with_suffix(""))
-    is_done = page.exists()
-    result = "done" if is_done else "failed" if failed else "not finished"
-    link = f'<a href="./{quote((page if is_done else executed).name)}">{result}</a>'
-    time = "" if seconds is None else f"{seconds:.0f}"
-    return {"result": link, "seconds": time} | parameters
+        kept = {"parameters": {}, "duration": None, "exception": None}
+    page = path.with_suffix(".html")
+    result = "failed" if kept["exception"] else "not finished"
+    if page.exists():
+        path, result = page, "done"
+    link = f'<a href="./{quote(path.name)}">{result}</a>'
+    row = {"result": link, "seconds": f"{kept['duration'] or 0:.0f}"}
+    return row | {k: html.escape(in_words(v)) for k, v in kept["parameters"].items()}

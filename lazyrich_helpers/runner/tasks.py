@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import importlib.util
 import math
 import os
@@ -26,8 +27,9 @@ from lazyrich_helpers.runner.batch import (
 )
 from lazyrich_helpers.runner.chapter_file import find_chapter
 from lazyrich_helpers.runner.dry_run import dry_run, lines
+from lazyrich_helpers.runner.grid_points import parse_grid
 from lazyrich_helpers.runner.listing import counted, table
-from lazyrich_helpers.runner.notebook_grid import parse_grid, run_grid
+from lazyrich_helpers.runner.notebook_grid import run_grid
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import submit
@@ -157,12 +159,9 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     require_ready(todo, "cpu")
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
-    for line in lines(dry_run(recipe, store, device, _say), device):
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    for line in lines(dry_run(recipe, store, device, say), device):
         print(line)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -1,0 +1,87 @@
+"""The points of a grid: `widths=10,100 seeds=0,1` as parameters of a notebook."""
+
+import contextlib
+import itertools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from lazyrich_helpers.config import require
+
+Point = dict[str, Any]
+"""A notebook's parameters, as papermill takes them."""
+
+
+def parse_grid(notebook: Path, words: Sequence[str]) -> list[Point]:
+    """Return every combination of values; the last name varies fastest.
+
+    `LAZYRICH_BUDGET`, which would outrank a budget in the grid, is the budget where
+    the grid has none.
+
+    Args:
+        notebook: Has a cell of parameters.
+        words: `name=value,value` each, the values as YAML has them. What takes a list
+            gets one of a single value; `[10, 100]` is a value that is a list.
+
+    Raises:
+        ValueError: If papermill is missing, the notebook cannot be read, a name is
+            unknown or comes twice, or values are missing.
+    """
+    known = _parameters(notebook)
+    axes: dict[str, list[Any]] = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        values = _values(text)
+        require(bool(values), "grid", "names with values, as in widths=10,100", word)
+        require(name in known, "a name", f"one of {', '.join(known)}", name)
+        require(name not in axes, "a name", "there once", name)
+        kind, default = known[name]["inferred_type_name"], known[name]["default"]
+        whole = not (kind.startswith("list") or default.startswith("["))
+        axes[name] = [v if whole or isinstance(v, list) else [v] for v in values]
+    if "budget" in known and "budget" not in axes and "LAZYRICH_BUDGET" in os.environ:
+        axes["budget"] = [os.environ["LAZYRICH_BUDGET"]]
+    combinations = itertools.product(*axes.values())
+    points = [dict(zip(axes, values, strict=True)) for values in combinations]
+    return [{name: p[name] for name in known if name in p} for p in points]
+
+
+def _parameters(notebook: Path) -> dict[str, Any]:
+    """Return what papermill tells of the notebook's parameters, in their order."""
+    try:
+        import papermill
+    except ImportError as error:
+        raise ValueError(f"a grid needs the package papermill ({error}).") from error
+    try:
+        return papermill.inspect_notebook(str(notebook))
+    except Exception as error:  # of nbformat, which raises many kinds
+        raise ValueError(
+            f"notebook must be a file that Jupyter can open; got {str(notebook)!r} "
+            f"({type(error).__name__})."
+        ) from error
+
+
+def _values(text: str) -> list[Any]:
+    """Return the values in `text`, with commas between; nothing where it has none."""
+    import yaml
+
+    values: list[Any] = []
+    with contextlib.suppress(yaml.YAMLError):
+        values = yaml.safe_load(f"[{text}]")
+    for k, value in enumerate(values):
+        if isinstance(value, str):
+            with contextlib.suppress(ValueError):  # 1e-05 is a word to YAML
+                values[k] = float(value)
+    return values
+
+
+def name_of(point: Point) -> str:
+    """Return what tells a point from its neighbours, fit for a file and a link."""
+    values = [f"{name}={quote(in_words(value), '')}" for name, value in point.items()]
+    return ",".join(values) or "as it is"
+
+
+def in_words(value: Any) -> str:
+    """Return a value as it is shown; of a list, what it holds."""
+    return ",".join(map(in_words, value)) if isinstance(value, list) else str(value)
