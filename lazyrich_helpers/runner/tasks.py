@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
+from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe, recipe_function
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, states
 from lazyrich_helpers.experiments.records import Store, computed_store
 from lazyrich_helpers.experiments.scale import LwsScale
@@ -172,7 +172,7 @@ def _list(options: argparse.Namespace) -> int:
     choices = _given(options, LwsScale)
     for name in options.recipes or RECIPES:
         recipes = [make_recipe(name, budget, **choices) for budget in budgets]
-        summary = (RECIPES[name].__doc__ or "").strip().splitlines()[0]
+        summary = (recipe_function(name).__doc__ or "").strip().splitlines()[0]
         print(f"{name}: {summary}")
         for recipe in recipes:
             found = states(recipe, _store(options, recipe.budget))
