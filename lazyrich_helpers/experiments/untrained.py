@@ -1,0 +1,107 @@
+"""Networks before any training: how many images they classify by luck.
+
+Those of the paper's data, up to its widest network, are kept in `FILE`, which
+`python -m lazyrich_helpers.experiments.untrained` makes; nothing is trained for it.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lazyrich_helpers.experiments.origin import describe
+from lazyrich_helpers.experiments.recipes import Scale, relu_net_configs
+from lazyrich_helpers.experiments.whole_files import write_whole
+from lazyrich_helpers.measures.costs import multiply_adds
+from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.training.loop import count_correct, new_network
+from lazyrich_helpers.training.run_config import RunConfig, label
+
+FILE = ROOT / "book" / "untrained.json"
+WIDTHS = {1: (10, 100, 1000, 10_000, 100_000), 4: (10, 100, 1000, 5000)}
+"""Hidden layers → widths in `FILE`, up to the paper's widest."""
+SEEDS = tuple(range(20))
+"""Of each width in `FILE`."""
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """Networks as they are drawn, and how many test images each has right."""
+
+    configs: tuple[RunConfig, ...]
+    """Of the same images; the training that they name does not take place."""
+    num_correct: tuple[int, ...]
+    origin: dict[str, Any]
+
+
+def kept_configs(depth: int) -> tuple[RunConfig, ...]:
+    """Return the networks in `FILE` with `depth` hidden layers, by width and seed.
+
+    Their images are the paper's; the training that they name does not take place.
+    """
+    scale = Scale(
+        dataset="mnist", widths=WIDTHS[depth], seeds=SEEDS, lrs=(0.1,), num_epochs=1
+    )
+    return relu_net_configs(depth, scale)
+
+
+def num_correct(configs: Sequence[RunConfig], *, device: str = "cpu") -> list[int]:
+    """Return how many test images each network classifies correctly; draws a bar.
+
+    Args:
+        configs: Of the same images.
+        device: Where the images are classified; networks are drawn on the CPU.
+    """
+    from tqdm import tqdm
+
+    data = configs[0].data.load(device)
+    work = [multiply_adds(config) for config in configs]
+    counts = []
+    with tqdm(total=sum(work), leave=False, file=sys.stderr) as bar:
+        for config, own in zip(configs, work, strict=True):
+            bar.set_description_str(label(config))
+            network = new_network(config, data)
+            precision = config.training.precision
+            counts.append(count_correct(network, data.test, precision))
+            bar.update(own)
+    return counts
+
+
+def untrained(configs: Sequence[RunConfig], *, device: str = "cpu") -> Untrained:
+    """Draw networks, and count what they classify correctly; as `num_correct`."""
+    data = configs[0].data.load(device)
+    origin = describe(data, configs[0].training.precision)
+    counts = num_correct(configs, device=device)
+    return Untrained(tuple(configs), tuple(counts), origin)
+
+
+def keep(path: Path = FILE) -> None:
+    """Count for every network of `kept_configs`, and write it to `path`."""
+    config = kept_configs(1)[0]
+    kept = {"origin": describe(config.data.load(), config.training.precision)}
+    kept |= {f"depth {depth}": num_correct(kept_configs(depth)) for depth in WIDTHS}
+    lines = (f' "{key}": {json.dumps(value)}' for key, value in kept.items())
+    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+
+
+def kept(depth: int) -> Untrained:
+    """Return the networks in `FILE` with `depth` hidden layers."""
+    found = json.loads(FILE.read_text("utf-8"))
+    counts = tuple(found[f"depth {depth}"])
+    return Untrained(kept_configs(depth), counts, found["origin"])
+
+
+def kept_origin() -> str:
+    """Return where the networks in `FILE` come from, in one line."""
+    origin = kept(1).origin
+    return (
+        f"untrained networks: mnist; test images {origin['num_test']:,}; n = "
+        f"{len(SEEDS)} seeds; nothing trained; {origin['arithmetic']}; "
+        f"{origin['device']}, torch {origin['torch']}."
+    )
+
+
+if __name__ == "__main__":
+    keep()
