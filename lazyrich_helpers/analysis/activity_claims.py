@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.activity_tables import layer_name
-from lazyrich_helpers.analysis.claims import above, interval, num_seeds
-from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.statistics import above, num_seeds
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
@@ -42,37 +40,6 @@ def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:
         index="seed", columns="layer", values="frequency"
     )
     return found / (alpha / 100)
-
-
-def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
-    """Return what is active in each layer, in words: a row per layer, 1 the bottom.
-
-    Means over seeds with the half-width of their 95 % interval: `frequency`, how often
-    a weight is active, and `share`, the layer's part of all active weights, in percent;
-    `relative`, that part over the layer's part of all weights.
-
-    Args:
-        table: An `activity_tables.activity_table` of one setting.
-        width: One that is in it.
-        alpha: Share of the network's parameters that is active, in percent.
-    """
-    one_setting(table, "width")
-    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
-    layers = rows.loc[rows.alpha == alpha].groupby("layer")
-    columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
-    summary = pd.DataFrame(
-        {
-            name: [_with_interval(scale * values) for _, values in layers[name]]
-            for name, scale in columns.items()
-        }
-    )
-    names = [layer_name(layer, len(layers)) for layer in layers.groups]
-    return summary.set_axis(names, axis="index")
-
-
-def _with_interval(values: pd.Series) -> str:
-    mean, half = interval(values)
-    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
 
 
 def _listed(found: pd.DataFrame) -> str:
@@ -192,7 +159,7 @@ def _gradient_is_skewed(
         shares = look.set_index("seed")[["l1", "l2"]]
         answers = [above(shares.l1, l1), above(shares.l2, l2)]
         words[epoch] = word_of(everywhere(answers))
-        means = [100 * interval(shares[name])[0] for name in ("l1", "l2")]
+        means = [100 * shares[name].mean() for name in ("l1", "l2")]
         zeros = f"{100 * look.zeros.mean():.2g} % zeros"
         looks.append(f"{epoch}: {means[0]:.0f} and {means[1]:.0f} % ({zeros})")
     numbers = f"The largest {percent:g} % hold of Σ|g| and Σg², by epochs done: "
@@ -212,7 +179,7 @@ GRADIENT_CLAIMS = (
         {"percent": 1, "l1": Share(0.3), "l2": Share(0.6)},
     ),
 )
-"""Claims about Figure 1; they judge an `activity_tables.skew_table`."""
+"""Claims about Figure 1; they are about an `activity_tables.skew_table`."""
 
 ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
 """The paper's α, in percent, and how many times more or less counts as a difference."""
@@ -245,7 +212,7 @@ RELU_NET_CLAIMS = (
     ),
     MIDDLE_IS_IDLE,
 )
-"""Claims about Figure 5; they judge an `activity_tables.activity_table`."""
+"""Claims about Figure 5; they are about an `activity_tables.activity_table`."""
 
 CONV_NET_CLAIMS = (
     Claim(
@@ -280,4 +247,4 @@ FASHION_CONV_NET = Claim(
     ASKS,
     least_width=50,
 )
-"""Claims about Figures 18 and 19; each judges its own `activity_table`."""
+"""Claims about Figures 18 and 19; each is about its own `activity_table`."""

@@ -4,7 +4,6 @@ A record belongs to the recipes that ask for it at the `paper` budget; what none
 for was trained at other choices, such as a smaller width, and is listed by its setting.
 """
 
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,11 +14,10 @@ from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.experiments.recipes import Results, collect
 from lazyrich_helpers.experiments.records import Record, RecordError, Store
 from lazyrich_helpers.lws.schedules import in_words
-from lazyrich_helpers.measures.costs import operations
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelf:
+class Inventory:
     """Everything that a store holds, read once."""
 
     records: dict[str, Record]
@@ -28,11 +26,11 @@ class Shelf:
     """Files that are not records, by run."""
     results: tuple[Results, ...]
     """What is there of each recipe at the `paper` budget."""
-    others: tuple[Record, ...]
+    other_runs: tuple[Record, ...]
     """Records that no recipe asks for at its own scale."""
 
 
-def read_shelf(store: Store) -> Shelf:
+def read_inventory(store: Store) -> Inventory:
     """Read every record file of `store`."""
     records, unreadable = {}, []
     for run_id in sorted(store.ids()):
@@ -47,11 +45,11 @@ def read_shelf(store: Store) -> Shelf:
     results = [collect(recipe, _Read(records)) for recipe in recipes]
     asked = {config.run_id for recipe in recipes for config in recipe.configs}
     others = [record for run, record in records.items() if run not in asked]
-    return Shelf(
+    return Inventory(
         records=records,
         unreadable=tuple(unreadable),
         results=tuple(results),
-        others=tuple(others),
+        other_runs=tuple(others),
     )
 
 
@@ -65,7 +63,7 @@ class _Read(Store):
         return self._records.get(run_id)
 
 
-def recipes_table(shelf: Shelf) -> pd.DataFrame:
+def recipes_table(shelf: Inventory) -> pd.DataFrame:
     """Return one row per recipe at the `paper` budget: how many of its runs are there.
 
     Columns: `recipe`; `runs` that it asks for, of which `recorded` came to a result and
@@ -91,40 +89,18 @@ def recipes_table(shelf: Shelf) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def left_table(shelf: Shelf) -> pd.DataFrame:
-    """Return one row per recipe with runs left, and one for all, each run once.
-
-    Columns: `recipe`; `runs` that are left, as in `recipes_table`; their `operations`,
-    in units of 10^15. A run of which only a measure is missing counts as one to train.
-    """
-    found: dict[str, dict[str, float]] = {}
-    for results in shelf.results:
-        recipe, options = results.recipe, {"eval_every": results.recipe.eval_every}
-        found[recipe.name] = {
-            config.run_id: operations(config, recipe.measures, **options)
-            for config in results.missing
-        }
-    found["all, each run once"] = dict(ChainMap(*found.values()))
-    rows = [
-        {"recipe": name, "runs": len(left), "operations": sum(left.values()) / 1e15}
-        for name, left in found.items()
-        if left
-    ]
-    return pd.DataFrame(rows, columns=["recipe", "runs", "operations"])
-
-
 def _num_diverged(records: Iterable[Record]) -> int:
     return sum(record.status == "diverged" for record in records)
 
 
-def scales_table(shelf: Shelf) -> pd.DataFrame:
+def scales_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per recipe with records: at which scale they are.
 
     Columns: `recipe`, `data`, `widths`, `seeds`, `device`; widths and seeds are those
     recorded of those asked for, as in `10, 100 of 10, 100, 1,000`.
     """
     rows = []
-    for results in shelf.results:
+    for results in inventory.results:
         recipe, records = results.recipe, results.records
         if not records:
             continue
@@ -138,14 +114,14 @@ def scales_table(shelf: Shelf) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["recipe", "data", "widths", "seeds", "device"])
 
 
-def others_table(shelf: Shelf) -> pd.DataFrame:
+def other_runs_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per kind of run that no recipe asks for at its own scale.
 
     Columns: `networks`; `kind`; `widths`, `seeds`,
     learning rates (`lrs`) and `schedules` of them all; `stale`, `diverged`, `failed`.
     """
     groups: dict[str, list[Record]] = {}
-    for record in shelf.others:
+    for record in inventory.other_runs:
         groups.setdefault(kind(record), []).append(record)
     rows = []
     for name, records in sorted(groups.items()):
@@ -177,13 +153,13 @@ def kind(record: Record) -> str:
     )
 
 
-def totals_table(shelf: Shelf) -> pd.DataFrame:
+def totals_table(inventory: Inventory) -> pd.DataFrame:
     """Return one row per device: `networks`, `hours` in all, of which `training`.
 
     Networks that were trained as one share their hours.
     """
     by_device: dict[str, list[Record]] = {}
-    for record in shelf.records.values():
+    for record in inventory.records.values():
         by_device.setdefault(device(record), []).append(record)
     rows = [
         {
@@ -208,16 +184,16 @@ WRONG = ("stale", "diverged", "failed")
 """Columns of a table that count what went wrong."""
 
 
-def accounts(shelf: Shelf) -> str:
+def accounts(inventory: Inventory) -> str:
     """Return in a sentence where every record file is listed."""
-    num, others = len(shelf.records), len(shelf.others)
+    num, others = len(inventory.records), len(inventory.other_runs)
     text = (
-        f"{num + len(shelf.unreadable):,} record files: {num - others:,} that recipes "
-        f"ask for at the paper's scale, {others:,} at other choices, "
-        f"{len(shelf.unreadable):,} that cannot be read"
+        f"{num + len(inventory.unreadable):,} record files: {num - others:,} that "
+        f"recipes ask for at the paper's scale, {others:,} at other choices, "
+        f"{len(inventory.unreadable):,} that cannot be read"
     )
-    if shelf.unreadable:
-        text += f" ({', '.join(shelf.unreadable)}: delete or restore them)"
+    if inventory.unreadable:
+        text += f" ({', '.join(inventory.unreadable)}: delete or restore them)"
     return text + "."
 
 

@@ -34,6 +34,8 @@ ALONG = {
     "num_zeros": ("num_epochs",),
     "lowest": ("num_epochs",),
     "seconds": ("num_epochs",),
+    "backward_by_epoch": ("num_epochs",),
+    "forward_by_epoch": ("num_epochs",),
 }
 """Lists → what says how long they are: a list, or a number."""
 

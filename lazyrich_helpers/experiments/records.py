@@ -24,6 +24,7 @@ from lazyrich_helpers.experiments.bounds import require_possible
 from lazyrich_helpers.experiments.locks import claim
 from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
 from lazyrich_helpers.experiments.whole_files import write_whole
+from lazyrich_helpers.measures import run_costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.places import ROOT, chosen
 from lazyrich_helpers.training import loop
@@ -69,6 +70,11 @@ class Record:
     def done(self) -> bool:
         """Whether training came to a result; divergence is one."""
         return self.status in ("ok", "diverged")
+
+    @property
+    def costs(self) -> dict[str, Any]:
+        """What the run costs by its config alone, from `run_costs`."""
+        return self.measures[run_costs.NAME]
 
     @property
     def stale(self) -> bool:
@@ -124,7 +130,11 @@ class Record:
                 f"run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
             )
         require_possible(values)
-        return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
+        record = cls(config, values["status"], *(values[key] for key in KEYS[3:]))
+        if record.done and not record.has(run_costs.NAME, run_costs.VERSION):
+            # From before they were recorded so; they follow from the config alone.
+            record.measures[run_costs.NAME] = run_costs.run_costs(config)
+        return record
 
 
 def _finite(value: Any) -> Any:
