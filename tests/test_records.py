@@ -12,8 +12,8 @@ import torch
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments import records, whole_files
+from lazyrich_helpers.experiments.record import KEYS
 from lazyrich_helpers.experiments.records import (
-    KEYS,
     NUMERICS,
     Record,
     RecordError,
