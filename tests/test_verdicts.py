@@ -141,7 +141,8 @@ def test_places_make_one_word(words, word, part):
     def named(places: list[int]) -> str:
         return "at " + " ".join(map(str, places))
 
-    assert over(dict(enumerate(words)), named) == (word, part)
+    found = over(dict(enumerate(words)), named, "numbers")
+    assert found == Finding(word, "numbers", part)
 
 
 def test_widths_in_words():

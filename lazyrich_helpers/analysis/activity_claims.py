@@ -6,6 +6,7 @@ pictures. Active is what has one of the α % largest gradients, by epoch, as in 
 Section 5; every claim is asked at each α of its figures.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 
 import pandas as pd
@@ -61,14 +62,13 @@ def _at_each_alpha(
     listed = "; ".join(f"α = {a} %: {_listed(own)}" for a, own in found.items())
     numbers = f"Frequency over an even one, bottom to top, w = {width:,}: {listed} "
     numbers += f"(n = {max(map(len, found.values()))} seeds)."
-    word, part = over(words, lambda good: f"at α = {Several(good)} %")
-    return Finding(word, numbers, part)
+    return over(words, lambda good: f"at α = {Several(good)} %", numbers)
 
 
 def _spread(
     table: pd.DataFrame, *, width: int, alphas: Several, factor: float
 ) -> Finding:
-    """Judge whether no layer at `width` is much less active than evenly."""
+    """Say whether no layer at `width` is much less active than evenly."""
     if width not in widths_of(table):
         return Finding(Word.NOT_RUN, f"Not run yet at w = {width:,}.")
 
@@ -79,9 +79,9 @@ def _spread(
 
 
 def _concentrated(
-    table: pd.DataFrame, ends: Iterable[int], alphas: Several, factor: float
+    ends: Iterable[int], table: pd.DataFrame, *, alphas: Several, factor: float
 ) -> Finding:
-    """Judge whether these layers, 0 or -1, outdo all others at the widest network."""
+    """Say whether these layers, 0 or -1, outdo all others at the widest network."""
 
     def answer(found: pd.DataFrame) -> bool | None:
         layers = [values for _, values in found.items()]
@@ -93,12 +93,8 @@ def _concentrated(
     return _at_each_alpha(table, widths_of(table)[-1], alphas, answer)
 
 
-def _at_both_ends(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
-    return _concentrated(table, (0, -1), alphas, factor)
-
-
-def _at_the_bottom(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
-    return _concentrated(table, (0,), alphas, factor)
+_at_both_ends = functools.partial(_concentrated, (0, -1))
+_at_the_bottom = functools.partial(_concentrated, (0,))
 
 
 def _spread_then_at_the_bottom(
@@ -112,8 +108,7 @@ def _spread_then_at_the_bottom(
     if {narrow.word, wide.word} & {Word.FAILS, Word.PARTLY}:
         parts = "; ".join(f"{name} {f.part}".strip() for name, f in good)
         return Finding(Word.PARTLY if good else Word.FAILS, numbers, parts)
-    word, _ = over({name: found.word for name, found in both}, lambda _: "")
-    return Finding(word, numbers)
+    return over({name: found.word for name, found in both}, lambda _: "", numbers)
 
 
 def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
@@ -143,9 +138,8 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
         + ", ".join(f"{means[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
         for alpha in alphas
     )
-    word, part = over(words, named)
     numbers = f"A middle layer's frequency over an even one: {listed}"
-    return Finding(word, f"{numbers} ({num_seeds(table)}).", part)
+    return over(words, named, f"{numbers} ({num_seeds(table)}).")
 
 
 def _gradient_is_skewed(
@@ -164,8 +158,7 @@ def _gradient_is_skewed(
         looks.append(f"{epoch}: {means[0]:.0f} and {means[1]:.0f} % ({zeros})")
     numbers = f"The largest {percent:g} % hold of Σ|g| and Σg², by epochs done: "
     numbers += f"{'; '.join(looks)} ({num_seeds(rows)})."
-    word, part = over(words, lambda good: f"after {Several(good)} epochs")
-    return Finding(word, numbers, part)
+    return over(words, lambda good: f"after {Several(good)} epochs", numbers)
 
 
 GRADIENT_CLAIMS = (

@@ -176,11 +176,10 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
             f"{n} {for_widths(own, widths)}" for n, own in chosen.items()
         )
 
-    word, part = over(words, named)
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
     numbers += f"differ most: {'; '.join(listed)}"
-    return Finding(word, f"{numbers} (n = {n}).", part)
+    return over(words, named, f"{numbers} (n = {n}).")
 
 
 ALIKE = Claim(

@@ -68,22 +68,20 @@ def lws_claim(
 
 def loses_less(*cells: str) -> Check:
     """Return the check that each of the cells loses less than `line` points."""
-
-    def check(table: pd.DataFrame, *, line: float = 0.0, **asks: Any) -> Finding:
-        chosen = cells_for(cells, asks)
-        words, numbers = _losses(table, chosen, lambda lost: above(-lost, -line))
-        return _in_all(words, numbers)
-
-    return check
+    return _each(cells, lambda lost, line: above(-lost, -line))
 
 
 def loses_more(*cells: str) -> Check:
     """Return the check that each of the cells loses more than `line` points."""
+    return _each(cells, lambda lost, line: above(lost, line))
 
-    def check(table: pd.DataFrame, *, line: float, **asks: Any) -> Finding:
+
+def _each(
+    cells: Sequence[str], answer: Callable[[pd.Series, float], bool | None]
+) -> Check:
+    def check(table: pd.DataFrame, *, line: float = 0.0, **asks: Any) -> Finding:
         chosen = cells_for(cells, asks)
-        words, numbers = _losses(table, chosen, lambda lost: above(lost, line))
-        return _in_all(words, numbers)
+        return _in_all(*_losses(table, chosen, lambda lost, _: answer(lost, line)))
 
     return check
 
@@ -92,17 +90,14 @@ def each_loses_more(lines: Mapping[str, str]) -> Check:
     """Return the check that cells lose more than their own lines.
 
     Args:
-        lines: The name of the line among what is asked → the cell.
+        lines: Cell → the name of its line among what is asked.
     """
 
     def check(table: pd.DataFrame, **asks: float) -> Finding:
-        _, numbers = _losses(table, list(lines.values()), lambda _: None)
-        words = {}
-        for line, cell in lines.items():
-            values = lost(table, cell).dropna()
-            found = word_of(above(values, asks[line]))
-            words[cell] = found if len(values) else Word.NOT_RUN
-        return _in_all(words, numbers)
+        def answer(lost: pd.Series, cell: str) -> bool | None:
+            return above(lost, asks[lines[cell]])
+
+        return _in_all(*_losses(table, list(lines), answer))
 
     return check
 
@@ -112,7 +107,7 @@ def some_loses_less(*cells: str) -> Check:
 
     def check(table: pd.DataFrame, *, line: float, **asks: Any) -> Finding:
         chosen = cells_for(cells, asks)
-        words, numbers = _losses(table, chosen, lambda lost: above(-lost, -line))
+        words, numbers = _losses(table, chosen, lambda lost, _: above(-lost, -line))
         order = (Word.HOLDS, Word.UNDECIDED, Word.NOT_RUN, Word.FAILS)
         return Finding(next(w for w in order if w in words.values()), numbers)
 
@@ -124,7 +119,7 @@ def improves(*cells: str) -> Check:
 
     def check(table: pd.DataFrame, **asks: Any) -> Finding:
         chosen = cells_for(cells, asks)
-        _, numbers = _losses(table, chosen, lambda _: None)
+        _, numbers = _losses(table, chosen)
         return Finding(_gain(table, chosen[0], chosen[-1]), numbers)
 
     return check
@@ -141,11 +136,11 @@ def in_order(families: Mapping[str, Sequence[str]]) -> Check:
         words, numbers = {}, []
         for family, cells in families.items():
             chosen = cells_for(cells, asks)
-            numbers.append(_losses(table, chosen, lambda _: None)[1])
+            numbers.append(_losses(table, chosen)[1])
             pairs = itertools.pairwise(chosen)
             words[family.format(**asks)] = _all([_gain(table, *p) for p in pairs])
-        word, part = over(words, lambda good: f"for {Several(good)}")
-        return Finding(word, " ".join(dict.fromkeys(numbers)), part)
+        numbers = " ".join(dict.fromkeys(numbers))
+        return over(words, lambda good: f"for {Several(good)}", numbers)
 
     return check
 
@@ -208,31 +203,26 @@ def takes_on_average(*cells: str) -> Check:
 def _losses(
     table: pd.DataFrame,
     cells: Sequence[str],
-    answer: Callable[[pd.Series], bool | None],
+    answer: Callable[[pd.Series, str], bool | None] = lambda lost, cell: None,
 ) -> tuple[dict[str, Word], str]:
     """Ask a question of what each cell lost; return the words, and the numbers."""
-    chosen = {cell: lost(table, cell).dropna() for cell in cells}
-    words = {
-        cell: word_of(answer(values)) if len(values) else Word.NOT_RUN
-        for cell, values in chosen.items()
-    }
-    texts = {
-        cell: with_interval(values, sign=False)
-        for cell, values in chosen.items()
-        if len(values)
-    }
-    return words, listed("Points lost", texts, len(chosen), table)
+    words, texts = dict.fromkeys(cells, Word.NOT_RUN), {}
+    for cell in cells:
+        values = lost(table, cell).dropna()
+        if len(values):
+            words[cell] = word_of(answer(values, cell))
+            texts[cell] = with_interval(values, sign=False)
+    return words, listed("Points lost", texts, len(cells), table)
 
 
 def _in_all(words: Mapping[str, Word], numbers: str) -> Finding:
     """Return what is found where each of the cells is asked."""
-    word, part = over(words, lambda good: in_part(good, list(words)))
-    return Finding(word, numbers, part)
+    return over(words, lambda good: in_part(good, list(words)), numbers)
 
 
 def _all(words: Sequence[Word]) -> Word:
     """Return the word for places of which each is needed."""
-    word, _ = over(dict(enumerate(words)), lambda _: "")
+    word = over(dict(enumerate(words)), lambda _: "").word
     return Word.FAILS if word is Word.PARTLY else word
 
 

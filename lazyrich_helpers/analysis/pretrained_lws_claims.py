@@ -72,8 +72,8 @@ def _loses_more_when_harder(
     what = "Points lost on MNIST and on CIFAR-10"
     if texts:
         what = f"Points lost on MNIST ({settings_of(easy, texts)}) and on CIFAR-10"
-    word, part = over(words, lambda good: in_part(good, cells))
-    return Finding(word, listed(what, texts, len(cells), hard), part)
+    numbers = listed(what, texts, len(cells), hard)
+    return over(words, lambda good: in_part(good, cells), numbers)
 
 
 HARDER = Claim(
@@ -105,8 +105,7 @@ def _starts_better(table: pd.DataFrame) -> Finding:
     )
     asked = {"generalising": better, "converging": early}
     words = {what: word_of(above(values, 0.0)) for what, values in asked.items()}
-    word, part = over(words, lambda good: f"in {Several(good)}")
-    return Finding(word, numbers, part)
+    return over(words, lambda good: f"in {Several(good)}", numbers)
 
 
 def _start_helps(table: pd.DataFrame, *, ks: Several, rho: float) -> Finding:
@@ -120,9 +119,8 @@ def _start_helps(table: pd.DataFrame, *, ks: Several, rho: float) -> Finding:
         words[cell] = word_of(above(less, 0.0)) if len(less) else Word.NOT_RUN
         texts |= {cell: _plain(less)} if len(less) else {}
     what = f"Points less lost from {PRETRAINED} than from {XAVIER}"
-    word, part = over(words, lambda good: in_part(good, cells))
     numbers = listed(what, texts, len(cells), starting_from(table, PRETRAINED))
-    return Finding(word, numbers, part)
+    return over(words, lambda good: in_part(good, cells), numbers)
 
 
 PRETRAINED_CIFAR10 = (

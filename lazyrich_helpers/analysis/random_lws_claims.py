@@ -129,7 +129,7 @@ RANDOM_CIFAR10 = (
         "E6",
         "Random uniform loses some accuracy, random beta most of it (we ask: more than "
         "{uniform}, and more than {beta})",
-        each_loses_more({"uniform": "random uniform", "beta": "random beta (2, 5)"}),
+        each_loses_more({"random uniform": "uniform", "random beta (2, 5)": "beta"}),
         uniform=Points(2),
         beta=Points(20),
     ),

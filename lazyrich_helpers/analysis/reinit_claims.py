@@ -59,9 +59,9 @@ def _half_beats_few(table: pd.DataFrame, *, half: float, few: Several) -> Findin
     gains = {share: at_half - by_seed(table, width, "active", share) for share in few}
     listed = ", ".join(map(with_interval, gains.values()))
     words = {share: word_of(above(gain, 0.0)) for share, gain in gains.items()}
-    word, part = over(words, lambda good: f"than γ = {Several(good)}")
     numbers = f"w = {width:,}: γ = {percent_label(half)} is better than γ = {few} by "
-    return Finding(word, f"{numbers}{listed} points ({num_seeds(table)}).", part)
+    numbers += f"{listed} points ({num_seeds(table)})."
+    return over(words, lambda good: f"than γ = {Several(good)}", numbers)
 
 
 def _wider_rises_more(

@@ -51,10 +51,10 @@ def _time_order(times: pd.DataFrame, *, ks: Several, alike: float) -> Finding:
         "that the middle is slowest": faster([*bottom, *ends], "middle"),
     }
     words = {what: word_of(everywhere(own)) for what, own in answers.items()}
-    word, part = over(words, lambda good: f"in {Several(good)}")
     listed = "; ".join(_median(each, pd.Series(ratios[each])) for each in static)
     numbers = "Backward time over full training's, medians with their 95 % intervals: "
-    return Finding(word, f"{numbers}{listed} (n = {len(ratios)} steps).", part)
+    numbers += f"{listed} (n = {len(ratios)} steps)."
+    return over(words, lambda good: f"in {Several(good)}", numbers)
 
 
 def _beside(values: pd.Series, line: float) -> bool | None:

@@ -176,9 +176,11 @@ def word_of(answer: bool | None) -> Word:
 
 
 def over(
-    words: Mapping[Place, Word], named: Callable[[list[Place]], str]
-) -> tuple[Word, str]:
-    """Return the word for all places together, and the part that it is for.
+    words: Mapping[Place, Word],
+    named: Callable[[list[Place]], str],
+    numbers: str = "",
+) -> Finding:
+    """Return what is found for all places together, and the part that it is for.
 
     Where it fails at one place it does not hold, but partly if it holds at another.
     Else a place that was not run leaves it not run, and then one undecided undecided.
@@ -186,15 +188,14 @@ def over(
     Args:
         words: Place → `HOLDS`, `FAILS`, `UNDECIDED` or `NOT_RUN`; at least one.
         named: Returns some of the places in words, as in `for w ≥ 1,000`.
+        numbers: What decided it.
     """
     found = set(words.values())
     good = [place for place, word in words.items() if word is Word.HOLDS]
-    if Word.FAILS in found:
-        return (Word.PARTLY, named(good)) if good else (Word.FAILS, "")
-    for word in (Word.NOT_RUN, Word.UNDECIDED):
-        if word in found:
-            return word, ""
-    return Word.HOLDS, ""
+    if Word.FAILS in found and good:
+        return Finding(Word.PARTLY, numbers, named(good))
+    order = (Word.FAILS, Word.NOT_RUN, Word.UNDECIDED, Word.HOLDS)
+    return Finding(next(word for word in order if word in found), numbers)
 
 
 def everywhere(answers: Iterable[bool | None]) -> bool | None:
@@ -228,5 +229,5 @@ def at_each_width(
     answers = {width: answer(width) for width in widths}
     listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
     words = {width: word_of(found) for width, (found, _) in answers.items()}
-    word, part = over(words, lambda good: for_widths(good, widths))
-    return Finding(word, f"{unit}: {listed} ({num_seeds(table)}).", part)
+    numbers = f"{unit}: {listed} ({num_seeds(table)})."
+    return over(words, lambda good: for_widths(good, widths), numbers)
