@@ -16,7 +16,7 @@ from lazyrich_helpers.analysis.claims import (
     reinit_claims,
     width_claims,
 )
-from lazyrich_helpers.analysis.reinit_effects import by_seed
+from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
 from lazyrich_helpers.analysis.statistics import above, signed
 from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.analysis.verdicts import Claim, Points, Several, Share, Word
@@ -178,6 +178,16 @@ def test_a_recipe_trains_where_every_width_learns():
     )
     assert RECIPE_TRAINS.verdict(runs(0.898)).word is UNDECIDED  # and 0.1 more a seed
     assert RECIPE_TRAINS.verdict(runs(0.95).assign(lr=0.01)).word is NOT_RUN
+
+
+def test_each_seeds_worst_fraction_is_the_others_choice():
+    table = curves(PAPER, seeds=2)
+    one, other = (table.fraction == 0.01, table.fraction == 0.1)
+    table.loc[one & (table.seed == 0), "accuracy"] = 0.05
+    table.loc[other & (table.seed == 1), "accuracy"] = 0.02
+    worst, values = at_extreme(table, 1, 0.01, 0.3, best=False)
+    assert worst == 0.1  # on average
+    assert values.tolist() == pytest.approx([12, 40.1])
 
 
 def test_noise_at_chance_is_no_rise():

@@ -173,15 +173,17 @@ def test_of_what_was_not_run_the_papers_half_stands_alone(init, num_cells):
 
 def test_dynamics_go_by_what_the_epochs_cost():
     full = record(tiny.training(num_epochs=3), 900)
-    top = dataclasses.replace(tiny.training(num_epochs=3), updates=TopK(k=1))
-    sparse = record(top, 800)
+    updates = TopKAllBottoms(k=1, rho=0.5)
+    sparse = record(dataclasses.replace(tiny.training(seed=1), updates=updates), 800)
     several = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "num_correct": [None, 700]}
     found = dynamics_table([full, dataclasses.replace(sparse, curves=several)])
-    assert found.schedule.tolist() == ["full", "top 1", "top 1"]
-    share = backward_cost(top)
-    assert found.spent.tolist() == pytest.approx([1, share, 2 * share])
+    assert found.schedule.tolist() == ["full", *["top 1 all bottoms"] * 2]
+    share = backward_cost(tiny.config(updates=TopK(k=1)))
+    assert [0 in updates.plan(e, 0, 3, 1).layers for e in range(3)] == [1, 0, 0]
+    assert found.spent.tolist() == pytest.approx([1, 1, 1 + share])
     assert found.accuracy.fillna(0).tolist() == [0.9, 0, 0.7]
-    assert found.rho.isna().all() and dynamics_table([]).empty
+    assert found.rho.isna().tolist() == [True, False, False]
+    assert dynamics_table([]).empty
 
 
 def test_full_training_is_looked_at_when_it_had_spent_no_more():

@@ -145,7 +145,8 @@ def test_a_schedule_costs_the_mean_of_its_epochs():
     deep = [len(config.updates.plan(e, 0, 3, 0).layers) == 3 for e in range(50)]
     expected = (sum(deep) + 0.1 * (50 - sum(deep))) / 50
     assert of_schedule(tiny.record(config), values) == pytest.approx(expected)
-    for other in (RandomUniform(), RandomUniform(draw="step")):
+    by_step = dataclasses.replace(config.updates, draw="step")
+    for other in (RandomUniform(), by_step):
         random = dataclasses.replace(config, updates=other)
         assert of_schedule(tiny.record(random), values) is None
 
