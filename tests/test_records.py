@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -262,18 +261,6 @@ def test_a_lock_is_exclusive_until_it_is_released(store):
             assert other
     with store.lock("a", seconds=0) as again:
         assert again
-
-
-def test_a_lock_is_waited_for_as_long_as_asked(store):
-    with ThreadPoolExecutor() as pool:
-        with store.lock("a"):
-            start = time.monotonic()
-            with store.lock("a", seconds=0.3) as got:
-                assert not got and time.monotonic() - start >= 0.3
-            patient = pool.submit(lambda: store.lock("a", seconds=60).__enter__())
-            time.sleep(0.2)
-            assert not patient.done()
-        assert patient.result(timeout=30)
 
 
 WRITER = """
