@@ -9,9 +9,8 @@ from lazyrich_helpers.analysis.activity_claims import (
     FASHION_RELU_NET,
     GRADIENT_CLAIMS,
     RELU_NET_CLAIMS,
-    layer_summary,
 )
-from lazyrich_helpers.analysis.activity_tables import activity_table
+from lazyrich_helpers.analysis.activity_tables import activity_table, layer_summary
 from lazyrich_helpers.analysis.verdicts import Several, Share, Word
 from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes

@@ -26,8 +26,8 @@ from lazyrich_helpers.lws.schedules import (
     TopKAllBottoms,
     in_words,
 )
+from lazyrich_helpers.measures.flops import backward_share
 from lazyrich_helpers.measures.updates import Updates
-from lazyrich_helpers.models.flops import backward_share
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.loop import epoch_plans, new_network, train
 from lazyrich_helpers.training.optimizers import SGD, Adam

@@ -44,7 +44,8 @@ def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
     assert set(before) == names and before["activity/alpha_1/layer_1"].shape == (12, 12)
     no_training()
     tiny.finish(store, tiny.CONFIG, measures=(Accuracy, Activity, Criticality))
-    assert set(store.read(run_id).measures) == {"accuracy", "activity", "criticality"}
+    measured = {"accuracy", "activity", "criticality", "costs"}
+    assert set(store.read(run_id).measures) == measured
     after = store.read_arrays(run_id)
     assert all((after[name] == before[name]).all() for name in names)
 
@@ -97,7 +98,7 @@ def test_measuring_does_not_disturb_training(store, tmp_path):
     tiny.finish(store, tiny.CONFIG)
     tiny.finish(bare, tiny.CONFIG, measures=())
     one, two = (where.read(tiny.CONFIG.run_id) for where in (store, bare))
-    assert one.curves == two.curves and two.measures == {}
+    assert one.curves == two.curves and two.measures == {"costs": one.costs}
 
 
 @pytest.mark.parametrize("first", [Accuracy, Reinit])
@@ -158,7 +159,8 @@ def test_a_measure_that_watches_trains_again(store):
     tiny.finish(store, tiny.CONFIG, measures=(Watcher,))
     record = store.read(tiny.CONFIG.run_id)
     assert record.measures["watcher"] == {"version": 1, "seen": [1, 2, 3]}
-    assert set(record.measures) == {"accuracy", "movement", "reinit", "watcher"}
+    measured = {"accuracy", "movement", "reinit", "watcher", "costs"}
+    assert set(record.measures) == measured
 
 
 @pytest.mark.parametrize("other", ["stale weights", "another training"])
@@ -187,7 +189,7 @@ def test_divergence_is_a_result(store, no_training):
 
     text = (store.folder / f"{config.run_id}.json").read_text()
     content = json.loads(text, parse_constant=refuse)  # NaN is not JSON
-    assert content["status"] == "diverged" and content["measures"] == {}
+    assert content["status"] == "diverged" and [*content["measures"]] == ["costs"]
     assert content["curves"]["train_loss"][-1] is None
     assert store.read_weights(config.run_id) is None
     no_training()

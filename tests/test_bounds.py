@@ -50,6 +50,8 @@ FAULTS = [
     ("curves/train_loss", shorter),
     ("curves/num_correct", none),
     ("accuracy/test/num_correct", far_too_many),
+    ("costs/backward_by_epoch", shorter),
+    ("costs/forward_by_epoch", shorter),
     ("accuracy/held_out", none),
     ("reinit/active", shorter),
     ("reinit/lazy", none),

@@ -28,7 +28,7 @@ TRAINED = [
 
 def test_every_training_of_the_recipe_has_a_name():
     configs = make_recipe("causes", "paper", widths=[10], seeds=[0]).configs
-    names = [training_name(config) for config in configs]
+    names = [training_name(config.columns()) for config in configs]
     assert names == [
         "Adam at 0.1",
         "Adam at 0.001",
@@ -52,7 +52,9 @@ def test_curves_are_the_records(store):
             measured = record.measures["random_reset" if curve else "reinit"]
             expected = pd.Series(measured[curve or "active"]) / measured["num_test"]
             assert rows.accuracy.tolist() == expected.tolist()
-            assert rows.trained_by.unique().tolist() == [training_name(record.config)]
+            assert rows.trained_by.unique().tolist() == [
+                training_name(record.columns())
+            ]
     one_setting(table, *COMPARES)
     found = losses(table)
     assert found.trained_by.tolist() == ["Adam at 0.03", "SGD at 0.1"]

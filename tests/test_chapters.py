@@ -169,7 +169,9 @@ def test_ends_with_the_environment(cells):
 def test_untrained_networks_are_the_readers_and_come_after_the_training():
     (path,) = [path for path in chapters() if path.stem == "04_active_parameters"]
     sources = [cell.source for cell in code(nbformat.read(path, as_version=4).cells)]
-    (made,) = [n for n, source in enumerate(sources) if "untrained_table(" in source]
+    (made,) = [
+        n for n, source in enumerate(sources) if "untrained.untrained(" in source
+    ]
     trained = [n for n, source in enumerate(sources) if "computed(chosen" in source]
     assert trained[0] < made
     assert "chosen.varied(" in sources[made] and "device=chosen.device" in sources[made]

@@ -12,19 +12,14 @@ from lazyrich_helpers.analysis.claims import (
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
     SUFFICES,
-    Claim,
-    above,
     all_claims,
-    by_seed,
-    close,
-    interval,
     reinit_claims,
-    signed,
-    spread,
     width_claims,
 )
+from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
+from lazyrich_helpers.analysis.statistics import above, signed
 from lazyrich_helpers.analysis.tables import reinit_table
-from lazyrich_helpers.analysis.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.analysis.verdicts import Claim, Points, Several, Share, Word
 from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
@@ -185,6 +180,16 @@ def test_a_recipe_trains_where_every_width_learns():
     assert RECIPE_TRAINS.verdict(runs(0.95).assign(lr=0.01)).word is NOT_RUN
 
 
+def test_each_seeds_worst_fraction_is_the_others_choice():
+    table = curves(PAPER, seeds=2)
+    one, other = (table.fraction == 0.01, table.fraction == 0.1)
+    table.loc[one & (table.seed == 0), "accuracy"] = 0.05
+    table.loc[other & (table.seed == 1), "accuracy"] = 0.02
+    worst, values = at_extreme(table, 1, 0.01, 0.3, best=False)
+    assert worst == 0.1  # on average
+    assert values.tolist() == pytest.approx([12, 40.1])
+
+
 def test_noise_at_chance_is_no_rise():
     """A minimum picked from noise always seems to be followed by a rise."""
     rng = np.random.default_rng(0)
@@ -218,39 +223,6 @@ def test_no_records_is_not_run_and_says_so(claim):
     assert (verdict.word, verdict.numbers) == (NOT_RUN, "Not run yet.")
 
 
-def test_interval_is_students():
-    mean, half = interval(pd.Series([1.0, 2.0, 3.0, 4.0, 5.0]))
-    # t(0.975, 4) = 2.776; sd = sqrt(2.5)
-    assert (mean, half) == (3.0, pytest.approx(2.776 * (2.5 / 5) ** 0.5, rel=1e-3))
-
-
-def test_above_is_open_where_the_interval_spans_the_threshold():
-    values = pd.Series([1.0, 2.0, 3.0])
-    assert above(values, -10) is True
-    assert above(values, 10) is False
-    assert above(values, 2.5) is None
-    assert above(values[:1], 0) is None and above(values[:0], 0) is None
-
-
-def test_close_is_open_where_the_interval_spans_the_line():
-    values = pd.Series([1.0, 2.0, 3.0])
-    assert close(values, 10) is True
-    assert close(values - 20, 10) is False and close(values + 20, 10) is False
-    assert close(values, 2.5) is None
-
-
-def test_a_minus_is_a_minus():
-    assert [signed(x) for x in (2.34, -2.34, -0.04, 0.0)] == [
-        "+2.3",
-        "−2.3",
-        "0.0",
-        "0.0",
-    ]
-    assert spread(pd.Series([-1.0, -2.0, -3.0])) == "−2.0 ± 2.5"
-    listed = CLAIMS["A1"].verdict(curves(changed(at1=97))).numbers
-    assert "w = 1: −2.0 ± 0.0" in listed and "-" not in listed
-
-
 @pytest.mark.parametrize(
     ("lr", "claim", "found"),
     [
@@ -276,7 +248,7 @@ def recorded_curve(width, lr, scenario="active", name="figure-2"):
 def test_what_the_readme_says_of_the_recorded_networks():
     narrow, wide = recorded_curve(10, 0.1), recorded_curve(1000, 0.1)
     assert above(wide(0) - wide(0.001), 10) and (wide(0) - wide(0.001)).mean() > 20
-    assert abs(interval(narrow(0) - narrow(0.001))[0]) < 0.1
+    assert abs((narrow(0) - narrow(0.001)).mean()) < 0.1
     narrow, wide = recorded_curve(10, 0.001), recorded_curve(1000, 0.001)
     assert above(wide(0.01) - narrow(0.01), 0)
     for lr in (0.1, 0.001):
@@ -404,7 +376,7 @@ def changes(claim: Claim, name: str, value: object, *found: Any) -> None:
     other = dataclasses.replace(claim, asks={**claim.asks, name: value})
     of_runs = isinstance(found[0], pd.DataFrame) and "width" in found[0]
     before, after = (
-        each.verdict(*found) if of_runs else each.judged(*found)
+        each.verdict(*found) if of_runs else each.verdict_on(*found)
         for each in (claim, other)
     )
     assert before.word in (HOLDS, PARTLY), before

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lazyrich_helpers.analysis.lws_tables import clock_table
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.measure import Accuracy, Measure
@@ -25,9 +25,12 @@ def record(updates, seconds, correct, seed=0, status="ok", num_full=0):
         "clock": {"seconds": seconds, "threads": 1},
         "updates": {"num_full": num_full},
     }
-    origin = {"num_test": 100}
-    return Record(
-        config, status, curves | {"num_correct": correct}, measures, {}, origin, {}
+    return tiny.record(
+        config,
+        status=status,
+        curves=curves | {"num_correct": correct},
+        measures=measures,
+        origin={"num_test": 100},
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lazyrich_helpers.experiments.records import Record, Store, recorded_store
+from lazyrich_helpers.measures.run_costs import run_costs
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.reinit.reinitialization import num_active
 from lazyrich_helpers.training.loop import epoch_plans
@@ -40,6 +41,8 @@ def test_ids_are_their_settings():
 def test_identities(path: Path, store: Store):
     record = store.read(path.stem)
     assert record is not None and record.done and not record.stale
+    written = json.loads(path.read_text())["measures"]["costs"]
+    assert written == run_costs(record.config)
     for check in (curves, origin, accuracy, reinit, movement, activity, updates):
         check(record, store)
 

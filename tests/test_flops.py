@@ -13,13 +13,13 @@ from lazyrich_helpers.lws.schedules import (
     TopBottom,
     TopK,
 )
-from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
-from lazyrich_helpers.models.flops import (
+from lazyrich_helpers.measures.flops import (
     backward_flops,
     backward_share,
     forward_flops,
-    layer_flops,
 )
+from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
+from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.resnet import ResNet18

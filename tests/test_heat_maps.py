@@ -19,21 +19,24 @@ def results(store, monkeypatch):
 
 
 def test_shapes_are_the_weight_matrices(offline):
-    assert heat_maps.layer_shapes(tiny.CONFIG) == [(12, 64), (12, 12), (10, 12)]
+    def shapes(config):
+        return heat_maps.layer_shapes(tiny.record(config))
+
+    assert shapes(tiny.CONFIG) == [(12, 64), (12, 12), (10, 12)]
     conv = tiny.config(model=ConvNet(width=3, depth=2))
-    assert heat_maps.layer_shapes(conv) == [(3, 9), (3, 27), (10, 3 * 2 * 2)]
+    assert shapes(conv) == [(3, 9), (3, 27), (10, 3 * 2 * 2)]
     norm = tiny.config(model=VGG5(width=2, batch_norm=True))
     expected = [(2, 9), (2, 18), (4, 18), (4, 36), (8, 36), *[(8, 72)] * 5]
     expected += [(16, 8), (10, 16)]
-    assert heat_maps.layer_shapes(norm) == expected
+    assert shapes(norm) == expected
     colour = tiny.config(data=images("cifar10", train_size=200))  # not there, offline
-    assert heat_maps.layer_shapes(colour)[0] == (12, 3 * 32 * 32)
+    assert shapes(colour)[0] == (12, 3 * 32 * 32)
 
 
 def test_layers_of_several_matrices_are_a_sentence():
     blocks = tiny.config(model=ResNet18(width=2))
     with pytest.raises(ValueError, match=r"one weight matrix a layer.* got 'resnet18'"):
-        heat_maps.layer_shapes(blocks)
+        heat_maps.layer_shapes(tiny.record(blocks))
 
 
 def test_maps_are_the_mean_over_seeds_and_agree_with_the_counts(results, store):

@@ -99,6 +99,30 @@ def test_no_name_is_defined_in_two_rooms():
     assert {name: rooms for name, rooms in homes.items() if len(rooms) > 1} == {}
 
 
+BUILDS = ("data", "models", "lws", "training", "measures.costs", "measures.run_costs")
+"""What networks, plans and data are made with."""
+NAMES = {
+    *("lws.schedules", "lws.schedules.in_words"),
+    *("training.run_config", "training.run_config.RunConfig"),
+    "training.run_config.num_steps",
+}
+"""What of it only names or counts."""
+
+
+ANALYSIS = [path for path in MODULES if path.parent.name == "analysis"]
+
+
+@pytest.mark.parametrize("path", ANALYSIS, ids=dotted)
+def test_tables_claims_and_figures_read_records_and_build_nothing(path):
+    prefix = "lazyrich_helpers."
+    found = {n.removeprefix(prefix) for n in imports(path) if n.startswith(prefix)}
+    builds = {n for n in found if any(f"{n}.".startswith(f"{b}.") for b in BUILDS)}
+    assert builds <= NAMES
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            assert node.func.attr not in ("blueprint", "plan", "build", "load")
+
+
 def test_there_is_no_circle():
     left = {dotted(path): own(path) for path in MODULES}
     while left:

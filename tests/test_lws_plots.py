@@ -18,6 +18,7 @@ from lazyrich_helpers.lws.schedules import (
     TopKBottomQ,
     in_words,
 )
+from lazyrich_helpers.measures.updates import updated_layers
 from tests import tiny
 
 NAN = float("nan")
@@ -55,7 +56,9 @@ def table():
 
 
 def test_a_picture_has_a_row_per_layer_and_a_column_per_epoch(ax):
-    lws_plots.layer_picture(TopBottom(k=1, q=2), ax, num_layers=5, num_epochs=3, seed=0)
+    schedule = TopBottom(k=1, q=2)
+    updated = updated_layers(schedule, num_layers=5, num_epochs=3, seed=0)
+    lws_plots.layer_picture(updated, ax)
     (image,) = ax.images
     shown = np.asarray(image.get_array())
     assert shown[:, 0].tolist() == [1, 1, 0, 0, 1] and shown.shape == (5, 3)
@@ -63,10 +66,9 @@ def test_a_picture_has_a_row_per_layer_and_a_column_per_epoch(ax):
     assert tuple(image.get_extent()) == (0.5, 3.5, 0.5, 5.5)
 
 
-def test_a_picture_shows_what_was_drawn(ax):
+def test_a_picture_shows_what_was_drawn():
     schedule = RandomUniform()
-    lws_plots.layer_picture(schedule, ax, num_layers=6, num_epochs=9, seed=4)
-    shown = np.asarray(ax.images[0].get_array())
+    shown = updated_layers(schedule, num_layers=6, num_epochs=9, seed=4)
     for epoch in range(9):
         layers = schedule.plan(epoch, 0, 6, 4).layers
         assert set(shown[:, epoch].nonzero()[0]) == layers

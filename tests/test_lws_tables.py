@@ -11,35 +11,35 @@ from lazyrich_helpers.analysis.lws_tables import (
     beside_paper,
     dynamics_table,
     lws_table,
-    mean_cost,
-    paper_against_operations,
     paper_table_1,
 )
 from lazyrich_helpers.analysis.tables import one_setting
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.records import Record
-from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
+from lazyrich_helpers.lws.schedules import (
+    Full,
+    RandomUniform,
+    TopK,
+    TopKAllBottoms,
+    in_words,
+)
 from lazyrich_helpers.measures.costs import backward_cost
+from lazyrich_helpers.measures.flops import backward_share
 from lazyrich_helpers.models.convnets import VGG11
-from lazyrich_helpers.models.flops import backward_share, layer_flops
+from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.weights_file import WeightsFile
 from tests import tiny
+from tests.mean_costs import mean_cost
+from tests.tiny import record
 
 VGG = dataclasses.replace(
     tiny.training(num_epochs=180),
     model=VGG11(),
     data=images("cifar10", train_size=50_000),
 )
-
-
-def record(config, correct):
-    """Return what a run that got `correct` of 1,000 test images leaves."""
-    curves = {"epoch": [1], "train_loss": [0.5], "num_correct": [correct]}
-    return Record(config, "ok", curves, {}, {}, {"num_test": 1000})
 
 
 def test_costs_are_of_the_epochs_that_were_drawn():
@@ -173,15 +173,17 @@ def test_of_what_was_not_run_the_papers_half_stands_alone(init, num_cells):
 
 def test_dynamics_go_by_what_the_epochs_cost():
     full = record(tiny.training(num_epochs=3), 900)
-    top = dataclasses.replace(tiny.training(num_epochs=3), updates=TopK(k=1))
-    sparse = record(top, 800)
+    updates = TopKAllBottoms(k=1, rho=0.5)
+    sparse = record(dataclasses.replace(tiny.training(seed=1), updates=updates), 800)
     several = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "num_correct": [None, 700]}
     found = dynamics_table([full, dataclasses.replace(sparse, curves=several)])
-    assert found.schedule.tolist() == ["full", "top 1", "top 1"]
-    share = backward_cost(top)
-    assert found.spent.tolist() == pytest.approx([1, share, 2 * share])
+    assert found.schedule.tolist() == ["full", *["top 1 all bottoms"] * 2]
+    share = backward_cost(tiny.config(updates=TopK(k=1)))
+    assert [0 in updates.plan(e, 0, 3, 1).layers for e in range(3)] == [1, 0, 0]
+    assert found.spent.tolist() == pytest.approx([1, 1, 1 + share])
     assert found.accuracy.fillna(0).tolist() == [0.9, 0, 0.7]
-    assert found.rho.isna().all() and dynamics_table([]).empty
+    assert found.rho.isna().tolist() == [True, False, False]
+    assert dynamics_table([]).empty
 
 
 def test_full_training_is_looked_at_when_it_had_spent_no_more():
@@ -224,9 +226,17 @@ def test_mean_cost_is_what_draws_come_to():
 
 
 def test_the_papers_times_beside_its_operations():
-    configs = make_recipe("table-1", "paper", seeds=[0]).configs
-    table = paper_against_operations(configs).set_index(["schedule", "rho"])
-    assert len(table) == 23 and not table[["ratio", "backward"]].isna().to_numpy().any()
+    cells = paper_table_1()
+    for config in make_recipe("table-1", "paper", seeds=[0]).configs:
+        columns = config.columns() | {"schedule": in_words(config.updates)}
+        own = cells[cells.schedule == columns["schedule"]]
+        if "rho" in columns:
+            own = own[own.rho == columns["rho"]]
+        assert set(own.updates) == {columns["updates"]}
+        assert own.backward.tolist() == [mean_cost(config)] * len(own) != []
+        for name in ("k", "q"):
+            assert set(own[name].dropna()) == {columns.get(name)} - {None}
+    table = cells.query("init == 'xavier'").set_index(["schedule", "rho"])
     cell = table.loc[("top 1 all bottoms", 0.1)]
     assert cell.ratio == 0.18
     assert cell.backward == pytest.approx(0.1, abs=0.001)  # the top costs next to none

@@ -24,27 +24,6 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(num_test=500)
 
 
-def test_over_seeds_gives_mean_standard_error_and_n(table):
-    chosen = table[(table.width == 10) & (table.scenario == "active")]
-    summary = plots.over_seeds(chosen, "fraction").loc[0.0]
-    assert summary["mean"] == pytest.approx(80)
-    assert summary.error == pytest.approx(10)  # sd of (90, 70) over sqrt(2)
-    assert summary.n == 2
-
-
-def test_over_seeds_takes_any_column_at_any_scale(table):
-    table = table.rename(columns={"accuracy": "lost"})
-    chosen = table[(table.width == 10) & (table.scenario == "active")]
-    summary = plots.over_seeds(chosen, "fraction", "lost", scale=1).loc[0.0]
-    assert (summary["mean"], summary.error) == pytest.approx((0.8, 0.1))
-
-
-def test_one_seed_has_no_known_spread(table):
-    chosen = table[(table.width == 10) & (table.seed == 0)]
-    summary = plots.over_seeds(chosen[chosen.scenario == "lazy"], "fraction")
-    assert summary.error.isna().all() and (summary.n == 1).all()
-
-
 def test_settings_are_not_mixed(table):
     fig, ax = plt.subplots()
     mixed = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
@@ -82,11 +61,6 @@ def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
         "d = 4",
     ]
     plt.close(fig)
-
-
-def test_colors_differ_between_widths():
-    widths = [10, 100, 1000]
-    assert len({plots.width_color(width, widths) for width in widths}) == 3
 
 
 def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):

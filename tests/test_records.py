@@ -4,7 +4,6 @@ import dataclasses
 import json
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,8 +11,8 @@ import torch
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments import records, whole_files
+from lazyrich_helpers.experiments.record import KEYS
 from lazyrich_helpers.experiments.records import (
-    KEYS,
     NUMERICS,
     Record,
     RecordError,
@@ -21,16 +20,18 @@ from lazyrich_helpers.experiments.records import (
     computed_store,
     recorded_store,
 )
+from lazyrich_helpers.measures.run_costs import run_costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.training import loop
 from tests import tiny
 
 ORIGIN = {"numerics": dict(NUMERICS), "num_test": 500, "weights": "0123456789ab"}
+COSTS = run_costs(tiny.CONFIG)
 RECORD = Record(
     tiny.CONFIG,
     status="ok",
     curves={"epoch": [1, 2], "train_loss": [2.5, 1.5], "num_correct": [None, 7]},
-    measures={"one": {"version": 1, "counts": [1, 2, 3]}},
+    measures={"one": {"version": 1, "counts": [1, 2, 3]}, "costs": COSTS},
     times={"train": 0.5, "total": 0.75},
     origin=ORIGIN,
 )
@@ -46,7 +47,7 @@ def strict(text):
 
 
 def with_measures(**measures):
-    return dataclasses.replace(RECORD, measures=measures)
+    return dataclasses.replace(RECORD, measures=measures | {"costs": COSTS})
 
 
 def test_a_record_survives_its_text(store):
@@ -61,6 +62,13 @@ def test_not_a_number_becomes_null():
     curves = {"train_loss": [1.0, math.nan, -math.inf]}
     text = dataclasses.replace(RECORD, curves=curves).to_json()
     assert strict(text)["curves"] == {"train_loss": [1.0, None, None]}
+
+
+def test_a_record_from_before_costs_were_recorded_has_them(store):
+    store.write(dataclasses.replace(RECORD, measures={}))
+    assert store.read(RECORD.run_id).costs == COSTS
+    failed = dataclasses.replace(RECORD, measures={}, status="failed: why")
+    assert not Record.from_json(failed.to_json()).measures
 
 
 def test_no_record_is_none(store):
@@ -119,7 +127,7 @@ def test_reading_needs_no_other_import(store):
 def test_measurements_already_there_are_kept(store):
     store.write(with_measures(one={"version": 1}, two={"version": 1}))
     store.write(with_measures(two={"version": 2}, three={"version": 1}))
-    versions = {"one": 1, "two": 2, "three": 1}
+    versions = {"one": 1, "two": 2, "three": 1, "costs": 1}
     found = store.read(RECORD.run_id).measures
     assert {name: entry["version"] for name, entry in found.items()} == versions
 
@@ -140,14 +148,14 @@ def test_measurements_of_another_network_are_not_kept(store, before):
     if before == "unreadable":
         (store.folder / f"{RECORD.run_id}.json").write_bytes(b"{")
     store.write(with_measures(new={"version": 1}))
-    assert set(store.read(RECORD.run_id).measures) == {"new"}
+    assert set(store.read(RECORD.run_id).measures) == {"new", "costs"}
 
 
 def with_arrays(**arrays):
     """Return RECORD with arrays of the measures `one` and `two`: `one_a` is one/a."""
     named = {name.replace("_", "/"): np.array(a) for name, a in arrays.items()}
     versions = {name.split("/")[0]: {"version": 1} for name in named}
-    return dataclasses.replace(RECORD, measures=versions, arrays=named)
+    return dataclasses.replace(with_measures(**versions), arrays=named)
 
 
 def test_arrays_lie_beside_the_record(store):
@@ -194,7 +202,7 @@ def test_broken_arrays_are_a_sentence_and_lose_no_measurement(store, content):
         store.read_arrays(RECORD.run_id)
     assert not store.has_arrays(RECORD.run_id, "one")
     store.write(with_arrays(two_a=[2]))
-    assert set(store.read(RECORD.run_id).measures) == {"one", "two"}
+    assert set(store.read(RECORD.run_id).measures) == {"one", "two", "costs"}
     assert set(store.read_arrays(RECORD.run_id)) == {"two/a"}
     assert store.has_arrays(RECORD.run_id, "two")
     assert not store.has_arrays(RECORD.run_id, "one")
@@ -255,18 +263,6 @@ def test_a_lock_is_exclusive_until_it_is_released(store):
         assert again
 
 
-def test_a_lock_is_waited_for_as_long_as_asked(store):
-    with ThreadPoolExecutor() as pool:
-        with store.lock("a"):
-            start = time.monotonic()
-            with store.lock("a", seconds=0.3) as got:
-                assert not got and time.monotonic() - start >= 0.3
-            patient = pool.submit(lambda: store.lock("a", seconds=60).__enter__())
-            time.sleep(0.2)
-            assert not patient.done()
-        assert patient.result(timeout=30)
-
-
 WRITER = """
 import dataclasses, sys, time
 from pathlib import Path
@@ -298,7 +294,7 @@ def test_concurrent_writers_lose_nothing(store, tmp_path):
         time.sleep(0.001)
     assert [writer.returncode for writer in writers] == [0, 0]
     expected = {f"{name}{i}" for name in "ab" for i in range(25)}
-    assert set(store.read(RECORD.run_id).measures) == expected
+    assert set(store.read(RECORD.run_id).measures) == {*expected, "costs"}
     assert num_reads > 5
     for writer in writers:
         writer.stdout.close()

@@ -34,7 +34,7 @@ def test_initial_weights_are_compared_with_their_own_law():
     std = xavier_std(torch.empty(200, 100))
     weight = torch.randn(200, 100, generator=generator) * std
     fig, ax = plt.subplots()
-    setup_plots.initial_weights({200: weight}, ax)
+    setup_plots.initial_weights({200: weight}, {200: std}, ax)
     (law,) = ax.lines
     x, density = (np.asarray(values) for values in law.get_data())
     assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-3)

@@ -8,7 +8,6 @@ import pytest
 from lazyrich_helpers.analysis.status import (
     accounts,
     as_html,
-    left_table,
     others_table,
     read_inventory,
     recipes_table,
@@ -17,7 +16,6 @@ from lazyrich_helpers.analysis.status import (
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.records import NUMERICS, Record, recorded_store
-from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.measures.measure import Accuracy
 from tests import tiny
 
@@ -74,21 +72,6 @@ def test_each_state_is_counted(store):
         "missing": len(RATES.configs) - 6,
         "running": 0,
     }
-
-
-def test_what_is_left_has_the_operations_of_its_runs(store):
-    for config in RATES.configs[:3]:
-        plant(store, config)
-    table = left_table(read_inventory(store))
-    rest = [
-        operations(c, RATES.measures, eval_every=RATES.eval_every)
-        for c in RATES.configs[3:]
-    ]
-    left = row(table, "learning-rates")
-    assert left["runs"] == len(rest)
-    assert left["operations"] == pytest.approx(sum(rest) / 1e15)
-    *parts, total = table.operations
-    assert max(parts) < total <= sum(parts)  # recipes share runs
 
 
 def test_counts_add_up_to_the_files(store):
@@ -163,17 +146,6 @@ def test_other_runs_are_grouped_by_what_they_share(store):
     assert table.diverged.tolist() == [0, 1]
 
 
-def test_records_by_the_thousand_are_one_row(store):
-    text = plant(store, tiny.CONFIG).to_json()
-    for seed in range(2000):
-        config = tiny.training(seed=seed)
-        other = text.replace('"seed": 0', f'"seed": {seed}')
-        other = other.replace(tiny.CONFIG.run_id, config.run_id)
-        (store.folder / f"{config.run_id}.json").write_text(other)
-    inventory = read_inventory(store)
-    assert others_table(inventory).networks.tolist() == [2000]
-
-
 @pytest.mark.parametrize(
     ("value", "shown"), [(0.0, "0"), (0.001, "&lt; 0.01"), (1234.5, "1,234.5")]
 )
@@ -193,7 +165,7 @@ def test_the_page_is_in_the_book():
     toc = (tiny.ROOT / "_toc.yml").read_text()
     assert "book/status" in toc
     text = (tiny.ROOT / "book" / "status.md").read_text()
-    names = ("recipes", "scales", "others", "totals", "left")
+    names = ("recipes", "scales", "other_runs", "totals")
     for table in (f"{name}_table" for name in names):
         assert f"status.{table}(inventory)" in text
     assert "status.accounts(inventory)" in text

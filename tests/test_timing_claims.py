@@ -51,7 +51,7 @@ def printed(top: float, bend: float = 0.0) -> pd.DataFrame:
     ],
 )
 def test_time_is_a_straight_line(top, bend, word):
-    assert PRINTED_LINE.judged(printed(top, bend)).word is word
+    assert PRINTED_LINE.verdict_on(printed(top, bend)).word is word
 
 
 def test_the_line_ends_at_full_training_and_fits_best():
@@ -65,12 +65,12 @@ def test_the_line_ends_at_full_training_and_fits_best():
 
 def test_the_papers_own_times_are_on_a_line():
     cells = paper_table_1()
-    verdict = PRINTED_LINE.judged(cells)
+    verdict = PRINTED_LINE.verdict_on(cells)
     assert verdict.word is HOLDS and "ρ 0.4 from xavier" in verdict.numbers
     assert "by −0.025." in verdict.numbers
     bent = cells.schedule.eq("top 4 all bottoms") & cells.rho.eq(0.3)
     cells.loc[bent, "seconds"] += 300  # a tenth of full training
-    assert PRINTED_LINE.judged(cells).word is FAILS
+    assert PRINTED_LINE.verdict_on(cells).word is FAILS
 
 
 TABLE_1 = make_recipe("table-1", "paper", seeds=[0]).configs[0]
@@ -95,7 +95,7 @@ def timed(milliseconds: float, device: str) -> Record:
     ],
 )
 def test_seconds_are_one_devices(milliseconds, device, found):
-    verdict = FULL_TIME.judged(timed(milliseconds, device), TABLE_1)
+    verdict = FULL_TIME.verdict_on(timed(milliseconds, device), TABLE_1)
     assert str(verdict) == found and device in verdict.numbers
     total = milliseconds / 1000 * 180 * 391
     assert verdict.numbers.startswith(f"{total:,.0f} s for 70,380 steps")
@@ -107,7 +107,7 @@ def test_seconds_are_of_the_network_that_is_asked_about():
         TABLE_1, model=dataclasses.replace(TABLE_1.model, width=8)
     )
     with pytest.raises(ValueError, match="timed must be steps of VGG11"):
-        FULL_TIME.judged(timed(42.6, "Tesla K40m"), narrow)
+        FULL_TIME.verdict_on(timed(42.6, "Tesla K40m"), narrow)
 
 
 RATIOS = {"full": 1.0, "middle": 0.9}
@@ -128,7 +128,7 @@ def steps(num: int = 20, noise: float = 0.02, **changed: float) -> pd.DataFrame:
 
 
 def test_the_order_of_times():
-    verdict = TIME_ORDER.judged(steps())
+    verdict = TIME_ORDER.verdict_on(steps())
     assert verdict.word is HOLDS, verdict
     assert verdict.numbers.endswith("(n = 20 steps).")
     for changed, lost in [
@@ -137,16 +137,18 @@ def test_the_order_of_times():
         ({"top 4 bottom 4": 0.88}, "that bottom q are as the top and bottom q"),
         ({"middle": 1.2}, "that all are faster"),
     ]:
-        verdict = TIME_ORDER.judged(steps(**changed))
+        verdict = TIME_ORDER.verdict_on(steps(**changed))
         assert verdict.word is PARTLY and lost not in verdict.part, verdict
-    assert TIME_ORDER.judged(steps(middle=0.999)).word is UNDECIDED
-    assert TIME_ORDER.judged(steps(num=5)).word is UNDECIDED  # too few for intervals
+    assert TIME_ORDER.verdict_on(steps(middle=0.999)).word is UNDECIDED
+    assert (
+        TIME_ORDER.verdict_on(steps(num=5)).word is UNDECIDED
+    )  # too few for intervals
 
 
 def test_single_slow_steps_do_not_hide_a_median():
     """Quartiles of steps overlap where medians are well apart."""
     noisy = steps(num=1000, noise=0.15)
-    assert TIME_ORDER.judged(noisy).word is HOLDS
+    assert TIME_ORDER.verdict_on(noisy).word is HOLDS
     quartiles = relative(noisy, "backward").set_index("plan")
     assert quartiles.high["middle"] > 1
 
@@ -154,7 +156,7 @@ def test_single_slow_steps_do_not_hide_a_median():
 def test_recorded_steps_are_in_the_papers_order():
     for name in ("step-times-vgg5", "step-times-vgg11"):
         (record,) = recorded(name, precision="fp32").records
-        assert TIME_ORDER.judged(recorded_times(record)[0]).word is HOLDS
+        assert TIME_ORDER.verdict_on(recorded_times(record)[0]).word is HOLDS
 
 
 APART = steps(**{"top 4 bottom 4": 0.75})

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,26 +10,28 @@ from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.analysis.timing_tables import (
     anatomy,
     clock_ratios,
-    median_interval,
     of_schedule,
     phase_quartiles,
+    recorded_anatomy,
     recorded_times,
     relative,
     with_clock,
     within_bound,
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from lazyrich_helpers.measures import step_times
+from lazyrich_helpers.measures.flops import backward_flops, forward_flops
 from lazyrich_helpers.measures.step_times import StepTimes, timed_plans
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.models.convnets import VGG5, VGG11
-from lazyrich_helpers.models.flops import backward_flops, forward_flops, layer_flops
+from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.loop import Trained, new_network
 from tests import tiny
 
+FLOPS = layer_flops(tiny.CONFIG.blueprint(), (1, 8, 8))
+BATCH = tiny.CONFIG.training.batch_size
 PLANS = {"full": {0, 1, 2}, "top 1": {2}, "bottom 1": {0}}
 SECONDS = {  # data, forward, backward, optimizer
     "full": (0.001, 0.010, 0.020, 0.002),
@@ -58,7 +59,7 @@ def record(monkeypatch):
     vector = flat_parameters(network)
     trained = Trained(tiny.CONFIG, data, network, vector, vector)
     measured = {StepTimes.name: {"version": 1} | StepTimes().result(trained)}
-    return Record(tiny.CONFIG, "ok", {}, json.loads(json.dumps(measured)), {}, {}, {})
+    return tiny.record(tiny.CONFIG, measures=json.loads(json.dumps(measured)))
 
 
 def test_every_schedule_of_section_6_is_timed():
@@ -81,30 +82,28 @@ def test_small_networks_have_fewer_plans_each_once(num_layers):
 
 
 def test_anatomy_by_hand(times):
-    table = anatomy(times, PLANS, tiny.CONFIG).set_index("plan")
+    table = anatomy(times, PLANS, FLOPS, BATCH).set_index("plan")
     full, top, bottom = (table.loc[plan] for plan in PLANS)
     assert full[[*PHASES]].tolist() == pytest.approx([2, 20, 40, 4])  # the second step
     assert full.total == pytest.approx(66) and full.ratio == full.bound == 1
     assert top.ratio == pytest.approx(0.2) == top.low == top.high
     assert bottom.total_ratio == pytest.approx(30 / 33)
-    flops = layer_flops(tiny.CONFIG.model.build((1, 8, 8), 10), (1, 8, 8))
-    forward, backward = forward_flops(flops), backward_flops(flops, range(3))
-    assert top.bound == pytest.approx(flops[2][0] / backward)
-    share = (forward + flops[2][0]) / (forward + backward)
+    forward, backward = forward_flops(FLOPS), backward_flops(FLOPS, range(3))
+    assert top.bound == pytest.approx(FLOPS[2][0] / backward)
+    share = (forward + FLOPS[2][0]) / (forward + backward)
     assert top.total_bound == pytest.approx(share)
-    batch = tiny.CONFIG.training.batch_size
-    assert full.speed == pytest.approx(batch * backward / 1e9 / 0.040)
-    assert top.speed == pytest.approx(batch * flops[2][0] / 1e9 / 0.008)
+    assert full.speed == pytest.approx(BATCH * backward / 1e9 / 0.040)
+    assert top.speed == pytest.approx(BATCH * FLOPS[2][0] / 1e9 / 0.008)
 
 
 def test_plans_may_be_told_in_any_order(times):
     backwards = dict(reversed(PLANS.items()))
-    table = anatomy(times, backwards, tiny.CONFIG)
-    pd.testing.assert_frame_equal(table, anatomy(times, PLANS, tiny.CONFIG))
+    table = anatomy(times, backwards, FLOPS, BATCH)
+    pd.testing.assert_frame_equal(table, anatomy(times, PLANS, FLOPS, BATCH))
 
 
 def test_phases_have_their_spread_and_their_bound(times):
-    parts = anatomy(times, PLANS, tiny.CONFIG)
+    parts = anatomy(times, PLANS, FLOPS, BATCH)
     table = phase_quartiles(times, parts)
     assert list(table.index) == list(PLANS)
     assert list(dict.fromkeys(phase for phase, _ in table)) == [*PHASES, "total"]
@@ -132,7 +131,7 @@ def test_the_measure_survives_a_record(record):
     assert plans == timed_plans(3)
     assert set(found.value_counts(["plan", "phase"])) == {2}
     assert (found.seconds > 0).all()
-    table = anatomy(found, plans, record.config)
+    table = recorded_anatomy(record)
     assert list(table.plan) == list(plans)
     assert not table.isna().to_numpy().any()
     measured = record.measures[StepTimes.name]["plans"]
@@ -145,14 +144,16 @@ def test_a_schedule_costs_the_mean_of_its_epochs():
     values = {frozenset({0, 1, 2}): 1.0, frozenset({2}): 0.1}
     deep = [len(config.updates.plan(e, 0, 3, 0).layers) == 3 for e in range(50)]
     expected = (sum(deep) + 0.1 * (50 - sum(deep))) / 50
-    assert of_schedule(config, values) == pytest.approx(expected)
-    random = dataclasses.replace(config, updates=RandomUniform())
-    assert of_schedule(random, values) is None
+    assert of_schedule(tiny.record(config), values) == pytest.approx(expected)
+    by_step = dataclasses.replace(config.updates, draw="step")
+    for other in (RandomUniform(), by_step):
+        random = dataclasses.replace(config, updates=other)
+        assert of_schedule(tiny.record(random), values) is None
 
 
 def test_clock_ratios_of_runs(record):
     runs = [tiny.CONFIG, dataclasses.replace(tiny.CONFIG, updates=TopK(k=1))]
-    records = [Record(config, "ok", {}, {}, {}, {}, {}) for config in runs]
+    records = list(map(tiny.record, runs))
     for phase in ("backward", "total"):
         found = clock_ratios(records, [record], phase)
         assert found[runs[0].run_id] == 1 and isinstance(runs[0].updates, Full)
@@ -164,31 +165,15 @@ def test_clock_ratios_of_runs(record):
 def test_a_table_of_runs_gets_its_clock(record):
     full = tiny.CONFIG
     top = dataclasses.replace(full, updates=TopK(k=1))
-    curves = {"epoch": [1], "train_loss": [0.5], "num_correct": [900]}
-    records = [Record(c, "ok", curves, {}, {}, {"num_test": 1000}) for c in (full, top)]
+    records = [tiny.record(config, 900) for config in (full, top)]
     table = with_clock(lws_table(records), records, [record]).set_index("schedule")
     assert table.loc["full", ["clock_backward", "clock_total", "total"]].tolist() == [
         1, 1, 1
     ]  # fmt: skip
-    times, plans = recorded_times(record)
-    parts = anatomy(times, plans, full).set_index("plan").loc["top 1"]
+    parts = recorded_anatomy(record).set_index("plan").loc["top 1"]
     own = table.loc["top 1"]
     assert own.clock_backward == pytest.approx(parts.ratio)
     assert own.clock_total == pytest.approx(parts.total_ratio)
     assert (own.backward, own.total) == pytest.approx((parts.bound, parts.total_bound))
     none = with_clock(lws_table(records), records, [])
     assert none.clock_total.isna().all() and none.total.notna().all()
-
-
-def test_an_interval_of_the_median_is_of_ranks():
-    # 2 P(B < 6) = 0.041 for 20 fair draws, 2 P(B < 7) = 0.115
-    assert median_interval(pd.Series(range(1, 21))) == (6.0, 15.0)
-    assert median_interval(pd.Series([3.0, 1, 2, 6, 5, 4])) == (1.0, 6.0)
-    assert median_interval(pd.Series([1.0, 2, 3, 4, 5])) == (-np.inf, np.inf)
-
-
-def test_an_interval_of_the_median_has_it_95_times_in_100():
-    rng = np.random.default_rng(0)
-    draws = [median_interval(pd.Series(rng.exponential(size=20))) for _ in range(1000)]
-    share = np.mean([low <= np.log(2) <= high for low, high in draws])
-    assert share == pytest.approx(0.959, abs=0.02)  # three standard errors

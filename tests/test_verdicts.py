@@ -6,7 +6,15 @@ import re
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import activity_claims, claims, lws_claims, timing_claims
+from lazyrich_helpers.analysis import (
+    activity_claims,
+    claims,
+    pretrained_lws_claims,
+    random_lws_claims,
+    reinit_claims,
+    static_lws_claims,
+    timing_claims,
+)
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
@@ -33,8 +41,14 @@ HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 TABLE = pd.DataFrame({"width": [16], "value": [3.0]})
 
 
+MODULES = (
+    *(claims, reinit_claims, activity_claims, timing_claims),
+    *(static_lws_claims, random_lws_claims, pretrained_lws_claims),
+)
+
+
 def above_line(table: pd.DataFrame, *, line: float) -> Finding:
-    """A judge."""
+    """A check."""
     return Finding(word_of(bool(table.value.max() > line)), f"at most {line:g}")
 
 
@@ -51,7 +65,7 @@ def all_claims() -> list[Claim]:
         elif isinstance(value, dict):
             add(list(value.values()))
 
-    for module in (claims, activity_claims, lws_claims, timing_claims):
+    for module in MODULES:
         add(list(vars(module).values()))
     add([claims.width_claims(depth) for depth in claims.WIDEST])
     return found
@@ -127,7 +141,8 @@ def test_places_make_one_word(words, word, part):
     def named(places: list[int]) -> str:
         return "at " + " ".join(map(str, places))
 
-    assert over(dict(enumerate(words)), named) == (word, part)
+    found = over(dict(enumerate(words)), named, "numbers")
+    assert found == Finding(word, "numbers", part)
 
 
 def test_widths_in_words():

@@ -14,12 +14,13 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
-from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.measures.run_costs import run_costs
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner.batch import Summary, complete
@@ -63,6 +64,14 @@ def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:
     return Recipe(
         name="tiny", budget="smoke", configs=configs or (CONFIG,), measures=measures
     )
+
+
+def record(config: RunConfig, num_correct: int | None = None, **fields: Any) -> Record:
+    """Return what a run leaves that has so many of 1,000 test images right."""
+    curves = {"epoch": [1], "train_loss": [0.5], "num_correct": [num_correct]}
+    measures = {"costs": run_costs(config)} | fields.pop("measures", {})
+    known = {"status": "ok", "curves": curves, "origin": {"num_test": 1000}}
+    return Record(config, measures=measures, **known | fields)
 
 
 SEEDS = [training(seed=seed) for seed in (0, 1, 2)]

@@ -6,13 +6,12 @@ pictures. Active is what has one of the α % largest gradients, by epoch, as in 
 Section 5; every claim is asked at each α of its figures.
 """
 
+import functools
 from collections.abc import Callable, Iterable
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.activity_tables import layer_name
-from lazyrich_helpers.analysis.claims import above, interval, num_seeds
-from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.statistics import above, num_seeds
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
@@ -44,37 +43,6 @@ def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:
     return found / (alpha / 100)
 
 
-def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
-    """Return what is active in each layer, in words: a row per layer, 1 the bottom.
-
-    Means over seeds with the half-width of their 95 % interval: `frequency`, how often
-    a weight is active, and `share`, the layer's part of all active weights, in percent;
-    `relative`, that part over the layer's part of all weights.
-
-    Args:
-        table: An `activity_tables.activity_table` of one setting.
-        width: One that is in it.
-        alpha: Share of the network's parameters that is active, in percent.
-    """
-    one_setting(table, "width")
-    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
-    layers = rows.loc[rows.alpha == alpha].groupby("layer")
-    columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
-    summary = pd.DataFrame(
-        {
-            name: [_with_interval(scale * values) for _, values in layers[name]]
-            for name, scale in columns.items()
-        }
-    )
-    names = [layer_name(layer, len(layers)) for layer in layers.groups]
-    return summary.set_axis(names, axis="index")
-
-
-def _with_interval(values: pd.Series) -> str:
-    mean, half = interval(values)
-    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
-
-
 def _listed(found: pd.DataFrame) -> str:
     return ", ".join(f"{value:.2g}" for value in found.mean())
 
@@ -94,14 +62,13 @@ def _at_each_alpha(
     listed = "; ".join(f"α = {a} %: {_listed(own)}" for a, own in found.items())
     numbers = f"Frequency over an even one, bottom to top, w = {width:,}: {listed} "
     numbers += f"(n = {max(map(len, found.values()))} seeds)."
-    word, part = over(words, lambda good: f"at α = {Several(good)} %")
-    return Finding(word, numbers, part)
+    return over(words, lambda good: f"at α = {Several(good)} %", numbers)
 
 
 def _spread(
     table: pd.DataFrame, *, width: int, alphas: Several, factor: float
 ) -> Finding:
-    """Judge whether no layer at `width` is much less active than evenly."""
+    """Say whether no layer at `width` is much less active than evenly."""
     if width not in widths_of(table):
         return Finding(Word.NOT_RUN, f"Not run yet at w = {width:,}.")
 
@@ -112,9 +79,9 @@ def _spread(
 
 
 def _concentrated(
-    table: pd.DataFrame, ends: Iterable[int], alphas: Several, factor: float
+    ends: Iterable[int], table: pd.DataFrame, *, alphas: Several, factor: float
 ) -> Finding:
-    """Judge whether these layers, 0 or -1, outdo all others at the widest network."""
+    """Say whether these layers, 0 or -1, outdo all others at the widest network."""
 
     def answer(found: pd.DataFrame) -> bool | None:
         layers = [values for _, values in found.items()]
@@ -126,12 +93,8 @@ def _concentrated(
     return _at_each_alpha(table, widths_of(table)[-1], alphas, answer)
 
 
-def _at_both_ends(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
-    return _concentrated(table, (0, -1), alphas, factor)
-
-
-def _at_the_bottom(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
-    return _concentrated(table, (0,), alphas, factor)
+_at_both_ends = functools.partial(_concentrated, (0, -1))
+_at_the_bottom = functools.partial(_concentrated, (0,))
 
 
 def _spread_then_at_the_bottom(
@@ -145,8 +108,7 @@ def _spread_then_at_the_bottom(
     if {narrow.word, wide.word} & {Word.FAILS, Word.PARTLY}:
         parts = "; ".join(f"{name} {f.part}".strip() for name, f in good)
         return Finding(Word.PARTLY if good else Word.FAILS, numbers, parts)
-    word, _ = over({name: found.word for name, found in both}, lambda _: "")
-    return Finding(word, numbers)
+    return over({name: found.word for name, found in both}, lambda _: "", numbers)
 
 
 def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> Finding:
@@ -176,9 +138,8 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
         + ", ".join(f"{means[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
         for alpha in alphas
     )
-    word, part = over(words, named)
     numbers = f"A middle layer's frequency over an even one: {listed}"
-    return Finding(word, f"{numbers} ({num_seeds(table)}).", part)
+    return over(words, named, f"{numbers} ({num_seeds(table)}).")
 
 
 def _gradient_is_skewed(
@@ -192,13 +153,12 @@ def _gradient_is_skewed(
         shares = look.set_index("seed")[["l1", "l2"]]
         answers = [above(shares.l1, l1), above(shares.l2, l2)]
         words[epoch] = word_of(everywhere(answers))
-        means = [100 * interval(shares[name])[0] for name in ("l1", "l2")]
+        means = [100 * shares[name].mean() for name in ("l1", "l2")]
         zeros = f"{100 * look.zeros.mean():.2g} % zeros"
         looks.append(f"{epoch}: {means[0]:.0f} and {means[1]:.0f} % ({zeros})")
     numbers = f"The largest {percent:g} % hold of Σ|g| and Σg², by epochs done: "
     numbers += f"{'; '.join(looks)} ({num_seeds(rows)})."
-    word, part = over(words, lambda good: f"after {Several(good)} epochs")
-    return Finding(word, numbers, part)
+    return over(words, lambda good: f"after {Several(good)} epochs", numbers)
 
 
 GRADIENT_CLAIMS = (
@@ -212,7 +172,7 @@ GRADIENT_CLAIMS = (
         {"percent": 1, "l1": Share(0.3), "l2": Share(0.6)},
     ),
 )
-"""Claims about Figure 1; they judge an `activity_tables.skew_table`."""
+"""Claims about Figure 1; they are about an `activity_tables.skew_table`."""
 
 ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
 """The paper's α, in percent, and how many times more or less counts as a difference."""
@@ -245,7 +205,7 @@ RELU_NET_CLAIMS = (
     ),
     MIDDLE_IS_IDLE,
 )
-"""Claims about Figure 5; they judge an `activity_tables.activity_table`."""
+"""Claims about Figure 5; they are about an `activity_tables.activity_table`."""
 
 CONV_NET_CLAIMS = (
     Claim(
@@ -280,4 +240,4 @@ FASHION_CONV_NET = Claim(
     ASKS,
     least_width=50,
 )
-"""Claims about Figures 18 and 19; each judges its own `activity_table`."""
+"""Claims about Figures 18 and 19; each is about its own `activity_table`."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import measurements, one_setting, tidy
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.activity import Activity
@@ -75,6 +76,37 @@ def frequency_summary(table: pd.DataFrame, *, alpha: int) -> pd.DataFrame:
     means = 100 * rows.pivot_table("frequency", index="width", columns="layer")
     names = [layer_name(layer, len(means.columns)) for layer in means.columns]
     return means.round(1).set_axis(names, axis="columns")
+
+
+def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFrame:
+    """Return what is active in each layer, in words: a row per layer, 1 the bottom.
+
+    Means over seeds with the half-width of their 95 % interval: `frequency`, how often
+    a weight is active, and `share`, the layer's part of all active weights, in percent;
+    `relative`, that part over the layer's part of all weights.
+
+    Args:
+        table: An `activity_table` of one setting.
+        width: One that is in it.
+        alpha: Share of the network's parameters that is active, in percent.
+    """
+    one_setting(table, "width")
+    rows = table.loc[(table.width == width) & (table.definition == "gradient")]
+    layers = rows.loc[rows.alpha == alpha].groupby("layer")
+    columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
+    summary = pd.DataFrame(
+        {
+            name: [_with_interval(scale * values) for _, values in layers[name]]
+            for name, scale in columns.items()
+        }
+    )
+    names = [layer_name(layer, len(layers)) for layer in layers.groups]
+    return summary.set_axis(names, axis="index")
+
+
+def _with_interval(values: pd.Series) -> str:
+    mean, half = confidence_interval(values)
+    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
 
 
 def criticality_table(records: Iterable[Record]) -> pd.DataFrame:

@@ -1,15 +1,15 @@
 """Why resetting a few parameters ruins a network: tables of the recipe `causes`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims import by_seed, spread
+from lazyrich_helpers.analysis.reinit_effects import by_seed
+from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import measurements, reinit_table
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.random_reset import RandomReset
-from lazyrich_helpers.training.optimizers import SGD, DecayedAdam
-from lazyrich_helpers.training.run_config import RunConfig
 
 COMPARES = ("optimizer",)
 """Columns, as in `tables.one_setting`, in which the trainings differ."""
@@ -23,14 +23,18 @@ SHARE = 0.001
 """Of the parameters, where the plunge is looked for."""
 
 
-def training_name(config: RunConfig) -> str:
-    """Return how a run was trained, as in `SGD with momentum at 0.01`."""
-    optimizer, lr = config.optimizer, config.columns()["lr"]
-    if isinstance(optimizer, DecayedAdam):
-        return f"Adam from {lr:g} to 0"
-    if isinstance(optimizer, SGD):
-        return f"SGD{' with momentum' if optimizer.momentum else ''} at {lr:g}"
-    return f"Adam at {lr:g}"
+def training_name(columns: Mapping[str, Any]) -> str:
+    """Return how a run was trained, as in `SGD with momentum at 0.01`.
+
+    Args:
+        columns: Of its record.
+    """
+    kind, lr = columns["optimizer"], f"{columns['lr']:g}"
+    if kind == "decayed_adam":
+        return f"Adam from {lr} to 0"
+    if kind == "sgd":
+        return f"SGD{' with momentum' if columns['momentum'] else ''} at {lr}"
+    return f"Adam at {lr}"
 
 
 def causes_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -40,7 +44,7 @@ def causes_table(records: Iterable[Record]) -> pd.DataFrame:
     are there of the most active, γ alone of random ones.
     """
     records = list(records)
-    names = {r.run_id: training_name(r.config) for r in records}
+    names = {r.run_id: training_name(r.columns()) for r in records}
     tables = [reinit_table(records).assign(reset="the most active")]
     for columns, measured in measurements(records, RandomReset.name):
         for reset, curve in RESETS.items():
@@ -76,7 +80,7 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
             whole = by_seed(curves, row["width"], "active", 0.0)
             left = by_seed(curves, row["width"], "active", SHARE)
             row |= {"accuracy": f"{whole.mean():.1f}", "n": len(whole)}
-            row[reset] = spread(whole - left)
+            row[reset] = with_interval(whole - left)
         rows.append(row)
     names = ["width", "trained_by", "accuracy", "n", *RESETS]
     return pd.DataFrame(rows, columns=names).sort_values("width", kind="stable")

@@ -13,15 +13,21 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
-from lazyrich_helpers.analysis.lws_tables import cell_name
+from lazyrich_helpers.analysis.figure_style import (
+    BLUE,
+    CHANCE,
+    DOTTED,
+    LIGHT_BLUE,
+    ORANGE,
+)
+from lazyrich_helpers.analysis.lws_cells import cell_name, cell_names
 from lazyrich_helpers.analysis.tables import one_setting
-from lazyrich_helpers.lws.schedules import UpdateSchedule
 
-AWAKE = ListedColormap(["#dfe3e8", "#21598b"])
-BOTTOMS = ("tab:orange", "s")
+UPDATED = ListedColormap(["#dfe3e8", BLUE])
+BOTTOMS = (ORANGE, "s")
 LOOKS = {
     "full": ("black", "*"),
-    "top_k_all_bottoms": ("#21598b", "o"),
+    "top_k_all_bottoms": (BLUE, "o"),
     "bottom_q": BOTTOMS,
     "top_bottom": BOTTOMS,
     "top_k_bottom_q": BOTTOMS,
@@ -57,29 +63,18 @@ def look(runs: pd.DataFrame) -> Look:
     return Look(color, marker, hollow=first.get("k") == 1)
 
 
-def updated(
-    updates: UpdateSchedule, num_layers: int, num_epochs: int, seed: int
-) -> np.ndarray:
-    """Return (layers, epochs): 1 where an epoch's first step updates a layer."""
-    moved = np.zeros((num_layers, num_epochs))
-    for epoch in range(num_epochs):
-        layers = updates.plan(epoch, 0, num_layers, seed).layers
-        moved[sorted(layers), epoch] = 1
-    return moved
-
-
-def layer_picture(
-    updates: UpdateSchedule, ax: Axes, *, num_layers: int, num_epochs: int, seed: int
-) -> None:
+def layer_picture(updated: np.ndarray, ax: Axes) -> None:
     """Draw which layers each epoch updates: a row per layer, 1 the bottom, below.
 
-    Of a schedule that changes within an epoch, the first step of each.
+    Args:
+        updated: (layers, epochs) of 0 and 1, from `updates.updated_layers`.
+        ax: Where to draw.
     """
-    moved = updated(updates, num_layers, num_epochs, seed)
+    num_layers, num_epochs = updated.shape
     edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
     ax.imshow(
-        moved, cmap=AWAKE, vmin=0, vmax=1, origin="lower", aspect="auto", extent=edges,
-        interpolation="nearest",
+        updated, cmap=UPDATED, vmin=0, vmax=1, origin="lower", aspect="auto",
+        extent=edges, interpolation="nearest",
     )  # fmt: skip
     ax.set_xlabel("epoch")
     ax.set_ylabel("layer")
@@ -99,17 +94,17 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     Source: Li & Banerjee (2021), Figures 7 and 10.
     """
     one_setting(table, "updates")
-    names = list(map(cell_name, table.schedule, table.rho))
+    names = cell_names(table)
     groups = table.groupby(names, sort=False)
     accuracy = (100 * table.test_accuracy).groupby(names, sort=False)
     means, errors = accuracy.mean(), accuracy.sem().fillna(0)
     places = np.arange(len(means))[::-1]
     colors = [look(runs).color for _, runs in groups]
-    ax.barh(places, means - 10, left=10, xerr=errors, color=colors, height=0.7)
+    ax.barh(places, means - CHANCE, left=CHANCE, xerr=errors, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
         inside = mean > 25  # room for the number within the bar
         ax.text(
-            10.5 if inside else max(mean, 10) + 1.5,
+            CHANCE + 0.5 if inside else max(mean, CHANCE) + 1.5,
             place,
             f"{mean:.1f}",
             va="center",
@@ -117,9 +112,9 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
             color="white" if inside else "black",
         )
     if "full" in means.index:
-        ax.axvline(means["full"], color="0.5", linewidth=0.8, linestyle=":")
+        ax.axvline(means["full"], **DOTTED)
     ax.set_yticks(places, means.index)
-    ax.set_xlim(10, 100)
+    ax.set_xlim(CHANCE, 100)
     ax.set_xlabel("test accuracy (%)")
 
 
@@ -197,9 +192,9 @@ def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
 
 PHASE_COLORS = {
     "data": "0.6",
-    "forward": "#a9cbe6",
-    "backward": "#21598b",
-    "optimizer": "tab:orange",
+    "forward": LIGHT_BLUE,
+    "backward": BLUE,
+    "optimizer": ORANGE,
 }
 
 
@@ -232,7 +227,7 @@ def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
         table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
         ax: Where to draw.
     """
-    ax.plot([0, 1], [0, 1], color="0.5", linewidth=0.8, linestyle=":")
+    ax.plot([0, 1], [0, 1], **DOTTED)
     for name, cells in table.groupby("schedule", sort=False):
         own = look(cells)
         ax.scatter(

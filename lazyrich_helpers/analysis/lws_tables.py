@@ -6,55 +6,24 @@ a clock can be held against, the same on every machine.
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims import interval
+from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import curves_table, one_setting, runs_table, tidy
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.records import Record
-from lazyrich_helpers.lws.schedules import (
-    Full,
-    RandomBeta,
-    RandomUniform,
-    TopK,
-    TopKAllBottoms,
-    TopKBottomQ,
-    UpdateSchedule,
-    in_words,
-)
+from lazyrich_helpers.lws.schedules import in_words
 from lazyrich_helpers.measures.clock import Clock
-from lazyrich_helpers.measures.costs import backward_cost, epoch_costs
-from lazyrich_helpers.models.imagenet import ImageNetVGG11
-from lazyrich_helpers.models.initialization import XavierNormal
-from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.places import PACKAGE
-from lazyrich_helpers.training.run_config import RunConfig
 
-MANY_EPOCHS = 500
-"""So many draws settle random beta's mean cost to about 0.006."""
-STARTS = {
-    "xavier": (XavierNormal.kind,),
-    "pretrain": (ImageNetVGG11.kind, WeightsFile.kind),
-}
+STARTS = {"xavier": ("xavier_normal",), "pretrain": ("imagenet_vgg11", "weights_file")}
 """The paper's word for a start → kinds of `init` that stand beside it."""
 SHARES = ("clock_backward", "backward", "clock_total", "total")
 """Columns of what runs cost over full training's: the time and the operations of the
 backward pass, and of whole steps. All but `backward` are `timing_tables.with_clock`'s.
 """
-PaperSchedule = Full | RandomUniform | RandomBeta | TopKAllBottoms | TopKBottomQ
-PAPER_SCHEDULES: dict[str, PaperSchedule] = {
-    "Fully trained": Full(),
-    "Random-Uniform": RandomUniform(),
-    "Random-Beta": RandomBeta(),
-}
-
-
-def cell_name(schedule: str, rho: float) -> str:
-    """Return a schedule with its probability, as in `top 1 bottom 4, ρ 0.1`."""
-    return schedule if math.isnan(rho) else f"{schedule}, ρ {rho:g}"
 
 
 def lws_table(records: Iterable[Record]) -> pd.DataFrame:
@@ -63,7 +32,7 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     Columns beside those of `tables.runs_table`:
         schedule: Its name, from `schedules.in_words`.
         rho: The probability of updating the bottom layers; NaN where there is none.
-        backward: `backward_cost`.
+        backward: Backward operations over full training's, of the plans drawn.
         lost: The test accuracy of full training from the same start with the same seed
             less this run's, 0 to 1; NaN where that is not there. A run that diverged
             has accuracy 0.
@@ -81,7 +50,7 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     diverged = [record.status == "diverged" for record in records]
     runs.loc[diverged, "test_accuracy"] = 0.0  # else the seeds that survived would tell
     runs["schedule"] = [in_words(record.config.updates) for record in records]
-    runs["backward"] = [backward_cost(record.config) for record in records]
+    runs["backward"] = [record.costs["backward"] for record in records]
     if "rho" not in runs:
         runs["rho"] = math.nan
     one_setting(runs, "width", "updates", "lr", "init")
@@ -159,7 +128,7 @@ def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
     tables = []
     for record in records:
         curves = curves_table([record])
-        spent = np.cumsum(epoch_costs(record.config))[: len(curves)]
+        spent = np.cumsum(record.costs["backward_by_epoch"])[: len(curves)]
         rho = record.columns().get("rho", math.nan)
         name = in_words(record.config.updates)
         tables.append(curves.assign(spent=spent, schedule=name, rho=rho))
@@ -190,72 +159,19 @@ def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
 def paper_table_1() -> pd.DataFrame:
     """Return the paper's Table 1, one row per cell.
 
-    Columns: `schedule` (as in `lws_table`) and its kind, `updates`; `rho`; `init`
-    (`xavier` or `pretrain`); `test_accuracy` and `lost` (0 to 1); `seconds` and `ratio`
-    of back-propagation; of VGG-11 on CIFAR-10, 180 epochs, Tesla K40m, means over 5
-    runs.
+    Columns: `schedule` (as in `lws_table`) and its kind, `updates`, with `k`, `q` and
+    `rho`; `init` (`xavier` or `pretrain`); `test_accuracy` and `lost` (0 to 1);
+    `seconds` and `ratio` of back-propagation; of VGG-11 on CIFAR-10, 180 epochs, Tesla
+    K40m, means over 5 runs. And `backward`, which is ours: the backward operations over
+    full training's that the schedule needs on average.
 
     Source: Li & Banerjee (2021), Table 1.
     """
     with (PACKAGE / "analysis" / "table_1.csv").open() as file:
         cells = pd.read_csv(file)
-    names = ("strategy", "k", "q", "rho")
-    columns = zip(*(cells[name] for name in names), strict=True)
-    schedules = [_paper_schedule(*cell) for cell in columns]
-    cells["schedule"] = list(map(in_words, schedules))
-    cells["updates"] = [schedule.kind for schedule in schedules]
     cells["test_accuracy"] /= 100
-    cells["lost"] = 0.0 - cells["diff"] / 100  # never -0.0
-    cells = cells.rename(columns={"time_s": "seconds"})
-    kept = ["schedule", "updates", "rho", "init", "test_accuracy", "lost"]
-    return cells.reindex(columns=[*kept, "seconds", "ratio"])
-
-
-def paper_against_operations(configs: Iterable[RunConfig]) -> pd.DataFrame:
-    """Return Table 1's Xavier rows with the operations that they need on average.
-
-    Columns: `schedule`, `rho`, `ratio` (of back-propagation time, as printed);
-    `backward`, from `mean_cost`; and the schedule's kind and fields: `updates`, `k`,
-    `q`.
-
-    Args:
-        configs: One run of each cell.
-    """
-    names = ("updates", "k", "q", "rho")
-    rows = [
-        {"schedule": in_words(config.updates)}
-        | {name: config.columns().get(name, math.nan) for name in names}
-        | {"backward": mean_cost(config)}
-        for config in configs
-    ]
-    paper = paper_table_1().query("init == 'xavier'")
-    cells = paper[["schedule", "rho", "ratio"]]
-    return cells.merge(pd.DataFrame(rows), on=["schedule", "rho"])
-
-
-def mean_cost(config: RunConfig) -> float:
-    """Return `backward_cost` as it is on average, rather than as one seed drew it."""
-    updates = config.updates
-    if isinstance(updates, TopKBottomQ | TopKAllBottoms):  # linear in ρ
-        shallow, deep = (_cost(config, replace(updates, rho=rho), 1) for rho in (0, 1))
-        return (1 - updates.rho) * shallow + updates.rho * deep
-    if isinstance(updates, RandomUniform):
-        depths = range(1, len(config.blueprint().layers) + 1)
-        return sum(_cost(config, TopK(k=k), 1) for k in depths) / len(depths)
-    return _cost(config, updates, MANY_EPOCHS)
-
-
-def _cost(config: RunConfig, updates: UpdateSchedule, num_epochs: int) -> float:
-    training = replace(config.training, num_epochs=num_epochs)
-    return backward_cost(replace(config, updates=updates, training=training))
-
-
-def _paper_schedule(strategy: str, k: float, q: str, rho: float) -> PaperSchedule:
-    if strategy in PAPER_SCHEDULES:
-        return PAPER_SCHEDULES[strategy]
-    if q == "all":
-        return TopKAllBottoms(k=int(k), rho=rho)
-    return TopKBottomQ(k=int(k), q=int(q), rho=rho)
+    cells["lost"] = 0.0 - cells.pop("diff") / 100  # never -0.0
+    return cells.rename(columns={"time_s": "seconds"})
 
 
 def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
@@ -284,8 +200,8 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     suits = len(kinds) <= 1 and set(kinds) <= set(STARTS[init])
     allowed = " or ".join(STARTS[init])
     require(suits, "init", f"{allowed} in a table beside the paper's {init}", kinds)
-    unused = ["updates", "init", "seconds"]
-    paper = paper_table_1().query("init == @init").drop(columns=unused)
+    names = ["schedule", "rho", "ratio", "test_accuracy", "lost"]
+    paper = paper_table_1().query("init == @init").reindex(columns=names)
     if init != "xavier":
         full = paper.loc[paper.schedule == "full"].test_accuracy.item()
         paper["lost"] = full - paper.test_accuracy
@@ -293,7 +209,7 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     lacking = [name for name in SHARES if name not in table]
     table = table.assign(**dict.fromkeys(lacking, math.nan))
     for _, cell in table.groupby(["schedule", "rho"], dropna=False):
-        mean, half = interval(100 * cell.lost)
+        mean, half = confidence_interval(100 * cell.lost)
         rows.append(
             {
                 "schedule": cell.schedule.iloc[0],

@@ -3,12 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lazyrich_helpers.analysis.figure_style import (
+    BLUE,
+    CHANCE,
+    DOTTED,
+    LIGHT_BLUE,
+    draw_means,
+    panels,
+    shade,
+    width_color,
+)
+from lazyrich_helpers.analysis.statistics import over_seeds
 from lazyrich_helpers.analysis.tables import one_setting
 
 TITLES = {
@@ -17,51 +27,8 @@ TITLES = {
 }
 SYMBOLS = {"active": "γ", "lazy": "ε"}
 LOG_TICKS = (0, 0.001, 0.01, 0.1, 1, 10, 100)
-DPI = 110
 SMALLEST = 0.001
 """Percent: the log axis is linear below it, so that 0 has a place."""
-
-
-def width_color(width: int, widths: Sequence[int]) -> tuple[float, ...]:
-    """Return a colour by rank: narrow dark, wide light, in any kind of vision."""
-    ranks = sorted(set(widths))
-    place = ranks.index(width) / max(1, len(ranks) - 1)
-    return mpl.colormaps["viridis"](0.85 * place)
-
-
-def over_seeds(
-    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
-) -> pd.DataFrame:
-    """Return mean, standard error (NaN for one run) and n of a column, by another.
-
-    Args:
-        table: One row per run and value of `by`.
-        by: The column that becomes the index.
-        value: The column that is averaged.
-        scale: Multiplies mean and error; 100 makes shares per cent.
-    """
-    grouped = table.groupby(by)[value]
-    summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
-    return (scale * summary).assign(n=grouped.count())
-
-
-def draw_means(
-    ax: Axes,
-    summary: pd.DataFrame,
-    color: tuple[float, ...],
-    *,
-    label: str = "",
-    marker: str = "",
-) -> None:
-    """Draw a line through the means of `over_seeds`, in a band of one standard error.
-
-    Without a label the legend leaves it out.
-    """
-    mean, error = summary["mean"], summary.error
-    ax.plot(mean, marker=marker, markersize=4, color=color, label=label)
-    ax.fill_between(
-        summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
-    )
 
 
 def reinit_curves(
@@ -93,8 +60,8 @@ def reinit_curves(
         curve = over_seeds(rows, "fraction")
         curve.index = 100 * curve.index  # percent
         label = f"w = {name:,}" if by == "width" else str(name)
-        draw_means(ax, curve, width_color(place, range(len(lines))), label=label)
-    ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance, ten classes
+        draw_means(ax, curve, shade(place, len(lines)), label=label)
+    ax.axhline(CHANCE, **DOTTED)
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)
         ax.set_xticks(LOG_TICKS, [f"{tick:g}" for tick in LOG_TICKS])
@@ -107,7 +74,7 @@ def reinit_curves(
 
 def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
     """Return both scenarios, one above the other; see `reinit_curves`."""
-    fig, axes = plt.subplots(2, 1, figsize=(5.2, 6), layout="constrained")
+    fig, axes = panels(2, 3)
     for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
         reinit_curves(table, ax, scenario=scenario, scale=scale)
         ax.set_ylabel("test accuracy (%)")
@@ -141,11 +108,8 @@ def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
     See `initial_and_trained`. Tables without a row are left out.
     """
     shown = {name: table for name, table in tables.items() if not table.empty}
-    count = max(1, len(shown))
-    fig, axes = plt.subplots(
-        count, 1, figsize=(5.2, 3.2 * count), squeeze=False, layout="constrained"
-    )
-    for ax, (name, table) in zip(axes[:, 0], shown.items(), strict=False):
+    fig, axes = panels(max(1, len(shown)), 3.2)
+    for ax, (name, table) in zip(axes, shown.items(), strict=False):
         initial_and_trained(table, ax)
         ax.set_ylabel(f"test accuracy (%)\n{name}")
     return fig
@@ -164,8 +128,8 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     after = over_seeds(active.loc[active.fraction == 0], "width")
     names = [f"{width:,}" for width in before.index]
     gain = after["mean"] - before["mean"]
-    ax.bar(names, before["mean"], color="#21598b", label="at initialization")
-    ax.bar(names, gain, bottom=before["mean"], color="#a9cbe6", label="by training")
+    ax.bar(names, before["mean"], color=BLUE, label="at initialization")
+    ax.bar(names, gain, bottom=before["mean"], color=LIGHT_BLUE, label="by training")
     for summary, color in ((before, "tab:orange"), (after, "black")):
         ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
         for name, value in zip(names, summary["mean"], strict=True):
@@ -177,7 +141,7 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
                 ha="center",
                 color="#b34700" if color == "tab:orange" else color,
             )
-    ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")
+    ax.axhline(CHANCE, **DOTTED)
     ax.set_ylim(0, 108)
     ax.set_xlabel("width w")
     ax.set_ylabel("test accuracy (%)")
@@ -195,12 +159,8 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
         tables: Its title → its `tables.movement_table`.
         layer: Which layer, counted from 0 at the bottom.
     """
-    count = len(tables)
-    fig, axes = plt.subplots(
-        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for ax, (name, table) in zip(axes[:, 0], tables.items(), strict=True):
+    fig, axes = panels(len(tables), 2.8, sharex=True)
+    for ax, (name, table) in zip(axes, tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
         widths = sorted(chosen.width.unique())
         for width in widths:
@@ -209,11 +169,11 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
             label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
             share = over_seeds(rows, "movement", "share")
             draw_means(ax, share, width_color(width, widths), label=label)
-        ax.axvline(1, color="0.5", linewidth=0.8, linestyle=":")
+        ax.axvline(1, **DOTTED)
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)
         ax.set_ylabel("% of weights")
         ax.set_title(name, fontsize="medium")
         ax.legend(frameon=False, fontsize="small", loc="upper left")
-    axes[-1, 0].set_xlabel("movement / initial standard deviation")
+    axes[-1].set_xlabel("movement / initial standard deviation")
     return fig

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims import at_extreme, by_seed, spread
+from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed, lost
+from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.reinit_curves import WeightsReinit
@@ -56,15 +57,14 @@ def effects(table: pd.DataFrame) -> pd.DataFrame:
 def _effects(own: pd.DataFrame) -> dict[str, object]:
     first = own.iloc[0]
     width = int(first.width)
-    lost = by_seed(own, width, "active", 0.0) - by_seed(own, width, "active", 0.001)
     worst, lowest = at_extreme(own, width, 0.01, 0.3, best=False)
     _, highest = at_extreme(own, width, 0.3, 0.95, best=True)
     return {
         "lr": first.lr,
         "width": width,
         "reading": first.reading,
-        "lost": spread(lost),
+        "lost": with_interval(lost(own, width, 0.001)),
         "worst": f"{100 * worst:.2g}",
-        "risen": spread(by_seed(own, width, "active", 1.0) - lowest),
-        "bump": spread(highest - lowest),
+        "risen": with_interval(by_seed(own, width, "active", 1.0) - lowest),
+        "bump": with_interval(highest - lowest),
     }

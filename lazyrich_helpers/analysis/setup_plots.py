@@ -5,33 +5,41 @@ Tables → axes, as in `plots`.
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lazyrich_helpers.analysis.plots import draw_means, over_seeds, width_color
+from lazyrich_helpers.analysis.figure_style import (
+    CHANCE,
+    DOTTED,
+    ORANGE,
+    draw_means,
+    panels,
+    width_color,
+)
+from lazyrich_helpers.analysis.statistics import over_seeds
 from lazyrich_helpers.analysis.tables import one_setting
-from lazyrich_helpers.models.initialization import xavier_std
 
 NUM_BINS = 60
 
 
-def initial_weights(weights: Mapping[int, Tensor], ax: Axes) -> None:
+def initial_weights(
+    weights: Mapping[int, Tensor], stds: Mapping[int, float], ax: Axes
+) -> None:
     r"""Draw a histogram of initial weights per width, and the law they come from.
 
     Args:
         weights: Width → an initial weight matrix (fan_out, fan_in).
+        stds: Width → the standard deviation $\sigma_0$ of its law.
         ax: Where to draw.
 
-    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$,
-    $\sigma_0$ by `xavier_std`.
+    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$.
     """
     for width, weight in weights.items():
         color = width_color(width, list(weights))
-        std = xavier_std(weight)
+        std = stds[width]
         edges = np.linspace(-4 * std, 4 * std, NUM_BINS + 1)
         heights, _ = np.histogram(weight.flatten().numpy(), edges, density=True)
         ax.stairs(heights, edges, fill=True, color=color, alpha=0.4)
@@ -52,9 +60,7 @@ def training_curves(table: pd.DataFrame) -> Figure:
         table: From `tables.curves_table`, one data set, depth and learning rate.
     """
     one_setting(table, "width")
-    fig, (upper, lower) = plt.subplots(
-        2, 1, figsize=(5.2, 5.6), sharex=True, layout="constrained"
-    )
+    fig, (upper, lower) = panels(2, 2.8, sharex=True)
     widths = sorted(table.width.unique())
     for width in widths:
         rows = table.loc[table.width == width]
@@ -85,12 +91,8 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
         best: Depth → the learning rate chosen for it; a dotted line marks it.
     """
     depths = sorted(runs.depth.unique())
-    count = len(depths)
-    fig, axes = plt.subplots(
-        count, 1, figsize=(5.2, 2.8 * count), sharex=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for ax, depth in zip(axes[:, 0], depths, strict=True):
+    fig, axes = panels(len(depths), 2.8, sharex=True)
+    for ax, depth in zip(axes, depths, strict=True):
         chosen = runs.loc[runs.depth == depth]
         widths = sorted(chosen.width.unique())
         for width in widths:
@@ -101,12 +103,12 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
             draw_means(ax, curve, color, label=label, marker="o")
             if gone.any():
                 ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)
-        ax.axhline(10, color="0.5", linewidth=0.8, linestyle=":")  # chance
-        ax.axvline(best[depth], color="tab:orange", linestyle=":")
+        ax.axhline(CHANCE, **DOTTED)
+        ax.axvline(best[depth], color=ORANGE, linestyle=":")
         ax.set_xscale("log")
         ax.set_ylim(0, 100)
         ax.set_ylabel("test accuracy (%)")
         ax.set_title(f"d = {depth}", fontsize="medium")
-    axes[0, 0].legend(frameon=False, loc="lower left")
-    axes[-1, 0].set_xlabel("learning rate of Adam")
+    axes[0].legend(frameon=False, loc="lower left")
+    axes[-1].set_xlabel("learning rate of Adam")
     return fig

@@ -4,7 +4,6 @@ A record belongs to the recipes that ask for it at the `paper` budget; what none
 for was trained at other choices, such as a smaller width, and is listed by its setting.
 """
 
-from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,12 @@ from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, states
 from lazyrich_helpers.experiments.records import Record, RecordError, Store
 from lazyrich_helpers.experiments.states import (
-    COMPLETE,
     SHOWN,
     STATES,
     RunState,
     state,
 )
 from lazyrich_helpers.lws.schedules import in_words
-from lazyrich_helpers.measures.costs import operations
 
 WRONG = ("stale", "diverged", "failed")
 UNUSUAL = (*WRONG, "partial", "running")
@@ -77,30 +74,6 @@ def recipes_table(inventory: Inventory) -> pd.DataFrame:
         counts = {word: words.count(word) for word in STATES}
         rows.append({"recipe": recipe.name, "runs": len(runs)} | counts)
     return pd.DataFrame(rows)
-
-
-def left_table(inventory: Inventory) -> pd.DataFrame:
-    """Return one row per recipe with runs left, and one for all, each run once.
-
-    Columns: `recipe`; `runs` that a batch would train or measure; their `operations`,
-    in units of 10^15. A run of which only a measure is missing counts as one to train.
-    """
-    found: dict[str, dict[str, float]] = {}
-    for recipe, runs in inventory.recipes:
-        found[recipe.name] = {
-            run.config.run_id: operations(
-                run.config, recipe.measures, eval_every=recipe.eval_every
-            )
-            for run in runs
-            if run.word not in COMPLETE
-        }
-    found["all, each run once"] = dict(ChainMap(*found.values()))
-    rows = [
-        {"recipe": name, "runs": len(left), "operations": sum(left.values()) / 1e15}
-        for name, left in found.items()
-        if left
-    ]
-    return pd.DataFrame(rows, columns=["recipe", "runs", "operations"])
 
 
 def scales_table(inventory: Inventory) -> pd.DataFrame:

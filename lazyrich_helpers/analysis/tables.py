@@ -8,6 +8,7 @@ import pandas as pd
 
 from lazyrich_helpers.config import field_names, require
 from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.untrained import Untrained
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
@@ -107,6 +108,40 @@ def reinit_table(
     table = pd.DataFrame(runs).iloc[places].reset_index(drop=True)
     table[names] = pd.DataFrame(points, columns=names)
     return table
+
+
+def untrained_table(found: Untrained) -> pd.DataFrame:
+    """Return one row per untrained network with its test `accuracy`, 0 to 1.
+
+    As in `reinit_table`, where every parameter is reset: `scenario` is `active`,
+    `fraction` 1.
+    """
+    num_test = found.origin["num_test"]
+    own = {"scenario": "active", "fraction": 1.0, "num_test": num_test}
+    own["arithmetic"] = found.origin["arithmetic"]
+    rows = [
+        config.columns() | own | {"accuracy": count / num_test}
+        for config, count in zip(found.configs, found.num_correct, strict=True)
+    ]
+    return tidy(rows, [*own, "accuracy"])
+
+
+def with_untrained(table: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
+    """Return a `reinit_table` with untrained networks of the widths it lacks.
+
+    Of what they were not trained by, such as a learning rate, they take the table's.
+
+    Args:
+        table: Of one setting.
+        untrained: An `untrained_table` of the same images, depth and start.
+    """
+    for name in ("dataset", "depth", "init", "gain", "arithmetic"):
+        both = {*table[name].unique(), *untrained[name].unique()}
+        require(len(both) == 1, name, "the table's in untrained networks", sorted(both))
+    wider = untrained.loc[~untrained.width.isin(table.width)]
+    own = {"run_id", "width", "seed", "num_test", "accuracy", "scenario", "fraction"}
+    same = {name: table[name].iloc[0] for name in table if name not in own}
+    return pd.concat([table, wider.assign(**same)], ignore_index=True)
 
 
 def one_setting(table: pd.DataFrame, *varies: str) -> None:

@@ -5,14 +5,11 @@ Source: Li & Banerjee (2021), Sections 6.1 and 6.2, Table 1.
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims import signed
-from lazyrich_helpers.analysis.lws_judges import ENDS, MIDDLE, both, bottoms, name, tops
+from lazyrich_helpers.analysis.lws_cells import cell_name, cells_for
+from lazyrich_helpers.analysis.lws_checks import ENDS
 from lazyrich_helpers.analysis.lws_tables import paper_table_1
-from lazyrich_helpers.analysis.timing_tables import (
-    median_interval,
-    recorded_times,
-    step_ratios,
-)
+from lazyrich_helpers.analysis.statistics import median_interval, signed
+from lazyrich_helpers.analysis.timing_tables import recorded_times, step_ratios
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
@@ -25,18 +22,16 @@ from lazyrich_helpers.analysis.verdicts import (
 )
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.records import Record
-from lazyrich_helpers.lws.schedules import TopKAllBottoms
-from lazyrich_helpers.measures.costs import num_steps
 from lazyrich_helpers.measures.step_times import StepTimes
-from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.run_config import RunConfig, num_steps
 
 
 def _time_order(times: pd.DataFrame, *, ks: Several, alike: float) -> Finding:
     """Compare the times of plans, paired step by step, by intervals of the median."""
-    static = [each for each, _ in (*tops(ks), *bottoms(ks), *both(ks), MIDDLE)]
-    top, bottom, ends = ([p for p, _ in cells(ks)] for cells in (tops, bottoms, both))
-    middle, _ = MIDDLE
-    others = [plan for plan in static if plan not in top]
+    templates = ("top {ks}", "bottom {ks}", "top {ks} bottom {ks}")
+    top, bottom, ends = (cells_for([each], {"ks": ks}) for each in templates)
+    lower = [*bottom, *ends, "middle"]
+    static = [*top, *lower]
     ratios = step_ratios(times, "backward")
 
     def faster(plans: list[str], than: str) -> list[bool | None]:
@@ -51,17 +46,15 @@ def _time_order(times: pd.DataFrame, *, ks: Several, alike: float) -> Finding:
 
     answers = {
         "that all are faster": faster(static, "full"),
-        "that the top is fastest": [a for each in others for a in faster(top, each)],
+        "that the top is fastest": [a for each in lower for a in faster(top, each)],
         "that bottom q are as the top and bottom q": list(map(similar, ends, bottom)),
-        "that the middle is slowest": faster(
-            [plan for plan in others if plan != middle], middle
-        ),
+        "that the middle is slowest": faster([*bottom, *ends], "middle"),
     }
     words = {what: word_of(everywhere(own)) for what, own in answers.items()}
-    word, part = over(words, lambda good: f"in {Several(good)}")
     listed = "; ".join(_median(each, pd.Series(ratios[each])) for each in static)
     numbers = "Backward time over full training's, medians with their 95 % intervals: "
-    return Finding(word, f"{numbers}{listed} (n = {len(ratios)} steps).", part)
+    numbers += f"{listed} (n = {len(ratios)} steps)."
+    return over(words, lambda good: f"in {Several(good)}", numbers)
 
 
 def _beside(values: pd.Series, line: float) -> bool | None:
@@ -84,7 +77,7 @@ TIME_ORDER = Claim(
     _time_order,
     {"ks": ENDS, "alike": Share(0.1)},
 )
-"""Judges a `timing_tables.times_table` of one network."""
+"""About a `timing_tables.times_table` of one network."""
 
 
 def over_line(table: pd.DataFrame, column: str) -> pd.Series:
@@ -100,13 +93,13 @@ def over_line(table: pd.DataFrame, column: str) -> pd.Series:
 
 def _on_a_line(cells: pd.DataFrame, *, line: float) -> Finding:
     full = cells.loc[cells.schedule == "full"].set_index("init").seconds
-    rows = cells.loc[cells.updates == TopKAllBottoms.kind]
+    rows = cells.loc[cells.updates == "top_k_all_bottoms"]
     rows = rows.assign(time=rows.seconds / rows.init.map(full))
     parts = [part for _, part in rows.groupby("init")]
     off = pd.concat([over_line(part, "time") for part in parts])
     worst = rows.loc[off.abs().idxmax()]
     most = max(off.tolist(), key=abs)
-    found = name((worst.schedule, worst.rho))
+    found = cell_name(worst.schedule, worst.rho)
     return Finding(
         word_of(abs(most) <= line),
         f"The paper's {len(rows)} times, on a {PRINTED_ON}: furthest from the line is "
@@ -125,7 +118,7 @@ PRINTED_LINE = Claim(
     _on_a_line,
     {"line": 0.03},
 )
-"""Judges `lws_tables.paper_table_1`, means without a spread, as they are."""
+"""About `lws_tables.paper_table_1`, means without a spread, as they are."""
 
 
 def _full_time(
@@ -170,6 +163,6 @@ FULL_TIME = Claim(
         "within": Share(0.1),
     },
 )
-"""Judges a record with `StepTimes`, and the training whose steps are counted, of the
+"""About a record with `StepTimes`, and the training whose steps are counted, of the
 same network. Seconds are a device's: on any but the paper's it is not run, and says
 what they are."""

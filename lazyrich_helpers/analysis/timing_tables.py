@@ -2,22 +2,12 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
-from scipy import special
 
 from lazyrich_helpers.experiments.records import Record
-from lazyrich_helpers.measures.costs import backward_cost, plans_of
+from lazyrich_helpers.measures.flops import backward_flops, backward_share, step_share
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.timing import PHASES
-from lazyrich_helpers.models.flops import (
-    Flops,
-    backward_flops,
-    backward_share,
-    forward_flops,
-    layer_flops,
-)
-from lazyrich_helpers.training.run_config import RunConfig
 
 
 def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.DataFrame:
@@ -53,21 +43,6 @@ def step_ratios(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFra
     return seconds.div(seconds[to], axis="index")
 
 
-def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
-    r"""Return an interval for the median that needs no distribution.
-
-    It is from the $k$-th smallest to the $k$-th largest value, with the largest $k$ for
-    which $2\,P(B < k) \le 1 - c$, where $B$ is binomial of $n$ fair draws and $c$ the
-    `coverage`; without bounds where there is none, below six values at 95 %.
-    """
-    ordered = np.sort(values.dropna().to_numpy())
-    below = special.bdtr(np.arange(len(ordered) + 1), len(ordered), 0.5)
-    k = int((2 * below <= 1 - coverage).sum())
-    if k == 0:
-        return float("-inf"), float("inf")
-    return float(ordered[k - 1]), float(ordered[-k])
-
-
 def recorded_times(record: Record) -> tuple[pd.DataFrame, dict[str, frozenset[int]]]:
     """Return a record's `times_table`, and its plans: name → layers."""
     plans = record.measures[StepTimes.name]["plans"]
@@ -77,7 +52,10 @@ def recorded_times(record: Record) -> tuple[pd.DataFrame, dict[str, frozenset[in
 
 
 def anatomy(
-    times: pd.DataFrame, plans: Mapping[str, Collection[int]], config: RunConfig
+    times: pd.DataFrame,
+    plans: Mapping[str, Collection[int]],
+    flops: Sequence[Sequence[int]],
+    batch_size: int,
 ) -> pd.DataFrame:
     """Return where a step's time goes, one row per plan, beside its bounds.
 
@@ -89,22 +67,29 @@ def anatomy(
 
     Args:
         times: From `times_table`; one of the plans is `full`.
-        plans: Name → layers that are awake.
-        config: What was timed.
+        plans: Name → layers that are trained.
+        flops: Of the network that was timed, from `models.flops.layer_flops`.
+        batch_size: Images of a step.
     """
-    network = config.blueprint()
-    flops = layer_flops(network, config.data.image_shape)
     table = _milliseconds(times).groupby("plan", sort=False).median()
     backward = relative(times, "backward").set_index("plan")
     table[["ratio", "low", "high"]] = backward[["median", "low", "high"]]
-    bounds = pd.Series({p: backward_share(flops, awake) for p, awake in plans.items()})
+    bounds = pd.Series(
+        {p: backward_share(flops, layers) for p, layers in plans.items()}
+    )
     table["bound"] = bounds
-    work = {p: backward_flops(flops, awake) for p, awake in plans.items()}
-    work = config.training.batch_size * pd.Series(work) / 1e9
+    work = {p: backward_flops(flops, layers) for p, layers in plans.items()}
+    work = batch_size * pd.Series(work) / 1e9
     table["speed"] = work / (table.backward / 1000)
     table["total_ratio"] = relative(times, "total").set_index("plan")["median"]
-    table["total_bound"] = bounds.map(lambda share: _whole(flops, share))
+    table["total_bound"] = bounds.map(lambda share: step_share(flops, share))
     return table.reset_index()
+
+
+def recorded_anatomy(record: Record) -> pd.DataFrame:
+    """Return the `anatomy` of a record's steps."""
+    batch_size = record.config.training.batch_size
+    return anatomy(*recorded_times(record), recorded_flops(record), batch_size)
 
 
 def _milliseconds(times: pd.DataFrame) -> pd.DataFrame:
@@ -112,12 +97,6 @@ def _milliseconds(times: pd.DataFrame) -> pd.DataFrame:
     steps = times.pivot_table("seconds", ["plan", "step"], "phase", sort=False)
     steps["total"] = steps.sum(axis="columns")
     return 1000 * steps.reindex(columns=[*PHASES, "total"])
-
-
-def _whole(flops: Flops, backward: float) -> float:
-    """Return a step's operations over full training's, from its backward pass's."""
-    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
-    return (forward + full * backward) / (forward + full)
 
 
 def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
@@ -150,24 +129,23 @@ def within_bound(table: pd.DataFrame) -> pd.Series:
     return (table.ratio <= 1.1 * table.bound) | (table.ratio <= table.bound + 0.03)
 
 
-def of_schedule(
-    config: RunConfig, values: Mapping[frozenset[int], float]
-) -> float | None:
+def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float | None:
     """Return the mean over a run's epochs of what each plan costs.
 
     Args:
-        config: Of a run.
-        values: Layers that are awake → cost.
+        record: Of the run.
+        values: Layers that are trained → cost.
 
     Returns:
         None where a plan's cost is not known, or plans change within an epoch.
     """
-    if config.updates.per_step:
+    if record.config.updates.per_step:
         return None
-    plans = [plan.layers for plan in plans_of(config)]
+    plans = {frozenset(p["layers"]): p["num"] for p in record.costs["plans"]}
     if any(layers not in values for layers in plans):
         return None
-    return sum(values[layers] for layers in plans) / len(plans)
+    total = sum(num * values[layers] for layers, num in plans.items())
+    return total / sum(plans.values())
 
 
 def clock_ratios(
@@ -191,7 +169,7 @@ def clock_ratios(
     times, plans = recorded_times(timed[0])
     ratios = relative(times, phase).set_index("plan")["median"].to_dict()
     values = {layers: ratios[plan] for plan, layers in plans.items()}
-    found = {r.run_id: of_schedule(r.config, values) for r in records}
+    found = {record.run_id: of_schedule(record, values) for record in records}
     return {run: value for run, value in found.items() if value is not None}
 
 
@@ -214,11 +192,13 @@ def with_clock(
         f"clock_{phase}": clock_ratios(records, timed, phase)
         for phase in ("backward", "total")
     }
-    found["total"] = {record.run_id: _whole_run(record.config) for record in records}
+    found["total"] = {
+        record.run_id: step_share(recorded_flops(record), record.costs["backward"])
+        for record in records
+    }
     return table.assign(**{name: table.run_id.map(own) for name, own in found.items()})
 
 
-def _whole_run(config: RunConfig) -> float:
-    """Return a run's operations over full training's, forward and backward."""
-    flops = layer_flops(config.blueprint(), config.data.image_shape)
-    return _whole(flops, backward_cost(config))
+def recorded_flops(record: Record) -> list[list[int]]:
+    """Return each layer's operations, as `models.flops.layer_flops` counted them."""
+    return [layer["flops"] for layer in record.costs["layers"]]

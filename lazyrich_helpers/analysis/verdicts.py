@@ -1,7 +1,7 @@
 """What a verdict on a claim of the paper is: a word, what it is for, and the numbers.
 
 The words are `Word`, and there are no others. The numbers that a claim asks for stand
-in its `asks` alone: they complete its sentence, and its judge is given them.
+in its `asks` alone: they complete its sentence, and its check is given them.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.statistics import num_seeds
 from lazyrich_helpers.analysis.tables import one_setting
 from lazyrich_helpers.reinit.reinitialization import percent_label
 
@@ -64,7 +65,7 @@ def _shared_unit(texts: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a judge has found."""
+    """What a check has found."""
 
     word: Word
     numbers: str
@@ -76,8 +77,10 @@ class Finding:
         return f"{self.word} {self.part}".strip()
 
 
-Judge = Callable[..., Finding]
+Check = Callable[..., Finding]
 """Tables, and the numbers asked for by name → what is found."""
+Answer = tuple[bool | None, str]
+"""Whether it is so, None: undecided; and the numbers."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,9 @@ class Claim:
     name: str
     says: str
     """With a `{field}` for each of `asks`, and for `least_width` where it has one."""
-    judge: Judge
+    check: Check
     asks: Mapping[str, Any] = field(default_factory=dict)
-    """Every number that the sentence and its judge share, by name."""
+    """Every number that the sentence and its check share, by name."""
     least_width: int = 1
     """Narrower networks are not what the sentence is about."""
     compares: tuple[str, ...] = ()
@@ -135,21 +138,21 @@ class Claim:
         return self.says.format(least_width=self.least_width, **self.asks)
 
     def verdict(self, *tables: pd.DataFrame) -> Verdict:
-        """Judge tables of runs, each of one setting but for what the claim compares."""
+        """Check tables of runs, each of one setting but for what the claim compares."""
         for table in tables:
             one_setting(table, "width", *self.compares)
         if all(table.empty for table in tables):
             return self.given(Finding(Word.NOT_RUN, "Not run yet."))
-        found = self.judge(*tables, **self.asks)
+        found = self.check(*tables, **self.asks)
         if self.least_width > 1:
             width = min(widths_of(table)[-1] for table in tables)
             if width < self.least_width:
                 found = self._too_narrow(found, width)
         return self.given(found)
 
-    def judged(self, *things: Any) -> Verdict:
-        """Judge what is no table of runs, such as times of steps."""
-        return self.given(self.judge(*things, **self.asks))
+    def verdict_on(self, *things: Any) -> Verdict:
+        """Check what is no table of runs, such as times of steps."""
+        return self.given(self.check(*things, **self.asks))
 
     def _too_narrow(self, found: Finding, width: int) -> Finding:
         there = "" if found.word is Word.NOT_RUN else f"; at w = {width:,}: {found}"
@@ -157,7 +160,7 @@ class Claim:
         return Finding(Word.NOT_RUN, found.numbers, part)
 
     def given(self, found: Finding) -> Verdict:
-        """Return the verdict for what a judge has found."""
+        """Return the verdict for what a check has found."""
         word, numbers, part = found.word, found.numbers, found.part
         if self.proof:
             word, numbers, part = Word.FAILS, f"{self.proof} {numbers}", ""
@@ -173,9 +176,11 @@ def word_of(answer: bool | None) -> Word:
 
 
 def over(
-    words: Mapping[Place, Word], named: Callable[[list[Place]], str]
-) -> tuple[Word, str]:
-    """Return the word for all places together, and the part that it is for.
+    words: Mapping[Place, Word],
+    named: Callable[[list[Place]], str],
+    numbers: str = "",
+) -> Finding:
+    """Return what is found for all places together, and the part that it is for.
 
     Where it fails at one place it does not hold, but partly if it holds at another.
     Else a place that was not run leaves it not run, and then one undecided undecided.
@@ -183,15 +188,14 @@ def over(
     Args:
         words: Place → `HOLDS`, `FAILS`, `UNDECIDED` or `NOT_RUN`; at least one.
         named: Returns some of the places in words, as in `for w ≥ 1,000`.
+        numbers: What decided it.
     """
     found = set(words.values())
     good = [place for place, word in words.items() if word is Word.HOLDS]
-    if Word.FAILS in found:
-        return (Word.PARTLY, named(good)) if good else (Word.FAILS, "")
-    for word in (Word.NOT_RUN, Word.UNDECIDED):
-        if word in found:
-            return word, ""
-    return Word.HOLDS, ""
+    if Word.FAILS in found and good:
+        return Finding(Word.PARTLY, numbers, named(good))
+    order = (Word.FAILS, Word.NOT_RUN, Word.UNDECIDED, Word.HOLDS)
+    return Finding(next(word for word in order if word in found), numbers)
 
 
 def everywhere(answers: Iterable[bool | None]) -> bool | None:
@@ -215,3 +219,15 @@ def for_widths(chosen: Sequence[int], widths: Sequence[int]) -> str:
 def widths_of(table: pd.DataFrame) -> list[int]:
     """Return the widths in the table, ascending."""
     return sorted(int(width) for width in table.width.unique())
+
+
+def at_each_width(
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    """Ask a question of every width."""
+    widths = widths_of(table)
+    answers = {width: answer(width) for width in widths}
+    listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
+    words = {width: word_of(found) for width, (found, _) in answers.items()}
+    numbers = f"{unit}: {listed} ({num_seeds(table)})."
+    return over(words, lambda good: for_widths(good, widths), numbers)

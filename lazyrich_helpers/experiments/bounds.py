@@ -4,7 +4,7 @@ A file may be edited, merged or cut by accident. What it then says is refused wh
 is read, by name, and not drawn.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lazyrich_helpers.config import require
@@ -34,8 +34,26 @@ ALONG = {
     "num_zeros": ("num_epochs",),
     "lowest": ("num_epochs",),
     "seconds": ("num_epochs",),
+    "backward_by_epoch": ("num_epochs",),
+    "forward_by_epoch": ("num_epochs",),
 }
 """Lists → what says how long they are: a list, or a number."""
+
+
+def require_record(values: Any, keys: Sequence[str]) -> None:
+    """Check that `values` has a record's keys: id, config, status, and objects.
+
+    Raises:
+        ValueError: If not.
+    """
+    if not isinstance(values, dict) or set(values) != set(keys):
+        raise ValueError(f"a record has the keys {', '.join(keys)}")
+    require(isinstance(values["status"], str), "status", "text", values["status"])
+    objects = {key: values[key] for key in keys[3:]}
+    for name, value in objects.items():
+        require(isinstance(value, dict), name, "an object", value)
+    for name, measured in objects["measures"].items():
+        require(isinstance(measured, dict), f"measure {name}", "an object", measured)
 
 
 def require_possible(values: Mapping[str, Any]) -> None:

@@ -1,140 +1,25 @@
-"""One record per trained network: written at once or not at all.
+"""Records in a folder: each written at once or not at all.
 
-A record is keyed by its training config alone; measurements of the same network share
-it. Records are one JSON file each, `<run_id>.json`, with the measurements' arrays
-beside it in `<run_id>.npz`; weights lie in a store that git ignores.
+Records are one JSON file each, `<run_id>.json`, with the measurements' arrays beside it
+in `<run_id>.npz`; weights lie in a store that git ignores.
 """
 
 import contextlib
 import dataclasses
-import io
-import json
 import math
-import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from lazyrich_helpers.data import datasets
-from lazyrich_helpers.experiments.bounds import require_possible
+from lazyrich_helpers.experiments.array_files import read_arrays, write_arrays
 from lazyrich_helpers.experiments.locks import claim
+from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
+from lazyrich_helpers.experiments.record import Record, RecordError
 from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
-from lazyrich_helpers.experiments.whole_files import write_whole
-from lazyrich_helpers.models import initialization
+from lazyrich_helpers.experiments.whole_files import require_writable, write_whole
 from lazyrich_helpers.places import ROOT, chosen
-from lazyrich_helpers.training import loop
-from lazyrich_helpers.training.run_config import RunConfig
-
-NUMERICS = {
-    "data": datasets.NUMERICS_VERSION,
-    "init": initialization.NUMERICS_VERSION,
-    "train": loop.NUMERICS_VERSION,
-}
-"""What a record's numbers rest on; a record with another version is stale."""
-KEYS = ("run_id", "config", "status", "curves", "measures", "times", "origin")
-
-
-class RecordError(ValueError):
-    """A record file cannot be used; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A trained network's numbers and where they came from."""
-
-    config: RunConfig
-    status: str
-    """`ok`, `diverged` (the loss stopped being finite) or `failed: why`."""
-    curves: dict[str, list[Any]] = field(default_factory=dict)
-    """`epoch`, `train_loss` (nats) and `num_correct`, by epoch; None: not evaluated."""
-    measures: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Measurement name → `version` and its numbers."""
-    times: dict[str, float] = field(default_factory=dict)
-    """Seconds: `train` (all steps), `total` (with evaluation and measures)."""
-    origin: dict[str, Any] = field(default_factory=dict)
-    """Commit, digests, versions, device, threads, start: see `origin.describe`."""
-    arrays: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
-    """`measure/name` → array, on the way to a store; `Store.read_arrays` reads them."""
-
-    @property
-    def run_id(self) -> str:
-        """The config's."""
-        return self.config.run_id
-
-    @property
-    def done(self) -> bool:
-        """Whether training came to a result; divergence is one."""
-        return self.status in ("ok", "diverged")
-
-    @property
-    def stale(self) -> bool:
-        """Whether the numerics of data, init or training have changed since."""
-        return self.origin.get("numerics") != NUMERICS
-
-    def has(self, name: str, version: int) -> bool:
-        """Return whether the measurement is there, at that version."""
-        return self.measures.get(name, {}).get("version") == version
-
-    def columns(self) -> dict[str, Any]:
-        """Return the flat columns: the config's, and what the record says of itself.
-
-        That is `run_id`, `status`, `stale` and `arithmetic`: how numbers were
-        multiplied, as `arithmetic.products_of` names it.
-        """
-        own = {"run_id": self.run_id, "status": self.status, "stale": self.stale}
-        own["arithmetic"] = self.origin.get("arithmetic", "not known")
-        return own | self.config.columns()
-
-    def to_json(self) -> str:
-        """Return the record as JSON text, one line per key; NaN becomes null."""
-        values = [self.run_id, self.config.to_dict(), self.status, self.curves]
-        values += [self.measures, self.times, self.origin]
-        lines = (
-            f' "{key}": {json.dumps(_finite(value), allow_nan=False)}'
-            for key, value in zip(KEYS, values, strict=True)
-        )
-        return "{\n" + ",\n".join(lines) + "\n}\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> "Record":
-        """Read `to_json`'s text.
-
-        Raises:
-            ValueError: If it is not a record, its id is not its config's, or a number
-                in it cannot be.
-        """
-        values = json.loads(text)
-        if not isinstance(values, dict) or set(values) != set(KEYS):
-            raise ValueError(f"a record has the keys {', '.join(KEYS)}")
-        for key in KEYS[3:]:
-            if not isinstance(values[key], dict):
-                raise ValueError(f"{key} must be an object, got {values[key]!r}")
-        if not isinstance(values["status"], str):
-            raise ValueError(f"status must be text, got {values['status']!r}")
-        for name, measured in values["measures"].items():
-            if not isinstance(measured, dict):
-                raise ValueError(f"measure {name} must be an object, got {measured!r}")
-        config = RunConfig.from_dict(values["config"])
-        if values["run_id"] != config.run_id:
-            raise ValueError(
-                f"run_id {values['run_id']!r} is not its config's, {config.run_id!r}"
-            )
-        require_possible(values)
-        return cls(config, values["status"], *(values[key] for key in KEYS[3:]))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return value
 
 
 class Store:
@@ -175,40 +60,18 @@ class Store:
 
         Its arrays come first: until the record is there, they are another network's.
         """
-        with self.lock(f"{record.run_id}.write"):
+        run_id = record.run_id
+        with self.lock(f"{run_id}.write"):
             with contextlib.suppress(RecordError):  # an unreadable one is replaced
-                there = self.read(record.run_id)
-                if (
-                    there is not None
-                    and not there.stale
-                    and _same_network(there, record)
-                ):
+                there = self.read(run_id)
+                if there is not None and _same_network(there, record):
                     measures = there.measures | record.measures
                     record = dataclasses.replace(record, measures=measures)
-                    arrays = self._merged_arrays(record)
+                    arrays = _joined(self.read_arrays(run_id), record.arrays)
                     record = dataclasses.replace(record, arrays=arrays)
-            self._write_arrays(record)
-            write_whole(
-                self.folder / f"{record.run_id}.json", record.to_json().encode()
-            )
-
-    def _merged_arrays(self, record: Record) -> dict[str, np.ndarray]:
-        there = self.read_arrays(record.run_id)
-        renewed = {name.split("/")[0] for name in record.arrays}
-        kept = {n: there[n] for n in there if n.split("/")[0] not in renewed}
-        return kept | record.arrays
-
-    def _write_arrays(self, record: Record) -> None:
-        path = self.folder / f"{record.run_id}.npz"
-        if not record.arrays:
-            path.unlink(missing_ok=True)
-            return
-        # Sorted: equal arrays, equal bytes.
-        arrays: dict[str, Any] = dict(sorted(record.arrays.items()))
-        arrays["weights"] = np.array(record.origin["weights"])
-        content = io.BytesIO()
-        np.savez_compressed(content, **arrays)
-        write_whole(path, content.getvalue())
+            network = record.origin.get("weights", "")
+            write_arrays(self.folder / f"{run_id}.npz", record.arrays, network)
+            write_whole(self.folder / f"{run_id}.json", record.to_json().encode())
 
     def read_arrays(self, run_id: str) -> dict[str, np.ndarray]:
         """Return the record's arrays by name, `measure/name`; empty where it has none.
@@ -219,20 +82,11 @@ class Store:
             RecordError: If the record or its file of arrays cannot be read.
         """
         record = self.read(run_id)
-        path = self.folder / f"{run_id}.npz"
+        network = None if record is None else record.origin.get("weights")
         try:
-            file = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
-            arrays = {name: file[name] for name in file.files}
-        except FileNotFoundError:
-            return {}
-        except Exception as error:  # numpy and zipfile raise many kinds
-            raise RecordError(
-                f"{path} is not a readable file of arrays ({type(error).__name__}); "
-                "restore it from version control, or run again to measure them anew."
-            ) from error
-        weights = arrays.pop("weights", None)
-        own = record is not None and weights == record.origin.get("weights")
-        return arrays if own else {}
+            return read_arrays(self.folder / f"{run_id}.npz", network)
+        except ValueError as error:
+            raise RecordError(str(error)) from error
 
     def has_arrays(self, run_id: str, measure: str) -> bool:
         """Return whether arrays of the measurement are there and can be read."""
@@ -248,15 +102,7 @@ class Store:
         Raises:
             ValueError: If they cannot.
         """
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder) as file:
-                file.write(b"a record is longer")
-        except OSError as error:
-            raise ValueError(
-                f"records must be a folder with space that you may write to; got "
-                f"{str(self.folder)!r} ({error.strerror})."
-            ) from error
+        require_writable(self.folder)
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""
@@ -310,6 +156,15 @@ def _same_network(there: Record, record: Record) -> bool:
     weights = there.origin.get("weights")
     same = weights is not None and weights == record.origin.get("weights")
     return same and not there.stale
+
+
+def _joined(
+    there: dict[str, np.ndarray], new: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return new arrays with those there of other measures."""
+    renewed = {name.split("/")[0] for name in new}
+    kept = {name: a for name, a in there.items() if name.split("/")[0] not in renewed}
+    return kept | new
 
 
 def recorded_store() -> Store:

@@ -25,3 +25,20 @@ def write_whole(path: Path, content: bytes) -> None:
         if isinstance(error, OSError):  # a full disk does not say which one it is
             error.filename = str(path)
         raise
+
+
+def require_writable(folder: Path) -> None:
+    """Find out, before any work, whether files can be put there.
+
+    Raises:
+        ValueError: If they cannot.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"a record is longer")
+    except OSError as error:
+        raise ValueError(
+            f"records must be a folder with space that you may write to; got "
+            f"{str(folder)!r} ({error.strerror})."
+        ) from error

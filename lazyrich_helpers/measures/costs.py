@@ -10,14 +10,13 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
-from lazyrich_helpers.measures.measure import Measure
-from lazyrich_helpers.models.flops import (
-    Flops,
+from lazyrich_helpers.measures.flops import (
     backward_flops,
     backward_share,
     forward_flops,
-    layer_flops,
 )
+from lazyrich_helpers.measures.measure import Measure
+from lazyrich_helpers.models.flops import Flops, layer_flops
 from lazyrich_helpers.training.loop import epoch_plans
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -72,16 +71,23 @@ def forward_cost(config: RunConfig) -> float:
     Frozen layers' activations on fixed images are computed in their first frozen epoch;
     they are taken to fit into what may be cached.
     """
+    flops, computed = flops_of(config), forward_operations(config)
+    return sum(computed) / (len(computed) * forward_flops(flops))
+
+
+def forward_operations(config: RunConfig) -> list[int]:
+    """Return each epoch's forward operations for one image, as in `forward_cost`."""
     flops, views = flops_of(config), num_views(config)
+    num_epochs = config.training.num_epochs
     if isinstance(config.updates, Full) or views == 0:
-        return 1.0
+        return [forward_flops(flops)] * num_epochs
     cuts = epoch_cuts(config)
-    computed = 0
-    for epoch in range(len(cuts)):
+    computed = []
+    for epoch in range(num_epochs):
         since = cuts[epoch - views : epoch + 1] if epoch >= views else [0]
         slept_on = since[0] == min(since)  # since the images were used before
-        computed += forward_flops(flops[since[0] if slept_on else 0 :])
-    return computed / (len(cuts) * forward_flops(flops))
+        computed.append(forward_flops(flops[since[0] if slept_on else 0 :]))
+    return computed
 
 
 def num_views(config: RunConfig) -> int:
@@ -97,15 +103,16 @@ def epoch_cuts(config: RunConfig) -> list[int]:
     return [min(lowest[k : k + drawn]) for k in range(0, len(lowest), drawn)]
 
 
-def plans_of(config: RunConfig) -> list[Plan]:
+@functools.lru_cache(maxsize=1)  # those who ask about a run do so in turn
+def plans_of(config: RunConfig) -> tuple[Plan, ...]:
     """Return the plan of every step; of one an epoch, where it tells of them all."""
     num_layers = len(config.blueprint().layers)
     num_examples = config.columns()["train_size"] if config.updates.per_step else 1
-    return [
+    return tuple(
         plan
         for epoch in range(config.training.num_epochs)
         for plan in epoch_plans(config, epoch, num_examples, num_layers)
-    ]
+    )
 
 
 def operations(
@@ -145,9 +152,3 @@ def trainable_share(config: RunConfig) -> float:
     """Return a run's operations as a share of full training's, forward and backward."""
     # Backward is two thirds of a step.
     return (forward_cost(config) + 2 * backward_cost(config)) / 3
-
-
-def num_steps(config: RunConfig) -> int:
-    """Return how many steps the run's training takes."""
-    num_train, settings = config.columns()["train_size"], config.training
-    return -(-num_train // settings.batch_size) * settings.num_epochs

@@ -2,6 +2,9 @@
 
 from typing import Any, ClassVar
 
+import numpy as np
+
+from lazyrich_helpers.lws.schedules import UpdateSchedule
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.training.loop import Trained, epoch_plans
 
@@ -35,3 +38,14 @@ class Updates(Measure):
             "lowest": lowest,
             "num_full": num_full,
         }
+
+
+def updated_layers(
+    updates: UpdateSchedule, *, num_layers: int, num_epochs: int, seed: int
+) -> np.ndarray:
+    """Return (layers, epochs): 1 where an epoch's first step updates a layer."""
+    updated = np.zeros((num_layers, num_epochs))
+    for epoch in range(num_epochs):
+        layers = updates.plan(epoch, 0, num_layers, seed).layers
+        updated[sorted(layers), epoch] = 1
+    return updated

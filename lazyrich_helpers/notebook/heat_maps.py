@@ -6,33 +6,30 @@ import ipywidgets
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.activity_plots import heat_map_image
+from lazyrich_helpers.analysis.heat_map_image import heat_map_image
 from lazyrich_helpers.analysis.tables import one_setting
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.measures.activity import PERCENTS, Activity
-from lazyrich_helpers.models.layout import spans
 from lazyrich_helpers.notebook.widgets import Frame, slider
 from lazyrich_helpers.runner.batch import store_for
-from lazyrich_helpers.training.run_config import RunConfig
 
 FRAME_HEIGHT = 1.75
 """Inches: room for the widest network, so that a page stands still as one slides."""
 
 
-def layer_shapes(config: RunConfig) -> list[tuple[int, int]]:
+def layer_shapes(record: Record) -> list[tuple[int, int]]:
     """Return each layer's weight matrix (out, in), kernels flattened, bottom first.
 
     Raises:
         ValueError: If a layer has more than one, such as a residual block.
     """
-    network = config.blueprint()
-    weights = [span for span in spans(network) if span.is_weight]
-    one_each = [span.layer for span in weights] == [*range(len(network.layers))]
+    shapes = [layer["shapes"] for layer in record.costs["layers"]]
+    one_each = all(len(own) == 1 for own in shapes)
     remedy = "a network with one weight matrix a layer, to be drawn as heat maps"
-    require(one_each, "model", remedy, config.columns()["model"])
-    return [(span.shape[0], span.size // span.shape[0]) for span in weights]
+    require(one_each, "model", remedy, record.columns()["model"])
+    return [(rows, columns) for ((rows, columns),) in shapes]
 
 
 def mean_maps(records: Sequence[Record], store: Store, alpha: int) -> list[np.ndarray]:
@@ -72,7 +69,7 @@ def heat_map_slider(
             by_width.setdefault(record.columns()["width"], []).append(record)
     rows: dict[str, list[Frame]] = {f"{alpha} %": [] for alpha in PERCENTS}
     for width, records in sorted(by_width.items()):
-        shapes = layer_shapes(records[0].config)
+        shapes = layer_shapes(records[0])
         for alpha in PERCENTS:
             maps = mean_maps(records, store, alpha)
             if maps:

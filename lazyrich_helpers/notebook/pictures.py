@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lazyrich_helpers.analysis.plots import DPI
+from lazyrich_helpers.analysis.figure_style import DPI
 from lazyrich_helpers.data.datasets import Dataset, Split
 from lazyrich_helpers.notebook.widgets import Frame
 from lazyrich_helpers.reinit.reinitialization import (

@@ -14,7 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.analysis.plots import DPI, SYMBOLS, reinit_curves, width_color
+from lazyrich_helpers.analysis.figure_style import DPI, width_color
+from lazyrich_helpers.analysis.plots import SYMBOLS, reinit_curves
 from lazyrich_helpers.reinit.reinitialization import SCENARIOS, percent_label
 
 KEPT, RESET = "0.82", "tab:orange"

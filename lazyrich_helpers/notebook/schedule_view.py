@@ -1,7 +1,7 @@
 """One schedule at a time: what it updates when, what that saves, what it reached."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ipywidgets
 import numpy as np
@@ -12,13 +12,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.analysis.lws_judges import of_cell
-from lazyrich_helpers.analysis.lws_plots import layer_picture, look, updated
-from lazyrich_helpers.analysis.lws_tables import cell_name, lws_table
-from lazyrich_helpers.analysis.plots import DPI
+from lazyrich_helpers.analysis.figure_style import DPI
+from lazyrich_helpers.analysis.lws_cells import cell_name, of_cell
+from lazyrich_helpers.analysis.lws_plots import layer_picture, look
+from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.lws.schedules import BottomQ, TopBottom, TopK, in_words
 from lazyrich_helpers.measures.costs import backward_cost
+from lazyrich_helpers.measures.updates import updated_layers
 from lazyrich_helpers.notebook.widgets import Frame, slider
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -72,13 +73,7 @@ class ScheduleView:
         self._canvas = FigureCanvasAgg(self._figure)
         self._plan = self._figure.add_axes((0.11, 0.64, 0.86, 0.28))
         self._costs = self._figure.add_axes((0.11, 0.11, 0.86, 0.36))
-        layer_picture(
-            config.updates,
-            self._plan,
-            num_layers=self._num_layers,
-            num_epochs=config.training.num_epochs,
-            seed=config.training.seed,
-        )
+        layer_picture(self._updated(config), self._plan)
         alike = _alike(table, config)
         for _, cell in alike.groupby(["schedule", "rho"], dropna=False):
             own = look(cell)
@@ -95,12 +90,8 @@ class ScheduleView:
     def picture(self, shown: Shown) -> Image.Image:
         """Return the schedule's layers over its epochs, and its error over its cost."""
         self._canvas.restore_region(self._background)
-        training = shown.config.training
-        moved = updated(
-            shown.config.updates, self._num_layers, training.num_epochs, training.seed
-        )
         (image,) = self._plan.images
-        image.set_data(moved)
+        image.set_data(self._updated(shown.config))
         self._plan.draw_artist(image)
         words = str(shown).split(": ", 1)[1]
         self._draw(self._plan, _title(self._plan, shown.name, "medium"))
@@ -111,6 +102,15 @@ class ScheduleView:
             dot = self._costs.plot(shown.cost, error, "o", color=MARK, markersize=9)
             self._draw(self._costs, *dot)
         return Image.fromarray(np.array(self._canvas.buffer_rgba())).convert("RGB")
+
+    def _updated(self, config: RunConfig) -> np.ndarray:
+        training = config.training
+        return updated_layers(
+            config.updates,
+            num_layers=self._num_layers,
+            num_epochs=training.num_epochs,
+            seed=training.seed,
+        )
 
     def _draw(self, ax: Axes, *artists: Artist) -> None:
         """Draw and forget: what stands in the axes is in the background."""
@@ -189,9 +189,10 @@ def _alike(table: pd.DataFrame, config: RunConfig) -> pd.DataFrame:
 
 def shown_of(table: pd.DataFrame, config: RunConfig) -> Shown:
     """Return a run with what a `lws_table` has of its schedule, of all seeds."""
-    cell = in_words(config.updates), config.columns().get("rho")
+    shown = Shown(config, ())
     alike = _alike(table, config)
     accuracies, costs = (
-        tuple(of_cell(alike, cell, name)) for name in ("test_accuracy", "backward")
+        tuple(of_cell(alike, shown.name, column))
+        for column in ("test_accuracy", "backward")
     )
-    return Shown(config, accuracies, costs)
+    return replace(shown, accuracies=accuracies, costs=costs)

@@ -13,6 +13,7 @@ from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.experiments.tensor_files import PASSING
+from lazyrich_helpers.measures import run_costs
 from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
@@ -254,11 +255,11 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
     status = "ok" if finite else "diverged"
-    measured: dict[str, dict[str, Any]] = {}
+    measured = {run_costs.NAME: run_costs.run_costs(run.config)}
     arrays: dict[str, np.ndarray] = {}
     if status == "ok":
         where["weights"] = origin.vector_digest(final)
-        measured = {m.name: result_of(m, trained) for m in watched.measures}
+        measured |= {m.name: result_of(m, trained) for m in watched.measures}
         arrays = arrays_of(watched.measures, trained)
         _keep_weights(trained, store)
     curves = {

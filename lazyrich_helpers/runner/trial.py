@@ -17,19 +17,14 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import Dataset, Split
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.lws.schedules import Full
-from lazyrich_helpers.measures.costs import (
-    looks,
-    multiply_adds,
-    num_steps,
-    trainable_share,
-)
+from lazyrich_helpers.measures.costs import looks, multiply_adds, trainable_share
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.grouping import MANY
 from lazyrich_helpers.training.ensemble import train_ensemble
 from lazyrich_helpers.training.loop import EVAL_BATCH, count_correct, new_network, train
-from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.run_config import RunConfig, num_steps
 
 TRIAL_STEPS = 10
 TRIAL_SECONDS = 2.0

@@ -138,6 +138,12 @@ class RunConfig:
         return flat
 
 
+def num_steps(config: RunConfig) -> int:
+    """Return how many steps the run's training takes."""
+    num_train, settings = config.columns()["train_size"], config.training
+    return -(-num_train // settings.batch_size) * settings.num_epochs
+
+
 def without_seed(config: RunConfig) -> RunConfig:
     """Return the config with seed 0: equal for configs that differ only by seed."""
     training = dataclasses.replace(config.training, seed=0)

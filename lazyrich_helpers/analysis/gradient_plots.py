@@ -1,0 +1,101 @@
+"""Figures of how unequal the components of a gradient are.
+
+Tables → axes, as in `plots`.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import special
+
+from lazyrich_helpers.analysis.figure_style import layer_color, panels, shade
+from lazyrich_helpers.measures.gradient_concentration import ranks
+
+GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
+"""Part of the sum of magnitudes of Gaussian numbers in their largest 1 %: with the
+threshold t, the mean of |x| where |x| > t over the mean of |x| is exp(-t² / 2)."""
+
+
+def sorted_gradients(
+    tables: Mapping[str, pd.DataFrame], yardstick: np.ndarray | None = None
+) -> Figure:
+    """Return sorted mini-batch gradients, two panels per network, a line per look.
+
+    Magnitudes are relative to the largest. The axes are linear in the first panel, as
+    the paper draws it, and logarithmic in the second; there a line ends where
+    components are exactly zero.
+
+    Args:
+        tables: Network in words → its `activity_tables.gradient_table`.
+        yardstick: Magnitudes (n,) in any order, drawn dashed for comparison.
+
+    Source: Li & Banerjee (2021), Figure 1.
+    """
+    fig, axes = panels(2 * len(tables), 2.6)
+    for place, (name, table) in enumerate(tables.items()):
+        for ax, scale in zip(axes[2 * place :], ("linear", "log"), strict=False):
+            ax.set_xscale(scale)
+            ax.set_yscale(scale)
+            _sorted_lines(table, ax)
+            if scale == "log":
+                ax.set_ylim(max(1e-8, ax.get_ylim()[0]), 1.5)
+            if yardstick is not None:
+                ordered = np.sort(yardstick)[::-1] / yardstick.max()
+                chosen = np.array(ranks(len(ordered)))
+                percent = 100 * chosen / len(ordered)
+                ax.plot(percent, ordered[chosen - 1], "--", color="0.5", linewidth=1)
+            ax.set_xlabel("rank (% of all components)")
+            ax.set_ylabel("|gradient| / largest")
+            ax.set_title(f"{name}, {scale} axes", fontsize="medium")
+        axes[2 * place].legend(frameon=False, fontsize="small")
+    return fig
+
+
+def _sorted_lines(table: pd.DataFrame, ax: Axes) -> None:
+    epochs = sorted(table.epoch.unique())
+    for place, epoch in enumerate(epochs):
+        rows = table.loc[table.epoch == epoch]
+        means = rows.groupby("rank").magnitude.mean()
+        share = (means / means.iloc[0]).where(means > 0)
+        percent = 100 * means.index.to_numpy() / rows.num_parameters.iloc[0]
+        color = shade(place, len(epochs))
+        label = "at initialization" if epoch == 0 else f"after epoch {epoch}"
+        ax.plot(percent, share, color=color, label=label)
+
+
+def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
+    """Return what the largest 1 % of each layer's components hold, a panel per network.
+
+    Bars are at the last look, means over seeds, with one standard error. The dashed
+    line is the same share in the network as a whole; the dotted one is that of
+    independent Gaussian numbers.
+
+    Args:
+        tables: Network in words → its `activity_tables.layer_skew_table` and
+            `skew_table`.
+    """
+    fig, axes = panels(len(tables), 2.6)
+    for ax, (name, (layers, whole)) in zip(axes, tables.items(), strict=True):
+        last = layers.loc[(layers.epoch == layers.epoch.max()) & (layers.percent == 1)]
+        groups = 100 * last.set_index("layer").l1
+        groups = groups.groupby("layer")
+        num_layers = last.layer.max() + 1
+        colors = [layer_color(i, num_layers) for i in range(num_layers)]
+        ax.bar(range(num_layers), groups.mean(), yerr=groups.sem(), color=colors)
+        in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
+        ax.axhline(
+            100 * in_whole.l1.mean(), color="0.3", linestyle="--", label="whole network"
+        )
+        ax.axhline(
+            100 * GAUSSIAN_SHARE, color="0.5", linestyle=":", label="Gaussian numbers"
+        )
+        ax.set_xticks(range(num_layers), [str(i + 1) for i in range(num_layers)])
+        ax.set_xlabel("layer, bottom to top")
+        ax.set_ylabel("held by its largest 1 % (%)")
+        ax.set_title(name, fontsize="medium")
+        ax.legend(frameon=False, fontsize="small")
+    return fig

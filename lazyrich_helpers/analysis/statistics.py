@@ -1,0 +1,76 @@
+"""Means over seeds with their uncertainty, as numbers and in print."""
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+
+def confidence_interval(values: pd.Series) -> tuple[float, float]:
+    """Return mean and half-width of its 95 % t-interval; infinite below two values."""
+    values = values.dropna()  # seeds that only one of two widths has
+    if len(values) < 2:
+        return float(values.mean()), float("inf")
+    quantile = special.stdtrit(len(values) - 1, 0.975)  # Student's t
+    return float(values.mean()), float(quantile * values.sem())
+
+
+def above(values: pd.Series, threshold: float) -> bool | None:
+    """Return whether the mean is above `threshold`; None if its interval spans it."""
+    mean, half = confidence_interval(values)
+    apart = abs(mean - threshold) > half  # not so, either, where there is no value
+    return mean > threshold if apart else None
+
+
+def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
+    r"""Return an interval for the median that needs no distribution.
+
+    It is from the $k$-th smallest to the $k$-th largest value, with the largest $k$ for
+    which $2\,P(B < k) \le 1 - c$, where $B$ is binomial of $n$ fair draws and $c$ the
+    `coverage`; without bounds where there is none, below six values at 95 %.
+    """
+    ordered = np.sort(values.dropna().to_numpy())
+    below = special.bdtr(np.arange(len(ordered) + 1), len(ordered), 0.5)
+    k = int((2 * below <= 1 - coverage).sum())
+    if k == 0:
+        return float("-inf"), float("inf")
+    return float(ordered[k - 1]), float(ordered[-k])
+
+
+def over_seeds(
+    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
+) -> pd.DataFrame:
+    """Return mean, standard error (NaN for one run) and n of a column, by another.
+
+    Args:
+        table: One row per run and value of `by`.
+        by: The column that becomes the index.
+        value: The column that is averaged.
+        scale: Multiplies mean and error; 100 makes shares per cent.
+    """
+    grouped = table.groupby(by)[value]
+    summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
+    return (scale * summary).assign(n=grouped.count())
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """Return a number with its sign, a real minus: `+2.3`, `−0.4`, `0.0`."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if float(text.replace("−", "-")) else text[1:]
+
+
+def with_interval(values: pd.Series, *, sign: bool = True) -> str:
+    """Return `+2.3 ± 0.4`, the mean with its 95 % interval, or the mean alone.
+
+    Without `sign` a positive number has no plus.
+    """
+    mean, half = confidence_interval(values)
+    text = signed(mean) if sign else signed(mean).lstrip("+")
+    return text + (f" ± {half:.1f}" if np.isfinite(half) else "")
+
+
+def num_seeds(table: pd.DataFrame, by: str = "width") -> str:
+    """Return `n = 5 seeds`, or a range where groups, by a column, have other counts."""
+    counts = table.groupby(by).seed.nunique()
+    low, high = counts.min(), counts.max()
+    seeds = "seed" if high == 1 else "seeds"
+    return f"n = {low} {seeds}" if low == high else f"n = {low} to {high} seeds"

@@ -1,0 +1,77 @@
+"""Means and intervals are those of the textbook."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.analysis.statistics import (
+    above,
+    confidence_interval,
+    median_interval,
+    num_seeds,
+    over_seeds,
+    signed,
+    with_interval,
+)
+
+
+def test_interval_is_students():
+    values = pd.Series([1.0, 2.0, 3.0, 4.0, 5.0, np.nan])
+    mean, half = confidence_interval(values)
+    # t(0.975, 4) = 2.776; sd = sqrt(2.5)
+    assert (mean, half) == (3.0, pytest.approx(2.776 * (2.5 / 5) ** 0.5, rel=1e-3))
+    assert confidence_interval(values[:1]) == (1.0, float("inf"))
+
+
+def test_above_is_open_where_the_interval_spans_the_threshold():
+    values = pd.Series([1.0, 2.0, 3.0])
+    assert above(values, -10) is True
+    assert above(values, 10) is False
+    assert above(values, 2.5) is None
+    assert above(values[:1], 0) is None and above(values[:0], 0) is None
+
+
+def test_an_interval_of_the_median_is_of_ranks():
+    # 2 P(B < 6) = 0.041 for 20 fair draws, 2 P(B < 7) = 0.115
+    assert median_interval(pd.Series(range(1, 21))) == (6.0, 15.0)
+    assert median_interval(pd.Series([3.0, 1, 2, 6, 5, 4])) == (1.0, 6.0)
+    assert median_interval(pd.Series([1.0, 2, 3, 4, 5])) == (-np.inf, np.inf)
+
+
+def test_an_interval_of_the_median_has_it_95_times_in_100():
+    rng = np.random.default_rng(0)
+    draws = [median_interval(pd.Series(rng.exponential(size=20))) for _ in range(1000)]
+    share = np.mean([low <= np.log(2) <= high for low, high in draws])
+    assert share == pytest.approx(0.959, abs=0.02)  # three standard errors
+
+
+def test_over_seeds_gives_mean_standard_error_and_n():
+    table = pd.DataFrame({"x": [0, 0, 1], "accuracy": [0.9, 0.7, 0.5]})
+    summary = over_seeds(table, "x")
+    assert summary["mean"].tolist() == pytest.approx([80, 50])
+    assert summary.error[0] == pytest.approx(10)  # sd of (90, 70) over sqrt(2)
+    assert np.isnan(summary.error[1]) and summary.n.tolist() == [2, 1]
+    lost = over_seeds(table.rename(columns={"accuracy": "lost"}), "x", "lost", scale=1)
+    assert lost.loc[0, ["mean", "error"]].tolist() == pytest.approx([0.8, 0.1])
+
+
+def test_a_minus_is_a_minus():
+    numbers = (2.34, -2.34, -0.04, 0.0)
+    assert [*map(signed, numbers)] == ["+2.3", "−2.3", "0.0", "0.0"]
+    assert with_interval(pd.Series([-1.0, -2.0, -3.0])) == "−2.0 ± 2.5"
+    values = pd.Series([1.0, 2.0, 3.0])
+    assert with_interval(values) == "+2.0 ± 2.5"
+    assert with_interval(values, sign=False) == "2.0 ± 2.5"
+    assert with_interval(values[:1]) == "+1.0"
+
+
+@pytest.mark.parametrize(
+    ("widths", "seeds", "words"),
+    [
+        ([1, 1, 2, 2], [0, 1, 0, 1], "n = 2 seeds"),
+        ([1, 1, 2], [0, 1, 0], "n = 1 to 2 seeds"),
+        ([1], [0], "n = 1 seed"),
+    ],
+)
+def test_seeds_are_counted_by_width(widths, seeds, words):
+    assert num_seeds(pd.DataFrame({"width": widths, "seed": seeds})) == words
