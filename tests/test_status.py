@@ -165,7 +165,7 @@ def test_the_page_is_in_the_book():
     toc = (tiny.ROOT / "_toc.yml").read_text()
     assert "book/status" in toc
     text = (tiny.ROOT / "book" / "status.md").read_text()
-    names = ("recipes", "scales", "other_runs", "totals")
+    names = ("recipes", "scales", "others", "totals")
     for table in (f"{name}_table" for name in names):
         assert f"status.{table}(inventory)" in text
     assert "status.accounts(inventory)" in text

@@ -92,7 +92,7 @@ def _random_falls_short(table: pd.DataFrame, *, line: float) -> Finding:
 
 def _little_suffices(table: pd.DataFrame, *, share: float, line: float) -> Finding:
     width = widths_of(table)[-1]
-    missing = effects.missing(table, width, share)
+    missing = effects.short_of_trained(table, width, share)
     numbers = f"w = {width:,}: points lost by keeping only {percent_label(share)}: "
     numbers += f"{with_interval(missing)} ({num_seeds(table)})."
     return Finding(word_of(above(-missing, -line)), numbers)

@@ -75,7 +75,7 @@ def gained(table: pd.DataFrame, width: int) -> pd.Series:
     return lost(table, width, 1.0)
 
 
-def missing(table: pd.DataFrame, width: int, share: float) -> pd.Series:
+def short_of_trained(table: pd.DataFrame, width: int, share: float) -> pd.Series:
     """Return points lost by keeping only the `share` most active parameters."""
     everything = by_seed(table, width, "lazy", 1.0)
     return everything - by_seed(table, width, "lazy", share)
