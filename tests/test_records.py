@@ -270,7 +270,7 @@ def test_a_lock_is_waited_for_as_long_as_asked(store):
 WRITER = """
 import dataclasses, sys, time
 from pathlib import Path
-from lazyrich_helpers.records import Record, computed_store
+from lazyrich_helpers.experiments.records import Record, computed_store
 text, worker, go = sys.stdin.read(), sys.argv[1], Path(sys.argv[2])
 record, store = Record.from_json(text), computed_store()
 print("ready", flush=True)

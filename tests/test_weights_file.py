@@ -84,7 +84,7 @@ def test_the_command_makes_it_and_says_what_names_it(store, offline, capsys):
     expected = f"WeightsFile(file='tiny.pt', sha256='{sha256}')\n"
     assert capsys.readouterr().out.endswith(expected)
     assert make_weights.main([SOURCE.run_id]) == 2
-    assert capsys.readouterr().out.startswith("usage: python -m lazyrich_helpers.make")
+    assert capsys.readouterr().out.startswith("usage: python -m lazyrich_helpers.run")
 
 
 def test_a_run_without_weights_makes_no_file(store, tmp_path, capsys):

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from typing import ClassVar
@@ -49,16 +50,15 @@ class Deadly(Part, slot="updates", kind="test_deadly"):
 
 
 class Watching(Lines):
-    """Calls back, once, when the first epoch is heard of; adds up what it is told."""
+    """Calls back, once, when the first epoch is heard of; notes which ended."""
 
     def __init__(self, callback=lambda: None):
-        self.callback, self.heard, self.finished = callback, 0.0, []
+        self.callback, self.finished = callback, []
 
-    def advance(self, config, epoch, work):
-        if not self.heard:
+    def advance(self, config, epoch):
+        if not self.done:
             self.callback()
-        self.heard += work
-        super().advance(config, epoch, work)
+        super().advance(config, epoch)
 
     def finish(self, record):
         self.finished.append(record.run_id)
@@ -76,7 +76,7 @@ def test_two_do_what_one_does(store, tmp_path):
     summary = finish(store, *SOME, *tiny.SEEDS, progress=progress)
     assert (summary.num_trained, summary.failed, summary.postponed) == (7, {}, [])
     assert sorted(progress.finished) == store.ids() and len(store.ids()) == 7
-    assert progress.heard == pytest.approx(progress.total)
+    assert progress.done == pytest.approx(progress.total)
     alone = Store(tmp_path / "alone", tmp_path / "weights")
     tiny.finish(alone, *SOME)
     for config in SOME:
@@ -93,7 +93,7 @@ def test_seeds_are_shared_out_when_there_is_nothing_else(store):
     seeds = [tiny.training(seed=seed) for seed in range(4)]
     finish(store, *seeds)
     groups = [store.read(config.run_id).origin["together"] for config in seeds]
-    assert all(len(group) == 2 for group in groups)
+    assert sorted(groups) == [[0, 1]] * 2 + [[2, 3]] * 2
 
 
 def test_what_a_killed_process_had_is_done_by_another(store):
@@ -108,7 +108,7 @@ def test_what_a_killed_process_had_is_done_by_another(store):
     assert (summary.num_trained, summary.failed, summary.postponed) == (4, {}, [])
     assert killed[0].exitcode == -signal.SIGKILL
     assert sorted(progress.finished) == store.ids() and len(store.ids()) == 4
-    assert progress.heard == pytest.approx(progress.total)
+    assert progress.done == pytest.approx(progress.total)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_result_is_never_replaced_by_a_failure(store):
 
 
 def test_a_machine_that_starts_no_process_is_a_sentence(store, monkeypatch):
-    monkeypatch.setattr(workers, "_work", print)  # ends at once, without a word
+    monkeypatch.setattr(workers, "_work", sys.exit)  # ends at once
     with pytest.raises(ValueError, match="workers must be 1 where no process can be"):
         finish(store, *SOME)
     assert store.ids() == []
@@ -209,18 +209,16 @@ def test_shares(monkeypatch):
 
 def test_as_many_processes_as_serve(monkeypatch):
     torch.set_num_threads(2)
-    small = [[config] for config in SOME]
-    runs = tiny.recipe(*SOME)
-    assert suitable_workers(runs, small, "cpu") == 1
+    assert suitable_workers(SOME, "cpu") == 1
     monkeypatch.setattr(workers, "WORTH_SHARING", 0.0)
-    assert suitable_workers(runs, small, "cpu") == 2
-    assert suitable_workers(runs, small[:1], "cpu") == 1
+    assert suitable_workers(SOME, "cpu") == 2
+    assert suitable_workers(SOME[:1], "cpu") == 1
     with monkeypatch.context() as patch:
-        patch.setattr(workers, "room", lambda device: 1.5 * workers.PROCESS_BYTES)
-        assert suitable_workers(runs, small, "cpu") == 1
+        patch.setattr(workers, "free", lambda device: 1.5 * workers.PROCESS_BYTES)
+        assert suitable_workers(SOME, "cpu") == 1
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert suitable_workers(runs, small, "cuda") == 4
-    assert suitable_workers(runs, small, "cuda:1") == 1
+    assert suitable_workers(SOME, "cuda") == 4
+    assert suitable_workers(SOME, "cuda:1") == 1
 
 
 def test_no_workers_is_a_sentence(store):
@@ -235,19 +233,22 @@ def test_a_killed_launcher_leaves_nothing_running(store, end):
     launcher = tiny.python(*words, "--workers", "2")
     marks = store.folder / ".locks"
     deadline = time.monotonic() + 60
-    while len(found := list(marks.glob("*.claim"))) < 2:
+    pids = []
+    while len(pids) < 2:
         assert launcher.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    pids = [int(mark.read_text().split()[-1]) for mark in found]
+        found = [mark.read_text() for mark in marks.glob("*.claim")]
+        pids = [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
     assert len(set(pids)) == 2 and launcher.pid not in pids
     launcher.send_signal(end)
     out, _ = launcher.communicate(timeout=60)
     while any(_runs(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not list(marks.glob("*.claim")) and store.ids() == []
+    assert store.ids() == []
     if end == signal.SIGTERM:
         assert launcher.returncode == 130 and "2 left for later" in out
+        assert not list(marks.glob("*.claim"))
 
 
 def _runs(pid: int) -> bool:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments.bounds import require_possible
-from lazyrich_helpers.experiments.locks import claim
+from lazyrich_helpers.experiments.locks import Claim, claim
 from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
 from lazyrich_helpers.experiments.whole_files import write_whole
 from lazyrich_helpers.models import initialization
@@ -268,11 +268,10 @@ class Store:
         *,
         seconds: float = math.inf,
         give_up: Callable[[], bool] = lambda: False,
-        on_loss: Callable[[], None] = lambda: None,
-    ) -> contextlib.AbstractContextManager[bool]:
+    ) -> contextlib.AbstractContextManager[Claim | None]:
         """Hold a lock that dies with this process; as `locks.claim`."""
         path = self.folder / ".locks" / name
-        return claim(path, seconds=seconds, give_up=give_up, on_loss=on_loss)
+        return claim(path, seconds=seconds, give_up=give_up)
 
     def write_weights(self, run_id: str, initial: Tensor, final: Tensor) -> None:
         """Keep the parameters before and after training, for later measurements."""

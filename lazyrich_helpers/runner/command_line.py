@@ -52,7 +52,7 @@ def _add_means(group: argparse._ArgumentGroup) -> None:
         type=int,
         help="processes to share the work; as many as serve best unless told",
     )
-    group.add_argument("--time-budget", help="start nothing that ends later: 30m")
+    group.add_argument("--time-budget", help="begin nothing after it: 30m")
     group.add_argument("--records", help="folder of records; book/records unless told")
 
 

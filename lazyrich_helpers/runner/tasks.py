@@ -34,7 +34,7 @@ from lazyrich_helpers.runner.notebook_grid import reports_folder, run_grid
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import SlurmOptions, submit
 from lazyrich_helpers.runner.slurm_status import cancel, status
-from lazyrich_helpers.runner.stopping import Stop, even_if_deaf, gently
+from lazyrich_helpers.runner.stopping import Stop, forced_stop, graceful_stop
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 FAILED = {"failed", "unreadable"}
@@ -109,7 +109,7 @@ def _train(options: argparse.Namespace) -> int:
         require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
-    with gently(stop), even_if_deaf():
+    with graceful_stop(stop), forced_stop():
         for recipe in recipes:
             store = _store(recipe.budget, options)
             try:
