@@ -16,9 +16,9 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.schedules import Plan
-from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import workers
+from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
@@ -46,6 +46,21 @@ class Deadly(Part, slot="updates", kind="test_deadly"):
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         if multiprocessing.parent_process() is not None:
             os.kill(os.getpid(), signal.SIGKILL)
+        return Plan(frozenset(range(num_layers)))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failing(Part, slot="updates", kind="test_failing"):
+    """Fails in any process but the parent, and notes each time in a file."""
+
+    file: str
+    per_step: ClassVar[bool] = False
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        if multiprocessing.parent_process() is not None:
+            with open(self.file, "a") as tries:
+                tries.write("once\n")
+            raise RuntimeError("out of luck")
         return Plan(frozenset(range(num_layers)))
 
 
@@ -91,9 +106,8 @@ def test_two_do_what_one_does(store, tmp_path):
 
 def test_seeds_are_shared_out_when_there_is_nothing_else(store):
     seeds = [tiny.training(seed=seed) for seed in range(4)]
-    finish(store, *seeds)
-    groups = [store.read(config.run_id).origin["together"] for config in seeds]
-    assert sorted(groups) == [[0, 1]] * 2 + [[2, 3]] * 2
+    groups = planned(seeds, tiny.recipe(*seeds), store, "cpu", workers=2)
+    assert groups == [seeds[:2], seeds[2:]]
 
 
 def test_what_a_killed_process_had_is_done_by_another(store):
@@ -125,23 +139,19 @@ def test_what_ended_a_process_is_told(number, means, monkeypatch):
     assert said.startswith(f"its process was ended by {number.name}, 2 times{means}")
 
 
-def test_a_run_that_takes_processes_down_is_given_up(store):
+def test_a_run_that_takes_processes_down_is_given_up(store, tmp_path):
     deadly = tiny.config(updates=Deadly())
-    summary = finish(store, deadly, *SOME[:2])
-    assert summary.num_trained == 2 and len(summary.failed) == 1
-    (why,) = summary.failed.values()
+    failing = tiny.config(updates=Failing(file=str(tmp_path / "tries")))
+    summary = finish(store, deadly, failing, *SOME[:2])
+    assert summary.num_trained == 2 and len(summary.failed) == 2
+    why, other = summary.failed.values()
+    if other.startswith("ProcessDied"):
+        why, other = other, why
     assert why.startswith("ProcessDied: its process was ended by SIGKILL, 2 times, as")
     assert re.search(r" GB are free now\. \(by estimate it takes [\d.]+ GB\)$", why)
     assert store.read(deadly.run_id).status == f"failed: {why}"
-
-
-def test_a_result_is_never_replaced_by_a_failure(store):
-    deadly = tiny.config(updates=Deadly())
-    tiny.finish(store, deadly, measures=(Accuracy,))
-    before = store.read(deadly.run_id)
-    (store.weights / f"{deadly.run_id}.pt").unlink()  # to be trained once more
-    assert len(finish(store, deadly, *SOME[:1]).failed) == 1
-    assert before.status == "ok" and store.read(deadly.run_id) == before
+    assert other == "RuntimeError: out of luck"
+    assert (tmp_path / "tries").read_text() == "once\n"  # not by each process
 
 
 def test_a_machine_that_starts_no_process_is_a_sentence(store, monkeypatch):
@@ -164,9 +174,8 @@ def test_asked_to_stop_all_end_after_their_epoch(store):
     assert store.ids() == [] and not multiprocessing.active_children()
 
 
-def test_the_time_is_every_processes(store, monkeypatch):
-    monkeypatch.setattr(workers, "LOOK_EVERY", 0.01)
-    summary = finish(store, *LONG, stop=Stop(0.0))
+def test_the_time_is_every_processes(store):
+    summary = finish(store, *LONG, stop=Stop(1.0))
     assert summary.num_trained == 0 and len(summary.postponed) == 2
 
 

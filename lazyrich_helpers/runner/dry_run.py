@@ -27,7 +27,6 @@ MOST_TRIALS = 5
 NUM_STEPS = 10
 LR = 1e-4
 """So small that no trial diverges."""
-GIGA = 1e9
 
 Kind = tuple[RunConfig, int]
 """A training whose steps stand for a run's, and how many are trained as one."""
@@ -43,6 +42,13 @@ class Row:
     """Bytes at its fullest, with the runs it is trained with."""
     seconds: float
     """About; infinite where memory does not hold it."""
+
+    def __str__(self) -> str:
+        fits = math.isfinite(self.seconds)
+        time = f"about {duration(self.seconds)} here" if fits else "does not fit"
+        what = f"{self.config.run_id} {label(self.config)}"
+        amount = in_operations(self.operations)
+        return f"  {what}: {amount}, {self.memory / 1e9:.2g} GB, {time}"
 
 
 def dry_run(
@@ -119,14 +125,14 @@ def few(kinds: Collection[Kind], most: int = MOST_TRIALS) -> list[Kind]:
 def nearest(kind: Kind, among: Sequence[Kind]) -> Kind:
     """Return which of the kinds stands for this one: a like one, near in work."""
 
-    def distance(other: Kind) -> tuple[int, float]:
+    def distance(other: Kind) -> tuple[bool, bool, bool, float]:
         (ours, num), (theirs, their_num) = kind, other
-        unlike = [
+        return (
             type(ours.model) is not type(theirs.model),
             ours.training.precision != theirs.training.precision,
             num != their_num,
-        ]
-        return sum(unlike), abs(math.log(_effort(ours) / _effort(theirs)))
+            abs(math.log(_effort(ours) / _effort(theirs))),
+        )
 
     return min(among, key=distance)
 
@@ -146,19 +152,9 @@ def lines(rows: Sequence[Row], device: str) -> list[str]:
     total = f"All: {amount}; about {seconds} here ({device}), one by one"
     total += ", while it is as busy as now"
     if len(fit) < len(rows):
-        there = f"{free(device) / GIGA:.2g} GB are free here; choose smaller widths"
+        there = f"{free(device) / 1e9:.2g} GB are free here; choose smaller widths"
         total += f", without the {len(rows) - len(fit)} that do not fit: {there}"
-    return [*map(_line, rows), f"{total}."]
-
-
-def _line(row: Row) -> str:
-    time = "does not fit"
-    if math.isfinite(row.seconds):
-        time = f"about {duration(row.seconds)} here"
-    return (
-        f"  {row.config.run_id} {label(row.config)}: {in_operations(row.operations)}, "
-        f"{row.memory / GIGA:.2g} GB, {time}"
-    )
+    return [*map(str, rows), f"{total}."]
 
 
 def in_operations(number: float) -> str:
