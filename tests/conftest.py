@@ -8,8 +8,7 @@ import torch
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner import trial as trial_module
+from lazyrich_helpers.runner import dry_run, execution
 from lazyrich_helpers.training.loop import Trained, new_network, train
 from lazyrich_helpers.training.run_config import RunConfig
 from tests import tiny
@@ -59,17 +58,17 @@ def trained() -> Trained:
 
 @pytest.fixture
 def known_trial(monkeypatch) -> list[tuple[RunConfig, int]]:
-    """Have a step take 0.5 s, shared by those trained as one, and a test pass 7 s.
+    """Have an image take 0.5 s in a step, shared by those trained as one.
 
     Returns what was tried.
     """
     asked = []
 
-    def trial(config, device, num):
+    def trial(config, num, device):
         asked.append((config, num))
-        return 0.5 / num, 7.0
+        return 0.5 / num
 
-    monkeypatch.setattr(trial_module, "_trial", trial)
+    monkeypatch.setattr(dry_run, "seconds_per_image", trial)
     return asked
 
 

@@ -25,7 +25,7 @@ MEASURES = (Accuracy, Activity, Criticality, GradientConcentration)
 @pytest.fixture
 def records(store):
     progress = Lines()
-    progress.begin(2, 1.0)
+    progress.begin([])
     recipe = tiny.recipe(measures=MEASURES)
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
     each = (execute([c], recipe, store, "cpu", progress) for c in configs)

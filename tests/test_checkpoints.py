@@ -24,8 +24,9 @@ from lazyrich_helpers.models.convnets import VGG5
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.runner import backlog, checkpoints, execution
+from lazyrich_helpers.runner import checkpoints, execution
 from lazyrich_helpers.runner.checkpoints import Checkpoint
+from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.training.loop import TrainingState, new_network, train
 from lazyrich_helpers.training.optimizers import SGD
@@ -54,17 +55,25 @@ RUNS = {
 }
 
 
-class After(Stop):
-    """Due after so many epochs."""
+class _Stopping(Lines):
+    """Asks to stop once a run has come to the end of so many epochs."""
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__()
-        self.looks = epochs - 1
+    def __init__(self, stop: Stop, epochs: int) -> None:
+        self.stop, self.left = stop, epochs
+        self.first = None
 
-    @property
-    def due(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
+    def advance(self, config, epoch):
+        self.first = self.first or config
+        self.left -= config == self.first
+        if self.left <= 0:
+            self.stop.ask()
+        super().advance(config, epoch)
+
+
+def after(epochs):
+    """Return options that stop a batch after so many epochs."""
+    stop = Stop()
+    return {"stop": stop, "progress": _Stopping(stop, epochs)}
 
 
 @pytest.fixture
@@ -76,7 +85,7 @@ def after_each(monkeypatch):
 def in_parts(store, *configs, measures=WATCHING):
     """Complete `configs`, one epoch at a time; return the number of parts."""
     for part in range(1, 9):
-        summary = tiny.finish(store, *configs, measures=measures, stop=After(1))
+        summary = tiny.finish(store, *configs, measures=measures, **after(1))
         assert not summary.failed
         if not summary.postponed:
             return part
@@ -119,7 +128,7 @@ def test_seeds_trained_as_one_go_on_as_one(store, tmp_path):
 def test_a_diverged_run_is_not_gone_on_with(store, configs, monkeypatch):
     plain = execution.train if len(configs) == 1 else execution.train_ensemble
     monkeypatch.setattr(execution, plain.__name__, _diverging(plain))
-    tiny.finish(store, *configs, stop=After(2))
+    tiny.finish(store, *configs, **after(2))
     summary = tiny.finish(store, *configs)
     assert summary.num_diverged == len(configs) and not summary.postponed
     for config in configs:
@@ -164,7 +173,7 @@ def test_a_record_that_is_not_safe_leaves_its_checkpoint(
 
 
 def test_a_begun_group_goes_on_as_it_was(store):
-    tiny.finish(store, *tiny.SEEDS, stop=After(1))
+    tiny.finish(store, *tiny.SEEDS, **after(1))
     others = [tiny.training(seed=seed) for seed in (3, 4)]
     tiny.finish(store, *tiny.SEEDS[1:], *others, tiny.SEEDS[0])
     found = [store.read(config.run_id).origin for config in (*tiny.SEEDS, *others)]
@@ -175,7 +184,7 @@ def test_a_begun_group_goes_on_as_it_was(store):
 
 @pytest.mark.parametrize("error", [OSError("I/O"), torch.OutOfMemoryError("full")])
 def test_a_passing_error_leaves_the_checkpoint(store, monkeypatch, error):
-    tiny.finish(store, tiny.CONFIG, stop=After(2))
+    tiny.finish(store, tiny.CONFIG, **after(2))
 
     def fails(*args, **options):
         raise error
@@ -186,13 +195,6 @@ def test_a_passing_error_leaves_the_checkpoint(store, monkeypatch, error):
     tiny.finish(store, tiny.CONFIG)
     (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
     assert part["num_epochs"] == 2
-
-
-def test_what_is_left_is_what_has_to_fit(store, monkeypatch):
-    tiny.finish(store, tiny.CONFIG, stop=After(2))
-    monkeypatch.setattr(backlog, "estimate_seconds", lambda *args, **options: 250.0)
-    assert tiny.finish(store, tiny.CONFIG, seconds=100.0).num_trained == 1
-    assert tiny.finish(store, tiny.SEEDS[1], seconds=100.0).num_trained == 0
 
 
 def test_a_killed_training_goes_on_from_its_last_checkpoint(
@@ -268,7 +270,7 @@ def _lacking(path):
     ],
 )
 def test_a_bad_checkpoint_is_a_sentence_and_a_fresh_start(store, tmp_path, spoil):
-    tiny.finish(store, tiny.CONFIG, stop=After(1))
+    tiny.finish(store, tiny.CONFIG, **after(1))
     (path,) = store.checkpoints.glob("*.pt")
     spoil(path)
     with pytest.warns(UserWarning, match=rf"starts anew: its checkpoint {path} cannot"):
@@ -280,7 +282,7 @@ def test_a_bad_checkpoint_is_a_sentence_and_a_fresh_start(store, tmp_path, spoil
 
 
 def test_other_numerics_never_see_a_checkpoint(store, monkeypatch):
-    tiny.finish(store, tiny.CONFIG, stop=After(1))
+    tiny.finish(store, tiny.CONFIG, **after(1))
     monkeypatch.setitem(NUMERICS, "train", NUMERICS["train"] + 1)
     tiny.finish(store, tiny.CONFIG)
     assert "resumed" not in store.read(tiny.CONFIG.run_id).origin
@@ -296,12 +298,12 @@ def test_a_full_disk_costs_the_checkpoint_alone(store, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(tensor_files.torch, "save", full)
         with pytest.warns(UserWarning, match="has no checkpoint .*free some space"):
-            assert not checkpoint.write({"a": 1}, 0.5)
+            checkpoint.write({"a": 1})
     assert not list(store.checkpoints.glob("*"))
 
 
 def test_time_between_two_processes_does_not_count(store):
-    tiny.finish(store, tiny.CONFIG, measures=(Clock,), stop=After(2))
+    tiny.finish(store, tiny.CONFIG, measures=(Clock,), **after(2))
     time.sleep(3.0)  # the training itself takes about 0.05 s
     tiny.finish(store, tiny.CONFIG, measures=(Clock,))
     record = store.read(tiny.CONFIG.run_id)
@@ -370,7 +372,7 @@ def test_checkpoints_of_other_measures_stand_apart(store):
         Checkpoint([tiny.CONFIG], tiny.recipe(measures=measures), store)
         for measures in ((Accuracy,), (Accuracy, Activity))
     )
-    assert one.write({"a": 1}, 0.5) and (one.share, other.share) == (0.5, 0.0)
+    one.write({"a": 1})
     assert other.read("cpu") is None and one.read("cpu") == {"a": 1}
     other.remove()
     assert one.read("cpu") is None

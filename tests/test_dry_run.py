@@ -5,14 +5,13 @@ import math
 
 import pytest
 
-from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.lws.schedules import TopKAllBottoms
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures.costs import OVERHEAD, multiply_adds, operations
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import dry_run as module
 from lazyrich_helpers.runner.dry_run import MOST_TRIALS, dry_run, few, lines, nearest
+from lazyrich_helpers.runner.dry_run import seconds_per_image as trial
 from lazyrich_helpers.runner.memory import peak_bytes
-from lazyrich_helpers.runner.trial import estimate_seconds, trial_setting
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 
@@ -34,14 +33,14 @@ def test_a_row_for_each_run(store, said, known_trial):
     recipe = tiny.recipe(*tiny.APART)
     rows = dry_run(recipe, store, "cpu", said.append)
     assert [row.config for row in rows] == tiny.APART
-    every = recipe.eval_every
     for row in rows:
-        measures = recipe.measures
-        assert row.operations == operations(row.config, measures, eval_every=every)
-        assert row.memory == peak_bytes(row.config, measures)
-        expected = estimate_seconds(row.config, measures, "cpu", eval_every=every)
-        assert row.seconds == pytest.approx(expected)
-    assert known_trial[0] == (trial_setting(tiny.CONFIG), 1)
+        expected = operations(row.config, recipe.measures, eval_every=recipe.eval_every)
+        assert row.operations == expected
+        assert row.memory == peak_bytes(row.config)
+        num_images = expected / (6 * multiply_adds(row.config))
+        assert row.seconds == pytest.approx(0.5 * num_images)
+    ((setting, num),) = known_trial
+    assert (setting.model, setting.updates, num) == (tiny.CONFIG.model, Full(), 1)
     assert said == ["Ten steps of ReluNet(width=12, depth=2) (1 of 1)."]
 
 
@@ -59,11 +58,10 @@ def test_what_is_done_takes_nothing(store, said):
 
 
 def test_runs_trained_as_one_are_tried_as_one(store, said, known_trial):
-    rows = dry_run(tiny.recipe(*tiny.SEEDS, measures=()), store, "cpu", said.append)
-    setting = trial_setting(tiny.CONFIG)
-    assert known_trial == [(setting, 3), (setting, 1)]  # measures watch each alone
-    steps, passes = 3 * 7, 1  # of five epochs between two looks
-    assert rows[0].seconds == pytest.approx(steps * 0.5 / 3 + passes * 7)
+    rows = dry_run(tiny.recipe(*tiny.SEEDS), store, "cpu", said.append)
+    alone = dry_run(tiny.recipe(tiny.CONFIG), store, "cpu", said.append)
+    assert [num for _, num in known_trial] == [3, 1]
+    assert rows[0].seconds == pytest.approx(alone[0].seconds / 3)
 
 
 def test_a_trial_serves_every_rate_length_and_schedule(store, said):
@@ -81,34 +79,52 @@ def test_a_trial_serves_every_rate_length_and_schedule(store, said):
     assert some.seconds < full.seconds < long.seconds
 
 
-def test_of_many_kinds_a_dozen_are_tried_and_the_others_scaled(
-    store, said, known_trial
-):
+def test_of_many_kinds_a_few_are_tried_and_the_others_scaled(store, said, known_trial):
     configs = [wide(width) for width in range(1000, 3100, 100)]
     rows = dry_run(tiny.recipe(*configs), store, "cpu", said.append)
     assert len(said) == len(known_trial) == MOST_TRIALS
     widths = [setting.model.width for setting, _ in known_trial]
-    assert widths == sorted(widths)
-    assert (widths[0], widths[-1]) == (1000, 3000)
+    assert (widths[0], widths[-1]) == (1000, 3000) and widths == sorted(widths)
     efforts = {w: multiply_adds(wide(w)) + OVERHEAD for w in range(1000, 3100, 100)}
     for row in rows:
         effort = efforts[row.config.model.width]
         near = min(
             (efforts[w] for w in widths), key=lambda e: abs(math.log(e / effort))
         )
-        # All that were tried take as long.
-        assert row.seconds == pytest.approx(rows[0].seconds * effort / near)
+        num_images = row.operations / (6 * multiply_adds(row.config))
+        assert row.seconds == pytest.approx(0.5 * num_images * effort / near)
+
+
+@pytest.fixture
+def real_trial(monkeypatch):
+    """Undo `known_trial`; returns what is trained instead."""
+    trained, plain = [], module.train
+
+    def spy(network, data, config):
+        trained.append((len(data.train), len(data.test), config.training.num_epochs))
+        for epoch in plain(network, data, config):
+            yield dataclasses.replace(epoch, seconds=64.0)
+
+    monkeypatch.setattr(module, "train", spy)
+    return trained
+
+
+def test_a_trial_is_ten_steps_of_the_first_images(real_trial):
+    setting = module._setting(tiny.training(num_epochs=50, batch_size=16))
+    assert trial(setting, 1, "cpu") == 64.0 / 160
+    assert real_trial == [(16, 16, 1), (160, 160, 1)]
+    assert trial(setting, 3, "cpu") > 0
 
 
 def test_like_stands_for_like():
-    kinds = [(trial_setting(wide(width)), 1) for width in (10, 100, 1000)]
+    kinds = [(wide(width), 1) for width in (10, 100, 1000)]
     half = dataclasses.replace(
         wide(90), training=tiny.training(precision="bf16").training
     )
-    assert nearest((trial_setting(wide(120)), 1), kinds) == kinds[1]
-    assert nearest((trial_setting(half), 1), kinds) == kinds[1]
-    other = (trial_setting(half), 1)
-    assert nearest((trial_setting(wide(90)), 1), [*kinds, other]) == kinds[1]
+    assert nearest((wide(120), 1), kinds) == kinds[1]
+    assert nearest((half, 1), kinds) == kinds[1]
+    other = (half, 1)
+    assert nearest((wide(90), 1), [*kinds, other]) == kinds[1]
     assert few(kinds, 2) == [kinds[0], kinds[2]] and few(kinds, 3) == kinds
 
 
@@ -130,12 +146,6 @@ def test_a_run_that_does_not_fit_is_named_and_not_tried(
             (r.seconds for r in dry_run(recipe, store, "cpu", said.append)),
         )
     )
-
-
-def test_the_paper_s_batches_need_no_data(store, said, offline, known_trial):
-    recipe = make_recipe("figure-10-vgg5", "paper", widths=[16])
-    rows = dry_run(recipe, store, "cpu", said.append)
-    assert len(rows) > 100 and len(known_trial) == 1
 
 
 def test_lines_are_short_and_end_with_a_sum(store, said):

@@ -5,7 +5,6 @@ import pytest
 from lazyrich_helpers.data.remaining import remaining
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.lws.schedules import TopKAllBottoms
-from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.runner import progress
@@ -48,13 +47,13 @@ def test_durations(seconds, text):
 
 def test_lines_count_runs_and_say_how_each_ended(capsys):
     lines = Lines()
-    lines.begin(2, work=20.0)
-    lines.advance(tiny.CONFIG, 1, 10.0)
+    lines.begin([DONE.config, FAILED.config])
+    lines.advance(tiny.CONFIG, 1)
     lines.finish(DONE)
     lines.finish(FAILED)
     lines.end()
     another = Lines()
-    another.begin(1, work=10.0)
+    another.begin([DONE.config])
     another.finish(DONE)  # measured again: without an epoch
     first, second, again = capsys.readouterr().out.splitlines()
     assert first.startswith("[1/2] digits relu_net") and "50.0% test accuracy" in first
@@ -62,31 +61,39 @@ def test_lines_count_runs_and_say_how_each_ended(capsys):
     assert second.startswith("[2/2]") and "failed: RuntimeError: why" in second
 
 
-def test_a_long_run_is_heard_of(capsys, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    lines = Lines()
-    lines.begin(1, work=100.0)
+@pytest.fixture
+def clock(monkeypatch):
+    """A list whose one entry is the time."""
+    now = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_a_long_run_is_heard_of(capsys, clock):
+    lines, config = Lines(), tiny.training(num_epochs=100)
+    lines.begin([config])
     for epoch in range(1, 51):
-        now += 1.0
-        lines.advance(tiny.CONFIG, epoch, 1.0)
+        clock[0] += 1.0
+        lines.advance(config, epoch)
     (line,) = capsys.readouterr().out.splitlines()
     assert "epoch 31; about 69 s left" in line
 
 
-def test_what_need_not_be_done_is_left_out(capsys, monkeypatch):
-    now = 0.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    each = work(tiny.CONFIG)
+def test_what_need_not_be_done_is_left_out(capsys, clock):
     lines = Lines()
-    lines.begin(3, work=3 * each)
-    lines.skip(tiny.CONFIG, 0.5 * each)
-    now = 10.0
-    lines.advance(tiny.CONFIG, 3, 0.5 * each)
+    lines.begin([DONE.config, FAILED.config, tiny.training(seed=2)])
+    clock[0] = 10.0
+    lines.advance(DONE.config, 3)  # gone on with, for its last epoch
     lines.finish(DONE)
-    assert capsys.readouterr().out.endswith("about 40 s left\n")
+    assert capsys.readouterr().out.endswith("about 60 s left\n")
+    lines.advance(FAILED.config, 1)
+    lines.advance(FAILED.config, 2)
+    lines.advance(FAILED.config, 1)  # another process begins it anew
+    clock[0] = 20.0
     lines.finish(FAILED)
-    assert capsys.readouterr().out.endswith("about 20 s left\n")
+    assert capsys.readouterr().out.endswith("about 30 s left\n")
+    lines.skip(tiny.training(seed=2))
+    assert lines.done == pytest.approx(lines.total)
 
 
 def test_output_that_nobody_reads_stops_nothing(monkeypatch):
@@ -95,7 +102,7 @@ def test_output_that_nobody_reads_stops_nothing(monkeypatch):
 
     monkeypatch.setattr("builtins.print", closed)
     lines = Lines()
-    lines.begin(1, work=1.0)
+    lines.begin([DONE.config])
     lines.finish(DONE)
 
 
@@ -103,7 +110,7 @@ def test_nothing_to_do_is_no_division_by_zero(capsys):
     for watcher in (Lines(), Bar()):
         if isinstance(watcher, Bar):
             pytest.importorskip("tqdm")
-        watcher.begin(0, 0.0)
+        watcher.begin([])
         watcher.end()
     assert capsys.readouterr().out == ""
 
@@ -111,9 +118,9 @@ def test_nothing_to_do_is_no_division_by_zero(capsys):
 def test_a_bar_writes_to_stderr_only(capsys):
     pytest.importorskip("tqdm")
     bar = Bar()
-    bar.begin(1, work=2.0)
-    bar.advance(tiny.CONFIG, 1, 1.0)
-    bar.advance(tiny.CONFIG, 2, 1.0)
+    bar.begin([DONE.config])
+    bar.advance(tiny.CONFIG, 1)
+    bar.advance(tiny.CONFIG, 2)
     bar.finish(DONE)
     bar.end()
     assert capsys.readouterr().out == ""

@@ -13,7 +13,7 @@ from lazyrich_helpers.experiments.records import NUMERICS
 from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.run import main
-from lazyrich_helpers.runner import backlog, execution, tasks
+from lazyrich_helpers.runner import execution, tasks
 from lazyrich_helpers.runner.command_line import COMMANDS
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from tests import tiny
@@ -87,16 +87,10 @@ def test_missing_data_stops_the_batch_before_any_work(store, offline, no_trainin
     assert store.ids() == []
 
 
-def test_a_time_budget_postpones_what_does_not_fit(store, monkeypatch, capsys):
-    seconds = {1: 1e9, 2: 5.0, 3: 5.0}
-    monkeypatch.setattr(
-        backlog, "estimate_seconds", lambda c, *_, **__: seconds[c.training.num_epochs]
-    )
-    summary = tiny.finish(store, *tiny.APART, seconds=1000.0)
-    assert summary.num_trained == 2 and summary.postponed == [tiny.APART[0]]
-    assert main([*tiny.TINY, "--time-budget", "1s"]) == 0
-    assert "0 done now, 0 done before, 2 left for later" in (capsys.readouterr().out)
-    assert len(store.ids()) == 2
+def test_a_time_budget_begins_nothing_after_it(store, capsys):
+    assert main([*tiny.TINY, "--time-budget", "0s"]) == 0
+    assert "0 done now, 0 done before, 2 left for later" in capsys.readouterr().out
+    assert store.ids() == []
 
 
 def test_a_dry_run_trains_nothing(store, known_trial, no_training, capsys):

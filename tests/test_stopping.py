@@ -10,7 +10,7 @@ import pytest
 
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.stopping import SIGNALS, Stop, even_if_deaf, gently
+from lazyrich_helpers.runner.stopping import SIGNALS, Stop, forced_stop, graceful_stop
 from tests import tiny
 
 RUN = ("figure-2", "--budget", "smoke", "--seeds", "0", "--num-epochs", "3")
@@ -26,7 +26,7 @@ def test_time_makes_it_due():
 def test_the_first_signal_asks_and_the_second_ends(number, capsys):
     before = [signal.getsignal(each) for each in SIGNALS]
     stop = Stop()
-    with gently(stop):
+    with graceful_stop(stop):
         os.kill(os.getpid(), number)
         assert stop.asked and stop.due
         with pytest.raises(KeyboardInterrupt):
@@ -35,20 +35,20 @@ def test_the_first_signal_asks_and_the_second_ends(number, capsys):
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
-DEAF = """
+BUSY = """
 import hashlib
 from lazyrich_helpers.runner import stopping
-stopping.PATIENCE = 0.5
-with stopping.gently(stopping.Stop()), stopping.even_if_deaf():
-    print("deaf now", flush=True)
+stopping.GRACE = 0.5
+with stopping.graceful_stop(stopping.Stop()), stopping.forced_stop():
+    print("busy now", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"a", b"b", 10**9)  # minutes, in C
 """
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_process_that_hears_nothing_ends_at_the_second_signal(number):
-    process = tiny.python("-c", DEAF)
-    assert process.stdout.readline() == "deaf now\n"
+    process = tiny.python("-c", BUSY)
+    assert process.stdout.readline() == "busy now\n"
     process.send_signal(number)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(timeout=2)
@@ -61,7 +61,7 @@ def test_a_process_that_hears_nothing_ends_at_the_second_signal(number):
 def test_listening_leaves_no_trace():
     before, num_threads = signal.set_wakeup_fd(-1), threading.active_count()
     try:
-        with gently(Stop()), even_if_deaf():
+        with graceful_stop(Stop()), forced_stop():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.set_wakeup_fd(-1) == -1
         assert threading.active_count() == num_threads
@@ -71,7 +71,7 @@ def test_listening_leaves_no_trace():
 
 def test_outside_the_main_thread_nothing_is_caught():
     def work():
-        with gently(Stop()):
+        with graceful_stop(Stop()):
             found.append(signal.getsignal(signal.SIGINT))
 
     found, before = [], signal.getsignal(signal.SIGINT)

@@ -35,7 +35,7 @@ from tests import tiny
 @pytest.fixture
 def records(store):
     progress = Lines()
-    progress.begin(2, 1.0)
+    progress.begin([])
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
     each = (execute([c], tiny.recipe(), store, "cpu", progress) for c in configs)
     return [record for records in each for record in records]

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from typing import ClassVar
@@ -15,9 +16,9 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.schedules import Plan
-from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import workers
+from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
@@ -48,17 +49,31 @@ class Deadly(Part, slot="updates", kind="test_deadly"):
         return Plan(frozenset(range(num_layers)))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Failing(Part, slot="updates", kind="test_failing"):
+    """Fails in any process but the parent, and notes each time in a file."""
+
+    file: str
+    per_step: ClassVar[bool] = False
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        if multiprocessing.parent_process() is not None:
+            with open(self.file, "a") as tries:
+                tries.write("once\n")
+            raise RuntimeError("out of luck")
+        return Plan(frozenset(range(num_layers)))
+
+
 class Watching(Lines):
-    """Calls back, once, when the first epoch is heard of; adds up what it is told."""
+    """Calls back, once, when the first epoch is heard of; notes which ended."""
 
     def __init__(self, callback=lambda: None):
-        self.callback, self.heard, self.finished = callback, 0.0, []
+        self.callback, self.finished = callback, []
 
-    def advance(self, config, epoch, work):
-        if not self.heard:
+    def advance(self, config, epoch):
+        if not self.done:
             self.callback()
-        self.heard += work
-        super().advance(config, epoch, work)
+        super().advance(config, epoch)
 
     def finish(self, record):
         self.finished.append(record.run_id)
@@ -76,7 +91,7 @@ def test_two_do_what_one_does(store, tmp_path):
     summary = finish(store, *SOME, *tiny.SEEDS, progress=progress)
     assert (summary.num_trained, summary.failed, summary.postponed) == (7, {}, [])
     assert sorted(progress.finished) == store.ids() and len(store.ids()) == 7
-    assert progress.heard == pytest.approx(progress.total)
+    assert progress.done == pytest.approx(progress.total)
     alone = Store(tmp_path / "alone", tmp_path / "weights")
     tiny.finish(alone, *SOME)
     for config in SOME:
@@ -91,9 +106,8 @@ def test_two_do_what_one_does(store, tmp_path):
 
 def test_seeds_are_shared_out_when_there_is_nothing_else(store):
     seeds = [tiny.training(seed=seed) for seed in range(4)]
-    finish(store, *seeds)
-    groups = [store.read(config.run_id).origin["together"] for config in seeds]
-    assert all(len(group) == 2 for group in groups)
+    groups = planned(seeds, tiny.recipe(*seeds), store, "cpu", workers=2)
+    assert groups == [seeds[:2], seeds[2:]]
 
 
 def test_what_a_killed_process_had_is_done_by_another(store):
@@ -108,7 +122,7 @@ def test_what_a_killed_process_had_is_done_by_another(store):
     assert (summary.num_trained, summary.failed, summary.postponed) == (4, {}, [])
     assert killed[0].exitcode == -signal.SIGKILL
     assert sorted(progress.finished) == store.ids() and len(store.ids()) == 4
-    assert progress.heard == pytest.approx(progress.total)
+    assert progress.done == pytest.approx(progress.total)
 
 
 @pytest.mark.parametrize(
@@ -125,27 +139,23 @@ def test_what_ended_a_process_is_told(number, means, monkeypatch):
     assert said.startswith(f"its process was ended by {number.name}, 2 times{means}")
 
 
-def test_a_run_that_takes_processes_down_is_given_up(store):
+def test_a_run_that_takes_processes_down_is_given_up(store, tmp_path):
     deadly = tiny.config(updates=Deadly())
-    summary = finish(store, deadly, *SOME[:2])
-    assert summary.num_trained == 2 and len(summary.failed) == 1
-    (why,) = summary.failed.values()
+    failing = tiny.config(updates=Failing(file=str(tmp_path / "tries")))
+    summary = finish(store, deadly, failing, *SOME[:2])
+    assert summary.num_trained == 2 and len(summary.failed) == 2
+    why, other = summary.failed.values()
+    if other.startswith("ProcessDied"):
+        why, other = other, why
     assert why.startswith("ProcessDied: its process was ended by SIGKILL, 2 times, as")
     assert re.search(r" GB are free now\. \(by estimate it takes [\d.]+ GB\)$", why)
     assert store.read(deadly.run_id).status == f"failed: {why}"
-
-
-def test_a_result_is_never_replaced_by_a_failure(store):
-    deadly = tiny.config(updates=Deadly())
-    tiny.finish(store, deadly, measures=(Accuracy,))
-    before = store.read(deadly.run_id)
-    (store.weights / f"{deadly.run_id}.pt").unlink()  # to be trained once more
-    assert len(finish(store, deadly, *SOME[:1]).failed) == 1
-    assert before.status == "ok" and store.read(deadly.run_id) == before
+    assert other == "RuntimeError: out of luck"
+    assert (tmp_path / "tries").read_text() == "once\n"  # not by each process
 
 
 def test_a_machine_that_starts_no_process_is_a_sentence(store, monkeypatch):
-    monkeypatch.setattr(workers, "_work", print)  # ends at once, without a word
+    monkeypatch.setattr(workers, "_work", sys.exit)  # ends at once
     with pytest.raises(ValueError, match="workers must be 1 where no process can be"):
         finish(store, *SOME)
     assert store.ids() == []
@@ -164,9 +174,8 @@ def test_asked_to_stop_all_end_after_their_epoch(store):
     assert store.ids() == [] and not multiprocessing.active_children()
 
 
-def test_the_time_is_every_processes(store, monkeypatch):
-    monkeypatch.setattr(workers, "LOOK_EVERY", 0.01)
-    summary = finish(store, *LONG, stop=Stop(0.0))
+def test_the_time_is_every_processes(store):
+    summary = finish(store, *LONG, stop=Stop(1.0))
     assert summary.num_trained == 0 and len(summary.postponed) == 2
 
 
@@ -209,18 +218,16 @@ def test_shares(monkeypatch):
 
 def test_as_many_processes_as_serve(monkeypatch):
     torch.set_num_threads(2)
-    small = [[config] for config in SOME]
-    runs = tiny.recipe(*SOME)
-    assert suitable_workers(runs, small, "cpu") == 1
+    assert suitable_workers(SOME, "cpu") == 1
     monkeypatch.setattr(workers, "WORTH_SHARING", 0.0)
-    assert suitable_workers(runs, small, "cpu") == 2
-    assert suitable_workers(runs, small[:1], "cpu") == 1
+    assert suitable_workers(SOME, "cpu") == 2
+    assert suitable_workers(SOME[:1], "cpu") == 1
     with monkeypatch.context() as patch:
-        patch.setattr(workers, "room", lambda device: 1.5 * workers.PROCESS_BYTES)
-        assert suitable_workers(runs, small, "cpu") == 1
+        patch.setattr(workers, "free", lambda device: 1.5 * workers.PROCESS_BYTES)
+        assert suitable_workers(SOME, "cpu") == 1
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert suitable_workers(runs, small, "cuda") == 4
-    assert suitable_workers(runs, small, "cuda:1") == 1
+    assert suitable_workers(SOME, "cuda") == 4
+    assert suitable_workers(SOME, "cuda:1") == 1
 
 
 def test_no_workers_is_a_sentence(store):
@@ -235,19 +242,22 @@ def test_a_killed_launcher_leaves_nothing_running(store, end):
     launcher = tiny.python(*words, "--workers", "2")
     marks = store.folder / ".locks"
     deadline = time.monotonic() + 60
-    while len(found := list(marks.glob("*.claim"))) < 2:
+    pids = []
+    while len(pids) < 2:
         assert launcher.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
-    pids = [int(mark.read_text().split()[-1]) for mark in found]
+        found = [mark.read_text() for mark in marks.glob("*.claim")]
+        pids = [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
     assert len(set(pids)) == 2 and launcher.pid not in pids
     launcher.send_signal(end)
     out, _ = launcher.communicate(timeout=60)
     while any(_runs(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not list(marks.glob("*.claim")) and store.ids() == []
+    assert store.ids() == []
     if end == signal.SIGTERM:
         assert launcher.returncode == 130 and "2 left for later" in out
+        assert not list(marks.glob("*.claim"))
 
 
 def _runs(pid: int) -> bool:

@@ -95,8 +95,8 @@ def finish(
 ) -> Summary:
     """Complete these runs in `store`, and return the summary."""
     runs = recipe(*configs, measures=measures)
-    options = {"stop": Stop(seconds)} | options
-    return complete(runs, store, device="cpu", progress=Lines(), **options)
+    options = {"stop": Stop(seconds), "progress": Lines()} | options
+    return complete(runs, store, device="cpu", **options)
 
 
 def results(store: Store, *configs: RunConfig, measures: Any = MEASURES) -> Results:

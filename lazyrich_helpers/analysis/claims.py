@@ -145,7 +145,7 @@ EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {
         ("half", "few"),
     ),
     "gained by training": (A7, effects.gained, ()),
-    "lost by keeping only {share}": (SUFFICES[1], effects.missing, ("share",)),
+    "lost by keeping only {share}": (SUFFICES[1], effects.short_of_trained, ("share",)),
     "gained over random by keeping {share}": (A10, effects.above_random, ("share",)),
 }
 """What the claims are about, in points of one width, with the numbers they ask for."""

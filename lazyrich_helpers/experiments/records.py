@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from lazyrich_helpers.experiments.array_files import read_arrays, write_arrays
-from lazyrich_helpers.experiments.locks import claim
+from lazyrich_helpers.experiments.locks import Claim, claim
 from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
 from lazyrich_helpers.experiments.record import Record, RecordError
 from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
@@ -114,11 +114,10 @@ class Store:
         *,
         seconds: float = math.inf,
         give_up: Callable[[], bool] = lambda: False,
-        on_loss: Callable[[], None] = lambda: None,
-    ) -> contextlib.AbstractContextManager[bool]:
+    ) -> contextlib.AbstractContextManager[Claim | None]:
         """Hold a lock that dies with this process; as `locks.claim`."""
         path = self.folder / ".locks" / name
-        return claim(path, seconds=seconds, give_up=give_up, on_loss=on_loss)
+        return claim(path, seconds=seconds, give_up=give_up)
 
     def is_claimed(self, name: str) -> bool:
         """Return whether a process holds the lock `name` now."""

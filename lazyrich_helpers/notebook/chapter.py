@@ -39,7 +39,7 @@ from lazyrich_helpers.runner.batch import (
 from lazyrich_helpers.runner.kept import load_trained
 from lazyrich_helpers.runner.memory import require_room
 from lazyrich_helpers.runner.progress import Bar, watched
-from lazyrich_helpers.runner.stopping import Stop, gently
+from lazyrich_helpers.runner.stopping import Stop, graceful_stop
 from lazyrich_helpers.training.loop import Trained
 from lazyrich_helpers.training.run_config import label_without_seed
 
@@ -145,7 +145,7 @@ def _require_startable(recipe: Recipe, device: str) -> None:
     todo = missing(recipe, store_for(recipe.budget))
     require_precisions(todo, device)
     require_ready(todo, device)
-    require_room(todo, recipe.measures, device)
+    require_room(todo, device)
 
 
 def _runs(recipe: Recipe) -> str:
@@ -200,7 +200,7 @@ def computed(recipe: Recipe, *, device: str) -> Results:
         ChapterError: If a run failed, or it was interrupted; finished runs are kept.
     """
     store, stop = store_for(recipe.budget), Stop()
-    with gently(stop):
+    with graceful_stop(stop):
         summary = _sentence(
             lambda: complete(recipe, store, device=device, progress=Bar(), stop=stop)
         )

@@ -8,7 +8,6 @@ from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.states import COMPLETE, state
 from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.grouping import grouped
-from lazyrich_helpers.runner.trial import estimate_seconds
 from lazyrich_helpers.training.run_config import RunConfig
 
 
@@ -35,16 +34,12 @@ def planned(
     Groups that were begun and interrupted come first, as they were. With several
     workers, no other group is more than a worker's share of the runs.
     """
-    fresh = {config for config in configs if _is_fresh(config, store)}
-    groups = begun([config for config in configs if config in fresh], recipe, store)
+    fresh = [config for config in configs if _is_fresh(config, store)]
+    groups = begun(fresh, recipe, store)
     taken = {config for group in groups for config in group}
-    rest = [config for config in configs if config not in taken]
-    share = max(1, math.ceil(len(rest) / workers))
-    for group in grouped(rest, device, most=share):
-        together = [config for config in group if config in fresh]
-        groups += [together] if together else []
-        groups += [[config] for config in group if config not in fresh]
-    return groups
+    rest = [config for config in fresh if config not in taken]
+    groups += grouped(rest, device, most=max(1, math.ceil(len(rest) / workers)))
+    return groups + [[config] for config in configs if config not in set(fresh)]
 
 
 def _is_fresh(config: RunConfig, store: Store) -> bool:
@@ -53,15 +48,3 @@ def _is_fresh(config: RunConfig, store: Store) -> bool:
     except ValueError:  # unreadable: reported when it is its turn
         return False
     return record is None or record.stale
-
-
-def expected_seconds(group: Sequence[RunConfig], recipe: Recipe, device: str) -> float:
-    """Return how long runs trained as one take on `device`, from a short trial."""
-    share = estimate_seconds(
-        group[0],
-        recipe.measures,
-        device,
-        eval_every=recipe.eval_every,
-        num=len(group),
-    )
-    return share * len(group)

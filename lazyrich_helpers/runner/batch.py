@@ -1,6 +1,5 @@
 """A batch of runs: complete what is missing, keep each record as it ends."""
 
-from collections import deque
 from collections.abc import Sequence
 
 import torch
@@ -8,10 +7,9 @@ import torch
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
-from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.runner.attempts import Attempts
-from lazyrich_helpers.runner.backlog import missing, planned
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import is_there, missing, planned
+from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.runner.summary import Summary
@@ -32,9 +30,9 @@ def complete(
     """Train and measure what `store` lacks of `recipe`; each run is kept as it ends.
 
     A run that fails is reported and the others go on. A run that is being trained by
-    another process is left to it. No run is started that is not expected to end before
-    `stop` is due, nor is another process waited for any longer; a run that is in
-    training then is kept as it is after the epoch, and gone on with the next time.
+    another process is left to it, and waited for in the end. When `stop` is due, no
+    other run is begun or waited for; a run that is in training then is kept as it is
+    after the epoch, and gone on with the next time.
 
     Args:
         recipe: What to complete.
@@ -46,40 +44,40 @@ def complete(
             GPUs where `device` is `cuda`. None takes as many as serve best.
     """
     require(workers is None or workers >= 1, "workers", "at least 1", workers)
-    stop = stop or Stop()
     todo = missing(recipe, store)
-    there = len(recipe.configs) - len(todo)
     if todo:
         store.require_writable()
     require_precisions(todo, device)
     require_ready(todo, device if workers == 1 else "cpu")  # others have it in theirs
     if workers is None:
-        workers = suitable_workers(recipe, grouped(todo, device), device)
+        workers = suitable_workers(todo, device)
     groups = planned(todo, recipe, store, device, workers=workers)
-    attempts = Attempts(recipe, store, device, progress, stop)
-    progress.begin(len(todo), sum(work(config) for config in todo))
+    attempts = Attempts(recipe, store, device, progress, stop or Stop())
+    progress.begin(todo)
     try:
         if workers > 1 and len(groups) > 1:
             work_together(attempts, groups, workers)
-        else:
-            _work_alone(attempts, groups)
+        _work_alone(attempts, groups)
     finally:
         progress.end()
     summary = attempts.summary
-    summary.num_there += there
+    left = [config for config in todo if config not in summary.ended]
+    summary.postponed = [c for c in left if not is_there(c, recipe, store)]
+    summary.num_begun = sum(map(len, begun(summary.postponed, recipe, store)))
+    num_now = len(summary.ended) + len(summary.postponed)
+    summary.num_there = len(recipe.configs) - num_now
     return summary
 
 
 def _work_alone(attempts: Attempts, groups: Sequence[list[RunConfig]]) -> None:
-    """Make every attempt; runs that others hold come last, one by one."""
-    queue, busy = deque(groups), 0
-    while queue and not attempts.stop.asked:
-        group = queue.popleft()
-        wait = len(group) == 1 and busy > len(queue)
-        others = attempts.make(group, wait=wait)
-        queue += [[config] for config in others]
-        busy = busy + 1 if len(others) == len(group) else 0
-    attempts.summary.postponed += [config for group in queue for config in group]
+    """Make every attempt; what others hold comes last, run by run, and is waited for.
+
+    Their process may have died or been stopped.
+    """
+    held = [group for group in groups if not attempts.make(group)]
+    alone = [[config] for group in held for config in group]
+    for run in [run for run in alone if not attempts.make(run)]:
+        attempts.make(run, wait=True)
 
 
 def require_precisions(configs: Sequence[RunConfig], device: str) -> None:

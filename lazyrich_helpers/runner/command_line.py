@@ -88,9 +88,9 @@ def _add_means(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--dry-run", action="store_true", help="say what it would do")
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
-    add("--threads", type=int, help="most CPU threads, for all processes together")
+    add("--threads", type=int, help="most CPU threads; small networks use one")
     add("--workers", type=int, help="processes to share the work, the best unless told")
-    add("--time-budget", help="start nothing that ends later: 30m")
+    add("--time-budget", help="begin nothing after it: 30m")
 
 
 def _add_notebook(parser: argparse.ArgumentParser) -> None:

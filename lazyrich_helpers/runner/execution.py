@@ -4,7 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.experiments.tensor_files import PASSING
 from lazyrich_helpers.measures import run_costs
-from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner.checkpoints import Checkpoint
@@ -49,18 +48,21 @@ class _Watched:
     """Where its record's numbers come from."""
     epochs: list[Epoch] = field(default_factory=list)
 
-    @property
-    def config(self) -> RunConfig:
-        return self.run.config
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "origin": self.origin,
+            "epochs": [list(astuple(epoch)) for epoch in self.epochs],
+            "measures": [measure.state_dict() for measure in self.measures],
+        }
 
-    @property
-    def work(self) -> float:
-        """Of the epochs so far."""
-        return len(self.epochs) * _work_of_an_epoch(self.config)
-
-    @property
-    def diverged(self) -> bool:
-        return bool(self.epochs) and not math.isfinite(self.epochs[-1].train_loss)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.epochs.extend(Epoch(*fields) for fields in state["epochs"])
+        for measure, kept in zip(self.measures, state["measures"], strict=True):
+            measure.load_state_dict(kept)
+        earlier = state["origin"]
+        part = {name: earlier[name] for name in PARTS if name in earlier}
+        part["num_epochs"] = len(self.epochs)
+        self.origin["resumed"] = [*earlier.get("resumed", []), part]
 
 
 @dataclass(eq=False)
@@ -78,41 +80,40 @@ class _Group:
         return self.before + time.perf_counter() - self.began
 
     @property
-    def share(self) -> float:
-        """Of the epochs, how many are done, 0 to 1."""
-        return self.state.num_done / self.each[0].config.training.num_epochs
+    def diverged(self) -> bool:
+        """Whether nothing is left to train, before all epochs are done."""
+        last = [watched.epochs[-1] for watched in self.each if watched.epochs]
+        return bool(last) and not any(math.isfinite(e.train_loss) for e in last)
 
-    def to_keep(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds: tensors, numbers and text."""
         return {
             "state": self.state.state_dict(),
             "seconds": self.seconds,
-            "runs": [
-                {
-                    "origin": watched.origin,
-                    "epochs": [list(_fields(epoch)) for epoch in watched.epochs],
-                    "measures": [m.state_dict() for m in watched.measures],
-                }
-                for watched in self.each
-            ],
+            "runs": [watched.state_dict() for watched in self.each],
         }
 
-    def go_on(self, kept: dict[str, Any]) -> None:
-        """Take up what `to_keep` returned, in another process."""
+    def load_state_dict(self, kept: dict[str, Any]) -> None:
+        """Take up what `state_dict` returned, in another process."""
         self.state.load_state_dict(kept["state"])
         self.before = kept["seconds"]
         for watched, run in zip(self.each, kept["runs"], strict=True):
-            watched.epochs.extend(Epoch(*fields) for fields in run["epochs"])
-            for measure, state in zip(watched.measures, run["measures"], strict=True):
-                measure.load_state_dict(state)
-            earlier = run["origin"]
-            part = {name: earlier[name] for name in PARTS if name in earlier}
-            part["num_epochs"] = len(watched.epochs)
-            watched.origin["resumed"] = [*earlier.get("resumed", []), part]
+            watched.load_state_dict(run)
 
-
-def _fields(epoch: Epoch) -> tuple[int, float, int | None, float]:
-    return epoch.number, epoch.train_loss, epoch.num_correct, epoch.seconds
+    def epochs(self, eval_every: int) -> Iterator[list[Epoch | None]]:
+        """Train on; yield the epoch that each run ended, None where it diverged."""
+        runs = [watched.run for watched in self.each]
+        data, configs = runs[0].data, [run.config for run in runs]
+        networks = [run.network for run in runs]
+        if isinstance(self.state, EnsembleState):
+            yield from train_ensemble(
+                networks, data, configs, eval_every=eval_every, state=self.state
+            )
+            return
+        for epoch in train(
+            networks[0], data, configs[0], eval_every=eval_every, state=self.state
+        ):
+            yield [epoch]
 
 
 def execute(
@@ -127,8 +128,7 @@ def execute(
     """Train one network, or several as one; yield each one's record as it is measured.
 
     The weights are kept in `store`; the records are the caller's to keep. Seconds that
-    were spent on all are shared out evenly. Where several are interrupted by an error,
-    `progress` is put back for those that were not yielded.
+    were spent on all are shared out evenly.
 
     What takes long is kept now and then, and gone on with by whoever executes the same
     runs next: bit for bit as if it had never been interrupted, on a CPU. When `stop` is
@@ -140,29 +140,15 @@ def execute(
     """
     checkpoint = Checkpoint(configs, recipe, store)
     group = _resumed(configs, recipe, device, checkpoint)
-    for watched in group.each:
-        if watched.epochs:
-            progress.skip(watched.config, watched.work)
-    left = group.each
-    try:
+    if not group.diverged:
         _train(group, recipe, progress, checkpoint, stop or Stop())
-        shared = group.seconds / len(configs)
-        while left:
-            record = _record(left[0], store, shared)
-            del left[0]
-            yield record
-    except Exception:
-        if len(configs) > 1:
-            for each in left:
-                progress.advance(each.config, 0, -each.work)
-        raise
+    shared = group.seconds / len(configs)
+    for watched in group.each:
+        yield _record(watched, store, shared)
 
 
 def _resumed(
-    configs: Sequence[RunConfig],
-    recipe: Recipe,
-    device: str,
-    checkpoint: Checkpoint,
+    configs: Sequence[RunConfig], recipe: Recipe, device: str, checkpoint: Checkpoint
 ) -> _Group:
     """Return the group as far as it was brought before."""
     group = _new_group(configs, recipe, device)
@@ -170,7 +156,7 @@ def _resumed(
     if kept is None:
         return group
     try:
-        group.go_on(kept)
+        group.load_state_dict(kept)
     except PASSING:
         raise
     except Exception as error:  # what a wrong file makes torch raise is anybody's guess
@@ -206,45 +192,19 @@ def _train(
     stop: Stop,
 ) -> None:
     """Train every run of the group to its end, under the eyes of its measures."""
-    if all(watched.diverged for watched in group.each):
-        return
-    for row in _epochs(group, recipe.eval_every):
+    for row in group.epochs(recipe.eval_every):
         for each, epoch in zip(group.each, row, strict=True):
             if epoch is None:
                 continue
             each.epochs.append(epoch)
             for measure in each.measures:
                 measure.after_epoch(each.run, epoch)
-            work = _work_of_an_epoch(each.config)
-            progress.advance(each.config, epoch.number, work)
-        due, is_kept = stop.due, False  # asked once: a signal may come at any moment
+            progress.advance(each.run.config, epoch.number)
+        due = stop.due  # asked once: a signal may come at any moment
         if due or checkpoint.due:
-            is_kept = checkpoint.write(group.to_keep(), group.share)
+            checkpoint.write(group.state_dict())
         if due:
-            raise Stopped(is_kept)
-
-
-def _epochs(group: _Group, eval_every: int) -> Iterator[list[Epoch | None]]:
-    runs = [watched.run for watched in group.each]
-    data, networks = runs[0].data, [run.network for run in runs]
-    configs = [run.config for run in runs]
-    if isinstance(group.state, EnsembleState):
-        yield from train_ensemble(
-            networks, data, configs, eval_every=eval_every, state=group.state
-        )
-    else:
-        for epoch in train(
-            networks[0],
-            data,
-            configs[0],
-            eval_every=eval_every,
-            state=group.state,
-        ):
-            yield [epoch]
-
-
-def _work_of_an_epoch(config: RunConfig) -> float:
-    return work(config) / config.training.num_epochs
+            raise Stopped
 
 
 def _record(watched: _Watched, store: Store, shared: float) -> Record:
@@ -254,10 +214,9 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
     final = flat_parameters(run.network)
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
-    status = "ok" if finite else "diverged"
     measured = {run_costs.NAME: run_costs.run_costs(run.config)}
     arrays: dict[str, np.ndarray] = {}
-    if status == "ok":
+    if finite:
         where["weights"] = origin.vector_digest(final)
         measured |= {m.name: result_of(m, trained) for m in watched.measures}
         arrays = arrays_of(watched.measures, trained)
@@ -271,6 +230,7 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
         "train": round(sum(epoch.seconds for epoch in epochs), 3),
         "total": round(shared + time.perf_counter() - began, 3),
     }
+    status = "ok" if finite else "diverged"
     return Record(run.config, status, curves, measured, times, where, arrays)
 
 

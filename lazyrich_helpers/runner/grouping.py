@@ -21,6 +21,11 @@ PARAMETERS_ON_GPU = 100_000_000
 """Parameters of all runs trained as one on a GPU; they take 2 GB, with Adam."""
 
 
+def suits_one_thread(config: RunConfig) -> bool:
+    """Return whether a second CPU thread would slow the run's network down."""
+    return multiply_adds(config) < MANY
+
+
 def most_together(config: RunConfig, device: str) -> int:
     """Return how many runs like this one are best trained as one; 1 is alone.
 
@@ -32,7 +37,7 @@ def most_together(config: RunConfig, device: str) -> int:
     if convolves or changing or special:
         return 1
     if torch.device(device).type == "cpu":
-        return MOST_TOGETHER if multiply_adds(config) < MANY else 1
+        return MOST_TOGETHER if suits_one_thread(config) else 1
     return max(
         1, min(MOST_TOGETHER_ON_GPU, PARAMETERS_ON_GPU // num_parameters(config))
     )

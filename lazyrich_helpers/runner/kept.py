@@ -53,23 +53,19 @@ def measured_again(
     )
 
 
-def kept_weights(record: Record | None, store: Store) -> Tensor | None:
-    """Return a trained network's parameters on the CPU; None where they are not kept.
+def kept_vectors(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:
+    """Return a network's parameters before and after training, on the CPU.
 
-    Weights left by another training of this config (elsewhere, earlier) are not its.
+    None where they are not kept. Weights left by another training of this config
+    (elsewhere, earlier) are not its.
     """
-    vectors = _kept(record, store)
-    return None if vectors is None else vectors[1]
-
-
-def _kept(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:
     if record is None or record.status != "ok":
         return None
-    weights = store.read_weights(record.run_id)
-    if weights is None:
+    vectors = store.read_weights(record.run_id)
+    if vectors is None:
         return None
-    own = origin.vector_digest(weights[1]) == record.origin.get("weights")
-    return weights if own else None
+    own = origin.vector_digest(vectors[1]) == record.origin.get("weights")
+    return vectors if own else None
 
 
 def load_trained(record: Record, store: Store, device: str) -> Trained | None:
@@ -77,14 +73,14 @@ def load_trained(record: Record, store: Store, device: str) -> Trained | None:
 
     With batch norm the weights alone are not the network.
     """
-    weights = _kept(record, store)
-    if weights is None:
+    vectors = kept_vectors(record, store)
+    if vectors is None:
         return None
     data = record.config.data.load(device)
     network = record.config.model.build(data.image_shape, data.num_classes)
     network = network.to(data.device)
     if any(True for _ in network.buffers()):
         return None
-    initial, final = (vector.to(device) for vector in weights)
+    initial, final = (vector.to(device) for vector in vectors)
     bind_(network, final.clone())
     return Trained(record.config, data, network, initial, final)

@@ -23,7 +23,7 @@ from lazyrich_helpers.experiments.whole_files import write_whole
 from lazyrich_helpers.models.initialization import convolutions
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.models.weights_file import CONVOLUTIONS, DIGITS, require_plain
-from lazyrich_helpers.runner.kept import kept_weights
+from lazyrich_helpers.runner.kept import kept_vectors
 
 
 def make_weights(run_id: str, store: Store, path: Path) -> str:
@@ -36,8 +36,8 @@ def make_weights(run_id: str, store: Store, path: Path) -> str:
             not the network.
     """
     record = store.read(run_id)
-    trained = kept_weights(record, store)
-    if record is None or trained is None:
+    vectors = kept_vectors(record, store)
+    if record is None or vectors is None:
         raise ValueError(
             f"run {run_id} left no weights of its own under {store.weights}; train it "
             "there first."
@@ -45,7 +45,7 @@ def make_weights(run_id: str, store: Store, path: Path) -> str:
     config = record.config
     network = config.model.build(config.data.image_shape, config.data.num_classes)
     require_plain(network)
-    bind_(network, trained)
+    bind_(network, vectors[1])
     kept = [p for layer in convolutions(network) for p in layer.parameters()]
     file = io.BytesIO()
     # Copied, or each would bring along the vector of which it is a part.

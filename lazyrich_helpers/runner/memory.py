@@ -1,143 +1,86 @@
-"""The memory of a run at its fullest, known before it runs.
+"""About how much memory a run takes, known before it runs: rather too much.
 
-Counted are, in bytes: the images; the network and its initial values; what a step
-needs, which is gradients, what the optimizer remembers, what the forward pass keeps,
-and the gradients of two results in a row; what evaluations need instead, which is two
-results in a row of `train.EVAL_BATCH` images; what is kept of sleeping layers, for each
-view of the training images and for the test images; and what measuring needs after
-training. Not counted are Python and torch themselves, what reading the files takes for
-a moment, and the workspace of libraries. On a CPU two whole runs, of a wide ReLU-Net
-and of VGG-5, took 0.9 and 1.6 times the estimate.
+Counted are the images; of each parameter, its weight, initial value, gradient and what
+Adam remembers of it, or what ordering all of them by their movement takes; and what all
+modules make of a batch, or four of them of the images tested at once. Not
+counted are Python and torch themselves and the workspace of libraries. On a CPU whole
+runs of a wide ReLU-Net and of VGG-5 took 0.6 and 0.9 times as much.
 """
 
 import contextlib
+import copy
+import functools
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.sources import source_of
-from lazyrich_helpers.lws.frozen_prefix import MOST_BYTES, fitting
-from lazyrich_helpers.measures.costs import epoch_cuts, num_views, plans_of
-from lazyrich_helpers.measures.measure import Measure
-from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.measures.reinit_curves import Reinit
-from lazyrich_helpers.runner.activation_memory import (
-    SINGLE,
-    input_bytes,
-    kept_bytes,
-    passing_bytes,
-)
+from lazyrich_helpers.lws.frozen_prefix import MOST_BYTES
+from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.measures.costs import num_parameters, num_views
+from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.training.loop import EVAL_BATCH
-from lazyrich_helpers.training.optimizers import SGD
 from lazyrich_helpers.training.run_config import RunConfig, without_seed
 
 MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
+SINGLE = 4
+"""Bytes of a number in fp32."""
+TRAINING = 5
+"""Numbers for each parameter in training."""
+IN_A_ROW = 4
+"""Outputs at a time: what a layer reads and makes, and the copies of a library."""
 MEASURING = 9
 """Numbers for each parameter that ordering all of them by their movement takes."""
 
 
-def peak_bytes(
-    config: RunConfig, measures: Sequence[type[Measure]] = (), *, num: int = 1
-) -> float:
-    """Return the bytes that a run holds at its fullest.
-
-    Args:
-        config: Of the run.
-        measures: Taken of it.
-        num: Runs trained as one.
-    """
-    parameters = SINGLE * sum(layer_parameters(config))
-    evaluating = EVAL_BATCH * passing_bytes(config)
-    training = 2 * parameters + sleeping_bytes(config)
-    training += max(step_bytes(config), evaluating)
-    moved = {Movement, Reinit} & set(measures)
-    measuring = (MEASURING if moved else 3) * parameters + evaluating
-    # Trained as one, they are measured one by one; the others wait.
-    waiting = (num - 1) * 2 * parameters
-    return data_bytes(config) + max(num * training, measuring + waiting)
+def peak_bytes(config: RunConfig, *, num: int = 1) -> float:
+    """Return the bytes that a run holds at its fullest; `num` runs, trained as one."""
+    parameters = num_parameters(config)
+    outputs = _output_numbers(config.blueprint(), config.data.image_shape)
+    evaluating = EVAL_BATCH * IN_A_ROW * max(outputs)
+    batch = max(config.training.batch_size * sum(outputs), evaluating)
+    training = num * (TRAINING * parameters + batch)
+    measuring = (MEASURING + 2 * (num - 1)) * parameters + evaluating
+    images, kept = _image_numbers(config), 0.0
+    if not isinstance(config.updates, Full):  # outputs of frozen layers are kept
+        sets = max(1, num_views(config)) + 1
+        num_images = images / math.prod(config.data.image_shape)
+        kept = min(sets * MOST_BYTES, SINGLE * num_images * max(outputs))
+    return SINGLE * (images + max(training, measuring)) + kept
 
 
-def data_bytes(config: RunConfig) -> float:
-    """Return the bytes of all images: trained on, held out, tested on, and variants."""
+def _image_numbers(config: RunConfig) -> float:
+    """Return the numbers of all images: trained and tested on, held out, variants."""
     columns = config.columns()
     num, source = columns["train_size"], source_of(columns["dataset"])
-    held_out = min(num, max(source.num_train - num, 0))
-    image = SINGLE * math.prod(config.data.image_shape)
-    images = num + held_out + source.num_test
+    images = num + min(num, max(source.num_train - num, 0)) + source.num_test
     if isinstance(config.data, CroppedImages):  # as they were, and normalized
         images = 2 * images + config.data.num_views * num
-    return images * image
+    return images * math.prod(config.data.image_shape)
 
 
-def step_bytes(config: RunConfig) -> float:
-    """Return the bytes of the fullest step, less parameters and images."""
-    weights = layer_parameters(config)
-    fullest, ever = 0.0, set()
-    passing = config.training.batch_size * passing_bytes(config)
-    for awake in {plan.layers for plan in plans_of(config)}:
-        ever |= awake
-        gradients = SINGLE * sum(weights[layer] for layer in awake)
-        fullest = max(fullest, gradients + kept_bytes(config, awake))
-    state = SINGLE * num_states(config) * sum(weights[layer] for layer in ever)
-    return fullest + state + passing
+@functools.lru_cache
+def _output_numbers(network: Network, shape: tuple[int, int, int]) -> list[int]:
+    """Return how many numbers each module makes of an image."""
+    network, sizes = copy.deepcopy(network).eval(), []  # it is shared
+
+    def note(module: nn.Module, inputs: object, output: Tensor) -> None:
+        sizes.append(output.numel())
+
+    for module in network.modules():
+        if not list(module.children()):
+            module.register_forward_hook(note)
+    with torch.no_grad():
+        network(torch.zeros(1, *shape, device="meta"))
+    return sizes
 
 
-def layer_parameters(config: RunConfig) -> list[int]:
-    """Return the parameters of each layer, bottom first."""
-    layers = config.blueprint().layers
-    return [sum(p.numel() for p in layer.parameters()) for layer in layers]
-
-
-def num_states(config: RunConfig) -> int:
-    """Return how many numbers the optimizer remembers of each weight that moves."""
-    part = config.optimizer
-    return int(part.momentum > 0) if isinstance(part, SGD) else 2  # else Adam
-
-
-def sleeping_bytes(config: RunConfig) -> float:
-    """Return the most bytes that are kept of what sleeping layers make of images.
-
-    Each view of the training images is used in some epochs; the test images, as far as
-    this goes, in all.
-    """
-    cuts, views = epoch_cuts(config), num_views(config)
-    columns, sizes = config.columns(), input_bytes(config)
-    num_test = source_of(columns["dataset"]).num_test
-    of_train, of_test = (
-        [num * size for size in sizes] for num in (columns["train_size"], num_test)
-    )
-    used = [range(view, len(cuts), views) for view in range(views)]
-    trained = sum(_fullest(cuts, numbers, of_train) for numbers in used)
-    return trained + _fullest(cuts, range(len(cuts)), of_test)
-
-
-def _fullest(cuts: Sequence[int], used: Collection[int], sizes: Sequence[int]) -> int:
-    """Return the most bytes that are kept of one set of images.
-
-    Args:
-        cuts: Of each epoch, the lowest layer that moves.
-        used: The epochs that use the set.
-        sizes: Bytes of what each layer reads of it.
-    """
-    kept: list[int] = []
-    fullest = 0
-    for number, cut in enumerate(cuts):
-        kept = [start for start in kept if start <= cut]
-        if number in used:
-            source = kept[-1:]  # it is read even while it has to make room
-            if cut and cut not in kept and sizes[cut] <= MOST_BYTES:
-                kept = fitting({k: sizes[k] for k in [*kept, cut]}, MOST_BYTES)
-            fullest = max(fullest, sum(sizes[each] for each in {*kept, *source}))
-    return fullest
-
-
-def require_room(
-    configs: Sequence[RunConfig], measures: Sequence[type[Measure]], device: str
-) -> None:
+def require_room(configs: Sequence[RunConfig], device: str) -> None:
     """Stop where a run does not fit what is free, by its estimate.
 
     Raises:
@@ -145,7 +88,7 @@ def require_room(
     """
     there = free(device)
     for config in {without_seed(config): config for config in configs}.values():
-        need = peak_bytes(config, measures)
+        need = peak_bytes(config)
         if need > there:
             raise ValueError(
                 f"{config.model} takes about {need / 1e9:,.1f} GB to train, by "
@@ -154,32 +97,21 @@ def require_room(
             )
 
 
-def room(device: str) -> float:
-    """Return the bytes of memory of the device, in use or not; infinite if unknown.
-
-    Of a CPU, what this process may use of it.
-    """
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    return min(_number(MEMINFO, "MemTotal:", 1024), _number(CGROUP / "memory.max"))
-
-
 def free(device: str) -> float:
-    """Return how many bytes of `room` nobody uses; infinite if unknown.
+    """Return how many bytes of memory nobody uses; infinite if unknown.
 
     What the system keeps of files makes way, and counts as free.
     """
     if torch.device(device).type == "cuda":
-        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(
-            device
-        )
+        unused = torch.cuda.memory_reserved(device)
+        unused -= torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
     found = [_number(MEMINFO, "MemAvailable:", 1024)]
     limit, used = (_number(CGROUP / f"memory.{name}") for name in ("max", "current"))
-    if limit < float("inf") and used < float("inf"):
+    if math.isfinite(limit) and math.isfinite(used):
         stat = CGROUP / "memory.stat"
         files = [_number(stat, f"{kind}_file") for kind in ("inactive", "active")]
-        found.append(limit - used + sum(n for n in files if n < float("inf")))
+        found.append(limit - used + sum(filter(math.isfinite, files)))
     return min(found)
 
 
@@ -193,4 +125,4 @@ def _number(path: Path, name: str = "", unit: int = 1) -> float:
             words = line.removeprefix(name).split()
             if line.startswith(name) and words:
                 return unit * float(words[0])
-    return float("inf")
+    return math.inf

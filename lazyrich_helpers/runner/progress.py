@@ -3,9 +3,8 @@
 import contextlib
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.costs import work
@@ -15,30 +14,7 @@ LINE_EVERY = 30.0
 """Seconds between two plain lines about the same run."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed} < {remaining} {desc}"
 """What a progress bar shows."""
-
-
-class Progress(Protocol):
-    """Watches a batch. `work` is any additive unit of effort."""
-
-    def begin(self, num_runs: int, work: float) -> None:
-        """Start the batch."""
-        ...
-
-    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
-        """Count an epoch of a run as done."""
-        ...
-
-    def skip(self, config: RunConfig, work: float) -> None:
-        """Leave out work of a run that need not be done."""
-        ...
-
-    def finish(self, record: Record) -> None:
-        """Say that a run ended; what was left of it is left out."""
-        ...
-
-    def end(self) -> None:
-        """Leave nothing half printed."""
-        ...
+T = TypeVar("T")
 
 
 def duration(seconds: float) -> str:
@@ -50,96 +26,92 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-class _Rest:
-    """What is left of each run, in the end to be left out."""
+class Progress:
+    """Counts how much of a batch is done, and shows nothing of it."""
 
-    def __init__(self) -> None:
-        self._heard: Counter[str] = Counter()
+    def begin(self, configs: Sequence[RunConfig]) -> None:
+        """Start the batch of these runs."""
+        self.num_runs, self.num_done = len(configs), 0
+        self.total, self.done = float(sum(map(work, configs))), 0.0
+        self._epochs: dict[str, int] = {}
 
-    def add(self, config: RunConfig, work: float) -> None:
-        """Count work of a run as done or left out."""
-        self._heard[config.run_id] += work  # type: ignore[assignment]
+    def advance(self, config: RunConfig, epoch: int) -> None:
+        """Say that a run came to the end of an epoch."""
+        each, run_id = work(config) / config.training.num_epochs, config.run_id
+        if run_id not in self._epochs:  # what it came with is no part of the batch
+            self._epochs[run_id] = epoch - 1
+            self.total -= each * (epoch - 1)
+        self.done += each * (epoch - self._epochs[run_id])
+        self._epochs[run_id] = epoch
+        self.show(f"{label(config)}: epoch {epoch}")
 
-    def of(self, config: RunConfig) -> float:
-        """Return what is left of a run that ended."""
-        return max(0.0, work(config) - self._heard.pop(config.run_id, 0.0))
-
-
-class Lines:
-    """One plain line per run, and one every half minute, for logs."""
-
-    def begin(self, num_runs: int, work: float) -> None:
-        self.num_runs, self.total = num_runs, work
-        self.num_done, self.done, self._rest = 0, 0.0, _Rest()
-        self.start = self.last = time.monotonic()
-
-    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
-        self.done += work
-        self._rest.add(config, work)
-        if time.monotonic() - self.last > LINE_EVERY:
-            self._say(f"{label(config)}: epoch {epoch}")
-
-    def skip(self, config: RunConfig, work: float) -> None:
-        self.total -= work
-        self._rest.add(config, work)
+    def skip(self, config: RunConfig) -> None:
+        """Say that what is left of a run need not be done."""
+        num_epochs = config.training.num_epochs
+        left = num_epochs - self._epochs.get(config.run_id, 0)
+        self._epochs[config.run_id] = num_epochs
+        self.total -= left * work(config) / num_epochs
 
     def finish(self, record: Record) -> None:
+        """Say how a run ended."""
         self.num_done += 1
-        self.total -= self._rest.of(record.config)
+        self.skip(record.config)
         result = record.status
         correct = [n for n in record.curves.get("num_correct", []) if n is not None]
         if record.status == "ok" and correct:
             result = f"{correct[-1] / record.origin['num_test']:.1%} test accuracy"
-        seconds = record.times.get("total", 0.0)
-        self._say(f"{label(record.config)}: {result}, {duration(seconds)}")
+        seconds = duration(record.times.get("total", 0.0))
+        self.show(f"{label(record.config)}: {result}, {seconds}", is_end=True)
 
-    def _say(self, text: str) -> None:
-        self.last = time.monotonic()
-        elapsed = self.last - self.start
-        todo = max(0.0, self.total - self.done)
-        left = elapsed * todo / self.done if self.done else 0.0
-        with contextlib.suppress(OSError):  # nobody listens: no reason to stop
-            print(
-                f"[{self.num_done}/{self.num_runs}] {text}; "
-                f"about {duration(left)} left",
-                flush=True,
-            )
+    def show(self, text: str, *, is_end: bool = False) -> None:
+        """Show how far the batch is; `text` is of a run, and of its end if `is_end`."""
 
     def end(self) -> None:
-        """Lines are whole already."""
+        """Leave nothing half printed."""
 
 
-class Bar:
+class Lines(Progress):
+    """One plain line per run, and one every half minute, for logs."""
+
+    def begin(self, configs: Sequence[RunConfig]) -> None:
+        super().begin(configs)
+        self._start = self._last = time.monotonic()
+
+    def show(self, text: str, *, is_end: bool = False) -> None:
+        now = time.monotonic()
+        if not is_end and now - self._last <= LINE_EVERY:
+            return
+        self._last, left = now, 0.0
+        if self.done > 0:
+            left = (now - self._start) * max(0.0, self.total / self.done - 1)
+        text = f"[{self.num_done}/{self.num_runs}] {text}; about {duration(left)} left"
+        with contextlib.suppress(OSError):  # nobody listens: no reason to stop
+            print(text, flush=True)
+
+
+class Bar(Progress):
     """A progress bar with the time left, for notebooks and terminals."""
 
-    def begin(self, num_runs: int, work: float) -> None:
-        from tqdm import tqdm
+    def begin(self, configs: Sequence[RunConfig]) -> None:
+        super().begin(configs)
+        self._bar = _tqdm(total=self.total)
 
-        # Text on stderr, not a widget: a built page must not keep it.
-        self.bar = tqdm(total=work, bar_format=BAR, leave=False, file=sys.stderr)
-        self._rest = _Rest()
-
-    def advance(self, config: RunConfig, epoch: int, work: float) -> None:
-        self._rest.add(config, work)
-        self.bar.set_description_str(label(config), refresh=False)
-        self.bar.update(work)
-
-    def skip(self, config: RunConfig, work: float) -> None:
-        self._rest.add(config, work)
-        self.bar.total -= work
-
-    def finish(self, record: Record) -> None:
-        self.bar.total -= self._rest.of(record.config)
+    def show(self, text: str, *, is_end: bool = False) -> None:
+        self._bar.set_description_str(text, refresh=False)
+        self._bar.total = self.total
+        self._bar.update(self.done - self._bar.n)
 
     def end(self) -> None:
-        self.bar.close()
-
-
-T = TypeVar("T")
+        self._bar.close()
 
 
 def watched(items: Sequence[T]) -> Iterable[T]:
     """Return `items`; while they are gone through a bar shows the time left."""
+    return _tqdm(items)
+
+
+def _tqdm(items: Iterable[Any] | None = None, **options: Any) -> Any:
     from tqdm import tqdm
 
-    return tqdm(items, bar_format=BAR, leave=False, file=sys.stderr)
+    # Text on stderr, not a widget: a built page must not keep it.
+    return tqdm(items, bar_format=BAR, leave=False, file=sys.stderr, **options)

@@ -8,24 +8,16 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PATIENCE = 10.0
+GRACE = 10.0
 """Seconds that Python has to react to a second signal."""
 
 
 class Stopped(KeyboardInterrupt):
-    """A run was left amid its training.
-
-    Args:
-        is_kept: Whether it can be gone on with.
-    """
-
-    def __init__(self, is_kept: bool) -> None:
-        super().__init__()
-        self.is_kept = is_kept
+    """A run was left amid its training."""
 
 
 class Stop:
@@ -33,11 +25,15 @@ class Stop:
 
     Args:
         seconds: From now, after which it is time.
+        also: Asked as well whether somebody wants it to end.
     """
 
-    def __init__(self, seconds: float = math.inf) -> None:
-        self.deadline = time.monotonic() + seconds
+    def __init__(
+        self, seconds: float = math.inf, *, also: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._deadline = time.monotonic() + seconds
         self._asked = False
+        self._also = also
 
     def ask(self) -> None:
         """Make it due now."""
@@ -46,7 +42,7 @@ class Stop:
     @property
     def asked(self) -> bool:
         """Whether somebody asked, rather than the clock."""
-        return self._asked
+        return self._asked or self._also()
 
     @property
     def due(self) -> bool:
@@ -56,28 +52,11 @@ class Stop:
     @property
     def seconds_left(self) -> float:
         """How long until it is time; infinite where no time was set."""
-        return self.deadline - time.monotonic()
-
-
-class Either(Stop):
-    """Due, or asked for, as soon as one of two is."""
-
-    def __init__(self, one: Stop, other: Stop) -> None:
-        super().__init__()
-        self.deadline = min(one.deadline, other.deadline)
-        self._both = one, other
-
-    @property
-    def asked(self) -> bool:
-        return any(stop.asked for stop in self._both)
-
-    @property
-    def due(self) -> bool:
-        return any(stop.due for stop in self._both)
+        return self._deadline - time.monotonic()
 
 
 @contextlib.contextmanager
-def gently(stop: Stop) -> Iterator[None]:
+def graceful_stop(stop: Stop) -> Iterator[None]:
     """Inside, the first Ctrl-C or SIGTERM is a request; the second ends at once.
 
     Outside the main thread signals cannot be caught, and nothing changes.
@@ -107,17 +86,13 @@ def gently(stop: Stop) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def even_if_deaf() -> Iterator[None]:
-    """Inside `gently`, let a second signal end a process that no longer hears any.
+def forced_stop() -> Iterator[None]:
+    """Inside `graceful_stop`, let a second signal end a process that no longer reacts.
 
     Python handles a signal between two of its own instructions: never, where a library
-    has lost itself in an endless loop. A thread hears it all the same, and ends the
-    process where nothing has come of the second one after `PATIENCE`. Outside the main
-    thread nothing changes.
+    is in an endless loop. A thread hears it all the same, and ends the process where
+    nothing has come of the second one after `GRACE`.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     heard, told = socket.socketpair()
     told.setblocking(False)
     before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
@@ -138,6 +113,6 @@ def _listen(heard: socket.socket, done: threading.Event) -> None:
     num_heard = 0
     while number := heard.recv(1):
         num_heard += number[0] in SIGNALS
-        if num_heard >= 2 and not done.wait(PATIENCE):
+        if num_heard >= 2 and not done.wait(GRACE):
             os.write(2, b"It does not react; ended. What was kept is there.\n")
             os._exit(128 + number[0])

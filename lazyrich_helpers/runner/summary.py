@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.training.run_config import RunConfig, label
 
 
 @dataclass
@@ -19,14 +20,17 @@ class Summary:
     """Of those, how many were begun and can be gone on with."""
     failed: dict[str, str] = field(default_factory=dict)
     """Run → why."""
+    ended: set[RunConfig] = field(default_factory=set)
+    """Runs that came to an end now, failures among them."""
 
-    def add(self, other: "Summary") -> None:
-        """Count what was done elsewhere, or earlier; runs done before are no part."""
-        self.num_trained += other.num_trained
-        self.num_diverged += other.num_diverged
-        self.postponed += other.postponed
-        self.num_begun += other.num_begun
-        self.failed |= other.failed
+    def count(self, record: Record) -> None:
+        """Count a run that ended now."""
+        self.ended.add(record.config)
+        if record.done:
+            self.num_trained += 1
+            self.num_diverged += record.status == "diverged"
+        else:
+            self.failed[label(record.config)] = record.status.removeprefix("failed: ")
 
     def __str__(self) -> str:
         parts = [f"{self.num_trained} done now", f"{self.num_there} done before"]
@@ -37,7 +41,5 @@ class Summary:
             parts.append(f"{len(self.postponed)} left for later{begun}")
         if self.failed:
             parts.append(f"{len(self.failed)} FAILED")
-        lines = [", ".join(parts) + "."]
-        return "\n  ".join(
-            lines + [f"{run}: {why}" for run, why in self.failed.items()]
-        )
+        runs = [f"\n  {run}: {why}" for run, why in self.failed.items()]
+        return ", ".join(parts) + "." + "".join(runs)

@@ -34,7 +34,7 @@ from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import submit
 from lazyrich_helpers.runner.slurm_queue import cancel, status
-from lazyrich_helpers.runner.stopping import Stop, even_if_deaf, gently
+from lazyrich_helpers.runner.stopping import Stop, forced_stop, graceful_stop
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
@@ -82,7 +82,7 @@ def _train(options: argparse.Namespace) -> int:
         require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
-    with gently(stop), even_if_deaf():
+    with graceful_stop(stop), forced_stop():
         for recipe in recipes:
             try:
                 if options.dry_run:

@@ -65,7 +65,7 @@ def main(options: Options) -> None:
     measures: tuple[type[Measure], ...] = (Movement, Reinit)
     runs = dataclasses.replace(runs, configs=(config,), measures=measures)
     progress = Lines()
-    progress.begin(1, 1.0)
+    progress.begin([])
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "records", Path(folder) / "weights")
         (record,) = execute([config], runs, store, "cpu", progress)

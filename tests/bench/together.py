@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS
 from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Progress
@@ -80,13 +80,6 @@ def _measure(
     return 1 / sum(1 / json.loads(out.splitlines()[-1]) for out in outputs)
 
 
-class _Silent(Progress):
-    def begin(self, num_runs: int, work: float) -> None: ...
-    def advance(self, config: object, epoch: int, work: float) -> None: ...
-    def finish(self, record: Record) -> None: ...
-    def end(self) -> None: ...
-
-
 def main(way: str, width: int, options: Options) -> None:
     """Do the runs of one process; print the seconds of each."""
     seeds = list(range(SIZES[way]))
@@ -107,7 +100,7 @@ def main(way: str, width: int, options: Options) -> None:
     else:
         with tempfile.TemporaryDirectory() as folder:
             store = Store(Path(folder) / "records", Path(folder) / "weights")
-            summary = complete(runs, store, device="cpu", progress=_Silent())
+            summary = complete(runs, store, device="cpu", progress=Progress())
         assert summary.num_trained == len(seeds)
     print((time.perf_counter() - start) / len(seeds))
 
