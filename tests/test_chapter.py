@@ -11,7 +11,7 @@ import yaml
 from lazyrich_helpers.experiments import records
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.reinit_curves import Reinit
-from lazyrich_helpers.notebook import chapter
+from lazyrich_helpers.notebook import chapter, provenance
 from lazyrich_helpers.runner import execution, memory
 from lazyrich_helpers.training import arithmetic
 from tests import tiny
@@ -204,7 +204,7 @@ def test_computed_trains_once_and_recorded_never(tmp_path, monkeypatch):
 
 def test_description_says_scale_n_and_what_is_missing():
     found = chapter.recorded("figure-2", widths=[10, 7], seeds=[0, 1], lrs=[0.1])
-    text = chapter.describe(found)
+    text = provenance.describe(found)
     assert text.startswith("mnist; training images 10,000; test images 10,000;")
     assert "width 10; learning rate 0.1" in text
     assert "n = 2 seeds" in text and "; fp32; CPU, AMD EPYC" in text
@@ -214,7 +214,7 @@ def test_description_says_scale_n_and_what_is_missing():
 
 def test_description_says_where_seeds_were_trained_as_one(store):
     tiny.finish(store, *tiny.SEEDS)
-    text = chapter.describe(tiny.results(store, *tiny.SEEDS, tiny.WIDTHS[0]))
+    text = provenance.describe(tiny.results(store, *tiny.SEEDS, tiny.WIDTHS[0]))
     assert "3 of 4 trained as one with other seeds" in text
     cpu = torch.device("cpu")
     assert f", {arithmetic.instruction_set(cpu)}, torch " in text
@@ -225,7 +225,7 @@ def test_description_counts_seeds_of_each_setting():
     fewer = dataclasses.replace(
         some, records=some.records[1:], missing=(some.records[0].config,)
     )
-    text = chapter.describe(fewer)
+    text = provenance.describe(fewer)
     assert "n = 2 to 3 seeds" in text
     assert "not or not wholly run yet: mnist relu_net w=10 d=1 lr=0.1." in text
 
@@ -233,7 +233,7 @@ def test_description_counts_seeds_of_each_setting():
 def test_records_of_older_code_are_marked(monkeypatch):
     def described() -> str:
         choices = {"widths": [10], "seeds": [0, 1], "lrs": [0.1]}
-        return chapter.describe(chapter.recorded("figure-2", **choices))
+        return provenance.describe(chapter.recorded("figure-2", **choices))
 
     assert "STALE" not in described()
     for code, name, value in (
@@ -252,9 +252,9 @@ def test_environment_names_versions():
 
 def test_what_labels_share_is_said_once():
     labels = ["mnist vgg5 w=16", "mnist vgg5 w=16 top 1", "mnist vgg5 w=16 top 2"]
-    assert chapter.in_short(labels) == "mnist vgg5 w=16: full, top 1, top 2"
-    assert chapter.in_short(["mnist vgg5 w=16"]) == "mnist vgg5 w=16"
-    assert chapter.in_short(["mnist a", "digits b"]) == "mnist a, digits b"
+    assert provenance.in_short(labels) == "mnist vgg5 w=16: full, top 1, top 2"
+    assert provenance.in_short(["mnist vgg5 w=16"]) == "mnist vgg5 w=16"
+    assert provenance.in_short(["mnist a", "digits b"]) == "mnist a, digits b"
 
 
 def test_an_interrupted_cell_goes_on_when_it_is_run_again(store, monkeypatch):

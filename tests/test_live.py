@@ -9,8 +9,8 @@ from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS, reinit_counts
 from lazyrich_helpers.models.network import ReluNet
-from lazyrich_helpers.notebook import chapter
-from lazyrich_helpers.notebook.chapter import explore, first_layer, trained_networks
+from lazyrich_helpers.notebook import explorers
+from lazyrich_helpers.notebook.explorers import explore, first_layer, trained_networks
 from lazyrich_helpers.notebook.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.notebook.widgets import log_fractions, reinit_slider
 from lazyrich_helpers.reinit.reinitialization import movement_order
@@ -95,25 +95,25 @@ def test_learning_rates_have_buttons(store):
 
 
 def test_a_built_page_gets_frames_and_a_notebook_sliders(monkeypatch, results, store):
-    monkeypatch.setattr("lazyrich_helpers.notebook.chapter.store_for", lambda _: store)
+    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     assert len(trained_networks(results, device="cpu")) == 4
     assert isinstance(explore(results, device="cpu"), ReinitExplorer)
     monkeypatch.setenv("LAZYRICH_PAGE", "static")
-    monkeypatch.setattr(chapter, "load_trained", None)  # nor are networks read
+    monkeypatch.setattr(explorers, "load_trained", None)  # nor are networks read
     assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
 
 
 def test_a_bar_says_how_far_the_reading_of_networks_is(
     monkeypatch, results, store, capsys
 ):
-    monkeypatch.setattr("lazyrich_helpers.notebook.chapter.store_for", lambda _: store)
+    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     explore(results, device="cpu")
     # of reading them, then of ordering their parameters
     assert capsys.readouterr().err.count(" 0%|") == 2
 
 
 def test_without_weights_the_records_still_show(monkeypatch, results, store):
-    monkeypatch.setattr("lazyrich_helpers.notebook.chapter.store_for", lambda _: store)
+    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     for path in store.weights.iterdir():
         path.unlink()
     assert trained_networks(results, device="cpu") == []
@@ -141,7 +141,7 @@ def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
 
 
 def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
-    monkeypatch.setattr("lazyrich_helpers.notebook.chapter.store_for", lambda _: store)
+    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     read, plain = [], Store.read_weights
     monkeypatch.setattr(
         Store, "read_weights", lambda self, name: read.append(name) or plain(self, name)

@@ -7,7 +7,7 @@ import pytest
 
 from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms, TopKBottomQ
 from lazyrich_helpers.notebook import live_schedules
-from lazyrich_helpers.notebook.chapter import explore_schedules
+from lazyrich_helpers.notebook.explorers import explore_schedules
 from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
 from lazyrich_helpers.training.loop import count_correct, new_network, train
 from tests import tiny

@@ -1,33 +1,23 @@
-"""A chapter's first and last lines: settings, results, origin, environment."""
+"""A chapter's first and last lines: settings, results, environment."""
 
 import ast
 import inspect
-import itertools
 import os
 import platform
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
 from importlib import metadata
 from typing import Any, TypeVar
 
-import ipywidgets
 from IPython.core.getipython import get_ipython
-from IPython.display import HTML, Code
+from IPython.display import Code
 
-from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
-from lazyrich_helpers.experiments.records import Record, recorded_store
+from lazyrich_helpers.experiments.records import recorded_store
 from lazyrich_helpers.lws.schedules import Full
-from lazyrich_helpers.notebook.live import ReinitExplorer
-from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
-from lazyrich_helpers.notebook.pictures import weight_frames
-from lazyrich_helpers.notebook.schedule_view import probability_slider
-from lazyrich_helpers.notebook.widgets import reinit_slider, slider
 from lazyrich_helpers.runner.backlog import missing
 from lazyrich_helpers.runner.batch import (
     complete,
@@ -36,12 +26,9 @@ from lazyrich_helpers.runner.batch import (
     require_ready,
     store_for,
 )
-from lazyrich_helpers.runner.kept import load_trained
 from lazyrich_helpers.runner.memory import require_room
-from lazyrich_helpers.runner.progress import Bar, watched
+from lazyrich_helpers.runner.progress import Bar
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
-from lazyrich_helpers.training.loop import Trained
-from lazyrich_helpers.training.run_config import label_without_seed
 
 T = TypeVar("T")
 
@@ -210,135 +197,6 @@ def computed(recipe: Recipe, *, device: str) -> Results:
         run, why = next(iter(summary.failed.items()))
         raise ChapterError(f"{len(summary.failed)} runs failed, first {run}: {why}")
     return _sentence(lambda: collect(recipe, store))
-
-
-def trained_networks(results: Results, *, device: str) -> list[Trained]:
-    """Return the networks of `results` whose weights are still there."""
-    store = store_for(results.recipe.budget)
-    records = watched(results.records)
-    loaded = (load_trained(record, store, device) for record in records)
-    return [trained for trained in loaded if trained is not None]
-
-
-def explore(results: Results, *, device: str) -> ipywidgets.Widget:
-    """Return sliders for γ and ε over `results`: live, or frames in a built page.
-
-    Live ones re-initialize and evaluate the networks themselves. Where no kernel will
-    answer, or the weights are gone, the same figure is drawn beforehand from the
-    records. The book's build says so by `LAZYRICH_PAGE=static`.
-    """
-    table = reinit_table(results.records)
-    if os.environ.get("LAZYRICH_PAGE") == "static":
-        return reinit_slider(table)
-    networks = trained_networks(results, device=device)
-    return ReinitExplorer(networks, table) if networks else reinit_slider(table)
-
-
-def explore_schedules(results: Results, *, device: str) -> ipywidgets.Widget:
-    """Return sliders over schedules: live, or a slider over ρ in a built page.
-
-    Live ones train a network where `results` has none; without a kernel the recorded
-    ones are shown.
-    """
-    if os.environ.get("LAZYRICH_PAGE") == "static":
-        return probability_slider(results)
-    return ScheduleExplorer(results, device)
-
-
-def first_layer(results: Results) -> ipywidgets.Widget:
-    """Return the γ slider over the first layer's weights, of the widest network.
-
-    Weights are not part of a record: where they were not kept, it says so.
-    """
-    store = store_for(results.recipe.budget)
-    widest_first = sorted(
-        results.records, key=lambda record: record.columns()["width"], reverse=True
-    )
-    loaded = (load_trained(record, store, "cpu") for record in widest_first)
-    widest = next((trained for trained in loaded if trained is not None), None)
-    if widest is None:
-        return ipywidgets.HTML("The weights of these networks are not kept here.")
-    return slider("γ", {"": weight_frames(widest)})
-
-
-def origin_line(*results: Results | str) -> HTML:
-    """Return the line under a figure: what was run, n, device, and what is missing.
-
-    What is no record's, such as `untrained.kept_origin`, comes in words.
-    """
-    texts = [one if isinstance(one, str) else describe(one) for one in results]
-    lines = "<br>".join(map(escape, texts))
-    return HTML(f'<p class="origin">{lines}</p>')
-
-
-def describe(results: Results) -> str:
-    """Return where `results` come from, in one line."""
-    records = results.records
-    if not records:
-        return f"{results.recipe.name} at {results.recipe.budget} scale: not run yet."
-    columns = [record.columns() for record in records]
-
-    def listed(name: str, prefix: str = "") -> list[str]:
-        values = sorted({c[name] for c in columns if name in c})
-        shown = ", ".join(v if isinstance(v, str) else f"{v:,}" for v in values)
-        return [f"{prefix}{shown}"] if values else []
-
-    origins = [record.origin for record in records]
-    tests = sorted({f"{origin['num_test']:,}" for origin in origins})
-    made = sorted({_machine(origin) for origin in origins})
-    together = sum("together" in origin for origin in origins)
-    parts = [
-        *listed("dataset"),
-        *listed("train_size", "training images "),
-        f"test images {', '.join(tests)}",
-        *listed("depth", "hidden layers "),
-        *listed("width", "width "),
-        *listed("lr", "learning rate "),
-        *listed("num_epochs", "epochs "),
-        f"n = {_seeds_per_setting(records)}",
-        *listed("arithmetic"),
-        *made,
-    ]
-    if together:
-        parts.append(f"{together} of {len(records)} trained as one with other seeds")
-    stale = results.num_stale
-    if stale:
-        parts.append(f"{stale} of {len(records)} records are STALE: made by older code")
-    diverged = sum(record.status == "diverged" for record in records)
-    if diverged:
-        parts.append(f"{diverged} runs diverged")
-    if results.missing:
-        lacking = {label_without_seed(config) for config in results.missing}
-        parts.append(f"not or not wholly run yet: {in_short(sorted(lacking))}")
-    return "; ".join(parts) + "."
-
-
-def _machine(origin: dict[str, Any]) -> str:
-    """Return a device, its instruction set where it is known, torch's version."""
-    instructions = origin.get("instruction_set", "not known")
-    own = [] if instructions == "not known" else [instructions]
-    return ", ".join([origin["device"], *own, f"torch {origin['torch']}"])
-
-
-def in_short(labels: Sequence[str]) -> str:
-    """Return labels in a row, the words that all begin with said but once.
-
-    What is nothing but those is a schedule that leaves nothing out: `full`.
-    """
-    split = [text.split() for text in labels]
-    places = zip(*split, strict=False) if len(split) > 1 else ()
-    alike = itertools.takewhile(lambda words: len(set(words)) == 1, places)
-    shared = [words[0] for words in alike]
-    rests = ", ".join(" ".join(words[len(shared) :]) or "full" for words in split)
-    return f"{' '.join(shared)}: {rests}" if shared else rests
-
-
-def _seeds_per_setting(records: Sequence[Record]) -> str:
-    counts = Counter(label_without_seed(record.config) for record in records)
-    low, high = min(counts.values()), max(counts.values())
-    if low == high == 1:
-        return "1 seed"
-    return f"{low} seeds" if low == high else f"{low} to {high} seeds"
 
 
 def show_source(thing: Callable[..., Any]) -> Code:
