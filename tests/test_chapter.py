@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 
-from lazyrich_helpers.experiments import records
+from lazyrich_helpers.experiments import record
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.notebook import chapter, provenance
@@ -237,7 +237,7 @@ def test_records_of_older_code_are_marked(monkeypatch):
 
     assert "STALE" not in described()
     for code, name, value in (
-        (records, "NUMERICS", records.NUMERICS | {"train": 999}),
+        (record, "NUMERICS", record.NUMERICS | {"train": 999}),
         (Reinit, "version", Reinit.version + 1),
     ):
         with monkeypatch.context() as patch:

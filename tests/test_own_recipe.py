@@ -1,6 +1,7 @@
 """A recipe, a model and a schedule of a reader, in a file outside the package."""
 
 import re
+import sys
 
 import pytest
 
@@ -31,7 +32,8 @@ def test_the_readmes_recipe_trains(file, tmp_path, workers):
     assert len(list((tmp_path / "records").glob("*.json"))) == 4
 
 
-def test_what_is_not_there_is_said(file):
+def test_what_is_not_there_is_said(file, monkeypatch):
+    monkeypatch.setattr(sys, "path", [*sys.path])
     for name, words in (
         (f"{file.with_name('no.py')}:in_turn", "in a file that is there"),
         (f"{file}:at_random", "a function that .*my_recipes.py defines"),

@@ -48,8 +48,8 @@ def word(store) -> str:
 
 @pytest.mark.parametrize(("expected", "status", "measures", "origin"), CASES)
 def test_a_record_is_in_one_state(store, expected, status, measures, origin):
-    record = Record(tiny.CONFIG, status, measures=measures, origin=origin)
-    store.write(record)
+    store.write(Record(tiny.CONFIG, status, measures=measures, origin=origin))
+    record = store.read(tiny.CONFIG.run_id)
     (run,) = states(RECIPE, store)
     assert (run.word, run.record) == (expected, record)
     assert run.why == ("why: so" if expected == "failed" else "")

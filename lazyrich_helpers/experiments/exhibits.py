@@ -45,10 +45,11 @@ def recipe_function(name: str) -> RecipeFunction:
         return RECIPES[name]
     path, _, function = name.rpartition(":")
     require(Path(path).is_file(), "recipe", "in a file that is there", name)
-    # On the path, by its name: other processes, which are sent its parts, find it too.
+    # On the path, by its name, so that other processes, which are sent its parts, find
+    # it too; at the end, so that it hides no module.
     folder = str(Path(path).resolve().parent)
     if folder not in sys.path:
-        sys.path.insert(0, folder)
+        sys.path.append(folder)
     module = importlib.import_module(Path(path).stem)
     same = Path(module.__file__ or "").resolve() == Path(path).resolve()
     require(same, "recipe", "in a file named as no other module is", name)

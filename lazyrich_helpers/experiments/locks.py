@@ -22,7 +22,7 @@ LEASE = 120.0
 
 
 @dataclass(frozen=True)
-class Claim:
+class Held:
     """A claim that was got; it is lost if its process sleeps for too long."""
 
     lease: SoftFileLease
@@ -47,7 +47,7 @@ def claim(
     *,
     seconds: float = math.inf,
     give_up: Callable[[], bool] = lambda: False,
-) -> Iterator[Claim | None]:
+) -> Iterator[Held | None]:
     """Hold the claim at `path`; yield it, or None where it was not got.
 
     Args:
@@ -69,4 +69,4 @@ def claim(
         with contextlib.suppress(Timeout):
             lease.acquire(timeout, poll_interval=LOOK_EVERY, cancel_check=give_up)
             held.callback(lease.release)
-        yield Claim(lease) if lease.is_locked else None
+        yield Held(lease) if lease.is_locked else None

@@ -14,7 +14,7 @@ import numpy as np
 from torch import Tensor
 
 from lazyrich_helpers.experiments.array_files import read_arrays, write_arrays
-from lazyrich_helpers.experiments.locks import Claim, claim
+from lazyrich_helpers.experiments.locks import Held, claim
 from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
 from lazyrich_helpers.experiments.record import Record, RecordError
 from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
@@ -114,14 +114,14 @@ class Store:
         *,
         seconds: float = math.inf,
         give_up: Callable[[], bool] = lambda: False,
-    ) -> contextlib.AbstractContextManager[Claim | None]:
+    ) -> contextlib.AbstractContextManager[Held | None]:
         """Hold a lock that dies with this process; as `locks.claim`."""
         path = self.folder / ".locks" / name
         return claim(path, seconds=seconds, give_up=give_up)
 
     def is_claimed(self, name: str) -> bool:
         """Return whether a process holds the lock `name` now."""
-        if not (self.folder / ".locks" / name).exists():  # nor is one made
+        if not (self.folder / ".locks" / f"{name}.claim").exists():  # nor is one made
             return False
         with contextlib.suppress(OSError), self.lock(name, seconds=0.0) as got:
             return not got

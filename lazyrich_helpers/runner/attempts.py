@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from lazyrich_helpers.experiments.locks import Claim
+from lazyrich_helpers.experiments.locks import Held
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.runner.backlog import is_there, planned
@@ -76,10 +76,10 @@ class Attempts:
 
     def _claimed(
         self, group: Sequence[RunConfig], wait: bool, locks: contextlib.ExitStack
-    ) -> dict[RunConfig, Claim]:
+    ) -> dict[RunConfig, Held]:
         """Claim these runs; none where the first is another's, which has the others."""
         seconds = self.stop.seconds_left if wait else 0.0
-        claims: dict[RunConfig, Claim] = {}
+        claims: dict[RunConfig, Held] = {}
         for config in group:
             lock = self.store.lock(
                 config.run_id, seconds=seconds, give_up=lambda: self.stop.asked
@@ -91,7 +91,7 @@ class Attempts:
                 break
         return claims
 
-    def _complete(self, claims: dict[RunConfig, Claim]) -> None:
+    def _complete(self, claims: dict[RunConfig, Held]) -> None:
         """Complete what of these runs has not ended, here or in another process."""
         open_ones = [config for config in claims if config not in self.summary.ended]
         left = [c for c in open_ones if not is_there(c, self.recipe, self.store)]
@@ -102,7 +102,7 @@ class Attempts:
                 with suitable_threads(group[0]):
                     self._train(group, claims)
 
-    def _train(self, group: list[RunConfig], claims: dict[RunConfig, Claim]) -> None:
+    def _train(self, group: list[RunConfig], claims: dict[RunConfig, Held]) -> None:
         """Train these runs, as one if they are several and that succeeds."""
         if self.stop.due:
             raise Stopped
@@ -123,7 +123,7 @@ class Attempts:
         for config in left:
             self._train_alone(config, claims)
 
-    def _train_alone(self, config: RunConfig, claims: dict[RunConfig, Claim]) -> None:
+    def _train_alone(self, config: RunConfig, claims: dict[RunConfig, Held]) -> None:
         if self.stop.due:
             raise Stopped
         try:
@@ -137,7 +137,7 @@ class Attempts:
             self.fail(config, error)
 
     def _execute(
-        self, group: Sequence[RunConfig], claims: dict[RunConfig, Claim]
+        self, group: Sequence[RunConfig], claims: dict[RunConfig, Held]
     ) -> Iterator[Record]:
         stop = Stop(
             self.stop.seconds_left,
@@ -147,7 +147,7 @@ class Attempts:
             group, self.recipe, self.store, self.device, self.progress, stop=stop
         )
 
-    def _keep(self, record: Record, claims: dict[RunConfig, Claim]) -> bool:
+    def _keep(self, record: Record, claims: dict[RunConfig, Held]) -> bool:
         """Put a record in safety; return whether that could be done.
 
         Raises:

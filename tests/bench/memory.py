@@ -38,6 +38,10 @@ class Few(Part, slot="data", kind="bench_few"):
     def image_shape(self) -> tuple[int, int, int]:
         return images(self.dataset, train_size=1000).image_shape
 
+    @property
+    def num_classes(self) -> int:
+        return images(self.dataset, train_size=1000).num_classes
+
     def load(self, device: str = "cpu") -> Dataset:
         whole = images(self.dataset, train_size=1000).load(device)
         train, test = (
