@@ -26,6 +26,19 @@ TRAINED = [
 ]
 
 
+def test_what_each_reset_costs():
+    curves = {"same_number": [900, 890, 100], "same_distance": [900, 700, 100]}
+    fractions = {"fractions": [0.0, 0.001, 1.0], "num_test": 1000}
+    reinit = {"active": [900, 400, 100], "lazy": [100, 500, 900]}
+    measures = {"random_reset": fractions | curves, "reinit": fractions | reinit}
+    found = losses(causes_table([tiny.record(tiny.CONFIG, measures=measures)]))
+    (row,) = found.to_dict("records")
+    assert row["accuracy"] == "90.0" and row["n"] == 1
+    costs = ("+50.0", "+1.0", "+20.0")
+    assert tuple(row[reset] for reset in RESETS) == costs
+    assert RESETS["as many at random"] == "same_number"
+
+
 def test_every_training_of_the_recipe_has_a_name():
     configs = make_recipe("causes", "paper", widths=[10], seeds=[0]).configs
     names = [training_name(config.columns()) for config in configs]

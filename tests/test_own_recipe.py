@@ -43,5 +43,9 @@ def test_what_is_not_there_is_said(file, monkeypatch):
             make_recipe(name, "smoke")
     other = file.with_name("json.py")
     other.write_text(file.read_text())
+    make_recipe(f"{file}:in_turn", "smoke")
+    script = f"import sys; sys.path[:] = {sys.path}; import json; print(json.loads)"
+    out, err = tiny.python("-c", script).communicate(timeout=60)
+    assert "function loads" in out, err  # the folder's own hides no other
     with pytest.raises(ValueError, match="in a file named as no other module is"):
         make_recipe(f"{other}:in_turn", "smoke")

@@ -1,5 +1,7 @@
 """Folders that the reader names are those folders, `~` included."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +76,21 @@ def test_folders_made_for_nothing_go(tmp_path):
     with places.left_as_found(tmp_path / "a"):
         Path(tmp_path, "a", "kept").unlink()
     assert Path(tmp_path, "a").exists(), "it was there before"
+
+
+def test_without_a_checkout_folders_are_in_the_working_one(tmp_path):
+    """As where the wheel was installed: the package stands alone."""
+    installed = tmp_path / "site-packages"
+    shutil.copytree(places.PACKAGE, installed / places.PACKAGE.name)
+    code = "from lazyrich_helpers import places; print(places.ROOT, places.IS_CHECKOUT)"
+    for folder, expected in (
+        (tmp_path, f"{tmp_path} False"),
+        (installed, f"{installed} False"),
+    ):
+        environment = os.environ | {"PYTHONPATH": str(installed)}
+        words = [sys.executable, "-c", code]
+        done = subprocess.run(
+            words, cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert done.stdout == f"{expected}\n", done.stderr
+    assert places.IS_CHECKOUT and (places.ROOT / "_toc.yml").is_file()
