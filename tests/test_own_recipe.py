@@ -32,6 +32,14 @@ def test_the_readmes_recipe_trains(file, tmp_path, workers):
     assert len(list((tmp_path / "records").glob("*.json"))) == 4
 
 
+def test_its_records_are_not_the_books(file, store):
+    words = [f"{file}:in_turn", "--num-epochs", "1", "--workers", "1", "--seeds", "0"]
+    process = tiny.python("-m", "lazyrich_helpers.run", *words)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0 and "2 done now" in out, err
+    assert len(store.ids()) == 2
+
+
 def test_what_is_not_there_is_said(file, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name, words in (

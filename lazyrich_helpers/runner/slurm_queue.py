@@ -17,7 +17,6 @@ from lazyrich_helpers.runner.slurm_job import Job
 
 ENDING = "_submitted.pkl"
 """How submitit's file of a job is named after the job's id."""
-WORDS = (*STATES, "queued")
 PATIENCE = 60.0
 """Seconds that one of Slurm's commands may take."""
 

@@ -13,7 +13,12 @@ from typing import Any
 import torch
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe, recipe_function
+from lazyrich_helpers.experiments.exhibits import (
+    RECIPES,
+    is_own,
+    make_recipe,
+    recipe_function,
+)
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, states
 from lazyrich_helpers.experiments.records import Store, computed_store
 from lazyrich_helpers.experiments.scale import LwsScale
@@ -126,7 +131,8 @@ def _given(options: argparse.Namespace, kind: type, prefix: str = "") -> dict[st
 
 
 def _store(options: argparse.Namespace, budget: str | None = None) -> Store:
-    store = store_for(budget or options.budget or "paper")
+    own = any(map(is_own, getattr(options, "recipes", ())))  # they are no chapter's
+    store = computed_store() if own else store_for(budget or options.budget or "paper")
     if options.records is None:
         return store
     return Store(expanded("records", options.records), store.weights)
