@@ -16,7 +16,7 @@ COMPARES = ("optimizer",)
 RESETS = {
     "the most active": None,
     "as many at random": "same_number",
-    "as far displaced, at random": "same_distance",
+    "as far at random": "same_distance",
 }
 """What is reset → the curve of `RandomReset`; None is that of the active ones."""
 SHARE = 0.001
