@@ -1,5 +1,7 @@
 """Claims about sparse training get the verdict that hand-made losses deserve."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -365,7 +367,8 @@ def test_a_stand_ins_records_decide_no_claim():
             assert verdict.word is NOT_RUN, verdict
             assert verdict.numbers.startswith("Not run yet"), verdict
     for claim in CIFAR10.values():  # nor do they move a verdict of others
-        assert claim.verdict(both) == claim.verdict(plain)
+        alone = claim.verdict(plain)
+        assert replace(claim.verdict(both), scope=alone.scope) == alone
 
 
 def test_real_records_do_decide():

@@ -176,7 +176,7 @@ def test_a_narrow_network_says_what_it_says_and_where_it_was_not_run():
     assert claim.verdict(TABLE.assign(width=64)).word is HOLDS
     assert str(claim.verdict(TABLE.iloc[:0])) == "not run"
     box = verdict._repr_html_()
-    assert "verdict-not-run" in box and "At these settings: not run at w" in box
+    assert "verdict-not-run" in box and "<strong>Not run at w" in box
 
 
 def test_what_is_proved_does_not_wait_for_runs():
@@ -184,7 +184,7 @@ def test_what_is_proved_does_not_wait_for_runs():
     for table in (TABLE, TABLE.iloc[:0]):
         verdict = claim.verdict(table)
         assert verdict.word is FAILS and verdict.numbers.startswith("It cannot be.")
-        assert "Proved: does not hold." in verdict._repr_html_()
+        assert "Does not hold, proved." in verdict._repr_html_()
     assert claim.verdict(TABLE).numbers.endswith("at most 2")
 
 
@@ -202,3 +202,12 @@ def test_a_verdict_in_text_and_in_html():
     verdict = claim.verdict(TABLE)
     assert repr(verdict) == "X1: α > 2. HOLDS: at most 2"
     assert "α &gt; 2." in verdict._repr_html_()
+
+
+def test_a_box_folds_what_we_ask_and_what_the_runs_were():
+    claim = Claim("X1", "It grows (we ask: by {line}), always", above_line, {"line": 2})
+    runs = TABLE.assign(dataset="mnist", lr=0.001)
+    box = claim.verdict(runs)._repr_html_()
+    shown, folded = box.split("<details>")
+    assert "It grows, always." in shown and "we ask" not in shown
+    assert "<summary>MNIST · w = 16 · lr 0.001</summary><p>We ask: by 2. at" in folded

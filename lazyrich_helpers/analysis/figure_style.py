@@ -1,38 +1,56 @@
 """What all figures share: size, colours, lines over seeds."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-DPI = 110
-WIDTH = 5.2
-"""Inches: what a page has room for."""
-BLUE, LIGHT_BLUE, ORANGE = "#21598b", "#a9cbe6", "tab:orange"
+DPI = 220
+"""Twice a page's, for screens that have them."""
+WIDTH = 6.8
+"""Inches: what a page has room for. All figures are as wide."""
+BLUE, LIGHT_BLUE, ORANGE = "#21598b", "#a9cbe6", "#b34700"
 DOTTED: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 """How a line to compare with is drawn, such as chance."""
 CHANCE = 10
 """Percent, of ten classes."""
+SHADES = LinearSegmentedColormap.from_list(
+    "lazyrich", ["#5b2a86", "#2166ac", "#01847a", "#857000", "#c2410c"]
+)
+"""Every colour of it has a contrast of more than 4.5 to white, and, inverted, to
+black; a line is told by its label as well."""
+NARROWEST, WIDEST = 10, 100_000
+"""Widths at either end of `SHADES`."""
+DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), "-.")
+"""Tell lines apart where colours do not, in turn."""
+RC: Any = {
+    "figure.dpi": DPI,
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+}
 
 
-def shade(place: int, count: int, shades: str = "viridis") -> tuple[float, ...]:
-    """Return a colour by place: the first dark, the last light, in any vision."""
-    return mpl.colormaps[shades](0.85 * place / max(1, count - 1))
+def shade(place: int, count: int) -> tuple[float, ...]:
+    """Return a colour by place, for lines that have an order."""
+    return SHADES(place / max(1, count - 1))
 
 
-def width_color(width: int, widths: Sequence[int]) -> tuple[float, ...]:
-    """Return a colour by rank: narrow dark, wide light."""
-    ranks = sorted(set(widths))
-    return shade(ranks.index(width), len(ranks))
+def width_color(width: int) -> tuple[float, ...]:
+    """Return the colour that a width has in the whole book."""
+    decades = np.log10(WIDEST / NARROWEST)
+    return SHADES(float(np.log10(width / NARROWEST) / decades))
 
 
 def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
-    """Return a colour by height: the bottom dark, the top light."""
-    return shade(layer, num_layers, "plasma")
+    """Return a colour by height: the lowest layer's first."""
+    return shade(layer, num_layers)
 
 
 def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, Any]:
@@ -51,6 +69,7 @@ def draw_means(
     *,
     label: str = "",
     marker: str = "",
+    dashes: Any = "-",
 ) -> None:
     """Draw a line through means over seeds, in a band of one standard error.
 
@@ -60,9 +79,11 @@ def draw_means(
         color: Of both.
         label: Without one the legend leaves it out.
         marker: Of each mean.
+        dashes: Of the line; see `DASHES`.
     """
     mean, error = summary["mean"], summary.error
-    ax.plot(mean, marker=marker, markersize=4, color=color, label=label)
+    style = {"marker": marker, "markersize": 4, "linestyle": dashes}
+    ax.plot(mean, color=color, label=label, **style)
     ax.fill_between(
         summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
     )

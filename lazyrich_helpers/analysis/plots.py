@@ -11,8 +11,11 @@ from matplotlib.figure import Figure
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     CHANCE,
+    DASHES,
     DOTTED,
     LIGHT_BLUE,
+    ORANGE,
+    WIDTH,
     draw_means,
     panels,
     shade,
@@ -59,8 +62,11 @@ def reinit_curves(
         one_setting(rows)
         curve = over_seeds(rows, "fraction")
         curve.index = 100 * curve.index  # percent
-        label = f"w = {name:,}" if by == "width" else str(name)
-        draw_means(ax, curve, shade(place, len(lines)), label=label)
+        by_width = by == "width"
+        label = f"w = {name:,}" if by_width else str(name)
+        color = width_color(int(name)) if by_width else shade(place, len(lines))
+        dashes = DASHES[place % len(DASHES)]
+        draw_means(ax, curve, color, label=label, dashes=dashes)
     ax.axhline(CHANCE, **DOTTED)
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)
@@ -91,7 +97,7 @@ def reinit_grid(
     """
     count = len(tables)
     fig, rows = plt.subplots(
-        count, 2, figsize=(8, 3 * count), sharex=True, sharey=True, squeeze=False,
+        count, 2, figsize=(WIDTH, 2.3 * count), sharex=True, sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axes, (name, table) in zip(rows, tables.items(), strict=True):
@@ -130,7 +136,7 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     gain = after["mean"] - before["mean"]
     ax.bar(names, before["mean"], color=BLUE, label="at initialization")
     ax.bar(names, gain, bottom=before["mean"], color=LIGHT_BLUE, label="by training")
-    for summary, color in ((before, "tab:orange"), (after, "black")):
+    for summary, color in ((before, ORANGE), (after, "black")):
         ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
         for name, value in zip(names, summary["mean"], strict=True):
             ax.annotate(
@@ -139,7 +145,7 @@ def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
                 xytext=(0, 3),
                 textcoords="offset points",
                 ha="center",
-                color="#b34700" if color == "tab:orange" else color,
+                color=color,
             )
     ax.axhline(CHANCE, **DOTTED)
     ax.set_ylim(0, 108)
@@ -168,7 +174,7 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
             unmoved = 100 * rows.unmoved.mean()
             label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
             share = over_seeds(rows, "movement", "share")
-            draw_means(ax, share, width_color(width, widths), label=label)
+            draw_means(ax, share, width_color(width), label=label)
         ax.axvline(1, **DOTTED)
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)

@@ -38,7 +38,7 @@ def initial_weights(
     The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$.
     """
     for width, weight in weights.items():
-        color = width_color(width, list(weights))
+        color = width_color(width)
         std = stds[width]
         edges = np.linspace(-4 * std, 4 * std, NUM_BINS + 1)
         heights, _ = np.histogram(weight.flatten().numpy(), edges, density=True)
@@ -64,7 +64,7 @@ def training_curves(table: pd.DataFrame) -> Figure:
     widths = sorted(table.width.unique())
     for width in widths:
         rows = table.loc[table.width == width]
-        color = width_color(width, widths)
+        color = width_color(width)
         loss = over_seeds(rows, "epoch", "train_loss", scale=1)
         draw_means(upper, loss, color, label=f"w = {width:,}")
         draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
@@ -99,7 +99,7 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
             rows = chosen.loc[chosen.width == width]
             gone = rows.status == "diverged"
             curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
-            color, label = width_color(width, widths), f"w = {width:,}"
+            color, label = width_color(width), f"w = {width:,}"
             draw_means(ax, curve, color, label=label, marker="o")
             if gone.any():
                 ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)

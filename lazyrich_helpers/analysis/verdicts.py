@@ -4,6 +4,7 @@ The words are `Word`, and there are no others. The numbers that a claim asks for
 in its `asks` alone: they complete its sentence, and its check is given them.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -72,15 +73,23 @@ class Finding:
     """What decided it, with n and spread."""
     part: str = ""
     """What the word is for, such as `for w ≥ 1,000`; may be empty but for `PARTLY`."""
+    brief: str = ""
+    """The numbers at both ends, where there are many and a line has room for them."""
 
     def __str__(self) -> str:
         return f"{self.word} {self.part}".strip()
 
 
+MOST_BRIEF = 120
+"""Characters."""
 Check = Callable[..., Finding]
 """Tables, and the numbers asked for by name → what is found."""
 Answer = tuple[bool | None, str]
 """Whether it is so, None: undecided; and the numbers."""
+
+
+ASKED = re.compile(r" \(([^()]*\bwe ask\b[^()]*)\)")
+"""What a claim's sentence says of our line, which a reader unfolds."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +100,32 @@ class Verdict(Finding):
     """Its name here, such as A1."""
     says: str = field(kw_only=True)
     """What the paper says, in our words."""
+    scope: str = field(default="", kw_only=True)
+    """What it rests on, from `scope_of`."""
     proved: bool = field(default=False, kw_only=True)
     """Whether an argument decides it, and the numbers only show it."""
+
+    @property
+    def in_short(self) -> str:
+        """What the paper says, without the line that we ask for."""
+        return ASKED.sub("", self.says)
 
     def __repr__(self) -> str:
         found = f"{self.word.upper()} {self.part}".strip()
         return f"{self.claim}: {self.says}. {found}: {self.numbers}"
 
     def _repr_html_(self) -> str:
-        lead = "Proved" if self.proved else "At these settings"
+        asked = ASKED.search(self.says)
+        line = asked[1][0].upper() + asked[1][1:] + ". " if asked else ""
+        found = str(self)[0].upper() + str(self)[1:]
+        lead = f"{found}, proved" if self.proved else found
+        brief = f"<p>{escape(self.brief)}</p>" if self.brief else ""
         return (
-            f'<div class="verdict verdict-{self.word.replace(" ", "-")}">'
-            f"<p><strong>{self.claim}</strong> {escape(self.says)}.</p>"
-            f"<p><strong>{lead}: {escape(str(self))}.</strong> "
-            f"{escape(self.numbers)}</p></div>"
+            f'<div class="verdict {css_class(self.word)}">'
+            f"<p><strong>{escape(lead)}.</strong> {escape(self.in_short)}. "
+            f'<span class="claim">{self.claim}</span></p>{brief}'
+            f"<details><summary>{escape(self.scope) or 'Numbers'}</summary>"
+            f"<p>{escape(line + self.numbers)}</p></details></div>"
         )
 
     def beside(self, larger: "Verdict", width: int) -> "Verdict":
@@ -113,6 +134,11 @@ class Verdict(Finding):
             return self
         numbers = f"{self.numbers} At w = {width:,}: {larger}: {larger.numbers}"
         return replace(self, numbers=numbers)
+
+
+def css_class(word: Word) -> str:
+    """Return the class that gives a word its mark and colour: `verdict-not-run`."""
+    return f"verdict-{word.replace(' ', '-')}"
 
 
 @dataclass(frozen=True)
@@ -148,7 +174,7 @@ class Claim:
             width = min(widths_of(table)[-1] for table in tables)
             if width < self.least_width:
                 found = self._too_narrow(found, width)
-        return self.given(found)
+        return self.given(found, scope_of(*tables))
 
     def verdict_on(self, *things: Any) -> Verdict:
         """Check what is no table of runs, such as times of steps."""
@@ -157,15 +183,15 @@ class Claim:
     def _too_narrow(self, found: Finding, width: int) -> Finding:
         there = "" if found.word is Word.NOT_RUN else f"; at w = {width:,}: {found}"
         part = f"at w = {self.least_width:,}, where it is claimed{there}"
-        return Finding(Word.NOT_RUN, found.numbers, part)
+        return replace(found, word=Word.NOT_RUN, part=part)
 
-    def given(self, found: Finding) -> Verdict:
+    def given(self, found: Finding, scope: str = "") -> Verdict:
         """Return the verdict for what a check has found."""
         word, numbers, part = found.word, found.numbers, found.part
         if self.proof:
             word, numbers, part = Word.FAILS, f"{self.proof} {numbers}", ""
         own = {"claim": self.name, "says": self.sentence, "proved": bool(self.proof)}
-        return Verdict(word, numbers, part, **own)
+        return Verdict(word, numbers, part, found.brief, scope=scope, **own)
 
 
 def word_of(answer: bool | None) -> Word:
@@ -221,6 +247,36 @@ def widths_of(table: pd.DataFrame) -> list[int]:
     return sorted(int(width) for width in table.width.unique())
 
 
+NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+"""Data set → its name on a page."""
+
+
+def scope_of(*tables: pd.DataFrame) -> str:
+    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10 to 5,000`."""
+    rows = pd.DataFrame(pd.concat([table for table in tables if not table.empty]))
+    shown = {
+        "dataset": "{}",
+        "train_size": "{} images",
+        "depth": "d = {}",
+        "width": "w = {}",
+        "lr": "lr {}",
+    }
+    parts = [
+        text.format(_range(sorted(rows[name].dropna().unique())))
+        for name, text in shown.items()
+        if name in rows
+    ]
+    return " · ".join([*parts, *([num_seeds(rows)] if "seed" in rows else [])])
+
+
+def _range(found: list[Any]) -> str:
+    """Return the one value, both ends of numbers, or all names."""
+    if found and isinstance(found[0], str):
+        return " and ".join(NAMES.get(str(name), str(name)) for name in found)
+    ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
+    return " to ".join(ends)
+
+
 def at_each_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
@@ -230,4 +286,9 @@ def at_each_width(
     listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
     words = {width: word_of(found) for width, (found, _) in answers.items()}
     numbers = f"{unit}: {listed} ({num_seeds(table)})."
-    return over(words, lambda good: for_widths(good, widths), numbers)
+    found = over(words, lambda good: for_widths(good, widths), numbers)
+    ends = dict.fromkeys(
+        f"{answers[w][1]} at w = {w:,}" for w in (widths[0], widths[-1])
+    )
+    brief = f"{unit[0].upper()}{unit[1:]}: {', '.join(ends)}."
+    return replace(found, brief=brief if len(brief) <= MOST_BRIEF else "")

@@ -18,6 +18,7 @@ from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
 from lazyrich_helpers.experiments.records import recorded_store
 from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.notebook.page import house_style
 from lazyrich_helpers.runner.backlog import missing
 from lazyrich_helpers.runner.batch import (
     complete,
@@ -101,6 +102,7 @@ def settings(
             what is to be trained are missing, or papermill was given a parameter that
             the chapter does not have.
     """
+    house_style()
     names = {"budget", "device", *known, *choices}
     for name in _injected_names():
         if name not in names:

@@ -1,4 +1,4 @@
-"""The line under a figure: what was run, on what, and what is missing."""
+"""The badge under a figure: what was run, on what, and what is missing."""
 
 import itertools
 from collections import Counter
@@ -6,21 +6,40 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import pandas as pd
 from IPython.display import HTML
 
+from lazyrich_helpers.analysis.verdicts import scope_of
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.training.run_config import label_without_seed
 
 
 def origin_line(*results: Results | str) -> HTML:
-    """Return the line under a figure: what was run, n, device, and what is missing.
+    """Return the badge under a figure: scale and n, and, unfolded, all else.
 
     What is no record's, such as `untrained.kept_origin`, comes in words.
     """
-    texts = [one if isinstance(one, str) else describe(one) for one in results]
-    lines = "<br>".join(map(escape, texts))
-    return HTML(f'<p class="origin">{lines}</p>')
+    runs = [one for one in results if isinstance(one, Results)]
+    badges = [badge(one) for one in runs if one.records]
+    lines = [describe(one) if isinstance(one, Results) else one for one in results]
+    summary = " | ".join(dict.fromkeys(badges)) or lines[0]
+    told = "".join(f"<p>{escape(line)}</p>" for line in lines) if badges else ""
+    return HTML(
+        f'<details class="origin"><summary>{escape(summary)}</summary>{told}</details>'
+    )
+
+
+def badge(results: Results) -> str:
+    """Return `MNIST · 10,000 images · d = 1 · w = 10 · lr 0.1 · n = 5 seeds · cpu`."""
+    table = pd.DataFrame([record.columns() for record in results.records])
+    counts = _seeds_per_setting(results.records)
+    origins = [record.origin for record in results.records]
+    devices = sorted({origin["device"].split(",")[0] for origin in origins})
+    kinds = sorted(table.arithmetic.unique())
+    parts = [scope_of(table).rsplit(" · ", 1)[0], f"n = {counts}", *kinds, *devices]
+    lacking = len(results.missing)
+    return " · ".join([*parts, *([f"{lacking} runs missing"] if lacking else [])])
 
 
 def describe(results: Results) -> str:

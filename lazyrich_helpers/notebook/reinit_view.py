@@ -97,7 +97,7 @@ class _Panel:
         ax.set_title("")
         ax.set_ylabel("test accuracy (%)")
         self.widths = sorted(int(w) for w in table.width.unique())
-        self.colors = {w: width_color(w, self.widths) for w in self.widths}
+        self.colors = {w: width_color(w) for w in self.widths}
         at_bottom = scenario == "active"  # where its curves leave room
         self.rows = {
             w: 0.10 + 0.09 * (len(self.widths) - i) if at_bottom else 0.95 - 0.09 * i

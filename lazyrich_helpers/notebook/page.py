@@ -1,0 +1,92 @@
+"""What a page shows beside its figures: findings, tables, numbers in its sentences."""
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from IPython.core.getipython import get_ipython
+from IPython.display import HTML
+from myst_nb import glue
+
+from lazyrich_helpers.analysis.figure_style import RC
+from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
+
+Finding = tuple[Verdict | Word, str, str]
+"""The verdict that marks it, or its word; a sentence of HTML; a figure's name or ""."""
+
+
+class Plain(str):
+    """Text that shows itself, without quotes."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def house_style() -> None:
+    """Draw figures from now on as the book does: at their own size, sharp, plain."""
+    mpl.rcParams.update(RC)
+    shell = get_ipython()
+    if shell is not None:  # else its backend cuts each figure to another width
+        shell.run_line_magic(
+            "config", "InlineBackend.print_figure_kwargs = {'bbox_inches': None}"
+        )
+
+
+def findings(*found: Finding) -> HTML:
+    """Return what a chapter found: a line for each, with its mark, and a link."""
+    items = "".join(_item(*each) for each in found)
+    return HTML(f'<ul class="findings">{items}</ul>')
+
+
+def _item(verdict: Verdict | Word, sentence: str, figure: str) -> str:
+    word = verdict.word if isinstance(verdict, Verdict) else verdict
+    part = verdict.part if isinstance(verdict, Verdict) and word is Word.PARTLY else ""
+    claim = f" ({verdict.claim})" if isinstance(verdict, Verdict) else ""
+    link = f' <a href="#{figure}">Figure</a>' if figure else ""
+    mark = f"<em>Paper’s claim{claim} {escape(f'{word} {part}'.strip())}.</em>"
+    return f'<li class="{css_class(word)}">{sentence} {mark}{link}</li>'
+
+
+def facts(**values: str) -> None:
+    """Keep numbers for the page's sentences, which show them by `{glue:text}`."""
+    for name, value in values.items():
+        glue(name, Plain(value), display=False)
+
+
+def number_table(
+    frame: pd.DataFrame,
+    *,
+    caption: str = "",
+    digits: int | Mapping[str, int] = 1,
+    labels: Mapping[str, str] | None = None,
+) -> HTML:
+    """Return a table for readers: units in its head, thousands apart, no NaN.
+
+    Args:
+        frame: Its index comes first, unless it only counts.
+        caption: What is shown, in which units.
+        digits: After the point, of all numbers or by column; whole ones have none.
+        labels: Column or level → its heading.
+    """
+    counts = isinstance(frame.index, pd.RangeIndex)
+    rows = frame.copy() if counts else frame.reset_index()
+    for name in rows.columns:
+        places = digits if isinstance(digits, int) else digits.get(name, 1)
+        rows[name] = [_cell(value, places) for value in rows[name]]
+    rows.columns = [str((labels or {}).get(name, name)) for name in rows.columns]
+    html = rows.to_html(index=False, border=0, classes="numbers", escape=True)
+    return HTML(html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>"))
+
+
+def _cell(value: Any, digits: int) -> str:
+    """Return a number as a reader writes it; words as they are."""
+    if isinstance(value, str):
+        return value
+    if pd.isna(value):
+        return "–"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        digits = 0 if isinstance(value, int) else digits
+        return f"{value:,.{digits}f}".replace("-", "−")
+    return str(value)

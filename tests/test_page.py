@@ -1,0 +1,32 @@
+"""What a page shows beside its figures."""
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.notebook.page import Plain, findings, number_table
+
+
+def test_findings_have_their_mark_and_lead_to_their_figure():
+    claim = Claim("A1", "It falls", lambda: Finding(Word.HOLDS, ""))
+    partly = claim.given(Finding(Word.PARTLY, "", "for w ≥ 1,000"))
+    html = findings(
+        (partly, "It falls by <b>3</b>.", "fig-a"), (Word.FAILS, "No.", "")
+    ).data
+    assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
+    assert "(A1) partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
+    assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
+
+
+def test_a_table_for_readers():
+    frame = pd.DataFrame({"lost": [-1234.56, float("nan")], "n": [3, 12_000]})
+    table = number_table(frame, caption="a < b", digits={"lost": 2}, labels={"n": "N"})
+    assert "<caption>a &lt; b</caption>" in table.data
+    assert "−1,234.56" in table.data and "12,000" in table.data
+    assert ">–<" in table.data and "NaN" not in table.data and ">N<" in table.data
+    assert "<th>0</th>" not in table.data
+    indexed = number_table(frame.set_index("n"), digits=0).data
+    assert indexed.index(">n<") < indexed.index(">lost<") and "−1,235" in indexed
+
+
+def test_text_in_a_sentence_has_no_quotes():
+    assert repr(Plain("3 ± 1")) == "3 ± 1"
