@@ -70,7 +70,7 @@ def number_table(
         digits: After the point, of all numbers or by column; whole ones have none.
         labels: Column or level → its heading.
     """
-    counts = isinstance(frame.index, pd.RangeIndex)
+    counts = isinstance(frame.index, pd.RangeIndex) and frame.index.name is None
     rows = frame.copy() if counts else frame.reset_index()
     for name in rows.columns:
         places = digits if isinstance(digits, int) else digits.get(name, 1)
