@@ -10,11 +10,14 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     claim = Claim("A1", "It falls", lambda: Finding(Word.HOLDS, ""))
     partly = claim.given(Finding(Word.PARTLY, "", "for w ≥ 1,000"))
     html = findings(
-        (partly, "It falls by <b>3</b>.", "fig-a"), (Word.FAILS, "No.", "")
+        (partly, "It falls by <b>3</b>.", "fig-a"),
+        (Word.FAILS, "No.", ""),
+        (None, "Ours.", ""),
     ).data
     assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
-    assert "(A1) partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
+    assert "claim A1 partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
+    assert '<li class="finding-ours">Ours.</li>' in html
 
 
 def test_a_table_for_readers():

@@ -5,7 +5,6 @@ Tables → axes, as in `plots`.
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,120 +14,101 @@ from lazyrich_helpers.analysis.activity_tables import DEFINITIONS, layer_name
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     DOTTED,
+    MARKERS,
     ORANGE,
     draw_means,
+    label_pairs,
     layer_color,
-    panels,
+    pairs,
 )
 from lazyrich_helpers.analysis.statistics import over_seeds
 from lazyrich_helpers.analysis.tables import one_setting
 
 
-def frequency_lines(table: pd.DataFrame) -> Figure:
-    """Return how often a layer's weights are active over width: a panel per α.
+def over_representation(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return how often layers' weights are active over width, relative to evenly.
 
-    Lines are means over seeds, bands one standard error; the dotted line is α itself,
-    where activity spread evenly would lie. The vertical axis is linear below α / 10.
+    A panel per named table, two in a row, and a line per layer: its share of the active
+    weights over its share of all weights, means over seeds in bands of one standard
+    error. The dotted line is an even spread; the axis is linear below a hundredth.
 
     Args:
-        table: From `activity_tables.activity_table`, one data set, depth and learning
-            rate. Rows of the gradient's definition are drawn.
+        tables: Title → rows of an `activity_tables.activity_table` of one α, data set,
+            depth and learning rate. Those of the gradient's definition are drawn.
 
     Source: Li & Banerjee (2021), Figures 5 and 6, as numbers.
     """
-    one_setting(table, "width")
-    chosen = table.loc[table.definition == "gradient"]
-    alphas = sorted(chosen.alpha.unique())
-    fig, axes = panels(len(alphas), 2.5, sharex=True)
-    for ax, alpha in zip(axes, alphas, strict=True):
-        _layer_lines(chosen.loc[chosen.alpha == alpha], "frequency", ax)
-        ax.axhline(alpha, **DOTTED)
-        ax.set_yscale("symlog", linthresh=alpha / 10)
-        ax.set_ylim(0, 100)
-        ax.set_ylabel("active (% of epochs)")
-        ax.set_title(f"α = {alpha} %", fontsize="medium")
-    axes[0].legend(frameon=False, title="layer", fontsize="small")
-    axes[-1].set_xlabel("width w")
+    fig, axes = pairs(len(tables), 2.6, sharey=True)
+    for ax, (title, table) in zip(axes, tables.items(), strict=False):
+        one_setting(table, "width")
+        own = table.loc[table.definition == "gradient"]
+        _layer_lines(own, "relative", ax, scale=1)
+        ax.axhline(1, **DOTTED)
+        ax.set_yscale("symlog", linthresh=0.01)
+        ax.set_ylim(0, 200)
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlabel("width w")
+    label_pairs(axes, "active / even spread")
     return fig
 
 
-def _layer_lines(table: pd.DataFrame, value: str, ax: Axes) -> None:
-    """Draw a column's means over width, in percent: a line and band per layer."""
+def _layer_lines(
+    table: pd.DataFrame, value: str, ax: Axes, *, scale: float = 100
+) -> None:
+    """Draw a column's means over width: a line with its number and band per layer."""
     layers = sorted(table.layer.unique())
     for layer in layers:
-        curve = over_seeds(table.loc[table.layer == layer], "width", value)
+        rows = table.loc[table.layer == layer]
+        curve = over_seeds(rows, "width", value, scale=scale)
         color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
-        draw_means(ax, curve, color, label=label, marker="o")
+        marker = MARKERS[layer % len(MARKERS)]
+        draw_means(ax, curve, color, label=label, marker=marker)
     widths = sorted(table.width.unique())
     ax.set_xscale("log")
     ax.set_xticks(widths, [f"{width:,}" for width in widths])
     ax.xaxis.set_minor_locator(NullLocator())
 
 
-def two_definitions(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw each layer's share of the active weights, by gradient and by movement.
+def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return each layer's share of the active weights, by gradient and by movement.
 
-    Bars are relative to the layer's size, so that 1 is an even spread; error bars are
-    one standard error over seeds.
-
-    Args:
-        table: From `activity_tables.activity_table`, one width and one α.
-        ax: Where to draw.
-    """
-    one_setting(table)
-    kinds = {
-        f"by {name}": over_seeds(
-            table.loc[table.definition == name], "layer", "relative", scale=1
-        )
-        for name in DEFINITIONS
-    }
-    _layer_bars(kinds, ax)
-    ax.axhline(1, **DOTTED)
-    ax.set_yscale("symlog", linthresh=0.1)
-    ax.set_xlabel("layer")
-    ax.set_ylabel("share of active / share of weights")
-
-
-def _layer_bars(kinds: Mapping[str, pd.DataFrame], ax: Axes) -> None:
-    """Draw two bars a layer, side by side: name → `over_seeds`, by layer."""
-    for offset, (label, summary) in enumerate(kinds.items()):
-        places = np.arange(len(summary)) + 0.4 * offset - 0.2
-        color = (BLUE, ORANGE)[offset]
-        error = summary.error
-        ax.bar(places, summary["mean"], 0.38, yerr=error, color=color, label=label)
-    layers = next(iter(kinds.values())).index
-    ax.set_xticks(range(len(layers)), [layer_name(i, len(layers)) for i in layers])
-    ax.legend(frameon=False)
-
-
-def criticality_bars(table: pd.DataFrame, ax: Axes, *, alpha: int) -> None:
-    """Draw accuracy lost by resetting a layer: all of it, or its active parameters.
+    Markers are relative to the layer's size, so that 1 is an even spread; error bars
+    are one standard error over seeds.
 
     Args:
-        table: From `activity_tables.criticality_table`, one width.
-        ax: Where to draw.
-        alpha: Which share of the network's parameters counts as active, in percent.
+        tables: Title → rows of an `activity_tables.activity_table`, one width and α.
     """
-    one_setting(table)
-    whole, active = table.loc[table.alpha.isna()], table.loc[table.alpha == alpha]
-    kinds = {
-        "the whole layer": over_seeds(whole, "layer", "lost"),
-        f"its active parameters (α = {alpha} %)": over_seeds(active, "layer", "lost"),
-    }
-    _layer_bars(kinds, ax)
-    ax.set_xlabel("layer that is reset")
-    ax.set_ylabel("accuracy lost (points)")
+    fig, axes = pairs(len(tables), 2.6, sharey=True)
+    for ax, (title, table) in zip(axes, tables.items(), strict=False):
+        one_setting(table)
+        for place, name in enumerate(DEFINITIONS):
+            rows = table.loc[table.definition == name]
+            summary = over_seeds(rows, "layer", "relative", scale=1)
+            places = summary.index + 0.2 * place - 0.1
+            style = {"fmt": "so"[place], "color": (BLUE, ORANGE)[place], "capsize": 2}
+            ax.errorbar(places, summary["mean"], summary.error, label=name, **style)
+        names = [layer_name(i, len(summary)) for i in range(len(summary))]
+        ax.set_xticks(range(len(summary)), names)
+        ax.axhline(1, **DOTTED)
+        ax.set_yscale("symlog", linthresh=0.01)
+        ax.set_ylim(0, 100)
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlabel("layer")
+    label_pairs(axes, "active / even spread")
+    return fig
 
 
-def criticality_lines(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw accuracy lost by resetting a whole layer, over width: a line per layer.
+def layers_reset(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return accuracy lost by resetting a whole layer over width: a line per layer.
 
     Args:
-        table: From `activity_tables.criticality_table`.
-        ax: Where to draw.
+        tables: Title → `activity_tables.criticality_table`.
     """
-    one_setting(table, "width")
-    _layer_lines(table.loc[table.alpha.isna()], "lost", ax)
-    ax.set_xlabel("width w")
-    ax.set_ylabel("accuracy lost (points)")
-    ax.legend(frameon=False, title="layer", fontsize="small")
+    fig, axes = pairs(len(tables), 2.6, sharey=True)
+    for ax, (title, table) in zip(axes, tables.items(), strict=False):
+        one_setting(table, "width")
+        _layer_lines(table.loc[table.alpha.isna()], "lost", ax)
+        ax.set_title(title, fontsize="medium")
+        ax.set_xlabel("width w")
+    label_pairs(axes, "accuracy lost (points)")
+    return fig

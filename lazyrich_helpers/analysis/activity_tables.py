@@ -19,8 +19,8 @@ DEFINITIONS = ("gradient", "movement")
 
 
 def layer_name(layer: int, num_layers: int) -> str:
-    """Return `1 (bottom)`, ..., `5 (top)`: layers as a reader counts them."""
-    ends = {0: " (bottom)", num_layers - 1: " (top)"}
+    """Return `1 (lowest)`, ..., `5 (top)`: layers as a reader counts them."""
+    ends = {0: " (lowest)", num_layers - 1: " (top)"}
     return f"{layer + 1}{ends.get(layer, '')}"
 
 

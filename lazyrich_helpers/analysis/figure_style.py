@@ -27,6 +27,7 @@ NARROWEST, WIDEST = 10, 100_000
 """Widths at either end of `SHADES`."""
 DASHES = ("-", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (8, 2)), "-.")
 """Tell lines apart where colours do not, in turn."""
+MARKERS = "os^Dv<>P*X"
 RC: Any = {
     "figure.dpi": DPI,
     "font.size": 9,
@@ -59,6 +60,29 @@ def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, 
         count, 1, figsize=size, sharex=sharex, squeeze=False, layout="constrained"
     )
     return fig, axes[:, 0]
+
+
+def pairs(count: int, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure of so many panels, two in a row, each so many inches high."""
+    rows = (count + 1) // 2
+    columns = min(count, 2)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, height * rows), squeeze=False,
+        layout="constrained", **shared,
+    )  # fmt: skip
+    for left_over in axes.flat[count:]:
+        left_over.set_axis_off()
+    return fig, list(axes.flat[:count])
+
+
+def label_pairs(axes: list[Axes], label: str, *, columns: int = 3) -> None:
+    """Say what a figure of `pairs` shows, and under each panel what its lines are."""
+    for place, ax in enumerate(axes):
+        ax.set_ylabel("" if place % 2 else label)
+        ax.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=columns,
+            fontsize="small",
+        )  # fmt: skip
 
 
 def draw_means(

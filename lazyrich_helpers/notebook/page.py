@@ -13,8 +13,9 @@ from myst_nb import glue
 from lazyrich_helpers.analysis.figure_style import RC
 from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
 
-Finding = tuple[Verdict | Word, str, str]
-"""The verdict that marks it, or its word; a sentence of HTML; a figure's name or ""."""
+Finding = tuple[Verdict | Word | None, str, str]
+"""The verdict that marks it, or its word, None where the paper claims nothing; a
+sentence of HTML; a figure's name or ""."""
 
 
 class Plain(str):
@@ -40,13 +41,17 @@ def findings(*found: Finding) -> HTML:
     return HTML(f'<ul class="findings">{items}</ul>')
 
 
-def _item(verdict: Verdict | Word, sentence: str, figure: str) -> str:
-    word = verdict.word if isinstance(verdict, Verdict) else verdict
-    part = verdict.part if isinstance(verdict, Verdict) and word is Word.PARTLY else ""
-    claim = f" ({verdict.claim})" if isinstance(verdict, Verdict) else ""
+def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
     link = f' <a href="#{figure}">Figure</a>' if figure else ""
-    mark = f"<em>Paper’s claim{claim} {escape(f'{word} {part}'.strip())}.</em>"
-    return f'<li class="{css_class(word)}">{sentence} {mark}{link}</li>'
+    if verdict is None:
+        return f'<li class="finding-ours">{sentence}{link}</li>'
+    word, claim = verdict, ""
+    if isinstance(verdict, Verdict):
+        word, claim = verdict.word, f" {verdict.claim}"
+        part = f" {verdict.part}" if word is Word.PARTLY else ""
+        claim += f" {word}{part}"
+    mark = f"<em>Paper’s claim{escape(claim or f' {word}')}.</em>"
+    return f'<li class="{css_class(Word(word))}">{sentence} {mark}{link}</li>'
 
 
 def facts(**values: str) -> None:
