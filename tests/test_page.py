@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook.page import Plain, findings, number_table
+from lazyrich_helpers.notebook.page import findings, number_table
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
@@ -30,7 +30,3 @@ def test_a_table_for_readers():
     indexed = number_table(frame.set_index("n"), digits=0).data
     assert "−1,235" in indexed
     assert indexed.index("<th>n</th>") < indexed.index("<th>lost</th>")
-
-
-def test_text_in_a_sentence_has_no_quotes():
-    assert repr(Plain("3 ± 1")) == "3 ± 1"

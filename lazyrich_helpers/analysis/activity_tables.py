@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval
+from lazyrich_helpers.analysis.statistics import in_two_digits
 from lazyrich_helpers.analysis.tables import measurements, one_setting, tidy
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.activity import Activity
@@ -96,17 +96,12 @@ def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFram
     columns = {"frequency": 100.0, "share": 100.0, "relative": 1.0}
     summary = pd.DataFrame(
         {
-            name: [_with_interval(scale * values) for _, values in layers[name]]
+            name: [in_two_digits(scale * values) for _, values in layers[name]]
             for name, scale in columns.items()
         }
     )
     names = [layer_name(layer, len(layers)) for layer in layers.groups]
     return summary.set_axis(names, axis="index")
-
-
-def _with_interval(values: pd.Series) -> str:
-    mean, half = confidence_interval(values)
-    return f"{mean:.2g}" + (f" ± {half:.1g}" if half < float("inf") else "")
 
 
 def criticality_table(records: Iterable[Record]) -> pd.DataFrame:

@@ -80,7 +80,7 @@ def label_pairs(axes: list[Axes], label: str, *, columns: int = 3) -> None:
     for place, ax in enumerate(axes):
         ax.set_ylabel("" if place % 2 else label)
         ax.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=columns,
+            loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=columns,
             fontsize="small",
         )  # fmt: skip
 

@@ -68,6 +68,12 @@ def with_interval(values: pd.Series, *, sign: bool = True) -> str:
     return text + (f" ± {half:.1f}" if np.isfinite(half) else "")
 
 
+def in_two_digits(values: pd.Series) -> str:
+    """Return `0.47 ± 0.02`: for means that span decades, as `with_interval` does."""
+    mean, half = confidence_interval(values)
+    return f"{mean:.2g}" + (f" ± {half:.1g}" if np.isfinite(half) else "")
+
+
 def num_seeds(table: pd.DataFrame, by: str = "width") -> str:
     """Return `n = 5 seeds`, or a range where groups, by a column, have other counts."""
     counts = table.groupby(by).seed.nunique()

@@ -30,6 +30,7 @@ from lazyrich_helpers.runner.batch import (
 from lazyrich_helpers.runner.memory import require_room
 from lazyrich_helpers.runner.progress import Bar
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
+from lazyrich_helpers.training.run_config import FP32
 
 T = TypeVar("T")
 
@@ -140,6 +141,8 @@ def _require_startable(recipe: Recipe, device: str) -> None:
 def _runs(recipe: Recipe) -> str:
     """Return what a recipe trains, a line for each choice that a caller has."""
     columns = [config.columns() for config in recipe.configs]
+    for own in columns:  # in a reader's words
+        own["precision"] = "fp32" if own["precision"] in FP32 else own["precision"]
 
     def listed(name: str) -> str:
         values = sorted({c[name] for c in columns if name in c})

@@ -18,13 +18,6 @@ Finding = tuple[Verdict | Word | None, str, str]
 sentence of HTML; a figure's name or ""."""
 
 
-class Plain(str):
-    """Text that shows itself, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 def house_style() -> None:
     """Draw figures from now on as the book does: at their own size, sharp, plain."""
     mpl.rcParams.update(RC)
@@ -57,7 +50,7 @@ def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
 def facts(**values: str) -> None:
     """Keep numbers for the page's sentences, which show them by `{glue:text}`."""
     for name, value in values.items():
-        glue(name, Plain(value), display=False)
+        glue(name, value, display=False)
 
 
 def number_table(
