@@ -167,12 +167,12 @@ def test_layers_are_summed_up_with_intervals_over_seeds():
     found["frequency"] /= found.alpha / 100 * 100  # in percent, whatever α
     found = found.assign(share=found.frequency / 0.16, relative=found.frequency * 10)
     summary = layer_summary(found, width=10, alpha=1)
-    assert list(summary.index) == ["1 (bottom)", "2", "3 (top)"]
+    assert list(summary.index) == ["1 (lowest)", "2", "3 (top)"]
     # 9, 10 and 11 %: Student's t with two degrees of freedom, 4.303 / sqrt(3)
-    assert summary.frequency["1 (bottom)"] == "10 ± 2"
+    assert summary.frequency["1 (lowest)"] == "10 ± 2"
     assert summary.share["2"] == "12 ± 3" and summary.relative["3 (top)"] == "0.4 ± 0.1"
     one = layer_summary(found.query("seed == 1"), width=10, alpha=1)
-    assert one.frequency["1 (bottom)"] == "10"
+    assert one.frequency["1 (lowest)"] == "10"
 
 
 def test_a_network_without_middle_layers_decides_nothing():

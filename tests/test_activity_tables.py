@@ -61,7 +61,7 @@ def test_shares_of_a_network_add_to_one(records):
 def test_print_counts_layers_from_one(records):
     table = activity_table(records)
     summary = frequency_summary(table, alpha=10)
-    assert list(summary.columns) == ["1 (bottom)", "2", "3 (top)"]
+    assert list(summary.columns) == ["1 (lowest)", "2", "3 (top)"]
     assert list(summary.index) == [12]
     top = table.query("layer == 2 and alpha == 10 and definition == 'gradient'")
     expected = 100 * top.frequency.mean()
