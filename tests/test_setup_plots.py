@@ -45,7 +45,7 @@ def test_initial_weights_are_compared_with_their_own_law():
 
 
 def test_training_curves_are_means_over_seeds(curves):
-    fig = setup_plots.training_curves(curves)
+    fig = setup_plots.training_curves({"lr": curves})
     upper, lower = fig.axes
     assert list(upper.lines[0].get_ydata()) == pytest.approx([1.5, 1.0])
     assert list(lower.lines[0].get_xdata()) == [2]
@@ -56,7 +56,7 @@ def test_training_curves_are_means_over_seeds(curves):
 def test_training_curves_do_not_mix_learning_rates(curves):
     mixed = pd.concat([curves.assign(lr=0.1), curves.assign(lr=0.01)])
     with pytest.raises(ValueError, match="lr must be one value"):
-        setup_plots.training_curves(mixed)
+        setup_plots.training_curves({"lr": mixed})
 
 
 def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
@@ -70,7 +70,7 @@ def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
     runs = pd.DataFrame(rows, columns=["depth", "width", "lr", "seed", "test_accuracy"])
     runs["status"] = "ok"
     fig = setup_plots.learning_rate_curves(runs, best={1: 0.1, 4: 0.01})
-    assert [ax.get_title() for ax in fig.axes] == ["d = 1", "d = 4"]
+    assert [ax.get_title() for ax in fig.axes] == ["1 hidden layer", "4 hidden layers"]
     for ax, best in zip(fig.axes, (0.1, 0.01), strict=True):
         narrow, *_, marked = ax.lines
         assert list(narrow.get_xdata()) == [0.01, 0.1]
@@ -101,7 +101,7 @@ def test_a_training_that_diverged_ends_in_a_cross(curves):
     lost = wide & (curves.seed == 1)
     curves.loc[lost, "status"] = "diverged"
     curves.loc[lost & (curves.epoch == 2), "train_loss"] = np.nan
-    fig = setup_plots.training_curves(curves)
+    fig = setup_plots.training_curves({"lr": curves})
     _, _, cross = fig.axes[0].lines
     assert (list(cross.get_xdata()), list(cross.get_ydata())) == ([1], [2.0])
     assert cross.get_marker() == "x"

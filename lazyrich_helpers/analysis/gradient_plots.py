@@ -12,7 +12,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import special
 
-from lazyrich_helpers.analysis.figure_style import layer_color, panels, shade
+from lazyrich_helpers.analysis.figure_style import (
+    BLUE,
+    LIGHT_BLUE,
+    label_pairs,
+    pairs,
+    shade,
+)
 from lazyrich_helpers.measures.gradient_concentration import ranks
 
 GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
@@ -35,7 +41,7 @@ def sorted_gradients(
 
     Source: Li & Banerjee (2021), Figure 1.
     """
-    fig, axes = panels(2 * len(tables), 2.6)
+    fig, axes = pairs(2 * len(tables), 2.8)
     for place, (name, table) in enumerate(tables.items()):
         for ax, scale in zip(axes[2 * place :], ("linear", "log"), strict=False):
             ax.set_xscale(scale)
@@ -47,11 +53,12 @@ def sorted_gradients(
                 ordered = np.sort(yardstick)[::-1] / yardstick.max()
                 chosen = np.array(ranks(len(ordered)))
                 percent = 100 * chosen / len(ordered)
-                ax.plot(percent, ordered[chosen - 1], "--", color="0.5", linewidth=1)
+                style = {"color": "0.5", "linewidth": 1}
+                label = "products of Gaussians"
+                ax.plot(percent, ordered[chosen - 1], "--", label=label, **style)
             ax.set_xlabel("rank (% of all components)")
-            ax.set_ylabel("|gradient| / largest")
             ax.set_title(f"{name}, {scale} axes", fontsize="medium")
-        axes[2 * place].legend(frameon=False, fontsize="small")
+    label_pairs(axes, "|gradient| / largest", columns=2)
     return fig
 
 
@@ -78,24 +85,20 @@ def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Fi
         tables: Network in words → its `activity_tables.layer_skew_table` and
             `skew_table`.
     """
-    fig, axes = panels(len(tables), 2.6)
+    fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (name, (layers, whole)) in zip(axes, tables.items(), strict=True):
         last = layers.loc[(layers.epoch == layers.epoch.max()) & (layers.percent == 1)]
         groups = 100 * last.set_index("layer").l1
         groups = groups.groupby("layer")
         num_layers = last.layer.max() + 1
-        colors = [layer_color(i, num_layers) for i in range(num_layers)]
-        ax.bar(range(num_layers), groups.mean(), yerr=groups.sem(), color=colors)
+        ax.bar(range(num_layers), groups.mean(), yerr=groups.sem(), color=LIGHT_BLUE)
         in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
-        ax.axhline(
-            100 * in_whole.l1.mean(), color="0.3", linestyle="--", label="whole network"
-        )
-        ax.axhline(
-            100 * GAUSSIAN_SHARE, color="0.5", linestyle=":", label="Gaussian numbers"
-        )
+        network = 100 * in_whole.l1.mean()
+        ax.axhline(network, color=BLUE, linestyle="--", label="whole network")
+        gaussian = 100 * GAUSSIAN_SHARE
+        ax.axhline(gaussian, color="0.3", linestyle=":", label="Gaussian numbers")
         ax.set_xticks(range(num_layers), [str(i + 1) for i in range(num_layers)])
-        ax.set_xlabel("layer, bottom to top")
-        ax.set_ylabel("held by its largest 1 % (%)")
+        ax.set_xlabel("layer, lowest to top")
         ax.set_title(name, fontsize="medium")
-        ax.legend(frameon=False, fontsize="small")
+    label_pairs(axes, "held by its largest 1 % (%)")
     return fig

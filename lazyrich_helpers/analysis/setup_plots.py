@@ -16,7 +16,8 @@ from lazyrich_helpers.analysis.figure_style import (
     DOTTED,
     ORANGE,
     draw_means,
-    panels,
+    label_pairs,
+    pairs,
     width_color,
 )
 from lazyrich_helpers.analysis.statistics import over_seeds
@@ -51,33 +52,37 @@ def initial_weights(
     ax.legend(frameon=False)
 
 
-def training_curves(table: pd.DataFrame) -> Figure:
-    """Return training loss and test accuracy over epochs, a line and band per width.
+def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
+    """Return training loss and test accuracy over epochs, a row for each named table.
 
-    Bands are one standard error over seeds. A cross ends a run that diverged.
+    A line and band per width; bands are one standard error over seeds. A cross ends a
+    run that diverged.
 
     Args:
-        table: From `tables.curves_table`, one data set, depth and learning rate.
+        tables: Title → `tables.curves_table` of one data set, depth and learning rate.
     """
-    one_setting(table, "width")
-    fig, (upper, lower) = panels(2, 2.8, sharex=True)
-    widths = sorted(table.width.unique())
-    for width in widths:
-        rows = table.loc[table.width == width]
-        color = width_color(width)
-        loss = over_seeds(rows, "epoch", "train_loss", scale=1)
-        draw_means(upper, loss, color, label=f"w = {width:,}")
-        draw_means(lower, over_seeds(rows.loc[rows.accuracy.notna()], "epoch"), color)
-        gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
-        ends = gone.sort_values("epoch").groupby("run_id").last()
-        if len(ends):
-            upper.plot(ends.epoch, ends.train_loss, "x", color=color)
-    upper.set_yscale("log")
-    upper.set_ylabel("training loss (nats per image)")
-    upper.legend(frameon=False)
-    lower.set_ylim(0, 100)
-    lower.set_ylabel("test accuracy (%)")
-    lower.set_xlabel("epoch")
+    fig, axes = pairs(2 * len(tables), 2.6, sharex=True)
+    for place, (name, table) in enumerate(tables.items()):
+        one_setting(table, "width")
+        left, right = axes[2 * place : 2 * place + 2]
+        for width in sorted(table.width.unique()):
+            rows = table.loc[table.width == width]
+            color, label = width_color(width), f"w = {width:,}"
+            loss = over_seeds(rows, "epoch", "train_loss", scale=1)
+            draw_means(left, loss, color, label=label)
+            seen = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
+            draw_means(right, seen, color, label=label)
+            gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
+            ends = gone.sort_values("epoch").groupby("run_id").last()
+            if len(ends):
+                left.plot(ends.epoch, ends.train_loss, "x", color=color)
+        left.set_yscale("log")
+        left.set_ylabel(f"{name}\ntraining loss (nats)")
+        right.set_ylim(0, 100)
+        right.set_ylabel("test accuracy (%)")
+    axes[0].legend(loc="upper right", fontsize="small")
+    for ax in axes[-2:]:
+        ax.set_xlabel("epoch")
     return fig
 
 
@@ -91,7 +96,7 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
         best: Depth → the learning rate chosen for it; a dotted line marks it.
     """
     depths = sorted(runs.depth.unique())
-    fig, axes = panels(len(depths), 2.8, sharex=True)
+    fig, axes = pairs(len(depths), 2.8, sharey=True)
     for ax, depth in zip(axes, depths, strict=True):
         chosen = runs.loc[runs.depth == depth]
         widths = sorted(chosen.width.unique())
@@ -107,8 +112,8 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
         ax.axvline(best[depth], color=ORANGE, linestyle=":")
         ax.set_xscale("log")
         ax.set_ylim(0, 100)
-        ax.set_ylabel("test accuracy (%)")
-        ax.set_title(f"d = {depth}", fontsize="medium")
-    axes[0].legend(frameon=False, loc="lower left")
-    axes[-1].set_xlabel("learning rate of Adam")
+        hidden = "hidden layer" if depth == 1 else "hidden layers"
+        ax.set_title(f"{depth} {hidden}", fontsize="medium")
+        ax.set_xlabel("learning rate of Adam")
+    label_pairs(axes, "test accuracy (%)")
     return fig
