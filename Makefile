@@ -14,7 +14,7 @@ COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
 	tests/test_$(name).py) book/01_introduction.ipynb
 
 .DEFAULT_GOAL := help
-.PHONY: help book test avx2 drill lint outputs clean
+.PHONY: help book publish pdf test avx2 drill lint outputs clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,16 @@ help:  ## list the targets
 book: $(INSTALLED)  ## build the pages; LAZYRICH_BUDGET is smoke, laptop (default) or paper
 	LAZYRICH_BUDGET=$${LAZYRICH_BUDGET:-laptop} $(BIN)/jupyter-book build . -n -W --keep-going
 	@echo "Open $(CURDIR)/_build/html/index.html"
+
+REMOTE ?= origin
+publish: book  ## build, then put the pages on branch gh-pages of REMOTE (origin)
+	test -s _build/html/book/intro.html
+	$(BIN)/ghp-import --no-jekyll --push --force --remote $(REMOTE) \
+		--branch gh-pages --message "Built pages" _build/html
+
+pdf: $(INSTALLED)  ## the whole book on paper: _build/book.pdf; needs a Chromium
+	LAZYRICH_BUDGET=$${LAZYRICH_BUDGET:-laptop} $(BIN)/jupyter-book build . --builder singlehtml
+	$(BIN)/python book/extensions/print_pdf.py _build/singlehtml _build/book.pdf
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
 	$(TEST) $(ARGS) || $(NAME_THE_DEAD)

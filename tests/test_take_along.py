@@ -1,0 +1,69 @@
+"""The book gives its executed notebooks and its records to those who ask."""
+
+import importlib.util
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def take(monkeypatch, tmp_path):
+    path = ROOT / "book" / "extensions" / "take_along.py"
+    spec = importlib.util.spec_from_file_location("take_along", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    (tmp_path / "records").mkdir()
+    monkeypatch.setattr(module, "RECORDS", tmp_path / "records")
+    return module
+
+
+@pytest.fixture
+def app(tmp_path):
+    out = tmp_path / "html"
+    for folder in (out / "_static", out / "_sources" / "book"):
+        folder.mkdir(parents=True)
+    return SimpleNamespace(outdir=str(out), builder=SimpleNamespace(format="html"))
+
+
+def test_all_records_are_one_archive_the_same_each_time(take, app):
+    for name in ("b", "a"):
+        (take.RECORDS / f"{name}.json").write_text(f'"{name}"')
+    (take.RECORDS / "a.npz").write_text("arrays stay at home")
+    take.pack_records(app, None)
+    archive = Path(app.outdir, "_static", "records.zip")
+    first = archive.read_bytes()
+    with zipfile.ZipFile(archive) as packed:
+        assert packed.namelist() == ["records/a.json", "records/b.json"]
+        assert packed.read("records/b.json") == b'"b"'
+    take.pack_records(app, None)
+    assert archive.read_bytes() == first
+
+
+def test_the_download_is_what_was_executed(take, app):
+    executed = Path(app.outdir).parent / "jupyter_execute" / "book"
+    executed.mkdir(parents=True)
+    (executed / "one.ipynb").write_text("with outputs")
+    (executed / "other.ipynb").write_text("of another book")
+    source = Path(app.outdir, "_sources", "book", "one.ipynb")
+    source.write_text("without")
+    take.hand_out_outputs(app, RuntimeError("red"))
+    assert source.read_text() == "without"
+    take.hand_out_outputs(app, None)
+    assert source.read_text() == "with outputs"
+    assert not source.with_name("other.ipynb").exists()
+
+
+def test_a_page_says_what_it_asks(take):
+    body = "<h1>T</h1><p><em>Does it\n move?</em></p><p>More.</p>"
+    context = {"body": body, "title": "A &amp; <em>b</em>"}
+    take.describe_page(None, "book/a", "page.html", context, None)
+    assert 'name="description" content="Does it move?"' in context["metatags"]
+    assert 'property="og:title" content="A &amp; b"' in context["metatags"]
+    bare = {"body": ""}
+    take.describe_page(None, "search", "search.html", bare, None)
+    assert bare == {"body": ""}
