@@ -3,7 +3,7 @@
 import pandas as pd
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook.page import findings, number_table
+from lazyrich_helpers.notebook.page import findings, number_table, stacked
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
@@ -30,3 +30,8 @@ def test_a_table_for_readers():
     indexed = number_table(frame.set_index("n"), digits=0).data
     assert "−1,235" in indexed
     assert indexed.index("<th>n</th>") < indexed.index("<th>lost</th>")
+
+
+def test_tables_that_fold_as_one():
+    one, two = (number_table(pd.DataFrame({name: [1]})) for name in "ab")
+    assert stacked(one, two).data == f"{one.data}{two.data}"

@@ -270,11 +270,11 @@ def scope_of(*tables: pd.DataFrame) -> str:
 
 
 def _range(found: list[Any]) -> str:
-    """Return the one value, both ends of numbers, or all names."""
+    """Return the one value, two numbers, both ends of more, or all names."""
     if found and isinstance(found[0], str):
         return " and ".join(NAMES.get(str(name), str(name)) for name in found)
     ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
-    return " to ".join(ends)
+    return (" and " if len(found) == 2 else " to ").join(ends)
 
 
 def at_each_width(

@@ -78,6 +78,11 @@ def number_table(
     return HTML(html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>"))
 
 
+def stacked(*parts: HTML) -> HTML:
+    """Return several tables as one output, so that they fold as one."""
+    return HTML("".join(str(part.data) for part in parts))
+
+
 def _cell(value: Any, digits: int) -> str:
     """Return a number as a reader writes it; words as they are."""
     if isinstance(value, str):
