@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_LAYERS
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import BUDGETS
+from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_LAYERS
 from lazyrich_helpers.measures.costs import backward_cost
 from lazyrich_helpers.training.loop import epoch_plans
 

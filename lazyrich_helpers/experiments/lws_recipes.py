@@ -21,7 +21,7 @@ from lazyrich_helpers.lws.schedules import (
 )
 
 
-def by_seed(configs: Configs, scale: LwsScale) -> Configs:
+def seed_by_seed(configs: Configs, scale: LwsScale) -> Configs:
     """Return all runs with the first of the scale's seeds, then with the next."""
     seeds = list(scale.seeds)
     return tuple(sorted(configs, key=lambda run: seeds.index(run.training.seed)))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.remaining import remaining
-from lazyrich_helpers.experiments.lws_recipes import by_seed, probabilistic, static
+from lazyrich_helpers.experiments.lws_recipes import probabilistic, seed_by_seed, static
 from lazyrich_helpers.experiments.recipes import (
     XAVIER,
     Configs,
@@ -84,7 +84,7 @@ def vgg11_configs(
         updates=updates,
         init=init,
     )
-    return by_seed(made, scale)
+    return seed_by_seed(made, scale)
 
 
 @exhibit(VGG11_SCALES, Accuracy, Updates)

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from lazyrich_helpers.experiments.lws_recipes import (
     all_bottoms,
-    by_seed,
     ends,
     probabilistic,
+    seed_by_seed,
     static,
 )
 from lazyrich_helpers.experiments.recipes import (
@@ -72,7 +72,7 @@ def vgg5_configs(
     """Return VGG-5 by every schedule; digits are enlarged to 16 pixels a side."""
     data = images_of(scale, digits_size=16)
     made = network_configs(lambda w: model(width=w), scale, data=data, updates=updates)
-    return by_seed(made, scale)
+    return seed_by_seed(made, scale)
 
 
 @exhibit(VGG5_SCALES, Accuracy, Updates)
