@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.data.datasets import Split, images
-from lazyrich_helpers.experiments import records, tensor_files
+from lazyrich_helpers.experiments import files, records
 from lazyrich_helpers.experiments.records import NUMERICS, Store
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
 from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
@@ -190,7 +190,7 @@ def test_a_passing_error_leaves_the_checkpoint(store, monkeypatch, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(tensor_files.torch, "load", fails)
+        patch.setattr(files.torch, "load", fails)
         assert len(tiny.finish(store, tiny.CONFIG).failed) == 1
     tiny.finish(store, tiny.CONFIG)
     (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
@@ -296,7 +296,7 @@ def test_a_full_disk_costs_the_checkpoint_alone(store, monkeypatch):
         raise RuntimeError("no space left")  # torch's word for it
 
     with monkeypatch.context() as patch:
-        patch.setattr(tensor_files.torch, "save", full)
+        patch.setattr(files.torch, "save", full)
         with pytest.warns(UserWarning, match="has no checkpoint .*free some space"):
             checkpoint.write({"a": 1})
     assert not list(store.checkpoints.glob("*"))

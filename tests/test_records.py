@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lazyrich_helpers.data import datasets
-from lazyrich_helpers.experiments import records, whole_files
+from lazyrich_helpers.experiments import files, records
 from lazyrich_helpers.experiments.record import KEYS
 from lazyrich_helpers.experiments.records import (
     NUMERICS,
@@ -236,11 +236,12 @@ def test_a_write_that_breaks_off_leaves_the_old_record(store, monkeypatch, step)
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    owner = whole_files.os if step == "fsync" else records.Path
+    owner = files.os if step == "fsync" else records.Path
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match="No space left") as raised:
             store.write(with_measures(other={"version": 1}))
+    assert raised.value.filename == str(store.folder / f"{RECORD.run_id}.json")
     assert store.read(RECORD.run_id) == RECORD
     assert [path.name for path in store.folder.iterdir() if path.is_file()] == [
         f"{RECORD.run_id}.json"

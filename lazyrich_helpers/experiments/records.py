@@ -13,12 +13,17 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from lazyrich_helpers.experiments.array_files import read_arrays, write_arrays
+from lazyrich_helpers.experiments.files import (
+    read_arrays,
+    read_tensors,
+    require_writable,
+    write_arrays,
+    write_tensors,
+    write_whole,
+)
 from lazyrich_helpers.experiments.locks import Held, claim
 from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
 from lazyrich_helpers.experiments.record import Record, RecordError
-from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
-from lazyrich_helpers.experiments.whole_files import require_writable, write_whole
 from lazyrich_helpers.places import ROOT, chosen
 
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lazyrich_helpers.experiments.files import write_whole
 from lazyrich_helpers.experiments.origin import describe
 from lazyrich_helpers.experiments.recipes import Scale, relu_net_configs
-from lazyrich_helpers.experiments.whole_files import write_whole
 from lazyrich_helpers.measures.costs import multiply_adds
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.training.loop import count_correct, new_network

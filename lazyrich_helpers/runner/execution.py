@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from lazyrich_helpers.experiments import origin
+from lazyrich_helpers.experiments.files import PASSING
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
-from lazyrich_helpers.experiments.tensor_files import PASSING
 from lazyrich_helpers.measures import run_costs
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
