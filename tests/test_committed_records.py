@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lazyrich_helpers.experiments.records import Record, Store, recorded_store
-from lazyrich_helpers.measures.run_costs import run_costs
+from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.reinit.reinitialization import num_active
 from lazyrich_helpers.training.loop import epoch_plans

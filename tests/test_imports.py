@@ -99,7 +99,7 @@ def test_no_name_is_defined_in_two_rooms():
     assert {name: rooms for name, rooms in homes.items() if len(rooms) > 1} == {}
 
 
-BUILDS = ("data", "models", "lws", "training", "measures.costs", "measures.run_costs")
+BUILDS = ("data", "models", "lws", "training", "measures.costs")
 """What networks, plans and data are made with."""
 NAMES = {
     *("lws.schedules", "lws.schedules.in_words"),

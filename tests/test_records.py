@@ -20,7 +20,7 @@ from lazyrich_helpers.experiments.records import (
     computed_store,
     recorded_store,
 )
-from lazyrich_helpers.measures.run_costs import run_costs
+from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.training import loop
 from tests import tiny

@@ -7,8 +7,8 @@ import pytest
 
 from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
 from lazyrich_helpers.measures import costs
+from lazyrich_helpers.measures.costs import NAME, run_costs
 from lazyrich_helpers.measures.flops import backward_share
-from lazyrich_helpers.measures.run_costs import NAME, run_costs
 from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.resnet import ResNet18

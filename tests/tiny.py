@@ -17,10 +17,10 @@ from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
 from lazyrich_helpers.experiments.records import Record, Store
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
-from lazyrich_helpers.measures.run_costs import run_costs
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner.batch import Summary, complete

@@ -13,7 +13,7 @@ import numpy as np
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments.bounds import require_possible, require_record
-from lazyrich_helpers.measures import run_costs
+from lazyrich_helpers.measures import costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.run_config import RunConfig
@@ -62,7 +62,7 @@ class Record:
     @property
     def costs(self) -> dict[str, Any]:
         """What the run costs by its config alone, from `run_costs`."""
-        return self.measures[run_costs.NAME]
+        return self.measures[costs.NAME]
 
     @property
     def stale(self) -> bool:
@@ -110,9 +110,9 @@ class Record:
             )
         require_possible(values)
         record = cls(config, values["status"], *(values[key] for key in KEYS[3:]))
-        if record.done and not record.has(run_costs.NAME, run_costs.VERSION):
+        if record.done and not record.has(costs.NAME, costs.VERSION):
             # From before they were recorded so; they follow from the config alone.
-            record.measures[run_costs.NAME] = run_costs.run_costs(config)
+            record.measures[costs.NAME] = costs.run_costs(config)
         return record
 
 

@@ -13,7 +13,7 @@ from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.files import PASSING
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
-from lazyrich_helpers.measures import run_costs
+from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner.checkpoints import Checkpoint
@@ -214,7 +214,7 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
     final = flat_parameters(run.network)
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
-    measured = {run_costs.NAME: run_costs.run_costs(run.config)}
+    measured = {costs.NAME: costs.run_costs(run.config)}
     arrays: dict[str, np.ndarray] = {}
     if finite:
         where["weights"] = origin.vector_digest(final)
