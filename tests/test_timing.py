@@ -34,7 +34,7 @@ def test_steps_can_be_watched_as_they_are_taken(capsys):
 @pytest.mark.parametrize(
     ("phase", "owner", "name"),
     [
-        ("data", timing, "_batch"),
+        ("data", timing, "shifted"),
         ("forward", objectives, "at_least_single"),
         ("backward", torch.Tensor, "backward"),
         ("optimizer", torch.optim.Adam, "step"),

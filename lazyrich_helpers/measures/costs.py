@@ -110,11 +110,10 @@ def backward_cost(config: RunConfig) -> float:
 
 def epoch_costs(config: RunConfig) -> list[float]:
     """Return each epoch's backward operations as a share of full training's."""
-    flops = flops_of(config)
-    return [
-        sum(backward_share(flops, plan.layers) for plan in plans) / len(plans)
-        for plans in plans_of(config)
-    ]
+    flops, epochs = flops_of(config), plans_of(config)
+    different = {plan.layers for plans in epochs for plan in plans}
+    shares = {layers: backward_share(flops, layers) for layers in different}
+    return [sum(shares[plan.layers] for plan in own) / len(own) for own in epochs]
 
 
 @functools.lru_cache(maxsize=1024)
