@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lazyrich_helpers.experiments import files, records
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.measure import Accuracy

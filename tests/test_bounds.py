@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import Record, RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.places import ROOT
 
 RECORDS = ROOT / "book" / "records"

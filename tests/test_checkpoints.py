@@ -13,7 +13,8 @@ from torch import nn
 
 from lazyrich_helpers.data.datasets import Split, images
 from lazyrich_helpers.experiments import files, records
-from lazyrich_helpers.experiments.records import NUMERICS, Store
+from lazyrich_helpers.experiments.record import NUMERICS
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
 from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity

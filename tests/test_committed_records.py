@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lazyrich_helpers.experiments.records import Record, Store, recorded_store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store, recorded_store
 from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.reinit.reinitialization import num_active

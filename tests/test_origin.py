@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lazyrich_helpers.experiments import origin
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from tests import tiny
 
 

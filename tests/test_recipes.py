@@ -6,7 +6,7 @@ import pytest
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.experiments.recipes import BUDGETS, Scale, collect
-from lazyrich_helpers.experiments.records import NUMERICS, Record
+from lazyrich_helpers.experiments.record import NUMERICS, Record
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.training import loop

@@ -11,15 +11,8 @@ import torch
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments import files, records
-from lazyrich_helpers.experiments.record import KEYS
-from lazyrich_helpers.experiments.records import (
-    NUMERICS,
-    Record,
-    RecordError,
-    Store,
-    computed_store,
-    recorded_store,
-)
+from lazyrich_helpers.experiments.record import KEYS, NUMERICS, Record, RecordError
+from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
 from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.training import loop

@@ -11,7 +11,7 @@ from lazyrich_helpers.analysis.tables import (
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.data import sources
 from lazyrich_helpers.experiments import untrained as module
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.experiments.untrained import (
     SEEDS,
     WIDTHS,

@@ -14,7 +14,8 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.costs import run_costs

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from lazyrich_helpers.experiments.recipes import Configs
 from lazyrich_helpers.experiments.scale import LwsScale
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -17,7 +18,6 @@ from lazyrich_helpers.lws.schedules import (
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
 )
 
 

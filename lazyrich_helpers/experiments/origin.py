@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.data.datasets import Dataset
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.places import PACKAGE, ROOT
 from lazyrich_helpers.training import arithmetic
 

@@ -11,10 +11,12 @@ from typing import Any
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.data.datasets import DataPart, Images, images
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import Record, RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.scale import Scale
 from lazyrich_helpers.experiments.states import SHOWN, RunState, state
-from lazyrich_helpers.lws.schedules import Full, UpdateSchedule
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, ReluNet

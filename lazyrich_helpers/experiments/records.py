@@ -22,7 +22,6 @@ from lazyrich_helpers.experiments.files import (
     write_whole,
 )
 from lazyrich_helpers.experiments.locks import Held, claim
-from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
 from lazyrich_helpers.experiments.record import Record, RecordError
 from lazyrich_helpers.places import ROOT, chosen
 

@@ -19,7 +19,8 @@ from lazyrich_helpers.experiments.recipes import (
 )
 from lazyrich_helpers.experiments.scale import LwsScale, at_each
 from lazyrich_helpers.experiments.vgg5_exhibits import FEW, VGG5_SCALES
-from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms, UpdateSchedule
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.updates import Updates

@@ -9,7 +9,8 @@ from typing import Any
 
 from lazyrich_helpers.experiments.files import read_tensors, write_tensors
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import NUMERICS, Store
+from lazyrich_helpers.experiments.record import NUMERICS
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.training.run_config import RunConfig, label
 
 EVERY = 120.0

@@ -12,7 +12,8 @@ import numpy as np
 from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.files import PASSING
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters

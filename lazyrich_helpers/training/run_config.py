@@ -159,11 +159,9 @@ def label_without_seed(config: RunConfig) -> str:
     """Return what tells a setting from its neighbours; seeds repeat a setting."""
     columns = config.columns()
     images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
-    short = {"width": "w", "depth": "d", "lr": "lr"}
+    short = {"width": "w", "depth": "d", "lr": "lr", "momentum": "momentum"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
-    if columns["optimizer"] != Adam.kind:
-        settings += [columns["optimizer"]]
-        settings += [f"momentum={columns['momentum']:g}"] if "momentum" in columns else []
+    settings += [columns["optimizer"]] if columns["optimizer"] != Adam.kind else []
     if not isinstance(config.updates, Full):
         settings += [in_words(config.updates)]
         settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []
