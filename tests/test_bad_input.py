@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers.experiments import files, records
+from lazyrich_helpers.experiments import records
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -188,7 +188,7 @@ def test_a_disk_without_room_for_a_line_is_found_out_first(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     no_training()
-    monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(records.tempfile, "TemporaryFile", full)
     assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 2
     err = capsys.readouterr().err
     assert f"got {str(store.folder)!r} (No space left on device)." in err

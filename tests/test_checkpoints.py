@@ -18,9 +18,9 @@ from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
 from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
-from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.times import Clock
 from lazyrich_helpers.models.convnets import VGG5
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.resnet import ResNet18

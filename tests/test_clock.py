@@ -9,8 +9,8 @@ import pytest
 from lazyrich_helpers.analysis.lws_tables import clock_table
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
-from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.measure import Accuracy, Measure
+from lazyrich_helpers.measures.times import Clock
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Lines

@@ -76,11 +76,8 @@ def test_every_room_says_what_it_is_for():
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
-TWICE = {
-    *("main", "all_bottoms", "describe", "environment", "in_order", "in_words"),
-    *("keep", "named", "step_bytes", "Place", "Share"),
-}
-"""Names that rooms above the measures still define twice; to become fewer."""
+TWICE = {"main", "in_words"}
+"""Names that several rooms define: programs, and what says a value of theirs."""
 
 
 def public(path: Path) -> set[str]:

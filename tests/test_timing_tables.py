@@ -20,9 +20,8 @@ from lazyrich_helpers.analysis.timing_tables import (
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
-from lazyrich_helpers.measures import step_times
 from lazyrich_helpers.measures.flops import backward_flops, forward_flops
-from lazyrich_helpers.measures.step_times import StepTimes, timed_plans
+from lazyrich_helpers.measures.times import StepTimes, timed_plans
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.models.convnets import VGG5, VGG11
 from lazyrich_helpers.models.flops import layer_flops
@@ -53,7 +52,7 @@ def times():
 
 @pytest.fixture
 def record(monkeypatch):
-    monkeypatch.setattr(step_times, "NUM_STEPS", 2)
+    monkeypatch.setattr("lazyrich_helpers.measures.times.NUM_STEPS", 2)
     data = tiny.CONFIG.data.load()
     network = new_network(tiny.CONFIG, data)
     vector = flat_parameters(network)

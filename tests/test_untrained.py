@@ -18,7 +18,6 @@ from lazyrich_helpers.experiments.untrained import (
     kept,
     kept_configs,
     kept_origin,
-    num_correct,
     untrained,
 )
 from lazyrich_helpers.notebook.chapter import recorded
@@ -70,7 +69,7 @@ def test_a_small_width_is_counted_again():
         pytest.skip("the images of MNIST are not here")
     for depth in WIDTHS:
         configs = [c for c in kept_configs(depth) if c.columns()["width"] == 10]
-        again = num_correct(configs[:3])
+        again = untrained(configs[:3]).num_correct
         assert again == pytest.approx(kept(depth).num_correct[:3], abs=15)
 
 

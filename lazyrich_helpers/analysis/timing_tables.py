@@ -6,7 +6,7 @@ import pandas as pd
 
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.flops import backward_flops, backward_share, step_share
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.measures.timing import PHASES
 
 

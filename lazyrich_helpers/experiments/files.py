@@ -46,23 +46,6 @@ def write_whole(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def require_writable(folder: Path) -> None:
-    """Find out, before any work, whether files can be put there.
-
-    Raises:
-        ValueError: If they cannot.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"a record is longer")
-    except OSError as error:
-        raise ValueError(
-            f"records must be a folder with space that you may write to; got "
-            f"{str(folder)!r} ({error.strerror})."
-        ) from error
-
-
 def write_tensors(path: Path, state: dict[str, Any]) -> None:
     """Write tensors, numbers and text, as `whole` does."""
     try:

@@ -18,7 +18,7 @@ from lazyrich_helpers.places import PACKAGE, ROOT
 from lazyrich_helpers.training import arithmetic
 
 
-def describe(data: Dataset, precision: str) -> dict[str, Any]:
+def origin_of(data: Dataset, precision: str) -> dict[str, Any]:
     """Return a record's origin, taken as its training starts, on `data`'s device.
 
     Its `arithmetic` is what the device does at `precision`, and its `instruction_set`

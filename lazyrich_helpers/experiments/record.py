@@ -45,7 +45,7 @@ class Record:
     times: dict[str, float] = field(default_factory=dict)
     """Seconds: `train` (all steps), `total` (with evaluation and measures)."""
     origin: dict[str, Any] = field(default_factory=dict)
-    """Commit, digests, versions, device, threads, start: see `origin.describe`."""
+    """Commit, digests, versions, device, threads, start: see `origin.origin_of`."""
     arrays: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
     """`measure/name` → array, on the way to a store; `Store.read_arrays` reads them."""
 

@@ -7,6 +7,7 @@ in `<run_id>.npz`; weights lie in a store that git ignores.
 import contextlib
 import dataclasses
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from torch import Tensor
 from lazyrich_helpers.experiments.files import (
     read_arrays,
     read_tensors,
-    require_writable,
     write_arrays,
     write_tensors,
     write_whole,
@@ -106,7 +106,15 @@ class Store:
         Raises:
             ValueError: If they cannot.
         """
-        require_writable(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"a record is longer")
+        except OSError as error:
+            raise ValueError(
+                f"records must be a folder with space that you may write to; got "
+                f"{str(self.folder)!r} ({error.strerror})."
+            ) from error
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""

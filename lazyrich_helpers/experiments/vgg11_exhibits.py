@@ -22,7 +22,7 @@ from lazyrich_helpers.experiments.vgg5_exhibits import FEW, VGG5_SCALES
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.imagenet import ImageNetVGG11

@@ -25,9 +25,8 @@ from lazyrich_helpers.experiments.scale import LwsScale, at_each
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
-from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import Clock, StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.convnets import VGG5, VGG5Blocks
 from lazyrich_helpers.models.network import ModelPart

@@ -168,7 +168,7 @@ def _resumed(
 
 def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Group:
     data = configs[0].data.load(device)
-    where = origin.describe(data, configs[0].training.precision)
+    where = origin.origin_of(data, configs[0].training.precision)
     if len(configs) > 1:
         where["together"] = [config.training.seed for config in configs]
     each = []
