@@ -14,17 +14,13 @@ from lazyrich_helpers.lws.schedules import (
 )
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.loop import Trained, epoch_plans, new_network, train
+from lazyrich_helpers.training.loop import epoch_plans, new_network, train
 from tests import tiny
 
 
 def counted(updates, **training):
-    config = tiny.training(**training)
-    config = dataclasses.replace(config, updates=updates)
-    data = config.data.load()
-    network = new_network(config, data)
-    vector = flat_parameters(network)
-    return Updates().result(Trained(config, data, network, vector, vector))
+    config = dataclasses.replace(tiny.training(**training), updates=updates)
+    return Updates().result(tiny.ended(tiny.begun(config)))
 
 
 def test_fixed_schedules_by_hand():
