@@ -5,7 +5,6 @@ it.
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,10 +86,10 @@ class Record:
         """Return the record as JSON text, one line per key; NaN becomes null."""
         values = [self.run_id, self.config.to_dict(), self.status, self.curves]
         values += [self.measures, self.times, self.origin]
-        lines = (
-            f' "{key}": {json.dumps(_finite(value), allow_nan=False)}'
-            for key, value in zip(KEYS, values, strict=True)
-        )
+        texts = (json.dumps(value) for value in values)
+        finite = (json.loads(text, parse_constant=lambda name: None) for text in texts)
+        pairs = zip(KEYS, finite, strict=True)
+        lines = (f' "{key}": {json.dumps(value)}' for key, value in pairs)
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
@@ -114,13 +113,3 @@ class Record:
             # From before they were recorded so; they follow from the config alone.
             record.measures[costs.NAME] = costs.run_costs(config)
         return record
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return value

@@ -6,10 +6,9 @@ in `<run_id>.npz`; weights lie in a store that git ignores.
 
 import contextlib
 import dataclasses
-import math
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -121,15 +120,10 @@ class Store:
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def lock(
-        self,
-        name: str,
-        *,
-        seconds: float = math.inf,
-        give_up: Callable[[], bool] = lambda: False,
+        self, name: str, **options: Any
     ) -> contextlib.AbstractContextManager[Held | None]:
-        """Hold a lock that dies with this process; as `locks.claim`."""
-        path = self.folder / ".locks" / name
-        return claim(path, seconds=seconds, give_up=give_up)
+        """Hold a lock that dies with this process; `options` as in `locks.claim`."""
+        return claim(self.folder / ".locks" / name, **options)
 
     def is_claimed(self, name: str) -> bool:
         """Return whether a process holds the lock `name` now."""
