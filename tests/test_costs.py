@@ -24,6 +24,7 @@ from lazyrich_helpers.measures.costs import (
     run_costs,
     work,
 )
+from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.flops import backward_share
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
@@ -93,11 +94,12 @@ def test_nothing_is_kept_of_new_images_and_each_view_has_its_own():
 
 
 def test_measures_count_as_the_passes_that_they_declare():
-    plain, looked, watched = (
-        operations(tiny.CONFIG, measures) for measures in ((), (Accuracy,), (Activity,))
-    )
+    kinds = ((), (Accuracy,), (Criticality,), (Activity,))
+    plain, looked, reset, watched = (operations(tiny.CONFIG, kind) for kind in kinds)
     testing = 500 * 2 * multiply_adds(tiny.CONFIG)
     assert looked - plain == Accuracy.test_passes * testing
+    passes = Criticality.test_passes + 3 * Criticality.layer_passes
+    assert reset - plain == passes * testing
     training = plain - 4 * testing  # after each epoch, and before the first
     assert watched - plain == pytest.approx(training + Activity.test_passes * testing)
 

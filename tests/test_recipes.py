@@ -3,8 +3,15 @@
 import pytest
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.recipes import BUDGETS, collect
+from lazyrich_helpers.experiments.recipes import (
+    BUDGETS,
+    collect,
+    exhibit,
+    relu_net_configs,
+)
 from lazyrich_helpers.experiments.record import NUMERICS, Record
+from lazyrich_helpers.experiments.scale import LAPTOP
+from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.training.run_config import label
 from tests import tiny
 
@@ -75,6 +82,18 @@ def test_choices_replace_defaults_and_none_keeps_them():
 def test_a_wrong_choice_is_named_with_its_remedy(name, budget, choices, words):
     with pytest.raises(ValueError, match=words):
         make_recipe(name, budget, **choices)
+
+
+def test_an_exhibit_has_the_budgets_that_it_has_scales_for():
+    @exhibit({"laptop": LAPTOP}, Accuracy)
+    def only_one(scale):
+        return relu_net_configs(1, scale)
+
+    recipe = only_one("laptop", widths=[3])
+    assert (recipe.name, recipe.measures) == ("only-one", (Accuracy,))
+    assert [config.columns()["width"] for config in recipe.configs] == [3]
+    with pytest.raises(ValueError, match="budget must be one of laptop; got 'paper'"):
+        only_one("paper")
 
 
 def test_collecting_keeps_the_recipes_order(store):

@@ -58,6 +58,8 @@ def test_counts_are_the_steps_that_moved_a_layer(draw):
     assert result["layers"] == moved.tolist() and result["layers"][2] == 42
     plans = [epoch_plans(config, epoch, 200, 3) for epoch in range(6)]
     assert result["lowest"] == [min(min(p.layers) for p in e) for e in plans]
+    full = [all(len(p.layers) == 3 for p in e) for e in plans]
+    assert result["num_full"] == sum(full)
 
 
 def test_full_epochs_are_those_drawn():

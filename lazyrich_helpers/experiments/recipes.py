@@ -56,6 +56,7 @@ def exhibit(
     def recipe_of(runs: Callable[..., Configs]) -> RecipeFunction:
         @functools.wraps(runs)
         def make(budget: str, **choices: Any) -> Recipe:
+            require(budget in scales, "budget", f"one of {', '.join(scales)}", budget)
             configs = runs(scales[budget].choose(choices))
             name = runs.__name__.replace("_", "-")
             return Recipe(name=name, budget=budget, configs=configs, measures=measures)
