@@ -5,8 +5,7 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-TEST := $(BIN)/python -m pytest -p tests.last_test
-NAME_THE_DEAD := $(BIN)/python -m tests.last_test $$?
+TEST := $(BIN)/python -m pytest
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
@@ -34,10 +33,10 @@ pdf: $(INSTALLED)  ## the whole book on paper: _build/book.pdf; needs a Chromium
 	$(BIN)/python book/extensions/print_pdf.py _build/singlehtml _build/book.pdf
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
-	$(TEST) $(ARGS) || $(NAME_THE_DEAD)
+	$(TEST) $(ARGS)
 
 avx2: $(INSTALLED)  ## what computes once more, as on a processor without AVX-512
-	$(AVX2) $(TEST) $(COMPUTING) || $(NAME_THE_DEAD)
+	$(AVX2) $(TEST) $(COMPUTING)
 
 drill: $(INSTALLED)  ## lose a node and run out of time on a private Slurm cluster
 	$(BIN)/python -m tests.slurm_drill

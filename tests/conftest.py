@@ -7,9 +7,8 @@ import torch
 
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import dry_run, execution
-from lazyrich_helpers.training.loop import Trained, new_network, train
+from lazyrich_helpers.training.loop import Trained, train
 from lazyrich_helpers.training.run_config import RunConfig
 from tests import tiny
 
@@ -48,12 +47,9 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trained() -> Trained:
     """The tiny network, trained; leave it as you find it."""
     torch.set_num_threads(1)
-    data = tiny.CONFIG.data.load()
-    network = new_network(tiny.CONFIG, data)
-    initial = flat_parameters(network)
-    for _ in train(network, data, tiny.CONFIG):
-        pass
-    return Trained(tiny.CONFIG, data, network, initial, flat_parameters(network))
+    run = tiny.begun()
+    list(train(run.network, run.data, run.config))
+    return tiny.ended(run)
 
 
 @pytest.fixture

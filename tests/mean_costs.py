@@ -2,12 +2,12 @@
 
 import dataclasses
 
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     RandomUniform,
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
 )
 from lazyrich_helpers.measures.costs import backward_cost
 from lazyrich_helpers.training.run_config import RunConfig

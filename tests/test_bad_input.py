@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lazyrich_helpers.experiments import records, whole_files
+from lazyrich_helpers.experiments import records
 from lazyrich_helpers.run import main
 from tests import tiny
 
@@ -152,18 +152,6 @@ def test_a_disk_that_is_full_costs_no_record(store, capsys, monkeypatch):
     assert len(store.ids()) == 2
 
 
-def test_a_full_disk_is_named(store, capsys, monkeypatch):
-    """What the system says when a write fails names neither file nor folder."""
-
-    def full(handle):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(whole_files.os, "fsync", full)
-        assert status([*tiny.TINY, "--seeds", "2"]) == 1
-    assert f"left on device: '{store.folder}/" in capsys.readouterr().out
-
-
 def test_an_error_of_the_system_is_a_sentence_with_the_folder(
     capsys, monkeypatch, tmp_path
 ):
@@ -200,7 +188,7 @@ def test_a_disk_without_room_for_a_line_is_found_out_first(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     no_training()
-    monkeypatch.setattr(whole_files.tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(records.tempfile, "TemporaryFile", full)
     assert status([*tiny.TINY, "--seeds", "0", "1", "2"]) == 2
     err = capsys.readouterr().err
     assert f"got {str(store.folder)!r} (No space left on device)." in err

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from lazyrich_helpers.experiments import records, tensor_files
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments import files, records
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.measure import Accuracy
@@ -245,7 +245,7 @@ def test_a_net_is_recorded_where_its_weights_cannot_be_kept(store, monkeypatch):
     def full(*args):
         raise RuntimeError("no space left")  # torch's word for a full disk
 
-    monkeypatch.setattr(tensor_files.torch, "save", full)
+    monkeypatch.setattr(files.torch, "save", full)
     with pytest.warns(UserWarning, match=r"not kept \(.* \(no space left\)\); free"):
         tiny.finish(store, tiny.CONFIG)
     assert store.read(tiny.CONFIG.run_id).status == "ok"

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.places import ROOT
 
 RECORDS = ROOT / "book" / "records"
@@ -73,41 +74,19 @@ FAULTS = [
     ("clock/seconds", shorter),
     ("gradient_skew/looks", none),
     ("step_times/plans", none),
+    ("reinit", none),
 ]
 
 
 @pytest.mark.parametrize(("place", "change"), FAULTS)
-def test_what_cannot_be_is_refused_by_name(place, change):
+def test_what_cannot_be_is_refused_by_name(place, change, tmp_path):
     in_curves = place.startswith("curves")
     values = first_with("accuracy" if in_curves else place.split("/")[0])
     wrong = changed(values, place if in_curves else f"measures/{place}", change)
-    name = "curves" if in_curves else place
+    name = "curves" if in_curves else f"(measure )?{place}"
     if place == "reinit/fractions":
         name = "reinit/"  # either it or what lies along it is named
-    with pytest.raises(ValueError, match=rf"^{name}.* must be .*; got .*\.$"):
-        Record.from_json(json.dumps(wrong))
-
-
-def test_an_empty_measure_is_refused():
-    wrong = changed(first_with("reinit"), "measures/reinit", none)
-    with pytest.raises(
-        ValueError, match=r"^measure reinit must be something; got \{\}"
-    ):
-        Record.from_json(json.dumps(wrong))
-
-
-def test_a_store_says_which_file_and_what_to_do(tmp_path):
-    values = first_with("accuracy")
-    wrong = changed(values, "curves/num_correct", far_too_many)
-    path = tmp_path / f"{values['run_id']}.json"
-    path.write_text(json.dumps(wrong))
-    match = rf"^{path} is not .*num_correct must be .*99999999.*; delete it or restore"
+    (tmp_path / f"{values['run_id']}.json").write_text(json.dumps(wrong))
+    match = rf"json is not .* \({name}.* must be .*; got .*\.\); delete it or restore"
     with pytest.raises(RecordError, match=match):
-        Store(tmp_path, tmp_path / "weights").read(values["run_id"])
-
-
-def test_every_committed_record_is_read():
-    store = Store(RECORDS, RECORDS)
-    assert len(store.ids()) >= 537
-    for run_id in store.ids():
-        assert store.read(run_id) is not None
+        Store(tmp_path, tmp_path).read(values["run_id"])

@@ -12,14 +12,15 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.data.datasets import Split, images
-from lazyrich_helpers.experiments import records, tensor_files
-from lazyrich_helpers.experiments.records import NUMERICS, Store
+from lazyrich_helpers.experiments import files, records
+from lazyrich_helpers.experiments.record import NUMERICS
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut
 from lazyrich_helpers.lws.schedules import RandomUniform, TopBottom, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
-from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.times import Clock
 from lazyrich_helpers.models.convnets import VGG5
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.resnet import ResNet18
@@ -190,7 +191,7 @@ def test_a_passing_error_leaves_the_checkpoint(store, monkeypatch, error):
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(tensor_files.torch, "load", fails)
+        patch.setattr(files.torch, "load", fails)
         assert len(tiny.finish(store, tiny.CONFIG).failed) == 1
     tiny.finish(store, tiny.CONFIG)
     (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
@@ -296,7 +297,7 @@ def test_a_full_disk_costs_the_checkpoint_alone(store, monkeypatch):
         raise RuntimeError("no space left")  # torch's word for it
 
     with monkeypatch.context() as patch:
-        patch.setattr(tensor_files.torch, "save", full)
+        patch.setattr(files.torch, "save", full)
         with pytest.warns(UserWarning, match="has no checkpoint .*free some space"):
             checkpoint.write({"a": 1})
     assert not list(store.checkpoints.glob("*"))

@@ -60,7 +60,6 @@ EXAMPLES = {
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
 OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
-OTHER |= {"sha256": "0" * 8}
 PARTS = (*KINDS, Training)
 
 
@@ -106,7 +105,7 @@ def test_nothing_else_changes_the_id():
     assert RunConfig.from_dict(backwards).run_id == tiny.CONFIG.run_id
 
 
-def test_a_new_kind_renames_no_run():
+def test_ids_are_pinned_and_a_new_kind_renames_no_run():
     @dataclass(frozen=True, kw_only=True)
     class Other(Part, slot="optimizer", kind="test_other"):
         lr: float = 0.5
@@ -118,16 +117,6 @@ def test_a_new_kind_renames_no_run():
     }
     assert list(pinned) == [config.run_id for config in pinned.values()]
     assert tiny.config(optimizer=Other()).run_id not in pinned
-
-
-def test_fields_are_those_of_all_kinds_also_of_one_that_is_no_dataclass_yet():
-    class Half(Part, slot="optimizer", kind="half"):
-        pass
-
-    try:
-        assert {"lr", "momentum", "beta1"} <= field_names()["optimizer"]
-    finally:
-        del _KINDS["optimizer", "half"]
 
 
 def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
@@ -143,6 +132,11 @@ def test_a_kind_is_defined_once_but_a_cell_may_be_run_again():
         class Yours(Part, slot="updates", kind="test_mine"):
             pass
 
+    class Half(Part, slot="optimizer", kind="test_half"):
+        """A kind that is no dataclass yet."""
+
+    assert {"lr", "momentum", "beta1"} <= field_names()["optimizer"]
+
 
 def test_a_field_may_be_a_tuple():
     @dataclass(frozen=True, kw_only=True)
@@ -156,26 +150,16 @@ def test_a_field_may_be_a_tuple():
         Picked(layers=(0, "1"))
 
 
-def test_no_two_parts_may_share_a_column():
-    @dataclass(frozen=True, kw_only=True)
-    class Seeded(Part, slot="updates", kind="test_seeded"):
-        seed: int = 0
-
-    with pytest.raises(AssertionError, match="seed"):
-        tiny.config(updates=Seeded()).columns()
-
-
-def test_an_int_may_stand_for_a_float():
-    whole, point = (
-        tiny.config(optimizer=Adam(lr=1)),
-        tiny.config(optimizer=Adam(lr=1.0)),
-    )
-    assert whole == point and whole.run_id == point.run_id
-
-
-def test_equal_configs_have_equal_ids():
-    plus, minus = (tiny.config(optimizer=SGD(weight_decay=w)) for w in (0.0, -0.0))
-    assert plus == minus and plus.run_id == minus.run_id
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (Adam(lr=1), Adam(lr=1.0)),  # an int may stand for a float
+        (SGD(weight_decay=0.0), SGD(weight_decay=-0.0)),
+    ],
+)
+def test_equal_configs_have_equal_ids(one, other):
+    one, other = tiny.config(optimizer=one), tiny.config(optimizer=other)
+    assert one == other and one.run_id == other.run_id
 
 
 @pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.kind)
@@ -196,10 +180,9 @@ def test_no_column_hides_another():
 
 
 def test_a_config_cannot_change():
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        tiny.CONFIG.model.width = 3
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        tiny.CONFIG.model = ReluNet(width=3, depth=1)
+    for part, name in ((tiny.CONFIG.model, "width"), (tiny.CONFIG, "model")):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, name, 3)
 
 
 @pytest.mark.parametrize(
@@ -247,11 +230,10 @@ def test_a_float_is_a_finite_number(value):
         typed("x", value, float)
 
 
-def test_a_slot_holds_only_its_own_kind():
-    with pytest.raises(ValueError, match="model must hold a model part; got Adam"):
-        tiny.config(model=Adam(lr=0.1))
-    with pytest.raises(ValueError, match="model must hold a model part; got None"):
-        tiny.config(model=None)
+@pytest.mark.parametrize("part", [Adam(lr=0.1), None])
+def test_a_slot_holds_only_its_own_kind(part):
+    with pytest.raises(ValueError, match=r"hold a model part; got (Adam|N)"):
+        tiny.config(model=part)
 
 
 @pytest.mark.parametrize(

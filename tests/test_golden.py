@@ -40,14 +40,13 @@ from lazyrich_helpers.lws.schedules import (
     TopKBottomQ,
 )
 from lazyrich_helpers.measures.activity import Activity
-from lazyrich_helpers.measures.clock import Clock
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.random_reset import RandomReset
 from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import Clock, StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks

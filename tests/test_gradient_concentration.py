@@ -15,7 +15,7 @@ from lazyrich_helpers.measures.gradient_concentration import (
 )
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.loop import Run, Trained, new_network, train
+from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
 
@@ -28,6 +28,7 @@ def test_the_elbow_is_where_two_straight_lines_meet():
 def test_a_straight_line_and_nothing_at_all_have_some_elbow():
     assert 1 <= elbow(torch.linspace(1, 0, 100)) <= 100
     assert elbow(torch.zeros(5)) == 1
+    assert concentration(torch.zeros(50))["l1"] == [0, 0, 0]
 
 
 def test_concentration_by_hand():
@@ -40,10 +41,6 @@ def test_concentration_by_hand():
     by_rank = dict(zip(ranks(1000), found["values"], strict=True))
     assert [by_rank[r] for r in (1, 2, 10, 11, 30, 1000)] == [10, 2, 2, 0.5, 0.5, 0]
     assert found["elbow"] == 31  # 0.97 below the chord; 0.94 at rank 11
-
-
-def test_a_gradient_of_zeros_has_no_shares():
-    assert concentration(torch.zeros(50))["l1"] == [0, 0, 0]
 
 
 def test_concentration_by_layer_by_hand():
@@ -62,26 +59,24 @@ def test_ranks_reach_from_the_largest_to_the_smallest(size):
 
 
 def test_it_looks_at_one_batch_before_and_after_training():
-    data = tiny.CONFIG.data.load()
-    network = new_network(tiny.CONFIG, data)
-    run = Run(tiny.CONFIG, data, network, flat_parameters(network))
+    run = tiny.begun()
+    data, network = run.data, run.network
     measure, again = GradientConcentration(), GradientConcentration()
     measure.start(run)
     again.start(run)
     for epoch in train(network, data, tiny.CONFIG):
         measure.after_epoch(run, epoch)
-    final = flat_parameters(network)
-    trained = Trained(tiny.CONFIG, data, network, run.initial, final)
+    trained = tiny.ended(run)
     result = measure.result(trained)
     assert [look["epoch"] for look in result["looks"]] == [0, 1, 2]  # of 3 epochs
     assert again.result(trained)["looks"] == result["looks"][:1]
     plain = new_network(tiny.CONFIG, data)
     list(train(plain, data, tiny.CONFIG))
-    assert torch.equal(flat_parameters(plain), final)
+    assert torch.equal(flat_parameters(plain), trained.final)
     assert json.loads(json.dumps(result)) == result
     assert result["looks"][0] != result["looks"][1] and EPOCHS[0] == 0
     sizes = result["layer_sizes"]
-    assert sum(sizes) == len(final) and len(sizes) == len(network.layers)
+    assert sum(sizes) == len(trained.final) and len(sizes) == len(network.layers)
     for look in result["looks"]:
         shares = [layer["share"] for layer in look["layers"]]
         assert len(shares) == len(sizes) and sum(shares) == pytest.approx(1, abs=1e-4)

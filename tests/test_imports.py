@@ -76,11 +76,8 @@ def test_every_room_says_what_it_is_for():
         assert ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
 
 
-TWICE = {
-    *("main", "all_bottoms", "describe", "environment", "in_order", "in_words"),
-    *("keep", "named", "step_bytes", "Place", "Share"),
-}
-"""Names that rooms above the measures still define twice; to become fewer."""
+TWICE = {"main", "in_words"}
+"""Names that several rooms define: programs, and what says a value of theirs."""
 
 
 def public(path: Path) -> set[str]:
@@ -99,7 +96,7 @@ def test_no_name_is_defined_in_two_rooms():
     assert {name: rooms for name, rooms in homes.items() if len(rooms) > 1} == {}
 
 
-BUILDS = ("data", "models", "lws", "training", "measures.costs", "measures.run_costs")
+BUILDS = ("data", "models", "lws", "training", "measures.costs")
 """What networks, plans and data are made with."""
 NAMES = {
     *("lws.schedules", "lws.schedules.in_words"),

@@ -1,13 +1,18 @@
-"""Section 6's recipes hold the paper's schedules, each once a seed."""
+"""Section 6's recipes hold the paper's schedules, each once a seed; all else alike."""
 
 import collections
 import dataclasses
+import math
 
 import pytest
 
 from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.experiments.recipes import BUDGETS
+from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_LAYERS
 from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.measures.costs import plans_of
 from lazyrich_helpers.models.initialization import XavierNormal
+from lazyrich_helpers.training.loop import epoch_plans
 
 TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), Table 1
     "full": 1,
@@ -19,6 +24,8 @@ TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), T
 FIGURE_7 = {"full": 1, "top_k": 4, "bottom_q": 4, "top_bottom": 4, "middle": 1}
 FIGURE_7_BLOCKS = FIGURE_7 | {"top_k": 2, "bottom_q": 2, "top_bottom": 2}
 ALL_BOTTOMS = {"full": 1, "top_k_all_bottoms": 4}
+NEIGHBOURS = ("full", "top_k_all_bottoms", "freeze_out", "layer_freezing")
+NEIGHBOURS = dict.fromkeys((*NEIGHBOURS, "lisa", "badam"), 1)
 FIGURE_10 = TABLE_1 | {"top_k_bottom_q": 12, "top_k_all_bottoms": 6}
 
 
@@ -37,6 +44,7 @@ def columns(name, budget="paper", **choices):
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
         ("figure-10-vgg5", FIGURE_10),
         ("all-bottoms-vgg5", ALL_BOTTOMS),
+        ("neighbours-vgg5", NEIGHBOURS),
     ],
 )
 def test_every_schedule_once_a_seed_and_first_the_first_seed(name, rows):
@@ -57,17 +65,7 @@ def test_kept_views_are_a_row_of_table_1_from_fewer_shifts():
         == ("top_k_all_bottoms", 4, 0.1)
     ]
     assert row.pop("num_views") == 0 and found == [row] * 3
-    assert (
-        len(columns("kept-views-vgg11", "smoke", seeds=[3])) == 1
-    )  # digits: no shifts
-
-
-def test_all_bottoms_are_runs_of_figure_10():
-    few, all_of_them = (
-        {config.run_id for config in make_recipe(name, "paper", seeds=[0]).configs}
-        for name in ("all-bottoms-vgg5", "figure-10-vgg5")
-    )
-    assert len(few) == 5 and few < all_of_them
+    assert len(columns("kept-views-vgg11", "smoke")) == 1  # digits are not shifted
 
 
 def test_table_1_is_the_papers():
@@ -82,13 +80,13 @@ def test_table_1_is_the_papers():
     assert all(row.get("draw", "epoch") == "epoch" for row in found)
 
 
-def test_vgg5_is_trained_whole_in_both_figures_but_once():
-    static = make_recipe("figure-7-vgg5", "paper", seeds=[0]).configs
-    random = make_recipe("figure-10-vgg5", "paper", seeds=[0]).configs
-    assert len({config.run_id for config in (*static, *random)}) == 34
+def test_figures_of_vgg5_share_their_runs():
+    names = ("figure-7-vgg5", "figure-10-vgg5", "all-bottoms-vgg5", "neighbours-vgg5")
+    runs = [make_recipe(name, "paper", seeds=[0]).configs for name in names]
+    assert len({config.run_id for own in runs for config in own}) == 15 + 19 + 4
     expected = {"model": "vgg5", "dataset": "mnist", "train_size": 10_000}
     expected |= {"optimizer": "adam", "lr": 0.001, "num_epochs": 100, "width": 64}
-    for config in (*static, *random):
+    for config in sum(runs, ()):
         assert expected.items() <= config.columns().items()
 
 
@@ -96,12 +94,6 @@ def test_probabilities_and_layers_can_be_chosen():
     found = columns("table-1", seeds=[0], rhos=[0.25], ks=[2])
     assert {row["rho"] for row in found if "rho" in row} == {0.25}
     assert {row["k"] for row in found if "k" in row} == {2}
-    with pytest.raises(ValueError, match="rhos must be a list of different values"):
-        columns("table-1", rhos=[0.1, 0.1])
-    with pytest.raises(ValueError, match=r"rho must be in \[0, 1\]; got 2"):
-        columns("table-1", rhos=[2])
-    with pytest.raises(ValueError, match="a choice must be one of"):
-        columns("figure-2", rhos=[0.1])
 
 
 def test_the_timed_training_draws_what_its_probability_says():
@@ -145,3 +137,37 @@ def test_a_stand_in_is_pre_trained_on_images_that_are_left():
         assert same == source
     assert source.data.kind == "remaining_cropped_images"
     assert source.data.skipped + source.data.train_size == 50_000  # all of CIFAR-10
+
+
+def test_the_methods_numbers_are_their_authors_at_the_papers_scale():
+    full, sparse, freeze_out, freezing, lisa, badam = (
+        config.updates.to_dict()
+        for config in make_recipe("neighbours-vgg5", "paper", seeds=[0]).configs
+    )
+    assert (full, sparse["k"], sparse["rho"]) == ({"kind": "full"}, 1, 0.1)
+    assert freeze_out["total_epochs"] == freezing["total_epochs"] == 100
+    steps = {part["steps_per_epoch"] for part in (freeze_out, lisa, badam)}
+    assert steps == {math.ceil(10_000 / 128)}
+    assert {"t_0": 0.8, "how_scale": "cubic", "scale_lr": True}.items() <= (
+        freeze_out.items()
+    )
+    assert (freezing["freeze_start"], freezing["freeze_level"]) == (0.5, 1.0)
+    assert (lisa["activated_layers"], lisa["interval_steps"]) == (2, 20)
+    assert badam["switch_block_every"] == 50 and badam["top_awake"]
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_schedules_fit_their_training(budget):
+    for choices in ({}, {"num_epochs": 1, "train_size": 150}):
+        for config in make_recipe("neighbours-vgg5", budget, **choices).configs:
+            assert len(config.blueprint().layers) == VGG5_LAYERS
+            num = config.columns()["train_size"]
+            for epoch in range(config.training.num_epochs):
+                assert epoch_plans(config, epoch, num, VGG5_LAYERS)
+
+
+@pytest.mark.parametrize("budget", ["laptop", "paper"])
+def test_badam_visits_every_layer(budget):
+    plans = plans_of(make_recipe("neighbours-vgg5", budget).configs[5])
+    visited = [plan.layers for epoch in plans for plan in epoch]
+    assert frozenset().union(*visited) == set(range(VGG5_LAYERS))

@@ -8,7 +8,7 @@ import torch
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.measures.measure import Accuracy, Measure
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.models.vectors import flat_parameters
 
 MEASURES = {

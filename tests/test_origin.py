@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from lazyrich_helpers.experiments import origin
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from tests import tiny
 
 
 def test_everything_is_told():
     data = tiny.CONFIG.data.load()
-    told = origin.describe(data, "highest")
+    told = origin.origin_of(data, "highest")
     assert json.loads(json.dumps(told)) == told
     expected = {"numerics": NUMERICS, "data": data.digest, "threads": 1}
     expected |= {"arithmetic": "fp32"}

@@ -3,7 +3,7 @@
 import pytest
 
 from lazyrich_helpers.data.remaining import remaining
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.lws.schedules import TopKAllBottoms
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.models.weights_file import WeightsFile

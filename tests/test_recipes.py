@@ -1,20 +1,21 @@
 """A recipe is the same runs at three scales, each run once, all of them named."""
 
-import dataclasses
-
 import pytest
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
-from lazyrich_helpers.experiments.recipes import BUDGETS, Scale, collect
-from lazyrich_helpers.experiments.records import NUMERICS, Record
+from lazyrich_helpers.experiments.recipes import (
+    BUDGETS,
+    collect,
+    exhibit,
+    relu_net_configs,
+)
+from lazyrich_helpers.experiments.record import NUMERICS, Record
+from lazyrich_helpers.experiments.scale import LAPTOP
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.run_config import label
 from tests import tiny
 
 ALL = [(name, budget) for name in RECIPES for budget in BUDGETS]
-DONE = Record(tiny.CONFIG, status="ok", origin={"numerics": dict(NUMERICS)})
 
 
 @pytest.mark.parametrize(("name", "budget"), ALL)
@@ -71,6 +72,11 @@ def test_choices_replace_defaults_and_none_keeps_them():
         ("figure-2", "smoke", {"lrs": ["a"]}, "lr must be .*; got 'a'"),
         ("figure-2", "smoke", {"dataset": "cats"}, "dataset must be .*; got 'cats'"),
         ("figure-2", "smoke", {"num_epochs": "3"}, "num_epochs must be .*; got '3'"),
+        ("figure-2", "smoke", {"widths": [[8]]}, r"widths must be .*; got \[\[8\]\]"),
+        ("figure-2", "smoke", {"dataset": ["digits"]}, r"dataset must be .*\['digits'"),
+        ("figure-2", "smoke", {"rhos": [0.1]}, "a choice must be one of.*got 'rhos'"),
+        ("table-1", "smoke", {"rhos": [0.1, 0.1]}, "rhos must be a list of different"),
+        ("table-1", "smoke", {"rhos": [2]}, r"rho must be in \[0, 1\]; got 2"),
     ],
 )
 def test_a_wrong_choice_is_named_with_its_remedy(name, budget, choices, words):
@@ -78,49 +84,25 @@ def test_a_wrong_choice_is_named_with_its_remedy(name, budget, choices, words):
         make_recipe(name, budget, **choices)
 
 
-@pytest.mark.parametrize("choices", [{"widths": [[8]]}, {"dataset": ["digits"]}])
-def test_a_list_in_the_wrong_place_is_named(choices):
-    with pytest.raises(ValueError, match="must be"):
-        make_recipe("figure-2", "smoke", **choices)
+def test_an_exhibit_has_the_budgets_that_it_has_scales_for():
+    @exhibit({"laptop": LAPTOP}, Accuracy)
+    def only_one(scale):
+        return relu_net_configs(1, scale)
+
+    recipe = only_one("laptop", widths=[3])
+    assert (recipe.name, recipe.measures) == ("only-one", (Accuracy,))
+    assert [config.columns()["width"] for config in recipe.configs] == [3]
+    with pytest.raises(ValueError, match="budget must be one of laptop; got 'paper'"):
+        only_one("paper")
 
 
-def test_a_scale_chooses_only_its_fields():
-    scale = Scale(dataset="digits", widths=(1,), seeds=(0,), lrs=(1.0,), num_epochs=1)
-    assert scale.choose({"num_epochs": 9}) == dataclasses.replace(scale, num_epochs=9)
-
-
-def test_collecting_reads_and_never_trains(store, monkeypatch):
-    monkeypatch.setattr(loop, "train", None)
+def test_collecting_keeps_the_recipes_order(store):
     configs = [tiny.training(seed=seed) for seed in range(4)]
     for config, status in zip(configs, ("ok", "failed: why", "diverged"), strict=False):
-        store.write(dataclasses.replace(DONE, config=config, status=status))
+        store.write(Record(config, status, origin={"numerics": dict(NUMERICS)}))
     results = collect(tiny.recipe(*configs, measures=()), store)
     assert [record.config for record in results.records] == [configs[0], configs[2]]
     assert list(results.missing) == [configs[1], configs[3]]
-
-
-def test_what_was_measured_for_another_figure_is_missing_here(store):
-    """It would be counted under a figure that does not show it."""
-    measured = dataclasses.replace(DONE, measures={"accuracy": {"version": 0}})
-    store.write(measured)
-    plain = collect(tiny.recipe(DONE.config, measures=(Accuracy,)), store)
-    assert [record.config for record in plain.records] == [DONE.config]
-    more = collect(tiny.recipe(DONE.config, measures=(Accuracy, Movement)), store)
-    assert not more.records and list(more.missing) == [DONE.config]
-
-
-def test_records_of_older_training_or_of_an_older_measure_are_stale(store):
-    version = Accuracy.version
-    for seed, found in enumerate((version, version - 1, version)):
-        origin = {"numerics": NUMERICS | {"data": 0}} if seed == 2 else DONE.origin
-        measures = {"accuracy": {"version": found}, "another": {"version": 0}}
-        config = tiny.training(seed=seed)
-        store.write(Record(config, "ok", measures=measures, origin=origin))
-    diverged = Record(tiny.training(seed=3), "diverged", origin=DONE.origin)
-    store.write(diverged)
-    configs = [tiny.training(seed=seed) for seed in range(4)]
-    results = collect(tiny.recipe(*configs, measures=(Accuracy,)), store)
-    assert len(results.records) == 4 and results.num_stale == 2
 
 
 @pytest.mark.parametrize("name", RECIPES)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.run import main

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from lazyrich_helpers.experiments.recipes import collect, states
-from lazyrich_helpers.experiments.records import NUMERICS, Record, RecordError
+from lazyrich_helpers.experiments.record import NUMERICS, Record, RecordError
 from lazyrich_helpers.experiments.states import COMPLETE, SHOWN, STATES, state
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.measure import Accuracy

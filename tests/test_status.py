@@ -15,7 +15,8 @@ from lazyrich_helpers.analysis.status import (
     totals_table,
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.records import NUMERICS, Record, recorded_store
+from lazyrich_helpers.experiments.record import NUMERICS, Record
+from lazyrich_helpers.experiments.records import recorded_store
 from lazyrich_helpers.measures.measure import Accuracy
 from tests import tiny
 

@@ -19,7 +19,7 @@ from lazyrich_helpers.analysis.tables import (
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.data.remaining import remaining
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS
 from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.models.initialization import XavierNormal

@@ -1,7 +1,6 @@
 """Time is charged to the phase that spends it; memory is what the graph holds."""
 
 import dataclasses
-import time
 
 import pandas as pd
 import pytest
@@ -12,68 +11,40 @@ from lazyrich_helpers.analysis.timing_tables import relative, times_table
 from lazyrich_helpers.measures import timing
 from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.runner.progress import watched
-from lazyrich_helpers.training import objectives
 from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 
 PLANS = {"full": {0, 1, 2}, "top": {2}}
 
 
-def test_every_step_of_every_plan_has_every_phase():
-    table = times_table(timing.step_seconds(tiny.CONFIG, PLANS, num_steps=4, warm_up=2))
+def test_every_step_of_every_plan_has_every_phase(capsys):
+    found = timing.step_seconds(
+        tiny.CONFIG, PLANS, num_steps=4, warm_up=2, watch=watched
+    )
+    table = times_table(found)
     assert len(table) == 4 * 2 * len(timing.PHASES)
     assert set(table.plan) == set(PLANS) and set(table.step) == {0, 1, 2, 3}
     assert (table.seconds > 0).all()
-
-
-def test_steps_can_be_watched_as_they_are_taken(capsys):
-    timing.step_seconds(tiny.CONFIG, PLANS, num_steps=4, warm_up=1, watch=watched)
     assert " 0%|" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("phase", "owner", "name"),
-    [
-        ("data", timing, "_batch"),
-        ("forward", objectives, "at_least_single"),
-        ("backward", torch.Tensor, "backward"),
-        ("optimizer", torch.optim.Adam, "step"),
-    ],
-)
-def test_a_slow_phase_is_charged_where_it_is(phase, owner, name, monkeypatch):
-    pause, function = 0.03, getattr(owner, name)
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still; returns what lets a call take so many seconds."""
+    seconds = [0.0]
+    monkeypatch.setattr(timing, "now", lambda device: seconds[0])
 
-    def slowly(*args, **options):
-        time.sleep(pause)
-        return function(*args, **options)
+    def takes(amount, function):
+        def slow(*args, **options):
+            seconds[0] += amount
+            return function(*args, **options)
 
-    monkeypatch.setattr(owner, name, slowly)
-    table = times_table(
-        timing.step_seconds(tiny.CONFIG, {"full": {0, 1, 2}}, num_steps=3)
-    )
-    assert (table.loc[table.phase == phase].seconds >= pause).all()
-    assert table.loc[table.phase != phase].seconds.median() < pause
+        return slow
+
+    return takes
 
 
-def test_only_awake_layers_move():
-    seen = []
-
-    class Spy(Adam, slot="optimizer", kind="test_spy"):
-        def build(self, parameters):
-            groups = list(parameters)
-            seen.extend(group["params"] for group in groups)
-            return super().build(groups)
-
-    config = tiny.config(optimizer=Spy(lr=0.1))
-    timing.step_seconds(config, {"top": {2}}, num_steps=2)
-    assert [all(p.grad is not None for p in group) for group in seen] == [
-        False,
-        False,
-        True,
-    ]
-
-
-def test_any_model_is_timed_by_its_layers():
+def test_any_model_is_timed_by_its_layers(clock, monkeypatch):
     layers = [nn.Linear(8, 9), nn.Linear(9, 9), nn.Linear(9, 2)]
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
@@ -87,18 +58,39 @@ def test_any_model_is_timed_by_its_layers():
     def loss(inputs, labels):
         return nn.functional.cross_entropy(model(inputs), labels)
 
+    monkeypatch.setattr(torch.Tensor, "backward", clock(3, torch.Tensor.backward))
+    monkeypatch.setattr(optimizer, "step", clock(4, optimizer.step))
     plans = {"top": [2], "ends": [0, 2]}
     found = timing.model_step_seconds(
-        layers, batch, loss, optimizer, plans, num_steps=3, warm_up=1
+        layers,
+        clock(1, batch),
+        clock(2, loss),
+        optimizer,
+        plans,
+        num_steps=3,
+        warm_up=1,
     )
     assert steps == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert set(found) == set(plans) and set(found["top"]) == set(timing.PHASES)
-    assert all(len(each) == 3 for each in found["ends"].values())
-    moved = [
-        not torch.equal(old, layer.weight)
-        for old, layer in zip(before, layers, strict=True)
-    ]
-    assert moved == [True, False, True]
+    each = {"data": [1] * 3, "forward": [2] * 3, "backward": [3] * 3}
+    assert found == dict.fromkeys(plans, each | {"optimizer": [4] * 3})
+    after = [layer.weight for layer in layers]
+    still = [torch.equal(*pair) for pair in zip(before, after, strict=True)]
+    assert still == [False, True, False]
+
+
+def test_only_trainable_layers_of_a_run_move():
+    seen = []
+
+    class Spy(Adam, slot="optimizer", kind="test_spy"):
+        def build(self, parameters):
+            groups = list(parameters)
+            seen.extend(group["params"] for group in groups)
+            return super().build(groups)
+
+    config = tiny.config(optimizer=Spy(lr=0.1))
+    timing.step_seconds(config, {"top": {2}}, num_steps=2)
+    have = [all(p.grad is not None for p in group) for group in seen]
+    assert have == [False, False, True]
 
 
 def test_ratios_are_of_the_same_step():
@@ -133,5 +125,5 @@ def test_bytes_by_hand():
 
 def test_convolutions_below_the_cut_are_not_kept():
     config = tiny.config(model=ConvNet(width=4, depth=2))
-    full, top = (timing.step_bytes(config, awake) for awake in ({0, 1, 2}, {2}))
+    full, top = (timing.step_bytes(config, layers) for layers in ({0, 1, 2}, {2}))
     assert top["activations"] < full["activations"] / 10

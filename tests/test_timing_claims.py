@@ -20,7 +20,7 @@ from lazyrich_helpers.analysis.timing_tables import (
 )
 from lazyrich_helpers.analysis.verdicts import Several, Share, Word
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes

@@ -20,14 +20,11 @@ from lazyrich_helpers.analysis.timing_tables import (
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import Full, RandomUniform, TopK, TopKAllBottoms
-from lazyrich_helpers.measures import step_times
 from lazyrich_helpers.measures.flops import backward_flops, forward_flops
-from lazyrich_helpers.measures.step_times import StepTimes, timed_plans
+from lazyrich_helpers.measures.times import StepTimes, timed_plans
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.models.convnets import VGG5, VGG11
 from lazyrich_helpers.models.flops import layer_flops
-from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.loop import Trained, new_network
 from tests import tiny
 
 FLOPS = layer_flops(tiny.CONFIG.blueprint(), (1, 8, 8))
@@ -53,12 +50,9 @@ def times():
 
 @pytest.fixture
 def record(monkeypatch):
-    monkeypatch.setattr(step_times, "NUM_STEPS", 2)
-    data = tiny.CONFIG.data.load()
-    network = new_network(tiny.CONFIG, data)
-    vector = flat_parameters(network)
-    trained = Trained(tiny.CONFIG, data, network, vector, vector)
-    measured = {StepTimes.name: {"version": 1} | StepTimes().result(trained)}
+    monkeypatch.setattr("lazyrich_helpers.measures.times.NUM_STEPS", 2)
+    result = StepTimes().result(tiny.ended(tiny.begun()))
+    measured = {StepTimes.name: {"version": 1} | result}
     return tiny.record(tiny.CONFIG, measures=json.loads(json.dumps(measured)))
 
 

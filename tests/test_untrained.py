@@ -11,21 +11,20 @@ from lazyrich_helpers.analysis.tables import (
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.data import sources
 from lazyrich_helpers.experiments import untrained as module
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.experiments.untrained import (
     SEEDS,
     WIDTHS,
     kept,
     kept_configs,
     kept_origin,
-    num_correct,
     untrained,
 )
 from lazyrich_helpers.notebook.chapter import recorded
 from tests import tiny
 
 
-def test_it_guesses_as_a_wholly_reset_one_does(store):
+def test_it_guesses_as_a_wholly_reset_one_does(store, capsys):
     records = tiny.results(store, *tiny.WIDTHS).records
     reset = reinit_table(records).query("scenario == 'active' and fraction == 1")
     found = untrained_table(untrained(tiny.WIDTHS))
@@ -33,11 +32,7 @@ def test_it_guesses_as_a_wholly_reset_one_does(store):
     assert found[names].values.tolist() == reset[names].values.tolist()
     assert set(found.scenario) == {"active"} and set(found.fraction) == {1.0}
     assert found.accuracy.nunique() > 1
-
-
-def test_a_bar_says_how_far_it_is(capsys):
-    untrained(tiny.WIDTHS[:2])
-    assert "w=6" in capsys.readouterr().err
+    assert "w=6" in capsys.readouterr().err  # a bar says how far it is
 
 
 @pytest.mark.parametrize(("depth", "recipe"), [(1, "figure-2"), (4, "figure-3")])
@@ -70,14 +65,12 @@ def test_a_small_width_is_counted_again():
         pytest.skip("the images of MNIST are not here")
     for depth in WIDTHS:
         configs = [c for c in kept_configs(depth) if c.columns()["width"] == 10]
-        again = num_correct(configs[:3])
+        again = untrained(configs[:3]).num_correct
         assert again == pytest.approx(kept(depth).num_correct[:3], abs=15)
 
 
 def test_keeping_writes_what_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        module, "kept_configs", lambda depth: tuple(tiny.WIDTHS[:depth])
-    )
+    monkeypatch.setattr(module, "kept_configs", lambda depth: tiny.WIDTHS[:depth])
     monkeypatch.setattr(module, "FILE", tmp_path / "kept.json")
     module.keep(module.FILE)
     names = ["width", "seed", "num_test", "accuracy"]
@@ -99,17 +92,15 @@ def test_a_trained_network_is_compared_with_wider_untrained_ones(store):
         with_untrained(table, other)
 
 
-@pytest.mark.parametrize(
-    ("depth", "recipe", "lr"), [(1, "figure-2", 0.001), (4, "figure-3", 0.001)]
-)
-def test_the_claims_about_random_networks_of_the_papers_widths(depth, recipe, lr):
+@pytest.mark.parametrize(("depth", "recipe"), [(1, "figure-2"), (4, "figure-3")])
+def test_the_claims_about_random_networks_of_the_papers_widths(depth, recipe):
     grows, beats = width_claims(depth)
     random = untrained_table(kept(depth))
     verdict = grows.verdict(random)
     assert verdict.word is Word.FAILS and verdict.proved
     assert f"width {WIDTHS[depth][-1]:,} against 10" in verdict.numbers
     assert "(n = 20 seeds a width)" in verdict.numbers
-    trained = reinit_table(recorded(recipe, widths=[10, 100], lrs=[lr]).records)
+    trained = reinit_table(recorded(recipe, widths=[10, 100], lrs=[0.001]).records)
     assert beats.verdict(trained).word is Word.NOT_RUN
     verdict = beats.verdict(with_untrained(trained, random))
     assert verdict.word is Word.HOLDS and "n = 5 seeds" in verdict.numbers

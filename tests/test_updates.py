@@ -14,17 +14,13 @@ from lazyrich_helpers.lws.schedules import (
 )
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.loop import Trained, epoch_plans, new_network, train
+from lazyrich_helpers.training.loop import epoch_plans, new_network, train
 from tests import tiny
 
 
 def counted(updates, **training):
-    config = tiny.training(**training)
-    config = dataclasses.replace(config, updates=updates)
-    data = config.data.load()
-    network = new_network(config, data)
-    vector = flat_parameters(network)
-    return Updates().result(Trained(config, data, network, vector, vector))
+    config = dataclasses.replace(tiny.training(**training), updates=updates)
+    return Updates().result(tiny.ended(tiny.begun(config)))
 
 
 def test_fixed_schedules_by_hand():
@@ -62,6 +58,8 @@ def test_counts_are_the_steps_that_moved_a_layer(draw):
     assert result["layers"] == moved.tolist() and result["layers"][2] == 42
     plans = [epoch_plans(config, epoch, 200, 3) for epoch in range(6)]
     assert result["lowest"] == [min(min(p.layers) for p in e) for e in plans]
+    full = [all(len(p.layers) == 3 for p in e) for e in plans]
+    assert result["num_full"] == sum(full)
 
 
 def test_full_epochs_are_those_drawn():

@@ -15,7 +15,7 @@ import torch
 
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.lws.schedules import Plan
+from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import workers
 from lazyrich_helpers.runner.backlog import planned

@@ -14,18 +14,21 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
+from lazyrich_helpers.measures.costs import run_costs
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
-from lazyrich_helpers.measures.run_costs import run_costs
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner.batch import Summary, complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.training.loop import Run, Trained, new_network
 from lazyrich_helpers.training.objectives import CrossEntropy
 from lazyrich_helpers.training.optimizers import Adam
 from lazyrich_helpers.training.run_config import RunConfig, Training
@@ -57,6 +60,19 @@ def config(**parts: Part) -> RunConfig:
 def training(**fields: Any) -> RunConfig:
     """Return the tiny config with some fields of its training changed."""
     return config(training=dataclasses.replace(CONFIG.training, **fields))
+
+
+def begun(config: RunConfig = CONFIG) -> Run:
+    """Return the run as its training begins."""
+    data = config.data.load()
+    network = new_network(config, data)
+    return Run(config, data, network, flat_parameters(network))
+
+
+def ended(run: Run) -> Trained:
+    """Return the run, the parameters that its network has now being the final ones."""
+    final = flat_parameters(run.network)
+    return Trained(run.config, run.data, run.network, run.initial, final)
 
 
 def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lazyrich_helpers.analysis.statistics import in_two_digits
 from lazyrich_helpers.analysis.tables import measurements, one_setting, tidy
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration

@@ -8,7 +8,7 @@ import pandas as pd
 from lazyrich_helpers.analysis.reinit_effects import by_seed
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import measurements, reinit_table
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.random_reset import RandomReset
 
 COMPARES = ("optimizer",)

@@ -13,9 +13,9 @@ import pandas as pd
 from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import curves_table, one_setting, runs_table, tidy
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.lws.schedules import in_words
-from lazyrich_helpers.measures.clock import Clock
+from lazyrich_helpers.measures.times import Clock
 from lazyrich_helpers.places import PACKAGE
 
 STARTS = {"xavier": ("xavier_normal",), "pretrain": ("imagenet_vgg11", "weights_file")}

@@ -7,7 +7,7 @@ import pandas as pd
 from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed, lost
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import reinit_table
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.reinit_curves import WeightsReinit
 
 COMPARES = ("precision", "arithmetic", "gain")

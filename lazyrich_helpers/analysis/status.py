@@ -12,7 +12,8 @@ import pandas as pd
 
 from lazyrich_helpers.experiments.exhibits import RECIPES, make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, states
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import Record, RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.states import (
     SHOWN,
     STATES,

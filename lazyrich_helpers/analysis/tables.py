@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.config import field_names, require
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.untrained import Untrained
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement

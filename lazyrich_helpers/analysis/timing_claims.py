@@ -21,8 +21,8 @@ from lazyrich_helpers.analysis.verdicts import (
     word_of,
 )
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.records import Record
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.training.run_config import RunConfig, num_steps
 
 

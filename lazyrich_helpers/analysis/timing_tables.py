@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.flops import backward_flops, backward_share, step_share
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.measures.timing import PHASES
 
 

@@ -10,18 +10,20 @@ from pathlib import Path
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.activity_exhibits import ACTIVITY_RECIPES
-from lazyrich_helpers.experiments.baseline_exhibits import BASELINE_RECIPES
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, RecipeFunction
 from lazyrich_helpers.experiments.reinit_exhibits import REINIT_RECIPES
-from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_RECIPES
+from lazyrich_helpers.experiments.vgg5_exhibits import BASELINE_RECIPES, VGG5_RECIPES
 from lazyrich_helpers.experiments.vgg11_exhibits import VGG11_RECIPES
 
 RECIPES: dict[str, RecipeFunction] = {
-    **ACTIVITY_RECIPES,
-    **REINIT_RECIPES,
-    **VGG5_RECIPES,
-    **VGG11_RECIPES,
-    **BASELINE_RECIPES,
+    make.__name__.replace("_", "-"): make
+    for make in (
+        *ACTIVITY_RECIPES,
+        *REINIT_RECIPES,
+        *VGG5_RECIPES,
+        *VGG11_RECIPES,
+        *BASELINE_RECIPES,
+    )
 }
 """Every recipe there is, by name."""
 

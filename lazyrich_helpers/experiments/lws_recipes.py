@@ -3,17 +3,11 @@
 Source: Li & Banerjee (2021), Section 6.
 """
 
-import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 
-from lazyrich_helpers.data.datasets import DataPart
-from lazyrich_helpers.experiments.recipes import (
-    XAVIER,
-    Recipe,
-    adam,
-    network_configs,
-)
+from lazyrich_helpers.experiments.recipes import Configs
 from lazyrich_helpers.experiments.scale import LwsScale
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -24,13 +18,13 @@ from lazyrich_helpers.lws.schedules import (
     TopK,
     TopKAllBottoms,
     TopKBottomQ,
-    UpdateSchedule,
 )
-from lazyrich_helpers.measures.measure import Accuracy, Measure
-from lazyrich_helpers.measures.updates import Updates
-from lazyrich_helpers.models.initialization import InitPart
-from lazyrich_helpers.models.network import ModelPart
-from lazyrich_helpers.training.optimizers import OptimizerPart
+
+
+def seed_by_seed(configs: Configs, scale: LwsScale) -> Configs:
+    """Return all runs with the first of the scale's seeds, then with the next."""
+    seeds = list(scale.seeds)
+    return tuple(sorted(configs, key=lambda run: seeds.index(run.training.seed)))
 
 
 def static(scale: LwsScale) -> list[UpdateSchedule]:
@@ -68,35 +62,3 @@ def probabilistic(scale: LwsScale, qs: Iterable[int]) -> list[UpdateSchedule]:
 def ends(scale: LwsScale) -> list[int]:
     """Return the smallest and the largest of `ks`, once where they are the same."""
     return sorted({min(scale.ks), max(scale.ks)})
-
-
-def lws_recipe(
-    name: str,
-    budget: str,
-    scale: LwsScale,
-    updates: Sequence[UpdateSchedule],
-    *,
-    model: Callable[[int], ModelPart],
-    data: DataPart,
-    optimizer: Callable[[float], OptimizerPart] = adam,
-    measures: tuple[type[Measure], ...] = (Accuracy, Updates),
-    init: InitPart = XAVIER,
-) -> Recipe:
-    """Return every schedule with the first seed, then with the next."""
-    configs = [
-        config
-        for seed in scale.seeds
-        for config in network_configs(
-            model,
-            dataclasses.replace(scale, seeds=(seed,)),
-            data=data,
-            optimizer=optimizer,
-            updates=updates,
-            init=init,
-        )
-    ]
-    return Recipe(name=name, budget=budget, configs=tuple(configs), measures=measures)
-
-
-FEW = {"train_size": 1280, "num_epochs": 1, "seeds": (0,)}
-"""Training enough for a network whose steps are timed: ten steps of it."""

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.data.datasets import Dataset
-from lazyrich_helpers.experiments.records import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.places import PACKAGE, ROOT
 from lazyrich_helpers.training import arithmetic
 
 
-def describe(data: Dataset, precision: str) -> dict[str, Any]:
+def origin_of(data: Dataset, precision: str) -> dict[str, Any]:
     """Return a record's origin, taken as its training starts, on `data`'s device.
 
     Its `arithmetic` is what the device does at `precision`, and its `instruction_set`

@@ -3,16 +3,20 @@
 The recipes themselves are in `exhibits`.
 """
 
+import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.data.datasets import DataPart, Images, images
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import Record, RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.scale import Scale
 from lazyrich_helpers.experiments.states import SHOWN, RunState, state
-from lazyrich_helpers.lws.schedules import Full, UpdateSchedule
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, ReluNet
@@ -20,6 +24,7 @@ from lazyrich_helpers.training.objectives import CrossEntropy
 from lazyrich_helpers.training.optimizers import Adam, OptimizerPart
 from lazyrich_helpers.training.run_config import RunConfig, Training
 
+Configs = tuple[RunConfig, ...]
 BUDGETS = ("smoke", "laptop", "paper")
 XAVIER = XavierNormal()
 
@@ -30,7 +35,7 @@ class Recipe:
 
     name: str
     budget: str
-    configs: tuple[RunConfig, ...]
+    configs: Configs
     measures: tuple[type[Measure], ...]
     eval_every: int = 5
     """Epochs between test evaluations; it changes no network."""
@@ -39,22 +44,38 @@ class Recipe:
 RecipeFunction = Callable[..., Recipe]
 
 
+def exhibit(
+    scales: Mapping[str, Scale], *measures: type[Measure]
+) -> Callable[[Callable[..., Configs]], RecipeFunction]:
+    """Make a recipe of a function from a scale to the runs of an exhibit.
+
+    The recipe has the function's name, with hyphens, and these measures. It is asked
+    for with a budget, one of `scales`, and with what a caller chooses otherwise.
+    """
+
+    def recipe_of(runs: Callable[..., Configs]) -> RecipeFunction:
+        @functools.wraps(runs)
+        def make(budget: str, **choices: Any) -> Recipe:
+            require(budget in scales, "budget", f"one of {', '.join(scales)}", budget)
+            configs = runs(scales[budget].choose(choices))
+            name = runs.__name__.replace("_", "-")
+            return Recipe(name=name, budget=budget, configs=configs, measures=measures)
+
+        return make
+
+    return recipe_of
+
+
 TRAIN_SIZES = {"digits": 1000, "cifar10": 50_000}
 """Training images of each data set; the paper's 10,000 where not listed."""
 
 
-def relu_net_configs(
-    depth: int, scale: Scale, init: InitPart = XAVIER
-) -> tuple[RunConfig, ...]:
+def relu_net_configs(depth: int, scale: Scale, **parts: Any) -> Configs:
     """Return a ReLU-Net per width, learning rate and seed, in that order.
 
     Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
     """
-
-    def model(width: int) -> ModelPart:
-        return ReluNet(width=width, depth=depth)
-
-    return network_configs(model, scale, init=init)
+    return network_configs(lambda w: ReluNet(width=w, depth=depth), scale, **parts)
 
 
 def adam(lr: float) -> OptimizerPart:
@@ -62,13 +83,14 @@ def adam(lr: float) -> OptimizerPart:
     return Adam(lr=lr)
 
 
-def images_of(scale: Scale, image_size: int | None = None) -> Images:
-    """Return the images of `scale`; `image_size` None keeps their own pixels."""
+def images_of(scale: Scale, digits_size: int | None = None) -> Images:
+    """Return the images of `scale`, digits enlarged to so many pixels a side."""
     require(isinstance(scale.dataset, str), "dataset", "a name", scale.dataset)
     train_size = scale.train_size
     if train_size is None:
         train_size = TRAIN_SIZES.get(scale.dataset, 10_000)
-    return images(scale.dataset, train_size=train_size, image_size=image_size)
+    size = digits_size if scale.dataset == "digits" else None
+    return images(scale.dataset, train_size=train_size, image_size=size)
 
 
 def network_configs(
@@ -79,7 +101,7 @@ def network_configs(
     optimizer: Callable[[float], OptimizerPart] = adam,
     updates: Sequence[UpdateSchedule] = (Full(),),
     init: InitPart = XAVIER,
-) -> tuple[RunConfig, ...]:
+) -> Configs:
     """Return a network per width, learning rate, schedule and seed, in that order.
 
     Args:
@@ -117,7 +139,7 @@ class Results:
     recipe: Recipe
     records: tuple[Record, ...]
     """Runs that came to a result and were measured, in the recipe's order."""
-    missing: tuple[RunConfig, ...]
+    missing: Configs
     """Runs that are not there, that failed, or that lack one of the measurements."""
     num_stale: int
     """How many records hold numbers of older code: of training or of a measure."""

@@ -5,7 +5,6 @@ it.
 """
 
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments.bounds import require_possible, require_record
-from lazyrich_helpers.measures import run_costs
+from lazyrich_helpers.measures import costs
 from lazyrich_helpers.models import initialization
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.run_config import RunConfig
@@ -45,7 +44,7 @@ class Record:
     times: dict[str, float] = field(default_factory=dict)
     """Seconds: `train` (all steps), `total` (with evaluation and measures)."""
     origin: dict[str, Any] = field(default_factory=dict)
-    """Commit, digests, versions, device, threads, start: see `origin.describe`."""
+    """Commit, digests, versions, device, threads, start: see `origin.origin_of`."""
     arrays: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
     """`measure/name` → array, on the way to a store; `Store.read_arrays` reads them."""
 
@@ -62,7 +61,7 @@ class Record:
     @property
     def costs(self) -> dict[str, Any]:
         """What the run costs by its config alone, from `run_costs`."""
-        return self.measures[run_costs.NAME]
+        return self.measures[costs.NAME]
 
     @property
     def stale(self) -> bool:
@@ -87,10 +86,10 @@ class Record:
         """Return the record as JSON text, one line per key; NaN becomes null."""
         values = [self.run_id, self.config.to_dict(), self.status, self.curves]
         values += [self.measures, self.times, self.origin]
-        lines = (
-            f' "{key}": {json.dumps(_finite(value), allow_nan=False)}'
-            for key, value in zip(KEYS, values, strict=True)
-        )
+        texts = (json.dumps(value) for value in values)
+        finite = (json.loads(text, parse_constant=lambda name: None) for text in texts)
+        pairs = zip(KEYS, finite, strict=True)
+        lines = (f' "{key}": {json.dumps(value)}' for key, value in pairs)
         return "{\n" + ",\n".join(lines) + "\n}\n"
 
     @classmethod
@@ -110,17 +109,7 @@ class Record:
             )
         require_possible(values)
         record = cls(config, values["status"], *(values[key] for key in KEYS[3:]))
-        if record.done and not record.has(run_costs.NAME, run_costs.VERSION):
+        if record.done and not record.has(costs.NAME, costs.VERSION):
             # From before they were recorded so; they follow from the config alone.
-            record.measures[run_costs.NAME] = run_costs.run_costs(config)
+            record.measures[costs.NAME] = costs.run_costs(config)
         return record
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_finite(entry) for entry in value]
-    return value

@@ -6,19 +6,22 @@ in `<run_id>.npz`; weights lie in a store that git ignores.
 
 import contextlib
 import dataclasses
-import math
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from lazyrich_helpers.experiments.array_files import read_arrays, write_arrays
+from lazyrich_helpers.experiments.files import (
+    read_arrays,
+    read_tensors,
+    write_arrays,
+    write_tensors,
+    write_whole,
+)
 from lazyrich_helpers.experiments.locks import Held, claim
-from lazyrich_helpers.experiments.record import NUMERICS as NUMERICS
 from lazyrich_helpers.experiments.record import Record, RecordError
-from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
-from lazyrich_helpers.experiments.whole_files import require_writable, write_whole
 from lazyrich_helpers.places import ROOT, chosen
 
 
@@ -102,22 +105,25 @@ class Store:
         Raises:
             ValueError: If they cannot.
         """
-        require_writable(self.folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder) as file:
+                file.write(b"a record is longer")
+        except OSError as error:
+            raise ValueError(
+                f"records must be a folder with space that you may write to; got "
+                f"{str(self.folder)!r} ({error.strerror})."
+            ) from error
 
     def ids(self) -> list[str]:
         """Return the ids of all records here, sorted."""
         return sorted(path.stem for path in self.folder.glob("*.json"))
 
     def lock(
-        self,
-        name: str,
-        *,
-        seconds: float = math.inf,
-        give_up: Callable[[], bool] = lambda: False,
+        self, name: str, **options: Any
     ) -> contextlib.AbstractContextManager[Held | None]:
-        """Hold a lock that dies with this process; as `locks.claim`."""
-        path = self.folder / ".locks" / name
-        return claim(path, seconds=seconds, give_up=give_up)
+        """Hold a lock that dies with this process; `options` as in `locks.claim`."""
+        return claim(self.folder / ".locks" / name, **options)
 
     def is_claimed(self, name: str) -> bool:
         """Return whether a process holds the lock `name` now."""

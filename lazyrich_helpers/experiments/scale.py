@@ -1,8 +1,8 @@
 """The scale of a recipe: what a caller may choose. It imports no torch to be read."""
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from lazyrich_helpers.config import require, typed
@@ -42,7 +42,7 @@ class Scale:
         if "precision" in choices:
             asked = named(choices["precision"], fp32=self.precision)
             choices = choices | {"precision": asked}
-        return dataclasses.replace(self, **choices)
+        return replace(self, **choices)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,3 +62,23 @@ class LwsScale(Scale):
             require(typed("k", k, int) >= 1, "k", "at least 1 layer", k)
         for rho in self.rhos:
             require(0 <= typed("rho", rho, float) <= 1, "rho", "in [0, 1]", rho)
+
+
+LAPTOP = Scale(
+    dataset="digits", widths=(10, 100), seeds=(0,), lrs=(0.01,), num_epochs=20
+)
+SMOKE = replace(LAPTOP, num_epochs=5)
+PAPER = Scale(
+    dataset="mnist",
+    widths=(10, 100, 1000),
+    seeds=(0, 1, 2, 3, 4),
+    lrs=(0.1, 0.01, 0.001),
+    num_epochs=100,
+    precision="medium",
+)
+"""What the recipes' scales are like, at each budget, but for what they vary."""
+
+
+def at_each(scales: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
+    """Return the scales, by budget, with some fields changed at each of them."""
+    return {budget: replace(scale, **fields) for budget, scale in scales.items()}

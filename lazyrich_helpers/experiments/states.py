@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from lazyrich_helpers.experiments.records import Record, RecordError, Store
+from lazyrich_helpers.experiments.record import Record, RecordError
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.training.run_config import RunConfig, label
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lazyrich_helpers.experiments.origin import describe
+from lazyrich_helpers.experiments.files import write_whole
+from lazyrich_helpers.experiments.origin import origin_of
 from lazyrich_helpers.experiments.recipes import Scale, relu_net_configs
-from lazyrich_helpers.experiments.whole_files import write_whole
-from lazyrich_helpers.measures.costs import multiply_adds
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.training.loop import count_correct, new_network
 from lazyrich_helpers.training.run_config import RunConfig, label
@@ -47,8 +46,8 @@ def kept_configs(depth: int) -> tuple[RunConfig, ...]:
     return relu_net_configs(depth, scale)
 
 
-def num_correct(configs: Sequence[RunConfig], *, device: str = "cpu") -> list[int]:
-    """Return how many test images each network classifies correctly; draws a bar.
+def untrained(configs: Sequence[RunConfig], *, device: str = "cpu") -> Untrained:
+    """Draw networks, and count what they classify correctly; draws a bar.
 
     Args:
         configs: Of the same images.
@@ -56,33 +55,20 @@ def num_correct(configs: Sequence[RunConfig], *, device: str = "cpu") -> list[in
     """
     from tqdm import tqdm
 
-    data = configs[0].data.load(device)
-    work = [multiply_adds(config) for config in configs]
-    counts = []
-    with tqdm(total=sum(work), leave=False, file=sys.stderr) as bar:
-        for config, own in zip(configs, work, strict=True):
+    data, precision = configs[0].data.load(device), configs[0].training.precision
+    origin, counts = origin_of(data, precision), []
+    with tqdm(configs, leave=False, file=sys.stderr) as bar:
+        for config in bar:
             bar.set_description_str(label(config))
-            network = new_network(config, data)
-            precision = config.training.precision
-            counts.append(count_correct(network, data.test, precision))
-            bar.update(own)
-    return counts
-
-
-def untrained(configs: Sequence[RunConfig], *, device: str = "cpu") -> Untrained:
-    """Draw networks, and count what they classify correctly; as `num_correct`."""
-    data = configs[0].data.load(device)
-    origin = describe(data, configs[0].training.precision)
-    counts = num_correct(configs, device=device)
+            counts += [count_correct(new_network(config, data), data.test, precision)]
     return Untrained(tuple(configs), tuple(counts), origin)
 
 
 def keep(path: Path = FILE) -> None:
     """Count for every network of `kept_configs`, and write it to `path`."""
-    config = kept_configs(1)[0]
-    kept = {"origin": describe(config.data.load(), config.training.precision)}
-    kept |= {f"depth {depth}": num_correct(kept_configs(depth)) for depth in WIDTHS}
-    lines = (f' "{key}": {json.dumps(value)}' for key, value in kept.items())
+    found = {depth: untrained(kept_configs(depth)) for depth in WIDTHS}
+    lines = [f' "origin": {json.dumps(found[1].origin)}']
+    lines += [f' "depth {k}": {json.dumps(v.num_correct)}' for k, v in found.items()]
     write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 

@@ -5,68 +5,53 @@ Source: Li & Banerjee (2021), Figures 7 and 21, and Table 1.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.remaining import remaining
-from lazyrich_helpers.experiments.lws_recipes import (
-    FEW,
-    lws_recipe,
-    probabilistic,
-    static,
-)
+from lazyrich_helpers.experiments.lws_recipes import probabilistic, seed_by_seed, static
 from lazyrich_helpers.experiments.recipes import (
-    Recipe,
-    RecipeFunction,
+    XAVIER,
+    Configs,
+    exhibit,
     images_of,
+    network_configs,
 )
-from lazyrich_helpers.experiments.scale import LwsScale
-from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_SCALES
-from lazyrich_helpers.lws.schedules import (
-    Full,
-    TopKAllBottoms,
-    UpdateSchedule,
-)
+from lazyrich_helpers.experiments.scale import LwsScale, at_each
+from lazyrich_helpers.experiments.vgg5_exhibits import FEW, VGG5_SCALES
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.measures.step_times import StepTimes
+from lazyrich_helpers.measures.times import StepTimes
+from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
+from lazyrich_helpers.models.initialization import InitPart
 from lazyrich_helpers.models.weights_file import UNKNOWN, WeightsFile
 from lazyrich_helpers.training.optimizers import SGD
 from lazyrich_helpers.training.run_config import RunConfig
 
-VGG11_SCALES = {
-    "smoke": VGG5_SCALES["smoke"].choose({"lrs": (0.01,)}),
-    "laptop": VGG5_SCALES["laptop"].choose({"lrs": (0.01,)}),
-    "paper": LwsScale(
-        dataset="cifar10",
-        widths=(64,),
-        seeds=(0, 1, 2, 3, 4),
-        lrs=(0.01,),
-        num_epochs=180,
-        precision="bf16",
-    ),
+SMOKE, LAPTOP = (replace(VGG5_SCALES[b], lrs=(0.01,)) for b in ("smoke", "laptop"))
+PAPER = LwsScale(
+    dataset="cifar10",
+    widths=(64,),
+    seeds=(0, 1, 2, 3, 4),
+    lrs=(0.01,),
+    num_epochs=180,
+    precision="bf16",
+)
+VGG11_SCALES = {"smoke": SMOKE, "laptop": LAPTOP, "paper": PAPER}
+COLOUR = {"dataset": "cifar10", "widths": (64,)}  # alone fit ImageNet's weights
+IMAGENET_SCALES = {
+    "smoke": replace(SMOKE, **COLOUR, num_epochs=1),
+    "laptop": replace(LAPTOP, **COLOUR, num_epochs=5, train_size=1000),
+    "paper": PAPER,
 }
-
-
-IMAGENET_SCALES = {  # its weights fit one network, and colour images alone
-    "smoke": VGG11_SCALES["smoke"].choose(
-        {"dataset": "cifar10", "widths": (64,), "num_epochs": 1}
-    ),
-    "laptop": VGG11_SCALES["laptop"].choose(
-        {"dataset": "cifar10", "widths": (64,), "num_epochs": 5, "train_size": 1000}
-    ),
-    "paper": VGG11_SCALES["paper"],
-}
-
-
 STANDIN_SCALES = {  # at most a fifth of the images: see `PRETRAIN_TIMES`
-    "smoke": VGG11_SCALES["smoke"],
-    "laptop": VGG11_SCALES["laptop"].choose({"train_size": 240}),
-    "paper": VGG11_SCALES["paper"].choose({"train_size": 10_000}),
+    "smoke": SMOKE,
+    "laptop": replace(LAPTOP, train_size=240),
+    "paper": replace(PAPER, train_size=10_000),
 }
-
-
 PRETRAIN_TIMES = 3
 """Images that a network is pre-trained on, for each that it is then trained on. With
 as many again held out, a fifth of CIFAR-10 is the most that can be trained on."""
@@ -76,71 +61,68 @@ STANDINS: dict[str, str] = {}
 """File in `book/weights` → first digits of its SHA-256. None has been made yet."""
 
 
-def _vgg11(
-    name: str,
-    budget: str,
+def vgg11_configs(
     scale: LwsScale,
-    updates: Sequence[UpdateSchedule],
+    updates: Sequence[UpdateSchedule] = (Full(),),
     *,
     num_views: int = 0,
-    **options: Any,
-) -> Recipe:
-    """Return a recipe of VGG-11; colour images are shifted, digits are enlarged."""
-    data = images_of(scale, 16 if scale.dataset == "digits" else None)
+    init: InitPart = XAVIER,
+) -> Configs:
+    """Return VGG-11 by every schedule.
+
+    Colour images are shifted: anew at each step, or `num_views` times. Digits are
+    enlarged to 16 pixels a side.
+    """
+    data = images_of(scale, digits_size=16)
     if scale.dataset == "cifar10":
         fields = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
         data = CroppedImages(**fields, num_views=num_views)
-    return lws_recipe(
-        name,
-        budget,
+    made = network_configs(
+        lambda width: VGG11(width=width),
         scale,
-        updates,
-        model=lambda width: VGG11(width=width),
         data=data,
         optimizer=lambda lr: SGD(lr=lr),
-        **options,
+        updates=updates,
+        init=init,
     )
+    return seed_by_seed(made, scale)
 
 
-def figure_7_vgg11(budget: str, **choices: Any) -> Recipe:
+@exhibit(VGG11_SCALES, Accuracy, Updates)
+def figure_7_vgg11(scale: LwsScale) -> Configs:
     """VGG-11 of which fixed layers are trained: top, bottom, both, or the middle."""
-    scale = VGG11_SCALES[budget].choose(choices)
-    return _vgg11("figure-7-vgg11", budget, scale, static(scale))
+    return vgg11_configs(scale, static(scale))
 
 
-def table_1(budget: str, **choices: Any) -> Recipe:
+@exhibit(VGG11_SCALES, Accuracy, Updates)
+def table_1(scale: LwsScale) -> Configs:
     """VGG-11 whose top layers are trained always, the others in random epochs.
 
     Table 1's rows that start from Xavier's initialization.
     """
-    scale = VGG11_SCALES[budget].choose(choices)
-    return _vgg11("table-1", budget, scale, probabilistic(scale, [max(scale.ks)]))
+    return vgg11_configs(scale, probabilistic(scale, [max(scale.ks)]))
 
 
-def table_1_pretrained(budget: str, **choices: Any) -> Recipe:
+@exhibit(IMAGENET_SCALES, Accuracy, Updates)
+def table_1_pretrained(scale: LwsScale) -> Configs:
     """As table-1, from ImageNet's weights; colour images at width 64 alone.
 
     Table 1's rows that start from a pre-trained network. The smaller budgets are that
     network on few images: minutes for a run on a CPU.
     """
-    scale = IMAGENET_SCALES[budget].choose(choices)
     updates = probabilistic(scale, [max(scale.ks)])
-    init = ImageNetVGG11()
-    return _vgg11("table-1-pretrained", budget, scale, updates, init=init)
+    return vgg11_configs(scale, updates, init=ImageNetVGG11())
 
 
-def table_1_standin(budget: str, **choices: Any) -> Recipe:
+@exhibit(STANDIN_SCALES, Accuracy, Updates)
+def table_1_standin(scale: LwsScale) -> Configs:
     """As table-1, from networks pre-trained here: a stand-in for ImageNet's weights.
 
     They are pre-trained on other images of the same classes, which is not what the
     paper did: see `make_weights`. Their files are listed in `STANDINS`.
     """
-    scale = STANDIN_SCALES[budget].choose(choices)
-    updates = probabilistic(scale, [max(scale.ks)])
-    plain = _vgg11("table-1-standin", budget, scale, updates)
-    starts = ((config, _standin(config)) for config in plain.configs)
-    configs = tuple(dataclasses.replace(config, init=start) for config, start in starts)
-    return dataclasses.replace(plain, configs=configs)
+    plain = vgg11_configs(scale, probabilistic(scale, [max(scale.ks)]))
+    return tuple(replace(config, init=_standin(config)) for config in plain)
 
 
 def _standin(config: RunConfig) -> WeightsFile:
@@ -151,62 +133,53 @@ def _standin(config: RunConfig) -> WeightsFile:
     return WeightsFile(file=file, sha256=STANDINS.get(file, UNKNOWN))
 
 
-def pretrain_standin(budget: str, **choices: Any) -> Recipe:
+@exhibit(at_each(STANDIN_SCALES, seeds=(0,)), Accuracy)
+def pretrain_standin(scale: LwsScale) -> Configs:
     """VGG-11 trained whole on images that table-1-standin leaves out.
 
     Its runs' weights are what `make_weights` makes the files of `STANDINS` from.
     """
-    scale = STANDIN_SCALES[budget].choose({"seeds": (0,)}).choose(choices)
-    plain = _vgg11("pretrain-standin", budget, scale, [Full()], measures=(Accuracy,))
-    configs = tuple(
-        dataclasses.replace(
-            config,
-            data=remaining(
-                config.data, PRETRAIN_TIMES * config.columns()["train_size"]
-            ),
-        )
-        for config in plain.configs
+    size = PRETRAIN_TIMES * images_of(scale).train_size
+    return tuple(
+        replace(config, data=remaining(config.data, size))
+        for config in vgg11_configs(scale)
     )
-    return dataclasses.replace(plain, configs=configs)
 
 
 VIEWS = (0, 4, 16)
 """Fixed draws of each shifted image; 0 draws anew at every step."""
 
 
-def kept_views_vgg11(budget: str, **choices: Any) -> Recipe:
-    """VGG-11 on a few fixed views of each image, of which the bottom's work is kept.
+@exhibit(VGG11_SCALES, Accuracy, Updates)
+def kept_views_vgg11(scale: LwsScale) -> Configs:
+    """VGG-11 on a few fixed views of each image, of which the bottom's work is cached.
 
     Table 1's cheapest row, top 4 all bottoms at its smallest probability, from each of
     `VIEWS`. Only colour images are shifted: others have no views.
     """
-    scale = VGG11_SCALES[budget].choose(choices)
     updates = [TopKAllBottoms(k=max(scale.ks), rho=min(scale.rhos))]
-    made = [
-        _vgg11("kept-views-vgg11", budget, scale, updates, num_views=num)
+    return tuple(
+        config
         for num in (VIEWS if scale.dataset == "cifar10" else VIEWS[:1])
-    ]
-    configs = tuple(config for recipe in made for config in recipe.configs)
-    return dataclasses.replace(made[0], configs=configs)
+        for config in vgg11_configs(scale, updates, num_views=num)
+    )
 
 
-def step_times_vgg11(budget: str, **choices: Any) -> Recipe:
+@exhibit(VGG11_SCALES | {"paper": replace(PAPER, **FEW)}, StepTimes)
+def step_times_vgg11(scale: LwsScale) -> Configs:
     """What a step of VGG-11 takes with every set of layers of Section 6.
 
     Run it while the machine does nothing else.
     """
-    scale = VGG11_SCALES[budget].choose(FEW if budget == "paper" else {})
-    scale = scale.choose(choices)
-    return _vgg11("step-times-vgg11", budget, scale, [Full()], measures=(StepTimes,))
+    return vgg11_configs(scale)
 
 
-VGG11_RECIPES: dict[str, RecipeFunction] = {
-    "figure-7-vgg11": figure_7_vgg11,
-    "kept-views-vgg11": kept_views_vgg11,
-    "pretrain-standin": pretrain_standin,
-    "step-times-vgg11": step_times_vgg11,
-    "table-1": table_1,
-    "table-1-pretrained": table_1_pretrained,
-    "table-1-standin": table_1_standin,
-}
-"""Section 6's recipes of VGG-11, by name."""
+VGG11_RECIPES = (
+    figure_7_vgg11,
+    kept_views_vgg11,
+    pretrain_standin,
+    step_times_vgg11,
+    table_1,
+    table_1_pretrained,
+    table_1_standin,
+)

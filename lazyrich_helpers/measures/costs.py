@@ -1,15 +1,18 @@
 """What a run costs: operations of its network, of the plans that its seed drew.
 
-Operations are counted on a network without numbers, so that no data need be there.
+All of it follows from the config alone, and is counted on a network without numbers, so
+that no data need be there. Every record has it (`run_costs`), so that tables and
+figures need neither the network nor its draws; it is no option of a recipe.
 """
 
 import functools
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.flops import (
     backward_flops,
     backward_share,
@@ -17,11 +20,55 @@ from lazyrich_helpers.measures.flops import (
 )
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.flops import Flops, layer_flops
+from lazyrich_helpers.models.layout import Span, spans
 from lazyrich_helpers.training.loop import epoch_plans
 from lazyrich_helpers.training.run_config import RunConfig
 
+NAME, VERSION = "costs", 1
+"""Of `run_costs` in a record."""
 OVERHEAD = 50_000
 """Multiplications that take about as long as a step's fixed cost on a CPU."""
+
+
+def run_costs(config: RunConfig) -> dict[str, Any]:
+    """Return what a record says of its run's costs, ready for JSON.
+
+    `layers`, bottom first: `num_parameters`, the `shapes` (out, in) of its weight
+    matrices, kernels flattened, and the `flops` of each, forward, for one image.
+    `plans`: which layers were trained together, and in how many epochs (`num`), or
+    steps where a schedule changes within an epoch. `backward` and `forward`: the run's
+    operations over full training's, and the same by epoch.
+    """
+    full = forward_flops(flops_of(config))
+    drawn = [plan for plans in plans_of(config) for plan in plans]
+    counts = Counter(tuple(sorted(plan.layers)) for plan in drawn)
+    return {
+        "version": VERSION,
+        "layers": _layers(config),
+        "plans": [{"layers": [*k], "num": num} for k, num in sorted(counts.items())],
+        "backward": backward_cost(config),
+        "backward_by_epoch": epoch_costs(config),
+        "forward": forward_cost(config),
+        "forward_by_epoch": [own / full for own in forward_operations(config)],
+    }
+
+
+def _layers(config: RunConfig) -> list[dict[str, Any]]:
+    by_layer: dict[int, list[Span]] = {}
+    for span in spans(config.blueprint()):
+        by_layer.setdefault(span.layer, []).append(span)
+    return [
+        {
+            "num_parameters": sum(span.size for span in own),
+            "shapes": [
+                [span.shape[0], span.size // span.shape[0]]
+                for span in own
+                if span.is_weight
+            ],
+            "flops": list(flops),
+        }
+        for own, flops in zip(by_layer.values(), flops_of(config), strict=True)
+    ]
 
 
 def num_parameters(config: RunConfig) -> int:
@@ -35,11 +82,20 @@ def multiply_adds(config: RunConfig) -> int:
 
 
 def flops_of(config: RunConfig) -> Flops:
-    """Return `layer_flops` of the run's network; its data need not be there."""
+    """Return `layer_flops` of the run's network."""
     return _flops_of(config.blueprint(), config.data.image_shape)
 
 
 _flops_of = functools.lru_cache(layer_flops)
+
+
+@functools.lru_cache(maxsize=1)  # those who ask about a run do so in turn
+def plans_of(config: RunConfig) -> list[list[Plan]]:
+    """Return each epoch's plans: of every step, or one where it tells of them all."""
+    num_layers = len(config.blueprint().layers)
+    num_examples = config.columns()["train_size"] if config.updates.per_step else 1
+    epochs = range(config.training.num_epochs)
+    return [epoch_plans(config, epoch, num_examples, num_layers) for epoch in epochs]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -54,14 +110,10 @@ def backward_cost(config: RunConfig) -> float:
 
 def epoch_costs(config: RunConfig) -> list[float]:
     """Return each epoch's backward operations as a share of full training's."""
-    num_epochs = config.training.num_epochs
-    if isinstance(config.updates, Full):
-        return [1.0] * num_epochs
-    flops = flops_of(config)
-    shares = [backward_share(flops, plan.layers) for plan in plans_of(config)]
-    drawn = len(shares) // num_epochs  # plans an epoch: 1, or its steps
-    starts = range(0, len(shares), drawn)
-    return [sum(shares[start : start + drawn]) / drawn for start in starts]
+    flops, epochs = flops_of(config), plans_of(config)
+    different = {plan.layers for plans in epochs for plan in plans}
+    shares = {layers: backward_share(flops, layers) for layers in different}
+    return [sum(shares[plan.layers] for plan in own) / len(own) for own in epochs]
 
 
 @functools.lru_cache(maxsize=1024)
@@ -71,22 +123,21 @@ def forward_cost(config: RunConfig) -> float:
     Frozen layers' activations on fixed images are computed in their first frozen epoch;
     they are taken to fit into what may be cached.
     """
-    flops, computed = flops_of(config), forward_operations(config)
-    return sum(computed) / (len(computed) * forward_flops(flops))
+    computed = forward_operations(config)
+    return sum(computed) / (len(computed) * forward_flops(flops_of(config)))
 
 
 def forward_operations(config: RunConfig) -> list[int]:
     """Return each epoch's forward operations for one image, as in `forward_cost`."""
     flops, views = flops_of(config), num_views(config)
-    num_epochs = config.training.num_epochs
-    if isinstance(config.updates, Full) or views == 0:
-        return [forward_flops(flops)] * num_epochs
-    cuts = epoch_cuts(config)
+    # An epoch's lowest trainable layer: those below are frozen in it.
+    cuts = [min(min(plan.layers) for plan in plans) for plans in plans_of(config)]
     computed = []
-    for epoch in range(num_epochs):
-        since = cuts[epoch - views : epoch + 1] if epoch >= views else [0]
-        slept_on = since[0] == min(since)  # since the images were used before
-        computed.append(forward_flops(flops[since[0] if slept_on else 0 :]))
+    for epoch in range(config.training.num_epochs):
+        # What the same images met since they were last used; new ones met nothing.
+        since = cuts[epoch - views : epoch + 1] if 0 < views <= epoch else [0]
+        cached = since[0] if since[0] == min(since) else 0
+        computed.append(forward_flops(flops[cached:]))
     return computed
 
 
@@ -96,59 +147,27 @@ def num_views(config: RunConfig) -> int:
     return data.num_views if isinstance(data, CroppedImages) else 1
 
 
-def epoch_cuts(config: RunConfig) -> list[int]:
-    """Return each epoch's lowest layer that moves; those below are frozen in it."""
-    lowest = [min(plan.layers) for plan in plans_of(config)]
-    drawn = len(lowest) // config.training.num_epochs  # plans an epoch
-    return [min(lowest[k : k + drawn]) for k in range(0, len(lowest), drawn)]
-
-
-@functools.lru_cache(maxsize=1)  # those who ask about a run do so in turn
-def plans_of(config: RunConfig) -> tuple[Plan, ...]:
-    """Return the plan of every step; of one an epoch, where it tells of them all."""
-    num_layers = len(config.blueprint().layers)
-    num_examples = config.columns()["train_size"] if config.updates.per_step else 1
-    return tuple(
-        plan
-        for epoch in range(config.training.num_epochs)
-        for plan in epoch_plans(config, epoch, num_examples, num_layers)
-    )
-
-
 def operations(
     config: RunConfig, measures: Sequence[type[Measure]] = (), *, eval_every: int = 1
 ) -> float:
     """Return the operations of a whole run: its steps, evaluations and measures."""
     flops, columns = flops_of(config), config.columns()
     forward, backward = forward_flops(flops), backward_flops(flops, range(len(flops)))
-    watching, passes = looks(config, measures, eval_every)
     epochs = config.training.num_epochs
     trained = epochs * (
         forward_cost(config) * forward + backward_cost(config) * backward
     )
+    watching = sum(measure.epoch_passes for measure in measures)
     watched = epochs * watching * (forward + backward)
+    passes = epochs // eval_every + 1
+    passes += sum(m.test_passes + len(flops) * m.layer_passes for m in measures)
     tested = passes * source_of(columns["dataset"]).num_test * forward
     return columns["train_size"] * (trained + watched) + tested
-
-
-def looks(
-    config: RunConfig, measures: Sequence[type[Measure]], eval_every: int
-) -> tuple[float, int]:
-    """Return a run's measures, in trainings; its passes over the test images."""
-    passes = config.training.num_epochs // eval_every + 1
-    passes += sum(measure.test_passes for measure in measures)
-    num_layers = len(config.blueprint().layers)
-    passes += num_layers * sum(measure.layer_passes for measure in measures)
-    return sum(measure.epoch_passes for measure in measures), passes
 
 
 def work(config: RunConfig) -> float:
     """Return a run's effort in additive units, for progress rather than for time."""
     images = config.training.num_epochs * config.columns()["train_size"]
-    return images * (trainable_share(config) * multiply_adds(config) + OVERHEAD)
-
-
-def trainable_share(config: RunConfig) -> float:
-    """Return a run's operations as a share of full training's, forward and backward."""
-    # Backward is two thirds of a step.
-    return (forward_cost(config) + 2 * backward_cost(config)) / 3
+    # Of full training's operations; backward is two thirds of a step.
+    share = (forward_cost(config) + 2 * backward_cost(config)) / 3
+    return images * (share * multiply_adds(config) + OVERHEAD)

@@ -30,41 +30,37 @@ class Criticality(Measure):
 
     def result(self, trained: Trained) -> dict[str, Any]:
         masks = list(top_percents((trained.final - trained.initial).abs_()))
+        nothing = torch.zeros_like(masks[0])
         layers = []
         for index, place in enumerate(layer_places(trained.network)):
-            everything = torch.ones_like(masks[0][place])
+            own = nothing.clone()
+            own[place] = True
+            active = [own & mask for mask in masks]
             layers.append(
                 {
                     "layer": index,
-                    "num_parameters": len(everything),
-                    "whole": correct_after_reset(trained, place, everything),
-                    "active": [
-                        correct_after_reset(trained, place, mask[place])
-                        for mask in masks
-                    ],
-                    "num_reset": [int(mask[place].sum()) for mask in masks],
+                    "num_parameters": int(own.sum()),
+                    "whole": correct_after_reset(trained, own),
+                    "active": [correct_after_reset(trained, mask) for mask in active],
+                    "num_reset": [int(mask.sum()) for mask in active],
                 }
             )
-        nothing = slice(0, 0)
         return {
             "percents": list(PERCENTS),
             "num_test": len(trained.data.test),
-            "unchanged": correct_after_reset(trained, nothing, masks[0][nothing]),
+            "unchanged": correct_after_reset(trained, nothing),
             "layers": layers,
         }
 
 
-def correct_after_reset(trained: Trained, place: slice, mask: Tensor) -> int:
-    """Return correct test images with the marked parameters of `place` reset.
+def correct_after_reset(trained: Trained, mask: Tensor) -> int:
+    """Return correct test images with the marked parameters at their initial values.
 
     Args:
         trained: Its network is left as it was.
-        place: A stretch of the parameter vector.
-        mask: Which of the stretch's parameters take their initial values, bool.
+        mask: Which of the parameters are reset (p,), bool.
     """
-    parameters = trained.final.clone()
-    parameters[place] = torch.where(mask, trained.initial[place], parameters[place])
-    bind_(trained.network, parameters)
+    bind_(trained.network, torch.where(mask, trained.initial, trained.final))
     precision = trained.config.training.precision
     correct = count_correct(trained.network, trained.data.test, precision)
     bind_(trained.network, trained.final.clone())

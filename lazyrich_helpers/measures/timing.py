@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.data.augmentation import shifted
-from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.arithmetic import arithmetic
@@ -28,10 +27,8 @@ def step_seconds(
     config: RunConfig,
     plans: Mapping[str, Collection[int]],
     *,
-    num_steps: int = 20,
-    warm_up: int = 3,
     device: str = "cpu",
-    watch: Callable[[Sequence[int]], Iterable[int]] = iter,
+    **options: Any,
 ) -> dict[str, dict[str, list[float]]]:
     """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
@@ -40,32 +37,29 @@ def step_seconds(
     Args:
         config: Says what is trained, and how.
         plans: Name → layers that are trainable.
-        num_steps: Steps of each plan.
-        warm_up: Steps of each plan before those, not reported.
         device: Where.
-        watch: Is handed the steps and hands them out: `progress.watched` draws a bar.
+        options: Of `model_step_seconds`.
     """
     data = config.data.load(device)
     network = new_network(config, data)
     start = start_of(config, network)
+    size = config.training.batch_size
 
     def batch(step: int) -> tuple[Tensor, Tensor]:
-        return _batch(data, config.training.batch_size, step)
+        places = (torch.arange(size) + step * size) % len(data.train)
+        places = places.to(data.device)
+        images = data.train.images[places]
+        if data.shift is not None:
+            images = shifted(images, data.shift, generator("timing", step))
+        return images, data.train.labels[places]
 
     def loss(images: Tensor, labels: Tensor) -> Tensor:
         return config.objective.loss(network, images, labels, start)
 
+    layers, optimizer = list(network.layers), new_optimizer(config, network)
     with arithmetic(config.training.precision, data.device):
         return model_step_seconds(
-            list(network.layers),
-            batch,
-            loss,
-            new_optimizer(config, network),
-            plans,
-            num_steps=num_steps,
-            warm_up=warm_up,
-            device=device,
-            watch=watch,
+            layers, batch, loss, optimizer, plans, device=device, **options
         )
 
 
@@ -92,7 +86,7 @@ def model_step_seconds(
         num_steps: Steps of each plan.
         warm_up: Steps of each plan before those, not reported.
         device: Where the model is.
-        watch: As in `step_seconds`.
+        watch: Is handed the steps and hands them out: `progress.watched` draws a bar.
     """
     found = {plan: {phase: [] for phase in PHASES} for plan in plans}
     for step in watch(range(warm_up + num_steps)):
@@ -124,15 +118,6 @@ def _step(
     after(mean.backward())
     after(optimizer.step())
     return [end - start for start, end in itertools.pairwise(marks)]
-
-
-def _batch(data: Dataset, size: int, step: int) -> tuple[Tensor, Tensor]:
-    places = (torch.arange(size) + step * size) % len(data.train)
-    places = places.to(data.device)
-    images = data.train.images[places]
-    if data.shift is not None:
-        images = shifted(images, data.shift, generator("timing", step))
-    return images, data.train.labels[places]
 
 
 def now(device: torch.device) -> float:
@@ -182,10 +167,6 @@ def step_bytes(
     ]
     return {
         "activations": sum(saved_bytes.values()),
-        "gradients": sum(map(_bytes, gradients)),
-        "optimizer": sum(map(_bytes, state)),
+        "gradients": sum(values.nbytes for values in gradients),
+        "optimizer": sum(values.nbytes for values in state),
     }
-
-
-def _bytes(values: Tensor) -> int:
-    return values.numel() * values.element_size()

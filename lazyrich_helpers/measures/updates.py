@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from lazyrich_helpers.lws.schedules import UpdateSchedule
+from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.training.loop import Trained, epoch_plans
 

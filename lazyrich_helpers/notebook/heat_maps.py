@@ -10,7 +10,8 @@ from lazyrich_helpers.analysis.heat_map_image import heat_map_image
 from lazyrich_helpers.analysis.tables import one_setting
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Results
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.activity import PERCENTS, Activity
 from lazyrich_helpers.notebook.widgets import Frame, slider
 from lazyrich_helpers.runner.batch import store_for

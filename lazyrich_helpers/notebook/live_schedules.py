@@ -6,12 +6,8 @@ import ipywidgets
 
 from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.experiments.recipes import Results
-from lazyrich_helpers.lws.schedules import (
-    TopK,
-    TopKAllBottoms,
-    TopKBottomQ,
-    UpdateSchedule,
-)
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import TopK, TopKAllBottoms, TopKBottomQ
 from lazyrich_helpers.notebook.live import Rest
 from lazyrich_helpers.notebook.schedule_view import ScheduleView, Shown, shown_of
 from lazyrich_helpers.notebook.widgets import CONTROL, picture

@@ -11,7 +11,7 @@ from IPython.display import HTML
 
 from lazyrich_helpers.analysis.verdicts import scope_of
 from lazyrich_helpers.experiments.recipes import Results
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.training.run_config import label_without_seed
 
 

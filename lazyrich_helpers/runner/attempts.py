@@ -10,7 +10,8 @@ import torch
 
 from lazyrich_helpers.experiments.locks import Held
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner.backlog import is_there, planned
 from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.execution import execute

@@ -7,9 +7,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from lazyrich_helpers.experiments.files import read_tensors, write_tensors
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import NUMERICS, Store
-from lazyrich_helpers.experiments.tensor_files import read_tensors, write_tensors
+from lazyrich_helpers.experiments.record import NUMERICS
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.training.run_config import RunConfig, label
 
 EVERY = 120.0
@@ -89,7 +90,7 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove it, and what other code or other measures left of the same run."""
-        for path in self.path.parent.glob(f"{self._configs[0].run_id}-*"):
+        for path in self.path.parent.glob(f"*{self._configs[0].run_id}-*"):
             path.unlink(missing_ok=True)
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from lazyrich_helpers.experiments import origin
+from lazyrich_helpers.experiments.files import PASSING
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import Record, Store
-from lazyrich_helpers.experiments.tensor_files import PASSING
-from lazyrich_helpers.measures import run_costs
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
+from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner.checkpoints import Checkpoint
@@ -167,7 +168,7 @@ def _resumed(
 
 def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Group:
     data = configs[0].data.load(device)
-    where = origin.describe(data, configs[0].training.precision)
+    where = origin.origin_of(data, configs[0].training.precision)
     if len(configs) > 1:
         where["together"] = [config.training.seed for config in configs]
     each = []
@@ -214,7 +215,7 @@ def _record(watched: _Watched, store: Store, shared: float) -> Record:
     final = flat_parameters(run.network)
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
-    measured = {run_costs.NAME: run_costs.run_costs(run.config)}
+    measured = {costs.NAME: costs.run_costs(run.config)}
     arrays: dict[str, np.ndarray] = {}
     if finite:
         where["weights"] = origin.vector_digest(final)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.states import lacking
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import bind_

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.states import COMPLETE, STATES, RunState
 from lazyrich_helpers.runner.progress import duration
 from lazyrich_helpers.training.run_config import label_without_seed

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import torch
 
+from lazyrich_helpers.experiments.files import write_whole
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
-from lazyrich_helpers.experiments.whole_files import write_whole
 from lazyrich_helpers.models.initialization import convolutions
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.models.weights_file import CONVOLUTIONS, DIGITS, require_plain

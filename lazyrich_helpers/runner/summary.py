@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.training.run_config import RunConfig, label
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.records import Record, Store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.runner.attempts import Attempts, ProcessDied
 from lazyrich_helpers.runner.backlog import is_there

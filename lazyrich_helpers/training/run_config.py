@@ -159,12 +159,9 @@ def label_without_seed(config: RunConfig) -> str:
     """Return what tells a setting from its neighbours; seeds repeat a setting."""
     columns = config.columns()
     images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
-    short = {"width": "w", "depth": "d", "lr": "lr"}
+    short = {"width": "w", "depth": "d", "lr": "lr", "momentum": "momentum"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
-    if columns["optimizer"] == DecayedAdam.kind:
-        settings += ["decayed to 0"]
-    elif columns["optimizer"] == SGD.kind and columns["model"] == ReluNet.kind:
-        settings += [f"SGD momentum={columns['momentum']:g}"]  # the others' own is SGD
+    settings += [columns["optimizer"]] if columns["optimizer"] != Adam.kind else []
     if not isinstance(config.updates, Full):
         settings += [in_words(config.updates)]
         settings += [f"rho={columns['rho']:g}"] if "rho" in columns else []

@@ -1,7 +1,7 @@
 """A move of the re-initialization slider over a reader's own network."""
 
 from lazyrich_helpers.analysis.tables import reinit_table
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.notebook.live import PREVIEW_IMAGES, ReinitExplorer
 from tests.bench.sample import in_turns, seconds
