@@ -87,8 +87,9 @@ def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
             places = summary.index + 0.2 * place - 0.1
             style = {"fmt": "so"[place], "color": (BLUE, ORANGE)[place], "capsize": 2}
             ax.errorbar(places, summary["mean"], summary.error, label=name, **style)
-        names = [layer_name(i, len(summary)) for i in range(len(summary))]
-        ax.set_xticks(range(len(summary)), names)
+        num_layers = table.layer.nunique()
+        names = [layer_name(layer, num_layers) for layer in range(num_layers)]
+        ax.set_xticks(range(num_layers), names)
         ax.axhline(1, **DOTTED)
         ax.set_yscale("symlog", linthresh=0.01)
         ax.set_ylim(0, 100)
