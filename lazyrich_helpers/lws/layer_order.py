@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.lws.layer_checks import Member
-from lazyrich_helpers.lws.layer_names import names
+from lazyrich_helpers.lws.layers import Member, names
 
 
 @contextlib.contextmanager
@@ -30,7 +29,7 @@ def order_checked(
         {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}
         for layer in layers
     ]
-    called: list[set[Any]] = [set() for _ in layers]
+    called: list[set[nn.Module]] = [set() for _ in layers]
 
     def look(
         index: int, member: nn.Module, _: nn.Module, args: Any, kwargs: dict[str, Any]
@@ -64,15 +63,13 @@ def _has_parameters(module: nn.Module) -> bool:
 def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
     """Return the layers of which a parameter leads to `values` in autograd's graph."""
     found: set[int] = set()
-    seen: set[Any] = set()
-    nodes = [value.grad_fn for value in values if isinstance(value, Tensor)]
+    seen: set[Any] = {None}
+    nodes: list[Any] = [v.grad_fn for v in values if isinstance(v, Tensor)]
     while nodes:
         node = nodes.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        variable = getattr(node, "variable", None)  # of a node without any before it
-        if id(variable) in owner:
-            found.add(owner[id(variable)])
-        nodes += [before for before, _ in node.next_functions]
+        if node not in seen:
+            seen.add(node)
+            variable = getattr(node, "variable", None)  # of a node with none before it
+            found |= {owner[id(variable)]} if id(variable) in owner else set()
+            nodes += [before for before, _ in node.next_functions]
     return sorted(found)

@@ -24,7 +24,6 @@ from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.models.optimizer_state import forget
 
 SCENARIOS = ("active", "lazy")
 
@@ -138,7 +137,7 @@ def reinitialize(
     with torch.no_grad():
         for p, value in zip(model.parameters(), values, strict=True):
             if optimizer is not None and not torch.equal(p, value.to(p)):
-                forget(optimizer, [p])
+                optimizer.state.pop(p, None)
             p.copy_(value)
         for name, value in resets.items():
             model.get_buffer(name).copy_(value)
