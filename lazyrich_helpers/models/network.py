@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -10,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
 
 
 class Network(nn.Module):
@@ -51,9 +54,16 @@ class Network(nn.Module):
 class ModelPart(Protocol):
     """A config part that builds its network. Parameters come uninitialized."""
 
-    def build(self, image_shape: tuple[int, int, int], num_classes: int) -> Network:
-        """Return the network for images (channels, height, width)."""
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        """Return the network for such images."""
         ...
+
+
+def without_memory(build: Callable[[], Network]) -> Network:
+    """Return the network `build` makes, on the CPU, its parameters uninitialized."""
+    with torch.device("meta"):  # torch's own start takes seconds at 100,000 units
+        network = build()
+    return network.to_empty(device="cpu")
 
 
 def relu_net(width: int, depth: int, num_inputs: int, num_classes: int) -> Network:
@@ -88,8 +98,8 @@ class ReluNet(Part, slot="model", kind="relu_net"):
         require(self.width >= 1, "width", "at least 1", self.width)
         require(self.depth >= 1, "depth", "at least 1", self.depth)
 
-    def build(self, image_shape: tuple[int, int, int], num_classes: int) -> Network:
-        # Skipping torch's own initialization saves seconds at 100,000 units.
-        with torch.device("meta"):
-            net = relu_net(self.width, self.depth, math.prod(image_shape), num_classes)
-        return net.to_empty(device="cpu")
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        num_inputs = math.prod(image_shape)
+        return without_memory(
+            lambda: relu_net(self.width, self.depth, num_inputs, num_classes)
+        )
