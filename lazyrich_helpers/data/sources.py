@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.data import formats
 from lazyrich_helpers.data.formats import Arrays, idx_files
 from lazyrich_helpers.places import PACKAGE, ROOT, chosen, left_as_found
@@ -55,7 +55,7 @@ def data_folder() -> Path:
 
 def source_of(dataset: str) -> Source:
     """Return the source named `dataset`; ValueError if there is none."""
-    require(dataset in SOURCES, "dataset", f"one of {', '.join(SOURCES)}", dataset)
+    require_one_of(SOURCES, "dataset", dataset)
     return SOURCES[dataset]
 
 

@@ -1,13 +1,6 @@
 """What schedules share that go by the training's length: see `plans.TimedSchedule`."""
 
-from collections.abc import Collection
-
 from lazyrich_helpers.config import require
-
-
-def require_one_of(known: Collection[str], name: str, value: str) -> None:
-    """Raise ValueError unless a field's value is a known word."""
-    require(value in known, name, f"one of {', '.join(known)}", value)
 
 
 class Stepped:
