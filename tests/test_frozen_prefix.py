@@ -8,12 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.lws.frozen_prefix import (
-    CHUNK,
-    FrozenPrefixCache,
-    fitting,
-    set_trainable,
-)
+from lazyrich_helpers.lws.frozen_prefix import CHUNK, FrozenPrefixCache, set_trainable
 from lazyrich_helpers.lws.schedules import RandomBeta, RandomUniform
 from lazyrich_helpers.models.network import relu_net
 
@@ -55,11 +50,14 @@ def test_trainable_layers_train_and_frozen_ones_rest(layers):
 @pytest.mark.parametrize("cut", range(5))
 def test_inputs_are_what_the_layers_below_make_of_the_images(layers, images, cut):
     layers.train()
+    before = copy.deepcopy(layers.state_dict())
     start, inputs = FrozenPrefixCache(layers, images).inputs(cut)
     assert start == cut and not inputs.requires_grad
     expected = through(layers, images, cut)  # the call put them into eval mode
     torch.testing.assert_close(inputs, expected)
     assert inputs.stride() == expected.stride()
+    after = layers.state_dict()  # statistics as well
+    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_they_are_kept_until_a_layer_below_is_written_to(layers, images):
@@ -176,15 +174,6 @@ def test_whatever_moves_it_is_right_and_within_its_bound(most_bytes):
         bottom.moved(range(low, 8))
 
 
-def test_the_least_useful_goes_first():
-    assert fitting({}, 0) == []
-    assert fitting({3: 5, 8: 5, 10: 5}, 15) == [3, 8, 10]
-    assert fitting({3: 5, 8: 5, 10: 5}, 14) == [3, 10]  # 3 · 5 against 5 · 2
-    assert fitting({3: 5, 4: 5, 10: 5}, 14) == [4, 10]  # 3 · 1 against 1 · 6
-    assert fitting({3: 50, 8: 5, 10: 5}, 14) == [10]  # one by one
-    assert fitting({3: 5, 8: 5, 10: 14}, 14) == [10]
-
-
 def test_what_is_too_large_is_computed_at_every_step(layers, images):
     size = 4 * 8 * len(images)  # what layer 1 gives, fp32
     bottom = FrozenPrefixCache(layers, images, most_bytes=size)
@@ -195,16 +184,13 @@ def test_what_is_too_large_is_computed_at_every_step(layers, images):
     assert bottom.inputs(3)[0] == 3
     nothing = FrozenPrefixCache(layers, images, most_bytes=0)
     assert nothing.inputs(4) == (0, images)
+    for more, starts in ((size // 2, [0, 2, 3]), (size // 2 - 1, [0, 3])):
+        bottom = FrozenPrefixCache(layers, images, most_bytes=size + more)
+        assert [bottom.inputs(cut)[0] for cut in (2, 3)] == [2, 3]
+        assert bottom.starts == starts  # the lowest makes room
 
 
 def test_precision_is_the_callers(layers, images):
     with torch.autocast("cpu", torch.bfloat16):
         _, inputs = FrozenPrefixCache(layers, images).inputs(2)
     assert inputs.dtype == torch.bfloat16
-
-
-def test_computing_leaves_parameters_and_statistics_alone(layers, images):
-    before = copy.deepcopy(layers.state_dict())
-    FrozenPrefixCache(layers, images).inputs(4)
-    after = layers.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)

@@ -1,7 +1,7 @@
 """Frozen layers: how they are kept from moving, and their cached activations."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,27 +26,6 @@ def set_trainable(layers: Sequence[nn.Module], trainable: Collection[int]) -> No
         if index not in trainable:
             for p in layer.parameters():
                 p.grad = None  # a gradient of zeros would still decay the weights
-
-
-def fitting(sizes: Mapping[int, int], most_bytes: int) -> list[int]:
-    """Return which of a network's hidden values are cached where not all can be.
-
-    The highest are. Of the others, the least useful go first: those that layer b reads,
-    where the next ones below and above are of layers a and c, spare b - a layers
-    whenever the cut is at one of the c - b layers from b on. (b - a) (c - b) is their
-    use.
-
-    Args:
-        sizes: Layer → bytes of what it reads.
-        most_bytes: What they may take in all; the highest are no larger.
-    """
-    cached = sorted(sizes)
-    while sum(sizes[start] for start in cached) > most_bytes:
-        # All but the highest, each with its neighbours.
-        near = zip([0, *cached], cached, cached[1:], strict=False)
-        use = {b: (b - a) * (c - b) for a, b, c in near}
-        cached.remove(min(use, key=lambda start: use[start]))
-    return cached
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,31 +110,27 @@ class FrozenPrefixCache:
             for layer in self._layers[highest.start : cut]:
                 chunk = layer.eval()(chunk)
             if outputs is None:
-                outputs = self._room(cut, chunk)
+                outputs = self._room(chunk)
             if outputs is None:
                 return None
             outputs[first : first + CHUNK] = chunk
         return outputs
 
-    def _room(self, cut: int, chunk: Tensor) -> Tensor | None:
-        """Return memory for what layer `cut` reads; `chunk` is the first part of it.
+    def _room(self, chunk: Tensor) -> Tensor | None:
+        """Return memory for what a layer reads; `chunk` is the first part of it.
 
         What has to make room is forgotten. None if it is too large on its own.
         """
         shape = (len(self._entries[0].values), *chunk.shape[1:])
-        size = math.prod(shape) * chunk.element_size()
-        if size > self._most_bytes:
+        room = self._most_bytes - math.prod(shape) * chunk.element_size()
+        if room < 0:
             return None
-        sizes = {entry.start: entry.values.nbytes for entry in self._entries[1:]}
-        stay = {0, *fitting(sizes | {cut: size}, self._most_bytes)}
-        self._entries = [entry for entry in self._entries if entry.start in stay]
-        last = (
-            torch.channels_last
-        )  # convolutions leave maps so, and read them faster so
+        # The lowest go first: the highest serve as many cuts, and spare them more.
+        while sum(entry.values.nbytes for entry in self._entries[1:]) > room:
+            del self._entries[1]
+        last = torch.channels_last  # so convolutions leave maps, and read them faster
         is_map = chunk.dim() == 4 and chunk.is_contiguous(memory_format=last)
+        memory = last if is_map else torch.contiguous_format
         return torch.empty(
-            shape,
-            dtype=chunk.dtype,
-            device=chunk.device,
-            memory_format=last if is_map else torch.contiguous_format,
+            shape, dtype=chunk.dtype, device=chunk.device, memory_format=memory
         )

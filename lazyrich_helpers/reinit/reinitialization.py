@@ -119,10 +119,10 @@ def reinitialize(
     known = dict(model.named_buffers())
     for name in buffers:
         require(name in known, "buffers", f"among {', '.join(known) or 'none'}", name)
-    state = _state(initial)
+    state = initial.state_dict() if isinstance(initial, nn.Module) else initial
     starts = _starts(state, named)
     resets = _starts(state, {name: known[name] for name in buffers})
-    if all(map(_is_same, starts.values(), named.values())):
+    if all(starts[name].data_ptr() == p.data_ptr() for name, p in named.items()):
         raise ValueError(
             "initial is the model's own state, so that nothing has moved: take "
             "copy.deepcopy(model.state_dict()) before training."
@@ -144,23 +144,17 @@ def reinitialize(
     return model
 
 
-def _state(initial: nn.Module | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    if isinstance(initial, nn.Module):
-        return initial.state_dict()
-    is_state = isinstance(initial, Mapping)
-    known = "a copy of the model before training, or of its state_dict()"
-    require(is_state, "initial", known, type(initial).__name__)
-    return initial
-
-
 def _starts(
     state: Mapping[str, Tensor], named: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
     """Return what `state` has for each of the names, of the same dtype and device.
 
     Raises:
-        ValueError: If it lacks one, or has another shape.
+        ValueError: If it is no state, lacks one, or has another shape.
     """
+    is_state, given = isinstance(state, Mapping), type(state).__name__
+    known = "a copy of the model before training, or of its state_dict()"
+    require(is_state, "initial", known, given)
     for name, tensor in named.items():
         if name not in state:
             raise ValueError(
@@ -170,10 +164,6 @@ def _starts(
         shape, given = tuple(tensor.shape), tuple(state[name].shape)
         require(given == shape, f"initial's {name}", f"of shape {shape}", given)
     return {name: state[name].to(tensor) for name, tensor in named.items()}
-
-
-def _is_same(one: Tensor, two: Tensor) -> bool:
-    return one.data_ptr() == two.data_ptr()
 
 
 def _vector(named: Mapping[str, Tensor]) -> Tensor:
