@@ -1,5 +1,6 @@
 """Networks that expose `layers`, input to output."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -103,3 +104,18 @@ class ReluNet(Part, slot="model", kind="relu_net"):
         return without_memory(
             lambda: relu_net(self.width, self.depth, num_inputs, num_classes)
         )
+
+
+@functools.lru_cache
+def blueprint(model: ModelPart, image_shape: ImageShape, num_classes: int) -> Network:
+    """Return the network without numbers, on torch's `meta` device.
+
+    Raises:
+        ValueError: If no memory could hold it.
+    """
+    try:
+        return model.build(image_shape, num_classes).to("meta")
+    except (RuntimeError, MemoryError, TypeError) as error:  # or beyond int64
+        raise ValueError(
+            f"a network must be one that memory holds; got {model}."
+        ) from error

@@ -30,11 +30,10 @@ from lazyrich_helpers.lws.schedules import (
     TopKBottomQ,
     in_words,
 )
-from lazyrich_helpers.models.blueprint import blueprint
 from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
-from lazyrich_helpers.models.network import ModelPart, Network, ReluNet
+from lazyrich_helpers.models.network import ModelPart, Network, ReluNet, blueprint
 from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import CrossEntropy, Objective
