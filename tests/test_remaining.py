@@ -70,7 +70,7 @@ def test_too_few_or_unknown_others_are_a_sentence():
     part = remaining(images("digits", train_size=500), 300)
     with pytest.raises(
         ValueError,
-        match="^train_size .* 240 .* 1000 skipped; got 300",
+        match=r"^train_size .* 240 .* 1000 skipped; got 300",
     ):
         part.load()
     with pytest.raises(ValueError, match=r"^data must be images or cropped_images, "):

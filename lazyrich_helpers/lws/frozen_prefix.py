@@ -1,11 +1,17 @@
 """Frozen layers: how they are kept from moving, and their cached activations."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 MOST_BYTES = 2**30
 """Most that a cache takes, for each set of images."""
@@ -34,8 +40,8 @@ class _Entry:
 
     start: int
     """The layer."""
-    values: Tensor
-    """Of every image, (n, ...)."""
+    values: Float[Tensor, "n ..."]
+    """Of every image."""
     written: list[tuple[int, int]]
     """`FrozenPrefixCache._written` when it was computed."""
 
@@ -51,14 +57,14 @@ class FrozenPrefixCache:
 
     Args:
         layers: Of the network, bottom first.
-        images: All images, (n, ...); the same at every call.
+        images: All images; the same at every call.
         most_bytes: What is cached takes at most this, images left out.
     """
 
     def __init__(
         self,
         layers: Sequence[nn.Module],
-        images: Tensor,
+        images: Float[Tensor, "n ..."],
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -71,8 +77,8 @@ class FrozenPrefixCache:
         return [entry.start for entry in self._entries]
 
     @torch.no_grad()
-    def inputs(self, cut: int) -> tuple[int, Tensor]:
-        """Return a layer and what it reads, (n, ...), while those below `cut` freeze.
+    def inputs(self, cut: int) -> tuple[int, Float[Tensor, "n ..."]]:
+        """Return a layer and what it reads, while those below `cut` are frozen.
 
         The layer is `cut`, or a lower one where its input would take too much. Layers
         that are computed are put into eval mode. Precision is that of the caller's

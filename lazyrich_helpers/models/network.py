@@ -1,16 +1,21 @@
 """Networks that expose `layers`, input to output."""
 
+from __future__ import annotations
+
 import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 ImageShape = tuple[int, int, int]
 """Channels, height, width."""
@@ -37,13 +42,15 @@ class Network(nn.Module):
         pairs = zip(ends, sizes, strict=True)
         self.blocks = [list(range(end - size, end)) for end, size in pairs]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits (batch, num_classes) for inputs (batch, channels, h, w)."""
+    def forward(
+        self, inputs: Float[Tensor, "batch channels h w"]
+    ) -> Float[Tensor, "batch num_classes"]:
+        """Return the images' logits."""
         for layer in self.layers:
             inputs = layer(inputs)
         return inputs
 
-    def above(self, cut: int) -> "Network":
+    def above(self, cut: int) -> Network:
         """Return a network of the same layers without the `cut` lowest ones.
 
         It reads what layer `cut` does; at 0 it is the network itself.

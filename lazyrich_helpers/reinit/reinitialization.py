@@ -14,10 +14,12 @@ resetting them changes nothing.
 `reinitialize` does this to any torch model, given its state before training.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -25,14 +27,19 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lazyrich_helpers.config import require
 
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
+
 SCENARIOS = ("active", "lazy")
 
 
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def movement_order(initial: Tensor, final: Tensor) -> Tensor:
-    """Return parameter indices (p,), int64, most active first; ties as they lie.
+def movement_order(
+    initial: Float[Tensor, " p"], final: Float[Tensor, " p"]
+) -> Int64[Tensor, " p"]:
+    """Return parameter indices, most active first; ties as they lie.
 
     Raises:
         ValueError: If these are not two vectors (p,) of one kind.
@@ -55,13 +62,18 @@ def percent_label(fraction: float) -> str:
 
 
 def reinitialized(
-    initial: Tensor, final: Tensor, order: Tensor, *, fraction: float, scenario: str
-) -> Tensor:
-    """Return the parameters (p,) after one re-initialization.
+    initial: Float[Tensor, " p"],
+    final: Float[Tensor, " p"],
+    order: Int64[Tensor, " p"],
+    *,
+    fraction: float,
+    scenario: str,
+) -> Float[Tensor, " p"]:
+    """Return the parameters after one re-initialization.
 
     Args:
-        initial: Parameters before training (p,).
-        final: Parameters after training (p,).
+        initial: Parameters before training.
+        final: Parameters after training.
         order: `movement_order(initial, final)`.
         fraction: Share of the parameters counted as active, 0 to 1 (γ or ε).
         scenario: `active` resets the active ones, `lazy` resets all others.
