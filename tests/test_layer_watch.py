@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.lws.layer_watch import LayerWatch
-from lazyrich_helpers.lws.layerwise import LayerwiseSparse
 from lazyrich_helpers.lws.schedules import Full, TopK
-from tests.borrowed import INPUTS, Small, moved, states, steps
+from tests.borrowed import INPUTS, made, moved, states, steps
 
 
 class ZerosForNone(torch.optim.Optimizer):
@@ -94,9 +93,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_a_frozen_layer_that_moved_is_named_where_the_context_ends(case, by_step):
     make, do, message = case
-    model = Small()
-    optimizer = make(model.parameters())
-    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    model, optimizer, sparse = made(TopK(k=1), make)
     steps(model, optimizer)
     context = sparse.step(0, 0) if by_step else sparse.epoch(0)
     with pytest.raises(ValueError, match=message), context:
@@ -111,9 +108,7 @@ def test_a_frozen_layer_that_moved_is_named_where_the_context_ends(case, by_step
 
 
 def test_an_epoch_compares_values_and_sees_what_leaves_no_trace():
-    model = Small()
-    optimizer = SGD(model.parameters())
-    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    model, _, sparse = made(TopK(k=1), SGD)
     with pytest.raises(ValueError, match=PARAMETERS), sparse.epoch(0):
         model.conv.bias.data.add_(1)
     with sparse.step(0, 0):  # as the documentation says
@@ -121,9 +116,7 @@ def test_an_epoch_compares_values_and_sees_what_leaves_no_trace():
 
 
 def test_what_was_undone_within_an_epoch_did_not_happen():
-    model = Small()
-    optimizer = SGD(model.parameters())
-    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    model, _, sparse = made(TopK(k=1), SGD)
     values = [p.detach().clone() for p in model.parameters()]
 
     def averaged_and_back():
@@ -139,8 +132,7 @@ def test_what_was_undone_within_an_epoch_did_not_happen():
 
 
 def test_an_error_inside_is_the_one_that_is_raised():
-    model = Small()
-    sparse = LayerwiseSparse(model.layers, SGD(model.parameters()), TopK(k=1))
+    model, _, sparse = made(TopK(k=1), SGD)
     with pytest.raises(KeyError), sparse.epoch(0):
         write(model, None)
         raise KeyError
@@ -208,9 +200,7 @@ def test_tensors_without_versions(by_value):
 @pytest.mark.parametrize("by_step", [False, True], ids=["epoch", "step"])
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 def test_looking_at_the_loss_moves_nothing(by_step, mode):
-    model = Small()
-    optimizer = SGD(model.parameters())
-    sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
+    model, optimizer, sparse = made(TopK(k=1), SGD)
     with contextlib.ExitStack() as stack:
         stack.enter_context(sparse.step(0, 0) if by_step else sparse.epoch(0))
         steps(model, optimizer)
