@@ -165,17 +165,16 @@ def test_no_two_parts_may_share_a_column():
         tiny.config(updates=Seeded()).columns()
 
 
-def test_an_int_may_stand_for_a_float():
-    whole, point = (
-        tiny.config(optimizer=Adam(lr=1)),
-        tiny.config(optimizer=Adam(lr=1.0)),
-    )
-    assert whole == point and whole.run_id == point.run_id
-
-
-def test_equal_configs_have_equal_ids():
-    plus, minus = (tiny.config(optimizer=SGD(weight_decay=w)) for w in (0.0, -0.0))
-    assert plus == minus and plus.run_id == minus.run_id
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        (Adam(lr=1), Adam(lr=1.0)),  # an int may stand for a float
+        (SGD(weight_decay=0.0), SGD(weight_decay=-0.0)),
+    ],
+)
+def test_equal_configs_have_equal_ids(one, two):
+    first, second = tiny.config(optimizer=one), tiny.config(optimizer=two)
+    assert first == second and first.run_id == second.run_id
 
 
 @pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.kind)
@@ -225,6 +224,8 @@ def test_a_config_cannot_change():
         (WeightsFile, "file", "folder/a.pt"),
         (WeightsFile, "sha256", "1" * 7),
         (WeightsFile, "sha256", "g" * 8),
+        (CroppedImages, "padding", -1),
+        (CroppedImages, "num_views", -1),
         (RemainingImages, "skipped", -10),
         (RemainingCroppedImages, "skipped", 15),
         (Training, "num_epochs", 0),
