@@ -184,10 +184,11 @@ def test_what_is_too_large_is_computed_at_every_step(layers, images):
     assert bottom.inputs(3)[0] == 3
     nothing = FrozenPrefixCache(layers, images, most_bytes=0)
     assert nothing.inputs(4) == (0, images)
-    for more, starts in ((size // 2, [0, 2, 3]), (size // 2 - 1, [0, 3])):
-        bottom = FrozenPrefixCache(layers, images, most_bytes=size + more)
-        assert [bottom.inputs(cut)[0] for cut in (2, 3)] == [2, 3]
-        assert bottom.starts == starts  # the lowest makes room
+    for less, starts in ((0, [0, 2, 3, 4]), (1, [0, 3, 4])):  # the lowest makes room
+        most_bytes = size + size // 2 + size // 4 - less
+        bottom = FrozenPrefixCache(layers, images, most_bytes=most_bytes)
+        assert [bottom.inputs(cut)[0] for cut in (2, 3, 4)] == [2, 3, 4]
+        assert bottom.starts == starts
 
 
 def test_precision_is_the_callers(layers, images):
