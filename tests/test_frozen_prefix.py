@@ -9,8 +9,6 @@ import torch
 from torch import nn
 
 from lazyrich_helpers.lws.frozen_prefix import CHUNK, FrozenPrefixCache, set_trainable
-from lazyrich_helpers.lws.schedules import RandomBeta, RandomUniform
-from lazyrich_helpers.models.network import relu_net
 
 
 def made_layers():
@@ -118,33 +116,6 @@ def test_a_lower_cut_goes_on_from_what_is_frozen_below(layers, images):
     assert bottom.inputs(1)[1] is first and calls[0] == before + 1  # by `through`
     bottom.moved({0, 3})
     assert bottom.starts == [0]
-
-
-@pytest.mark.parametrize("schedule", [RandomBeta(), RandomUniform()])
-def test_a_layer_is_computed_again_only_above_what_has_moved(schedule):
-    layers = list(relu_net(width=4, depth=11, num_inputs=4, num_classes=2).layers)
-    plans = [schedule.plan(epoch, 0, 12, 0).layers for epoch in range(100)]
-    cuts = [min(plan) for plan in plans]
-    bottom, calls = FrozenPrefixCache(layers, torch.rand(3, 4)), count_calls(layers)
-    expected, alone = [0] * 12, [0] * 12
-    for epoch, trainable in enumerate(plans):
-        assert bottom.inputs(cuts[epoch])[0] == cuts[epoch]
-        bottom.moved(trainable)
-        # What was kept at an earlier cut is there if no cut has been lower since.
-        kept = [
-            cuts[then]
-            for then in range(epoch)
-            if cuts[then] == min(cuts[then : epoch + 1])
-        ]
-        for layer in range(max(kept, default=0), cuts[epoch]):
-            expected[layer] += 1
-        last = cuts[epoch - 1] if epoch else 0
-        for layer in range(last if last <= cuts[epoch] else 0, cuts[epoch]):
-            alone[layer] += 1
-    assert calls == expected
-    # Were the last one alone kept, the bottom would be computed time and again.
-    saved = {RandomBeta: 0.5, RandomUniform: 0.15}[type(schedule)]
-    assert sum(calls) < (1 - saved) * sum(alone)
 
 
 def bytes_alive(returned):

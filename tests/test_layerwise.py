@@ -115,13 +115,13 @@ def test_full_is_the_loop_alone_bit_for_bit():
     assert moved(states(plain), states(sparse_one)) == set()
 
 
-def test_everything_is_as_before_afterwards():
+def test_everything_is_as_before_afterwards_but_gradients_of_what_was_frozen():
     model = Small()
     model.middle[0].bias.requires_grad_(False)  # the user's own choice
     optimizer = momentum_sgd(model.parameters())
     sparse = LayerwiseSparse(model.layers, optimizer, TopK(k=1))
     wanted = [p.requires_grad for p in model.parameters()]
-    model.train()
+    F.cross_entropy(model.train()(INPUTS), LABELS).backward()  # of an earlier batch
     model.norm.eval()
     modes = [module.training for module in model.modules()]
     with pytest.raises(KeyError), sparse.epoch(0):
@@ -130,6 +130,7 @@ def test_everything_is_as_before_afterwards():
     assert [p.requires_grad for p in model.parameters()] == wanted
     assert [module.training for module in model.modules()] == modes
     assert not sparse.counts  # an epoch that broke off does not count
+    assert model.conv.weight.grad is None and model.head.weight.grad is not None
     before = states(model)
     steps(model, optimizer, num=1)
     assert moved(before, states(model)) == {0, 1, 2}
@@ -331,23 +332,6 @@ def test_checkpointed_layers_learn_unless_they_are_reentrant(reentrant):
         assert model.head.weight.grad is not None and model.conv.weight.grad is None
 
 
-def test_gradients_accumulate_inside():
-    grads = []
-    for halves in (False, True):
-        model = Small().eval()  # batch norm and dropout would tell halves apart
-        sparse = LayerwiseSparse(
-            model.layers, momentum_sgd(model.parameters()), TopK(k=2)
-        )
-        F.cross_entropy(model(INPUTS), LABELS).backward()  # of an earlier batch
-        with sparse.epoch(0):
-            for batch in torch.arange(12).split(6 if halves else 12):
-                loss = F.cross_entropy(model(INPUTS[batch]), LABELS[batch])
-                (loss * len(batch) / 12).backward()
-        assert model.conv.weight.grad is None
-        grads.append(model.head.weight.grad)
-    assert torch.allclose(*grads)
-
-
 @dynamo.patch(recompile_limit=12)
 def test_compiled_models_are_frozen_too():
     torch._dynamo.reset()
@@ -429,7 +413,6 @@ def may_be_listed_so():
     a, b, c = (nn.Linear(4, 4) for _ in range(3))
     act, token, ends = nn.ReLU(), nn.Parameter(torch.zeros(4)), nn.ModuleList([a, c])
     one, two = nn.Sequential(a, act), nn.Sequential(b, act)
-    yield "a chain", lambda: c(b(a(x))), [a, b, c]
     yield "branches", lambda: c(b(x) + a(x)), [a, b, c]
     yield "called twice", lambda: c(a(b(a(x)))), [a, b, c]
     yield "fed back", lambda: a(c(b(a(x)))), [a, b, c]
@@ -439,7 +422,6 @@ def may_be_listed_so():
     yield "a bare parameter", lambda: b(a(x + token)), [a, token, b]
     yield "one activation for two", lambda: c(two(one(x))), [one, two, c]
     yield "both ends at the bottom", lambda: c(b(a(x))), [[a, c], b]
-    yield "both ends at the top", lambda: c(b(a(x))), [b, [a, c]]
     yield "both ends in a module", lambda: ends[1](b(ends[0](x))), [ends, b]
 
 
