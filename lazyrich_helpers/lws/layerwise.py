@@ -23,13 +23,13 @@ from lazyrich_helpers.lws.layer_checks import (
     check_plan,
     check_same,
     check_trained,
+    order_checked,
 )
 from lazyrich_helpers.lws.layer_freezing import (
     in_eval_mode,
     scaled_rates,
     without_gradients,
 )
-from lazyrich_helpers.lws.layer_order import order_checked
 from lazyrich_helpers.lws.layer_watch import LayerWatch
 from lazyrich_helpers.lws.layers import (
     Layer,
