@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Collection
 from typing import Any, ClassVar, get_args, get_origin, get_type_hints
 
 _KINDS: dict[tuple[str, str], type["Part"]] = {}
@@ -73,6 +74,11 @@ def require(holds: bool, name: str, remedy: str, value: Any) -> None:
     """Raise "`name` must be `remedy`; got `value`." unless it holds."""
     if not holds:
         raise ValueError(f"{name} must be {remedy}; got {value!r}.")
+
+
+def require_one_of(known: Collection[str], name: str, value: object) -> None:
+    """Raise "`name` must be one of `known`; got `value`." unless it is."""
+    require(value in tuple(known), name, f"one of {', '.join(known)}", value)
 
 
 def field_names() -> dict[str, set[str]]:

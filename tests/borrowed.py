@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from lazyrich_helpers.lws.layerwise import LayerwiseSparse
 from lazyrich_helpers.random_streams import generator
 
 INPUTS = torch.randn(12, 1, 6, 6, generator=generator("inputs"))
@@ -44,6 +45,17 @@ def steps(model, optimizer, num=3, set_to_none=True):
         loss.backward()
         optimizer.step()
     return loss.item()
+
+
+def momentum_sgd(parameters):
+    return torch.optim.SGD(parameters, 0.1, momentum=0.9, weight_decay=0.1)
+
+
+def made(schedule, make=momentum_sgd):
+    """Return a model, its optimizer, and both under a schedule."""
+    model = Small()
+    optimizer = make(model.parameters())
+    return model, optimizer, LayerwiseSparse(model.layers, optimizer, schedule)
 
 
 def parts(layer):

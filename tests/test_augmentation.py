@@ -126,12 +126,3 @@ def test_views_are_taken_in_turn_and_can_be_kept(fake):
     top = dataclasses.replace(config, updates=TopK(k=1))
     kept, anew = weights(data, top), weights(data, top, cache_bytes=0)
     torch.testing.assert_close(kept, anew)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [({"padding": -1}, "padding must be 0 or more"), ({"num_views": -1}, "num_views")],
-)
-def test_bad_settings(fields, message):
-    with pytest.raises(ValueError, match=message):
-        part(**fields)

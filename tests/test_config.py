@@ -150,16 +150,25 @@ def test_a_field_may_be_a_tuple():
         Picked(layers=(0, "1"))
 
 
+def test_no_two_parts_may_share_a_column():
+    @dataclass(frozen=True, kw_only=True)
+    class Seeded(Part, slot="updates", kind="test_seeded"):
+        seed: int = 0
+
+    with pytest.raises(AssertionError, match="seed"):
+        tiny.config(updates=Seeded()).columns()
+
+
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("one", "two"),
     [
         (Adam(lr=1), Adam(lr=1.0)),  # an int may stand for a float
         (SGD(weight_decay=0.0), SGD(weight_decay=-0.0)),
     ],
 )
-def test_equal_configs_have_equal_ids(one, other):
-    one, other = tiny.config(optimizer=one), tiny.config(optimizer=other)
-    assert one == other and one.run_id == other.run_id
+def test_equal_configs_have_equal_ids(one, two):
+    first, second = tiny.config(optimizer=one), tiny.config(optimizer=two)
+    assert first == second and first.run_id == second.run_id
 
 
 @pytest.mark.parametrize("kind", PARTS, ids=lambda kind: kind.kind)
@@ -208,6 +217,8 @@ def test_a_config_cannot_change():
         (WeightsFile, "file", "folder/a.pt"),
         (WeightsFile, "sha256", "1" * 7),
         (WeightsFile, "sha256", "g" * 8),
+        (CroppedImages, "padding", -1),
+        (CroppedImages, "num_views", -1),
         (RemainingImages, "skipped", -10),
         (RemainingCroppedImages, "skipped", 15),
         (Training, "num_epochs", 0),

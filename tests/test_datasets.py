@@ -68,8 +68,7 @@ def test_idx_files_are_read_as_written(mnist):
 def test_packed_files_give_the_same_data(mnist, monkeypatch):
     plain = images("mnist", train_size=20).load()
     for path in mnist:
-        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
-        path.unlink()
+        pack(path, bytes)
     moved = mnist[0].parents[2].rename(mnist[0].parents[2].with_name("elsewhere"))
     monkeypatch.setenv("LAZYRICH_DATA", str(moved))  # another folder: read anew
     again = images("mnist", train_size=20).load()
@@ -118,7 +117,6 @@ DAMAGES = {
     "missing": Path.unlink,
     "directory": make_directory,
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-5]),
-    "empty": lambda path: path.write_bytes(b""),
     "altered": flip,
     "packed, not gzip": lambda path: pack(path, no_header),
     "packed, truncated": lambda path: pack(path, lambda c: c[:-20]),
@@ -155,10 +153,8 @@ MNIST = ("MNIST", "raw")
         (MNIST, lambda name: f"{name}.gz"),  # not packed, whatever it is called
         (MNIST, lambda name: name.replace("-idx", ".idx")),
         ((*MNIST, "raw"), str),
-        (("MNIST", "MNIST", "raw"), str),
         (("MNIST",), str),
-        (("raw",), str),  # the variable names MNIST itself,
-        ((), str),  # or its innermost folder
+        ((), str),  # the variable names the innermost folder
         (("mnist-dataset",), lambda name: f"{name}.gz"),
     ],
 )
@@ -170,23 +166,8 @@ def test_files_that_lie_near_are_read(mnist, offline, folders, rename):
     assert len(images("mnist", train_size=10).load().test) == 20
 
 
-def test_cifar_one_folder_too_deep_or_named_itself_is_read(offline, monkeypatch):
-    first, *_ = put(offline, "cifar10", cifar_contents(), monkeypatch)
-    monkeypatch.setenv("LAZYRICH_DATA", str(first.parent))
-    assert len(images("cifar10", train_size=50).load().test) == 20
-    (offline / "deeper").mkdir()
-    first.parent.rename(offline / "deeper" / first.parent.name)
-    (offline / "deeper").rename(first.parent)
-    monkeypatch.setenv("LAZYRICH_DATA", str(offline))
-    assert len(images("cifar10", train_size=50).load().test) == 20
-
-
-def test_a_packed_file_without_its_ending_is_read(mnist):
-    mnist[0].write_bytes(gzip.compress(mnist[0].read_bytes()))
-    assert len(images("mnist", train_size=10).load().test) == 20
-
-
 def test_a_sound_file_beside_a_damaged_one_is_read(mnist):
+    mnist[3].write_bytes(gzip.compress(mnist[3].read_bytes()))  # without its ending
     path = mnist[0].with_name(mnist[0].name + ".gz")
     path.write_bytes(gzip.compress(mnist[0].read_bytes()))
     flip(mnist[0])
@@ -226,18 +207,21 @@ def fetching(monkeypatch, fetch):
     monkeypatch.setattr(vision, "datasets", lambda: module)
 
 
-def test_a_download_that_fails_leaves_no_folder(offline, monkeypatch, capsys):
+@pytest.mark.parametrize("error", [ImportError, OSError, RuntimeError])
+def test_a_download_that_fails_leaves_no_folder(offline, monkeypatch, capsys, error):
     timeouts = []
 
     def fail(folder):
         timeouts.append(socket.getdefaulttimeout())
-        raise OSError("the host\nis dead")
+        raise error("the host\nis dead")
 
     fetching(monkeypatch, fail)
     with pytest.raises(DataError) as raised:
         images("cifar10", train_size=50).load()
     said = str(raised.value)
     assert "\n" not in said and "(the host is dead)" in said
+    for word in ("cifar10 needs cifar-10-batches-py/data_batch_1", "LAZYRICH_DATA"):
+        assert word in said
     for word in ("cifar-10-python.tar.gz", "170 MB", "cs.toronto.edu", str(offline)):
         assert word in said
     assert list(offline.iterdir()) == []
@@ -254,19 +238,6 @@ def test_what_a_failed_download_got_stays(offline, monkeypatch):
     with pytest.raises(DataError):
         images("cifar10", train_size=50).load()
     assert (offline / "cifar-10-batches-py" / "part").exists()
-
-
-@pytest.mark.parametrize("error", [ImportError, OSError, RuntimeError])
-def test_a_download_that_fails_says_where_to_put_what(offline, monkeypatch, error):
-    def fail():
-        raise error("nothing to be had")
-
-    monkeypatch.setattr(vision, "datasets", fail)
-    with pytest.raises(DataError) as raised:
-        images("fashion_mnist", train_size=10).load()
-    for word in ("fashion_mnist", "train-images-idx3-ubyte", str(offline)):
-        assert word in str(raised.value)
-    assert "LAZYRICH_DATA" in str(raised.value)
 
 
 def test_a_download_that_fails_at_the_end_is_a_sentence_too(mnist, monkeypatch):
@@ -379,19 +350,11 @@ def test_a_wrong_choice_is_named(choices, words):
         images(**choices)
 
 
-def test_the_data_folder_is_the_readers_choice(monkeypatch, tmp_path):
-    monkeypatch.setenv("LAZYRICH_DATA", str(tmp_path))
-    assert data_folder() == tmp_path
-    monkeypatch.setenv("LAZYRICH_DATA", "")
-    assert data_folder().name == "data"
-
-
-def test_sources_know_how_many_images_they_have():
-    for name in ("digits", "mnist"):
-        folder = data_folder()
-        try:
-            train, _, test, _ = read(name, folder)
-        except DataError:
-            continue
-        source = SOURCES[name]
-        assert (len(train), len(test)) == (source.num_train, source.num_test)
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_sources_know_how_many_images_they_have(name):
+    try:
+        train, _, test, _ = read(name, data_folder())
+    except DataError:
+        pytest.skip("not here")
+    source = SOURCES[name]
+    assert (len(train), len(test)) == (source.num_train, source.num_test)

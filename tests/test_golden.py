@@ -359,14 +359,16 @@ def test_a_raised_version_asks_for_a_refresh(component, monkeypatch):
     assert "refresh with `python -m tests.test_golden`" in verdict(component)
 
 
-@pytest.mark.parametrize("component", COMPONENTS)
-def test_a_drift_asks_for_a_version(component, monkeypatch):
+@pytest.mark.parametrize(
+    ("component", "drift"),
+    [
+        ("updates", {"parse_int": lambda text: int(text) + 3}),
+        ("init", {"parse_float": lambda text: 1.01 * float(text)}),
+    ],
+)
+def test_a_drift_asks_for_a_version(component, drift, monkeypatch):
     numbers, holder, place = COMPONENTS[component]
-    drifted = json.loads(json.dumps(numbers()), parse_int=lambda text: int(text) + 3)
-    if drifted == json.loads(json.dumps(numbers())):  # no counts among them
-        drifted = json.loads(
-            json.dumps(numbers()), parse_float=lambda x: 1.01 * float(x)
-        )
+    drifted = json.loads(json.dumps(numbers()), **drift)
     monkeypatch.setitem(COMPONENTS, component, (lambda: drifted, holder, place))
     assert f"raise {place}, {REFRESH}" in verdict(component)
 

@@ -18,6 +18,8 @@ def test_spans_cut_the_flat_vector_into_its_tensors():
     assert [span.layer for span in found] == [0, 0, 1, 1, 2, 2]
     assert [span.is_weight for span in found] == [True, False] * 3
     assert sum(span.size for span in found) == len(flat)
+    flat += 1  # a copy
+    assert not torch.equal(flat, flat_parameters(network))
 
 
 def test_architecture_says_what_each_layer_is_and_gives():

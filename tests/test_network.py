@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lazyrich_helpers.models.network import ModelPart, ReluNet, relu_net
+from lazyrich_helpers.models.network import ReluNet, relu_net
 
 
 def test_a_relu_net_is_its_formula():
@@ -29,24 +29,3 @@ def test_layers_and_parameters_are_as_many_as_said(width, depth):
     assert len(network.layers) == depth + 1
     expected = width * 65 + (depth - 1) * width * (width + 1) + 10 * (width + 1)
     assert sum(p.numel() for p in network.parameters()) == expected
-
-
-def test_parameters_come_bottom_first_weights_before_biases():
-    network = ReluNet(width=5, depth=2).build((1, 8, 8), 10)
-    by_layer = [p for layer in network.layers for p in layer.parameters()]
-    assert [id(p) for p in by_layer] == [id(p) for p in network.parameters()]
-    assert [p.dim() for p in by_layer] == [2, 1] * 3
-
-
-def test_layers_in_order_are_the_network():
-    network = relu_net(width=5, depth=2, num_inputs=4, num_classes=3)
-    hidden = inputs = torch.randn(6, 1, 2, 2)
-    for layer in network.layers:
-        hidden = layer(hidden)
-    assert torch.equal(hidden, network(inputs))
-
-
-def test_a_built_network_lies_on_the_cpu():
-    part = ReluNet(width=2, depth=1)
-    assert isinstance(part, ModelPart)
-    assert {p.device.type for p in part.build((1, 8, 8), 10).parameters()} == {"cpu"}

@@ -47,8 +47,11 @@ def layers(schedule, num_layers=5, *, epoch=0, step=0, seed=0):
 
 
 def depths(schedule, num_layers, num=MANY):
-    """Return how many layers are updated in each of many epochs."""
-    return np.array([len(layers(schedule, num_layers, epoch=e)) for e in range(num)])
+    """Return how many layers are updated in each of many epochs; all from one up."""
+    each = [layers(schedule, num_layers, epoch=e) for e in range(num)]
+    if not isinstance(schedule, TopKBottomQ):
+        assert all(found == set(range(min(found), num_layers)) for found in each)
+    return np.array(list(map(len, each)))
 
 
 def test_names_are_words_and_differ():
@@ -80,13 +83,8 @@ def test_a_plan_is_pure_and_in_range(schedule):
         assert plan.layers and plan.layers <= set(range(place[2]))
 
 
-def test_full_updates_every_layer_always():
-    for num_layers in (1, 2, 6):
-        plans = {Full().plan(e, s, num_layers, 0) for e in range(3) for s in range(3)}
-        assert plans == {Plan(frozenset(range(num_layers)))}
-
-
 def test_static_schedules_name_their_layers():
+    assert Full().plan(2, 1, 5, 0) == Plan(frozenset(range(5)))
     assert layers(TopK(k=2)) == {3, 4}
     assert layers(BottomQ(q=2)) == {0, 1}
     assert layers(TopBottom(k=1, q=2)) == {0, 1, 4}
@@ -140,13 +138,6 @@ def test_random_beta_draws_rounded_beta_depths():
     assert (counts * np.arange(1, 12)).sum() / MANY == pytest.approx(3.86, abs=0.1)
 
 
-@pytest.mark.parametrize("kind", [RandomUniform, RandomBeta])
-def test_only_the_top_is_updated_at_random(kind):
-    for epoch in range(20):
-        found = layers(kind(), 6, epoch=epoch)
-        assert found == set(range(min(found), 6))
-
-
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -161,6 +152,7 @@ def test_what_is_drawn_depends_on_epoch_seed_and_if_asked_on_the_step(schedule):
     def drawn(schedule, **place):
         return tuple(sorted(layers(schedule, 9, **place)))
 
+    assert all(drawn(schedule, epoch=e)[-1] == 8 for e in range(30))  # the top
     assert len({drawn(schedule, step=s) for s in range(30)}) == 1
     assert len({drawn(schedule, epoch=e) for e in range(30)}) > 1
     assert len({drawn(schedule, seed=s) for s in range(30)}) > 1

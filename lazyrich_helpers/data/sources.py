@@ -2,7 +2,6 @@
 
 import gzip
 import hashlib
-import itertools
 import socket
 import sys
 import zlib
@@ -10,11 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.data import formats
 from lazyrich_helpers.data.formats import Arrays, idx_files
 from lazyrich_helpers.places import PACKAGE, ROOT, chosen, left_as_found
 
+NEAR = ("", "*/", "*/*/", "*/*/*/")
+"""Where a file of the data folder is looked for, if it is not where it belongs."""
 SILENCE = 60.0
 """Seconds without a byte after which a download has failed."""
 
@@ -54,7 +55,7 @@ def data_folder() -> Path:
 
 def source_of(dataset: str) -> Source:
     """Return the source named `dataset`; ValueError if there is none."""
-    require(dataset in SOURCES, "dataset", f"one of {', '.join(SOURCES)}", dataset)
+    require_one_of(SOURCES, "dataset", dataset)
     return SOURCES[dataset]
 
 
@@ -88,9 +89,13 @@ def _contents(dataset: str, source: Source, folder: Path) -> list[bytes]:
 
 def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
     problem = ""
-    for path in _candidates(dataset, folder, name):
+    for path in _candidates(folder, name):
         try:
-            content = _unpacked(path.read_bytes())
+            content = path.read_bytes()
+            if content.startswith(
+                b"\x1f\x8b"
+            ):  # whatever it is called: browsers rename
+                content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             said = f"{path} of {dataset} cannot be read ({error})"
         else:
@@ -107,40 +112,15 @@ def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
     return None
 
 
-def _unpacked(content: bytes) -> bytes:
-    """Undo gzip, whatever the file is called: browsers and archives rename."""
-    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
-
-
-def _candidates(dataset: str, folder: Path, name: str) -> Iterator[Path]:
+def _candidates(folder: Path, name: str) -> Iterator[Path]:
     """Yield the files that may be the one called `name`, what is right first."""
-    right = (folder / name).parent
-    file = Path(name).name
+    right, file = (folder / name).parent, Path(name).name
     spellings = dict.fromkeys((file, file.replace("-idx", ".idx")))
-    for place in itertools.chain([right], _near(dataset, folder)):
-        paths = [place / f"{each}{end}" for each in spellings for end in ("", ".gz")]
-        yield from filter(Path.is_file, paths)
-
-
-def _near(dataset: str, folder: Path) -> Iterator[Path]:
-    """Yield folders where files of `dataset` may lie: one too deep, or too high."""
-    yield from (folder, folder / "raw")
-    for own in _subfolders(folder):
-        if _plain(own.name).startswith(_plain(dataset)):
-            yield own
-            for inner in _subfolders(own):
-                yield from (inner, *_subfolders(inner))
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if path.is_dir())
-    except OSError:  # it is not there, or not ours to look into
-        return []
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower()))
+    endings = [f"{each}{end}" for each in spellings for end in ("", ".gz")]
+    yield from filter(Path.is_file, (right / each for each in endings))
+    for place in NEAR:
+        for each in endings:
+            yield from filter(Path.is_file, sorted(folder.glob(place + each)))
 
 
 def _download(dataset: str, source: Source, folder: Path) -> None:
@@ -164,7 +144,7 @@ def _download(dataset: str, source: Source, folder: Path) -> None:
 
 
 def _missing(dataset: str, source: Source, folder: Path, why: str = "") -> str:
-    names = [n for n in source.files if not any(_candidates(dataset, folder, n))]
+    names = [n for n in source.files if not any(_candidates(folder, n))]
     name = (names or list(source.files))[0]
     if _may_make(folder):
         there = sorted(path.name for path in folder.glob("[!.]*"))[:5]

@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lazyrich_helpers.config import require
+
 
 def balanced_subsets(
     labels: NDArray[np.uint8], size: int, seed: int, skipped: int = 0
@@ -26,8 +28,10 @@ def balanced_subsets(
     counts = np.bincount(labels)
     num_classes, rarest = len(counts), int(counts.min())
     start, per_class = skipped // num_classes, size // num_classes
-    if start + per_class > rarest:
-        _refuse(size, skipped, num_classes * rarest)
+    most = num_classes * rarest - skipped
+    beyond = f", beyond the {skipped} skipped" if skipped else ""
+    there = f"at most {most} here, as many of each class as the rarest one has{beyond}"
+    require(size <= most, "train_size", there, size)
     rng = np.random.Generator(np.random.PCG64(seed))
     each = (np.flatnonzero(labels == label) for label in range(num_classes))
     shuffled = [rng.permutation(places) for places in each]
@@ -36,15 +40,3 @@ def balanced_subsets(
     chosen = np.concatenate([order[start:middle] for order in shuffled])
     rest = np.concatenate([order[middle:end] for order in shuffled])
     return np.sort(chosen), np.sort(rest)
-
-
-def _refuse(size: int, skipped: int, most: int) -> None:
-    if skipped:
-        raise ValueError(
-            f"{size} images were asked for beyond the {skipped} that are skipped, and "
-            f"there are {most} in all; choose a smaller train_size."
-        )
-    raise ValueError(
-        f"train_size must be at most {most} here, as many of each class as the rarest "
-        f"one has; got {size}."
-    )

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.lws.timed import Ending, Stepped, require_one_of
+from lazyrich_helpers.config import Part, require, require_one_of
+from lazyrich_helpers.lws.plans import Ending, Plan, Stepped
 from lazyrich_helpers.random_streams import generator
 
 SPACINGS = {"linear": 1, "squared": 2, "cubic": 3}

@@ -1,11 +1,17 @@
 """Frozen layers: how they are kept from moving, and their cached activations."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 MOST_BYTES = 2**30
 """Most that a cache takes, for each set of images."""
@@ -28,35 +34,14 @@ def set_trainable(layers: Sequence[nn.Module], trainable: Collection[int]) -> No
                 p.grad = None  # a gradient of zeros would still decay the weights
 
 
-def fitting(sizes: Mapping[int, int], most_bytes: int) -> list[int]:
-    """Return which of a network's hidden values are cached where not all can be.
-
-    The highest are. Of the others, the least useful go first: those that layer b reads,
-    where the next ones below and above are of layers a and c, spare b - a layers
-    whenever the cut is at one of the c - b layers from b on. (b - a) (c - b) is their
-    use.
-
-    Args:
-        sizes: Layer → bytes of what it reads.
-        most_bytes: What they may take in all; the highest are no larger.
-    """
-    cached = sorted(sizes)
-    while sum(sizes[start] for start in cached) > most_bytes:
-        # All but the highest, each with its neighbours.
-        near = zip([0, *cached], cached, cached[1:], strict=False)
-        use = {b: (b - a) * (c - b) for a, b, c in near}
-        cached.remove(min(use, key=lambda start: use[start]))
-    return cached
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Entry:
     """What one layer reads while those below it are frozen."""
 
     start: int
     """The layer."""
-    values: Tensor
-    """Of every image, (n, ...)."""
+    values: Float[Tensor, "n ..."]
+    """Of every image."""
     written: list[tuple[int, int]]
     """`FrozenPrefixCache._written` when it was computed."""
 
@@ -72,14 +57,14 @@ class FrozenPrefixCache:
 
     Args:
         layers: Of the network, bottom first.
-        images: All images, (n, ...); the same at every call.
+        images: All images; the same at every call.
         most_bytes: What is cached takes at most this, images left out.
     """
 
     def __init__(
         self,
         layers: Sequence[nn.Module],
-        images: Tensor,
+        images: Float[Tensor, "n ..."],
         *,
         most_bytes: int = MOST_BYTES,
     ) -> None:
@@ -92,8 +77,8 @@ class FrozenPrefixCache:
         return [entry.start for entry in self._entries]
 
     @torch.no_grad()
-    def inputs(self, cut: int) -> tuple[int, Tensor]:
-        """Return a layer and what it reads, (n, ...), while those below `cut` freeze.
+    def inputs(self, cut: int) -> tuple[int, Float[Tensor, "n ..."]]:
+        """Return a layer and what it reads, while those below `cut` are frozen.
 
         The layer is `cut`, or a lower one where its input would take too much. Layers
         that are computed are put into eval mode. Precision is that of the caller's
@@ -131,31 +116,27 @@ class FrozenPrefixCache:
             for layer in self._layers[highest.start : cut]:
                 chunk = layer.eval()(chunk)
             if outputs is None:
-                outputs = self._room(cut, chunk)
+                outputs = self._room(chunk)
             if outputs is None:
                 return None
             outputs[first : first + CHUNK] = chunk
         return outputs
 
-    def _room(self, cut: int, chunk: Tensor) -> Tensor | None:
-        """Return memory for what layer `cut` reads; `chunk` is the first part of it.
+    def _room(self, chunk: Tensor) -> Tensor | None:
+        """Return memory for what a layer reads; `chunk` is the first part of it.
 
         What has to make room is forgotten. None if it is too large on its own.
         """
         shape = (len(self._entries[0].values), *chunk.shape[1:])
-        size = math.prod(shape) * chunk.element_size()
-        if size > self._most_bytes:
+        room = self._most_bytes - math.prod(shape) * chunk.element_size()
+        if room < 0:
             return None
-        sizes = {entry.start: entry.values.nbytes for entry in self._entries[1:]}
-        stay = {0, *fitting(sizes | {cut: size}, self._most_bytes)}
-        self._entries = [entry for entry in self._entries if entry.start in stay]
-        last = (
-            torch.channels_last
-        )  # convolutions leave maps so, and read them faster so
+        # The lowest go first: the highest serve as many cuts, and spare them more.
+        while sum(entry.values.nbytes for entry in self._entries[1:]) > room:
+            del self._entries[1]
+        last = torch.channels_last  # so convolutions leave maps, and read them faster
         is_map = chunk.dim() == 4 and chunk.is_contiguous(memory_format=last)
+        memory = last if is_map else torch.contiguous_format
         return torch.empty(
-            shape,
-            dtype=chunk.dtype,
-            device=chunk.device,
-            memory_format=last if is_map else torch.contiguous_format,
+            shape, dtype=chunk.dtype, device=chunk.device, memory_format=memory
         )

@@ -1,66 +1,15 @@
-"""What `LayerwiseSparse` refuses before it freezes anything: one sentence each."""
+"""What `LayerwiseSparse` refuses of plans, optimizers and layers, one sentence each."""
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+import functools
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from lazyrich_helpers.config import require
-from lazyrich_helpers.lws.layer_names import names, tensor_names
+from lazyrich_helpers.lws.layers import Member, names, parameters_in, tensor_names
 from lazyrich_helpers.lws.plans import Plan
-
-Member = nn.Module | nn.Parameter
-Layer = Member | Sequence[Member]
-"""A module or parameter, or several that are one layer, such as a convolution and its
-batch norm, or an embedding and its bare position parameter."""
-
-
-def members_of(layers: Sequence[Layer] | nn.Module) -> list[list[Member]]:
-    """Return each layer's modules and parameters, input to output."""
-    known = isinstance(layers, nn.ModuleList | nn.Sequential)
-    if isinstance(layers, nn.Module) and not known:
-        raise ValueError(
-            "layers must be a list of the model's layers, input to output, such as "
-            f"[model.conv1, model.block1, model.fc]; got a {names([layers])}, whose "
-            "order torch does not know."
-        )
-    return [
-        [layer] if isinstance(layer, nn.Module | nn.Parameter) else list(layer)
-        for layer in layers
-    ]
-
-
-def parameters_in(layer: Sequence[Member]) -> list[nn.Parameter]:
-    """Return all parameters of a layer."""
-    found: list[nn.Parameter] = []
-    for member in layer:
-        found += [member] if isinstance(member, nn.Parameter) else member.parameters()
-    return found
-
-
-def owners(layers: Sequence[list[Member]]) -> dict[int, int]:
-    """Return the layer of each parameter, by its id.
-
-    Raises:
-        ValueError: If a layer has no parameters, or not for itself.
-    """
-    require(len(layers) >= 1, "layers", "at least one layer", [])
-    owner: dict[int, int] = {}
-    for index, layer in enumerate(layers):
-        parameters = parameters_in(layer)
-        if not parameters:
-            raise ValueError(
-                f"layer {index} ({names(layer)}) has no parameters: leave it out, or "
-                "put it into one list with the layer it belongs to."
-            )
-        for p in parameters:
-            if owner.setdefault(id(p), index) != index:
-                raise ValueError(
-                    f"layers {owner[id(p)]} and {index} ({names(layer)}) share a "
-                    f"parameter, {tensor_names([p])}, so that one can not be frozen "
-                    "while the other is trained; put both into one list."
-                )
-    return owner
 
 
 def check_plan(plan: Plan) -> None:
@@ -84,15 +33,19 @@ def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) 
             "optimizer must be one of torch's, or a list of them; got a "
             f"{names([optimizer])}."
         )
-    given = [p for group in optimizer.param_groups for p in group["params"]]
-    left_out = [p for p in given if id(p) not in owner]
-    if left_out:
+    if isinstance(optimizer, torch.optim.LBFGS):
         raise ValueError(
-            f"the optimizer has {len(left_out)} parameters that are in no layer, "
-            f"{tensor_names(left_out)}: name their modules in `layers`, or the "
-            "parameters themselves, or leave them out of the optimizer."
+            "LBFGS moves all its parameters along one direction, frozen ones too; "
+            "use another optimizer."
         )
     for group in optimizer.param_groups:
+        left_out = [p for p in group["params"] if id(p) not in owner]
+        if left_out:
+            raise ValueError(
+                f"the optimizer has {len(left_out)} parameters that are in no layer, "
+                f"{tensor_names(left_out)}: name their modules in `layers`, or the "
+                "parameters themselves, or leave them out of the optimizer."
+            )
         mixed = len({owner[id(p)] for p in group["params"]}) > 1
         if mixed and group.get("fused") and group.get("momentum"):
             raise ValueError(
@@ -100,18 +53,13 @@ def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) 
                 "momentum and some, still frozen, have not: give it a group for each "
                 "layer, or fused=False."
             )
-    if isinstance(optimizer, torch.optim.LBFGS):
-        raise ValueError(
-            "LBFGS moves all its parameters along one direction, frozen ones too; "
-            "use another optimizer."
-        )
 
 
 def check_same(
     layers: Sequence[list[Member]],
     noted: Sequence[list[nn.Parameter]],
     *,
-    may_be_gathered: bool = True,
+    may_be_gathered: bool,
 ) -> None:
     """Raise ValueError if a layer has other parameters than those noted.
 
@@ -119,7 +67,7 @@ def check_same(
     hold, they are others, for a while; it would not see that those are frozen.
     """
     for index, (layer, before) in enumerate(zip(layers, noted, strict=True)):
-        now = parameters_in(layer)
+        now, known = parameters_in(layer), set(map(id, before))
         if list(map(id, now)) == list(map(id, before)):
             continue
         was_shared = any(hasattr(p, "to_local") for p in before)
@@ -131,7 +79,6 @@ def check_same(
                 "that processes share, as after a forward pass without a backward "
                 "pass: call the model's reshard() first, or fully_shard each layer."
             )
-        known = set(map(id, before))
         new = [p for p in now if id(p) not in known]
         raise ValueError(
             f"layer {index} ({names(layer)}) has other parameters than when "
@@ -145,12 +92,7 @@ def check_trained(
     optimizers: Sequence[torch.optim.Optimizer],
     layers: Mapping[int, Collection[nn.Parameter]],
 ) -> None:
-    """Raise ValueError unless these layers can move, all that is trainable of them.
-
-    Args:
-        optimizers: All that there are.
-        layers: Those to be updated, with their parameters.
-    """
+    """Raise ValueError unless optimizers have all that is trainable of these layers."""
     trainable = [p for own in layers.values() for p in own if p.requires_grad]
     if not trainable:
         raise ValueError(
@@ -167,3 +109,67 @@ def check_trained(
             "them to it (several optimizers are given as a list), or freeze them with "
             "requires_grad_(False)."
         )
+
+
+@contextlib.contextmanager
+def order_checked(
+    layers: Sequence[list[Member]], owner: dict[int, int]
+) -> Iterator[None]:
+    """Inside, a layer that reads what a layer above it makes raises ValueError.
+
+    It is looked at where it is first called, in autograd's graph, which shows what
+    layers with gradients make. A layer above counts once all its modules were called:
+    one that holds embedding and head is where its head is.
+
+    Args:
+        layers: Each layer's modules and parameters, input to output.
+        owner: The layer of each parameter, by its id.
+    """
+    due = [
+        {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}
+        for layer in layers
+    ]
+    called: list[set[nn.Module]] = [set() for _ in layers]
+
+    def look(
+        index: int, member: nn.Module, _: nn.Module, args: Any, kwargs: dict[str, Any]
+    ) -> None:
+        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return  # there is no graph
+        is_first = not called[index]
+        called[index].add(member)
+        for above in _makers((*args, *kwargs.values()), owner) if is_first else ():
+            if above > index and called[above] and called[above] == due[above]:
+                raise ValueError(
+                    f"layer {index} ({names(layers[index])}) reads what layer {above} "
+                    f"({names(layers[above])}) makes: list the layers input to output."
+                )
+
+    with contextlib.ExitStack() as stack:
+        for index, members in enumerate(due):
+            for member in members:
+                hook = functools.partial(look, index, member)
+                for each in filter(_has_parameters, member.modules()):
+                    handle = each.register_forward_pre_hook(hook, with_kwargs=True)
+                    stack.callback(handle.remove)
+        yield
+
+
+def _has_parameters(module: nn.Module) -> bool:
+    """Return whether it has any; a module without may be of several layers."""
+    return any(True for _ in module.parameters())
+
+
+def _makers(values: Sequence[Any], owner: dict[int, int]) -> list[int]:
+    """Return the layers of which a parameter leads to `values` in autograd's graph."""
+    found: set[int] = set()
+    seen: set[Any] = {None}
+    nodes: list[Any] = [v.grad_fn for v in values if isinstance(v, Tensor)]
+    while nodes:
+        node = nodes.pop()
+        if node not in seen:
+            seen.add(node)
+            variable = getattr(node, "variable", None)  # of a node with none before it
+            found |= {owner[id(variable)]} if id(variable) in owner else set()
+            nodes += [before for before, _ in node.next_functions]
+    return sorted(found)

@@ -8,14 +8,7 @@ import torch
 from torch import nn
 from torch.utils.hooks import RemovableHandle
 
-from lazyrich_helpers.lws.layer_checks import Member, parameters_in
-
-
-def modules_of(layers: Sequence[list[Member]]) -> set[nn.Module]:
-    """Return the modules in these layers, and all that these hold."""
-    members = [member for layer in layers for member in layer]
-    held = [m.modules() for m in members if isinstance(m, nn.Module)]
-    return {module for modules in held for module in modules}
+from lazyrich_helpers.lws.layers import Member, parameters_in
 
 
 @contextlib.contextmanager
@@ -71,8 +64,13 @@ def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:
     ]
 
 
-class ScaledRates:
-    """Learning rates of an optimizer's groups, multiplied by their layer's factor.
+@contextlib.contextmanager
+def scaled_rates(
+    optimizers: Sequence[torch.optim.Optimizer],
+    owner: Mapping[int, int],
+    scales: Mapping[int, float],
+) -> Iterator[None]:
+    """Inside, a group's learning rate is multiplied by its layer's factor.
 
     Args:
         optimizers: Their groups are of one layer each.
@@ -80,43 +78,32 @@ class ScaledRates:
         scales: Layer → factor; other layers keep their rate.
 
     Raises:
-        ValueError: If a group has parameters of several layers.
+        ValueError: If a group is of several layers, or its rate was changed inside.
     """
-
-    def __init__(
-        self,
-        optimizers: Sequence[torch.optim.Optimizer],
-        owner: Mapping[int, int],
-        scales: Mapping[int, float],
-    ) -> None:
-        groups = [g for optimizer in optimizers for g in optimizer.param_groups]
-        held = [{owner[id(p)] for p in group["params"]} for group in groups]
-        for layers in held:
-            if len(layers) > 1:
-                raise ValueError(
-                    "this schedule has a learning rate for each layer, and the "
-                    f"optimizer has layers {sorted(layers)} in one group: give it a "
-                    "group for each layer."
-                )
-        self._before = [(group, group["lr"]) for group in groups]
-        for group, layers in zip(groups, held, strict=True):
-            for layer in layers & scales.keys():
-                group["lr"] = group["lr"] * scales[layer]
-        self._scaled = [float(group["lr"]) for group in groups]
-
-    def put_back(self) -> None:
-        """Let all groups have the rates that they had."""
-        for group, lr in self._before:
-            group["lr"] = lr
-
-    def problem(self) -> str:
-        """Return which rate was changed since, in a sentence, or nothing."""
-        for (group, _), lr in zip(self._before, self._scaled, strict=True):
+    groups = [g for optimizer in optimizers for g in optimizer.param_groups]
+    held = [{owner[id(p)] for p in group["params"]} for group in groups]
+    for layers in held:
+        if len(layers) > 1:
+            raise ValueError(
+                "this schedule has a learning rate for each layer, and the optimizer "
+                f"has layers {sorted(layers)} in one group: give it a group for each "
+                "layer."
+            )
+    before = [group["lr"] for group in groups]
+    for group, layers in zip(groups, held, strict=True):
+        for layer in layers & scales.keys():
+            group["lr"] = group["lr"] * scales[layer]
+    scaled = [float(group["lr"]) for group in groups]
+    try:
+        yield
+        for group, lr in zip(groups, scaled, strict=True):
             now = float(group["lr"])
             if now != lr:
-                return (
+                raise ValueError(
                     f"a learning rate was changed inside from {lr:g} to {now:g}, which "
                     "is lost, since the schedule scales it: step torch's schedulers "
                     "outside."
                 )
-        return ""
+    finally:
+        for group, lr in zip(groups, before, strict=True):
+            group["lr"] = lr

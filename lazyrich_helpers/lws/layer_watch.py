@@ -1,8 +1,7 @@
-"""A watch over a model's layers while some of them are frozen."""
+"""A watch over layers: whether frozen ones move, and which others have gradients."""
 
 import contextlib
 import functools
-from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
-from lazyrich_helpers.lws.layer_names import tensor_names
+from lazyrich_helpers.lws.layers import tensor_names
 
 _LOOKING: list["LayerWatch"] = []
 
@@ -32,9 +31,6 @@ def _look(*_: Any) -> None:
         watch.look()
 
 
-MOST_IDLE = 100
-"""Steps in a row without a gradient after which a layer is refused; one that a model
-leaves out at random has had one by then."""
 BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Bytes of a value → the integers that have its bits."""
 
@@ -62,7 +58,7 @@ class LayerWatch:
         *,
         by_value: bool,
     ) -> None:
-        self.trained, self._frozen, self._modules = trained, frozen, modules
+        self._trained, self._frozen, self._modules = trained, frozen, modules
         self._due = {
             i for i, own in trained.items() if any(p.requires_grad for p in own)
         }
@@ -75,35 +71,42 @@ class LayerWatch:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """Inside, look at gradients before any optimizer steps, as `look` does."""
+        """Inside, look at gradients before any optimizer steps, as `look` does.
+
+        Raises:
+            ValueError: Where it ends, if a frozen layer moved or was unfrozen.
+        """
         _register()
         _LOOKING.append(self)
         try:
             yield
+            self.check()
         finally:
             _LOOKING.remove(self)
 
     def look(self) -> None:
         """Note which layers have gradients now."""
-        for layer in self.trained.keys() - self.with_gradient:
-            if any(p.grad is not None for p in self.trained[layer]):
+        for layer in self._trained.keys() - self.with_gradient:
+            if any(p.grad is not None for p in self._trained[layer]):
                 self.with_gradient.add(layer)
         if self._note is _writes:  # by a fused step they would move without a trace
             self._given |= {id(p) for p in self._frozen if p.grad is not None}
 
-    def without_gradient(self) -> set[int]:
-        """Return the layers to be updated that had no gradient where others had one."""
+    @property
+    def idle(self) -> set[int]:
+        """Layers to be updated that had no gradient where others had one."""
         return self._due - self.with_gradient if self.with_gradient else set()
 
+    @property
     def updated(self) -> set[int]:
-        """Return the layers that an optimizer moved, or would have moved in a step."""
-        return self._due - self.without_gradient()
+        """Layers that an optimizer moved, or would have moved in a step."""
+        return self._due - self.idle
 
-    def problem(self) -> str:
-        """Return what happened to frozen layers, in a sentence, or nothing."""
+    def check(self) -> None:
+        """Raise ValueError if something happened to frozen layers."""
         unfrozen = [p for p in self._frozen if p.requires_grad]
         if unfrozen:
-            return (
+            raise ValueError(
                 f"requires_grad of {len(unfrozen)} frozen parameters was set inside, "
                 f"{tensor_names(unfrozen)}: set it before layers are frozen, or after."
             )
@@ -112,24 +115,22 @@ class LayerWatch:
             p for p, note in pairs if id(p) in self._given or self._note(p) != note
         ]
         if moved:
-            return (
+            raise ValueError(
                 f"{len(moved)} frozen parameters were moved inside, "
                 f"{tensor_names(moved)}: use an optimizer that passes over parameters "
                 "whose grad is None, leave their grad None, and write to them outside."
             )
-        now = dict(self._buffers())
         changed = [
-            now[key]
-            for key, note in self._noted.items()
-            if key in now and self._note(now[key]) != note
+            buffer
+            for key, buffer in self._buffers()
+            if key in self._noted and self._note(buffer) != self._noted[key]
         ]
         if changed:
-            return (
+            raise ValueError(
                 f"{len(changed)} buffers of frozen layers changed inside, "
                 f"{tensor_names(changed)}: call a module and not its forward(), which "
                 "no hook sees, and write to buffers outside."
             )
-        return ""
 
     def _buffers(self) -> Iterator[tuple[Hashable, Tensor]]:
         """Yield what may be other tensors later, by module and name."""
@@ -138,29 +139,6 @@ class LayerWatch:
             for name, buffer in module.named_buffers(recurse=False):
                 if name not in passing:
                     yield (module, name), buffer
-
-
-class IdleLayers:
-    """Layers to be updated that had no gradient where others had, and for how long."""
-
-    def __init__(self) -> None:
-        self._times: Counter[int] = Counter()  # in a row, up to the last look
-
-    def problem(self, watch: LayerWatch, *, by_step: bool) -> str:
-        """Return which did so too often in a row, in a sentence, or nothing."""
-        for layer in watch.with_gradient:
-            self._times.pop(layer, None)
-        without = sorted(watch.without_gradient())
-        self._times.update(without)
-        idle = [i for i in without if self._times[i] >= (MOST_IDLE if by_step else 1)]
-        if not idle:
-            return ""
-        return (
-            f"layers {idle} were to be updated and had no gradient where others had, "
-            f"{tensor_names([p for i in idle for p in watch.trained[i]])}: make the "
-            "optimizer and LayerwiseSparse anew after replacing a module, and freeze "
-            "what the loss does not use, or list it together with what it does."
-        )
 
 
 def _local(tensor: Tensor) -> Tensor:

@@ -19,26 +19,32 @@ from torch import nn
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.lws.layer_checks import (
-    Layer,
     check_optimizer,
     check_plan,
     check_same,
     check_trained,
-    members_of,
-    owners,
-    parameters_in,
+    order_checked,
 )
 from lazyrich_helpers.lws.layer_freezing import (
-    ScaledRates,
     in_eval_mode,
-    modules_of,
+    scaled_rates,
     without_gradients,
 )
-from lazyrich_helpers.lws.layer_names import names
-from lazyrich_helpers.lws.layer_order import order_checked
-from lazyrich_helpers.lws.layer_watch import IdleLayers, LayerWatch
+from lazyrich_helpers.lws.layer_watch import LayerWatch
+from lazyrich_helpers.lws.layers import (
+    Layer,
+    members_of,
+    modules_in,
+    names,
+    owners,
+    parameters_in,
+    tensor_names,
+)
 from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
-from lazyrich_helpers.models.optimizer_state import forget
+
+MOST_IDLE = 100
+"""Steps in a row without a gradient after which a layer is refused; one that a model
+leaves out at random has had one by then."""
 
 
 class LayerwiseSparse:
@@ -46,10 +52,9 @@ class LayerwiseSparse:
 
     A frozen layer has no gradient, so that the optimizer passes it by and what it
     remembers of it (momentum, moments, step count) waits; it computes in eval mode,
-    whatever mode the model is in. The backward pass ends at the lowest trainable layer.
-    A module without parameters that a trainable layer holds too, such as one dropout
-    for all, is left alone. Frozen layers are computed anew at each step; the book's own
-    `train` caches their activations (`FrozenPrefixCache`).
+    whatever mode the model is in, but for what a trainable layer holds too, such as one
+    dropout for all. The backward pass ends at the lowest trainable layer. Frozen layers
+    are computed anew at each step; the book's own `train` caches their activations.
 
     **What is checked.** Where the context of an epoch ends, the values of frozen
     parameters and of buffers in the `state_dict` are those it began with, or ValueError
@@ -59,10 +64,8 @@ class LayerwiseSparse:
     no optimizer, or has no gradient where others have, is an error too: in an epoch at
     once, in steps after 100 in a row. What was frozen is trainable after every error.
 
-    Where the schedule scales learning rates, a group's is scaled inside and put back
-    afterwards: step torch's own schedulers outside. The book's page on your own loop
-    says what else to heed: compiled, checkpointed, distributed and sharded models,
-    accumulated gradients, copies.
+    Where the schedule scales learning rates, they are put back afterwards: step torch's
+    own schedulers outside. The book's page on your own loop says what else to heed.
 
     Args:
         layers: The model's layers, input to output; a forward pass in which a trainable
@@ -98,34 +101,29 @@ class LayerwiseSparse:
             check_optimizer(each, self._owner)
         check_plan(schedule.plan(0, 0, self.num_layers, seed))
         self._inside: Generator[None] | None = None
-        self._idle = IdleLayers()
+        self._times_idle: Counter[int] = Counter()  # in a row
 
     @property
     def num_layers(self) -> int:
-        """How many layers there are."""
         return len(self._layers)
 
     @property
     def active_optimizers(self) -> list[torch.optim.Optimizer]:
         """Those with a trainable parameter: all that a `GradScaler` can step inside."""
-        return [
-            optimizer
-            for optimizer in self._optimizers
-            if any(p.requires_grad for g in optimizer.param_groups for p in g["params"])
-        ]
+
+        def is_active(optimizer: torch.optim.Optimizer) -> bool:
+            groups = optimizer.param_groups
+            return any(p.requires_grad for group in groups for p in group["params"])
+
+        return list(filter(is_active, self._optimizers))
 
     def epoch(self, epoch: int) -> contextlib.AbstractContextManager[frozenset[int]]:
         """Inside, only the layers of this epoch move; yields them, as `begin` does."""
-        return self._between(epoch, None)
-
-    def step(
-        self, epoch: int, step: int
-    ) -> contextlib.AbstractContextManager[frozenset[int]]:
-        """Inside, only the layers of this step move; yields them, as `begin` does."""
-        return self._between(epoch, step)
+        return self.step(epoch, None)
 
     @contextlib.contextmanager
-    def _between(self, epoch: int, step: int | None) -> Iterator[frozenset[int]]:
+    def step(self, epoch: int, step: int | None) -> Iterator[frozenset[int]]:
+        """Inside, only the layers of this step move; yields them, as `begin` does."""
         trainable = self.begin(epoch, step)
         try:
             yield trainable
@@ -140,10 +138,9 @@ class LayerwiseSparse:
         For callbacks: a loop of your own has `with sparse.epoch(epoch)`, or `step`.
 
         Raises:
-            ValueError: If it has begun and not ended; the schedule changes within an
-                epoch and there is no step, or plans what this does not do; parameters
-                and optimizers are not as they were, or do not fit the plan; or, from
-                the model's forward pass, a layer reads what one listed after it makes.
+            ValueError: If it has begun and not ended, the schedule changes within an
+                epoch and there is no step, or parameters and optimizers do not fit the
+                plan or are others; and from a forward pass against the layers' order.
         """
         if self._inside is not None:
             raise ValueError(
@@ -160,8 +157,6 @@ class LayerwiseSparse:
         for optimizer in self._optimizers:
             check_optimizer(optimizer, self._owner)  # groups may have been added
         check_same(self._layers, self._parameters, may_be_gathered=False)
-        trained = {i: self._parameters[i] for i in sorted(plan.layers)}
-        check_trained(self._optimizers, trained)
         inside = self._frozen(plan, by_value=step is None)
         next(inside)
         self._inside = inside
@@ -174,48 +169,55 @@ class LayerwiseSparse:
         nothing done where nothing has begun.
 
         Raises:
-            ValueError: If nothing has begun, a frozen layer moved or was unfrozen, a
-                layer was to be updated and had no gradient, or a learning rate that
-                the schedule scaled was changed.
+            ValueError: If nothing has begun, or by what the class says is checked.
         """
         inside, self._inside = self._inside, None
-        if inside is None:
-            if completed:
-                raise ValueError("end() without begin(): no layers are frozen here.")
-            return
-        if completed:
+        if inside is None and completed:
+            raise ValueError("end() without begin(): no layers are frozen here.")
+        if inside is not None and completed:
             next(inside, None)
-        else:
+        elif inside is not None:
             inside.close()
 
     def _frozen(self, plan: Plan, *, by_value: bool) -> Generator[None]:
         """Freeze layers; where it goes on, unfreeze them, and say what went wrong."""
         trained = {i: self._parameters[i] for i in sorted(plan.layers)}
+        check_trained(self._optimizers, trained)
         frozen = [own for i, own in enumerate(self._layers) if i not in plan.layers]
-        parameters = [p for own in frozen for p in parameters_in(own)]
-        modules = modules_of(frozen)
-        modules -= modules_of([self._layers[i] for i in plan.layers])
-        with contextlib.ExitStack() as undo:
-            rates = None
-            if plan.lr_scales:
-                rates = ScaledRates(self._optimizers, self._owner, plan.scales)
-                undo.callback(rates.put_back)
+        modules = modules_in(frozen) - modules_in([self._layers[i] for i in trained])
+        for p in [p for layer in plan.forget for p in self._parameters[layer]]:
             for optimizer in self._optimizers:
-                for layer in plan.forget:
-                    forget(optimizer, self._parameters[layer])
-            undo.enter_context(in_eval_mode(modules))
+                optimizer.state.pop(p, None)
+        with contextlib.ExitStack() as inside:
+            if plan.lr_scales:
+                rates = scaled_rates(self._optimizers, self._owner, plan.scales)
+                inside.enter_context(rates)
+            inside.enter_context(in_eval_mode(modules))
             if plan.layers - self.counts.keys():  # the graph shows what these make
-                undo.enter_context(order_checked(self._layers, self._owner))
-            undo.enter_context(without_gradients(frozen))
+                inside.enter_context(order_checked(self._layers, self._owner))
+            inside.enter_context(without_gradients(frozen))
+            parameters = [p for own in frozen for p in parameters_in(own)]
             watch = LayerWatch(trained, parameters, modules, by_value=by_value)
-            undo.enter_context(watch.looking())
+            inside.enter_context(watch.looking())
             yield
-            problem = watch.problem() or (rates.problem() if rates else "")
-            problem = problem or self._idle.problem(watch, by_step=not by_value)
-        if problem:
-            raise ValueError(problem)
-        check_same(self._layers, self._parameters)
-        self.counts.update(watch.updated())
+        self._check_idle(watch, most=1 if by_value else MOST_IDLE)
+        check_same(self._layers, self._parameters, may_be_gathered=True)
+        self.counts.update(watch.updated)
+
+    def _check_idle(self, watch: LayerWatch, most: int) -> None:
+        """Raise ValueError if a layer was without a gradient `most` times in a row."""
+        for layer in watch.with_gradient:
+            self._times_idle.pop(layer, None)
+        self._times_idle.update(watch.idle)
+        refused = [i for i in sorted(watch.idle) if self._times_idle[i] >= most]
+        if refused:
+            parameters = [p for i in refused for p in self._parameters[i]]
+            raise ValueError(
+                f"layers {refused} were to be updated and had no gradient where others "
+                f"had, {tensor_names(parameters)}: make the optimizer and "
+                "LayerwiseSparse anew after replacing a module, and freeze what the "
+                "loss does not use, or list it together with what it does."
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint needs beside model and optimizer, ready for JSON."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Part, require, require_one_of
 from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.random_streams import generator
 
@@ -31,20 +31,26 @@ def bottom(q: int, num_layers: int) -> frozenset[int]:
 
 
 class _Fixed:
-    """Of a schedule whose plan is the same everywhere."""
+    """Of a schedule whose layers are the same everywhere."""
 
     @property
     def per_step(self) -> bool:
         return False
+
+    def layers(self, num_layers: int) -> frozenset[int]:
+        raise NotImplementedError
+
+    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
+        del epoch, step, seed
+        return Plan(self.layers(num_layers))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Full(_Fixed, Part, slot="updates", kind="full"):
     """Every layer at every step: ordinary training."""
 
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed
-        return Plan(frozenset(range(num_layers)))
+    def layers(self, num_layers: int) -> frozenset[int]:
+        return frozenset(range(num_layers))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +60,8 @@ class TopK(_Fixed, Part, slot="updates", kind="top_k"):
     k: int
     """Layers next to the output."""
 
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed
-        return Plan(top(self.k, num_layers))
+    def layers(self, num_layers: int) -> frozenset[int]:
+        return top(self.k, num_layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,9 +71,8 @@ class BottomQ(_Fixed, Part, slot="updates", kind="bottom_q"):
     q: int
     """Layers next to the input."""
 
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed
-        return Plan(bottom(self.q, num_layers))
+    def layers(self, num_layers: int) -> frozenset[int]:
+        return bottom(self.q, num_layers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,19 +84,17 @@ class TopBottom(_Fixed, Part, slot="updates", kind="top_bottom"):
     q: int
     """Layers next to the input; where they meet the top ones, each counts once."""
 
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed
-        return Plan(top(self.k, num_layers) | bottom(self.q, num_layers))
+    def layers(self, num_layers: int) -> frozenset[int]:
+        return top(self.k, num_layers) | bottom(self.q, num_layers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Middle(_Fixed, Part, slot="updates", kind="middle"):
     """All layers but the top one and the bottom one, always."""
 
-    def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
-        del epoch, step, seed
+    def layers(self, num_layers: int) -> frozenset[int]:
         require(num_layers >= 3, "the network", "of at least 3 layers", num_layers)
-        return Plan(frozenset(range(1, num_layers - 1)))
+        return frozenset(range(1, num_layers - 1))
 
 
 DRAWS = ("epoch", "step")
@@ -108,7 +110,7 @@ class _Drawn:
         return self.draw == "step"
 
     def check(self) -> None:
-        require(self.draw in DRAWS, "draw", f"one of {', '.join(DRAWS)}", self.draw)
+        require_one_of(DRAWS, "draw", self.draw)
 
     def stream(self, seed: int, epoch: int, step: int) -> torch.Generator:
         """Return the random stream of an epoch, or of a step of it."""
@@ -217,27 +219,16 @@ class RandomBeta(_Drawn, Part, slot="updates", kind="random_beta"):
 def in_words(schedule: UpdateSchedule) -> str:
     """Return a schedule's name as the paper has it, such as `top 1 all bottoms`.
 
-    Without its probability; a kind that is not of this module names itself, by `str`.
+    Its kind, k and q as numbers, without its probability. What is not of this module
+    names itself, by `str`.
     """
-    match schedule:
-        case Full():
-            name = "full"
-        case TopK(k=k):
-            name = f"top {k}"
-        case BottomQ(q=q):
-            name = f"bottom {q}"
-        case TopBottom(k=k, q=q) | TopKBottomQ(k=k, q=q):
-            name = f"top {k} bottom {q}"
-        case Middle():
-            name = "middle"
-        case TopKAllBottoms(k=k):
-            name = f"top {k} all bottoms"
-        case RandomUniform():
-            name = "random uniform"
-        case RandomBeta(a=a, b=b):
-            name = f"random beta ({a}, {b})"
-        case _:
-            return str(schedule)
-    return (
-        f"{name}, drawn each step" if getattr(schedule, "draw", "") == "step" else name
-    )
+    if isinstance(schedule, TopBottom):
+        return f"top {schedule.k} bottom {schedule.q}"
+    if not isinstance(schedule, Part) or not isinstance(schedule, _Fixed | _Drawn):
+        return str(schedule)
+    fields = schedule.to_dict()
+    words = [str(fields.get(word, word)) for word in schedule.kind.split("_")]
+    if isinstance(schedule, RandomBeta):
+        words.append(f"({schedule.a}, {schedule.b})")
+    name = " ".join(words)
+    return f"{name}, drawn each step" if fields.get("draw") == "step" else name

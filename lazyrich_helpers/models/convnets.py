@@ -1,6 +1,6 @@
 """Convolutional networks without shortcuts: Conv-Net, VGG-5 and VGG-11."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +8,7 @@ from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
 from lazyrich_helpers.models.convolution import Convolution
-from lazyrich_helpers.models.network import Network
-
-ImageShape = tuple[int, int, int]
-"""Channels, height, width."""
+from lazyrich_helpers.models.network import ImageShape, Network, without_memory
 
 
 def pooled(size: int) -> int:
@@ -37,13 +34,6 @@ class ChannelsLast(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Return the images (batch, channels, height, width)."""
         return images.to(memory_format=torch.channels_last)
-
-
-def without_memory(build: Callable[[], Network]) -> Network:
-    """Return the network `build` makes, on the CPU, its parameters uninitialized."""
-    with torch.device("meta"):
-        network = build()
-    return network.to_empty(device="cpu")
 
 
 def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Network:

@@ -1,7 +1,14 @@
 """Convolutions: one that is fast on few pixels, and one that is right when strided."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 FEW_PIXELS = 4
 MANY_WEIGHTS = 2**20
@@ -27,8 +34,10 @@ class Convolution(nn.Conv2d):
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
         super().__init__(fan_in, fan_out, kernel, padding=kernel // 2)
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Return maps (batch, fan_out, h, w) of `input` (batch, fan_in, h, w)."""
+    def forward(
+        self, input: Float[Tensor, "batch fan_in h w"]
+    ) -> Float[Tensor, "batch fan_out h w"]:
+        """Return maps of the size of `input`'s."""
         few = input.shape[2] * input.shape[3] <= FEW_PIXELS
         if few and self.weight.numel() >= MANY_WEIGHTS and input.device.type == "cpu":
             return self._as_product(input)
@@ -63,6 +72,8 @@ class StridedShortcut(nn.Conv2d):
         super().__init__(fan_in, fan_out, 1, bias=False)
         self.every = stride
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Return maps (batch, fan_out, ⌈h / stride⌉, ⌈w / stride⌉) of `input`."""
+    def forward(
+        self, input: Float[Tensor, "batch fan_in h w"]
+    ) -> Float[Tensor, "batch fan_out h_out w_out"]:
+        """Return maps of ⌈h / stride⌉ by ⌈w / stride⌉ pixels."""
         return super().forward(input[:, :, :: self.every, :: self.every])

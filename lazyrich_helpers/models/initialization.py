@@ -1,9 +1,11 @@
 """Initial parameters. Every draw comes from the run's seed, on the CPU."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,9 @@ from torch import Tensor, nn
 from lazyrich_helpers.config import Part, require
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 NUMERICS_VERSION = 1
 LITERAL_GAIN = 1 / math.sqrt(2)
@@ -30,14 +35,15 @@ class InitPart(Protocol):
         """
         ...
 
-    def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
+    def initialize_(
+        self, network: Network, seed: int, inputs: Float[Tensor, "batch channels h w"]
+    ) -> None:
         """Overwrite every parameter of `network`, which lies on the CPU.
 
         Args:
             network: As its part built it, with memory for numbers.
             seed: Of the run.
-            inputs: A batch of training images (batch, channels, height, width), for a
-                start that depends on the data.
+            inputs: Training images, for a start that depends on the data.
         """
         ...
 
@@ -82,12 +88,13 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
                     module.reset_parameters()
 
 
-def xavier_std(weight: Tensor, *, gain: float = 1.0) -> float:
+def xavier_std(
+    weight: Float[Tensor, "fan_out fan_in *kernel"], *, gain: float = 1.0
+) -> float:
     """Return the standard deviation Xavier's rule gives `weight`.
 
     Args:
-        weight: Shape (fan_out, fan_in) or (channels_out, channels_in, h, w); a kernel's
-            area multiplies both fans.
+        weight: A matrix or a stack of kernels; a kernel's area multiplies both fans.
         gain: As in `XavierNormal`.
     """
     fan_out, fan_in = weight.shape[:2]

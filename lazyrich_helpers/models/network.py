@@ -1,15 +1,24 @@
 """Networks that expose `layers`, input to output."""
 
+from __future__ import annotations
+
+import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+ImageShape = tuple[int, int, int]
+"""Channels, height, width."""
 
 
 class Network(nn.Module):
@@ -33,13 +42,15 @@ class Network(nn.Module):
         pairs = zip(ends, sizes, strict=True)
         self.blocks = [list(range(end - size, end)) for end, size in pairs]
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits (batch, num_classes) for inputs (batch, channels, h, w)."""
+    def forward(
+        self, inputs: Float[Tensor, "batch channels h w"]
+    ) -> Float[Tensor, "batch num_classes"]:
+        """Return the images' logits."""
         for layer in self.layers:
             inputs = layer(inputs)
         return inputs
 
-    def above(self, cut: int) -> "Network":
+    def above(self, cut: int) -> Network:
         """Return a network of the same layers without the `cut` lowest ones.
 
         It reads what layer `cut` does; at 0 it is the network itself.
@@ -51,9 +62,16 @@ class Network(nn.Module):
 class ModelPart(Protocol):
     """A config part that builds its network. Parameters come uninitialized."""
 
-    def build(self, image_shape: tuple[int, int, int], num_classes: int) -> Network:
-        """Return the network for images (channels, height, width)."""
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        """Return the network for such images."""
         ...
+
+
+def without_memory(build: Callable[[], Network]) -> Network:
+    """Return the network `build` makes, on the CPU, its parameters uninitialized."""
+    with torch.device("meta"):  # torch's own start takes seconds at 100,000 units
+        network = build()
+    return network.to_empty(device="cpu")
 
 
 def relu_net(width: int, depth: int, num_inputs: int, num_classes: int) -> Network:
@@ -88,8 +106,23 @@ class ReluNet(Part, slot="model", kind="relu_net"):
         require(self.width >= 1, "width", "at least 1", self.width)
         require(self.depth >= 1, "depth", "at least 1", self.depth)
 
-    def build(self, image_shape: tuple[int, int, int], num_classes: int) -> Network:
-        # Skipping torch's own initialization saves seconds at 100,000 units.
-        with torch.device("meta"):
-            net = relu_net(self.width, self.depth, math.prod(image_shape), num_classes)
-        return net.to_empty(device="cpu")
+    def build(self, image_shape: ImageShape, num_classes: int) -> Network:
+        num_inputs = math.prod(image_shape)
+        return without_memory(
+            lambda: relu_net(self.width, self.depth, num_inputs, num_classes)
+        )
+
+
+@functools.lru_cache
+def blueprint(model: ModelPart, image_shape: ImageShape, num_classes: int) -> Network:
+    """Return the network without numbers, on torch's `meta` device.
+
+    Raises:
+        ValueError: If no memory could hold it.
+    """
+    try:
+        return model.build(image_shape, num_classes).to("meta")
+    except (RuntimeError, MemoryError, TypeError) as error:  # or beyond int64
+        raise ValueError(
+            f"a network must be one that memory holds; got {model}."
+        ) from error

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.config import Part, require
-from lazyrich_helpers.models.convnets import ChannelsLast, ImageShape, without_memory
+from lazyrich_helpers.models.convnets import ChannelsLast
 from lazyrich_helpers.models.convolution import StridedShortcut
-from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.network import ImageShape, Network, without_memory
 
 
 class ResidualBlock(nn.Module):

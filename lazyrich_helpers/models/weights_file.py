@@ -52,13 +52,21 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
         require(digits and long, "sha256", wanted, self.sha256)
 
     def require_ready(self, network: Network) -> None:
-        self._require_fitting(network, self._weights())
+        self._fitting(network)
 
     def initialize_(self, network: Network, seed: int, inputs: Tensor) -> None:
         del inputs
+        transfer_(network, seed, self._fitting(network))
+
+    def _fitting(self, network: Network) -> tuple[Tensor, ...]:
+        """Return the weights; ValueError unless the network's are shaped so."""
         weights = self._weights()
-        self._require_fitting(network, weights)
-        transfer_(network, seed, weights)
+        require_plain(network)
+        found = [tuple(layer.weight.shape) for layer in convolutions(network)]
+        wanted = [tuple(values.shape) for values in weights[::2]]
+        shapes = f"of convolutions {wanted}, as {self.file} has them"
+        require(found == wanted, "model", shapes, found)
+        return weights
 
     def _weights(self) -> tuple[Tensor, ...]:
         path = weights_path(self.file)
@@ -76,16 +84,6 @@ class WeightsFile(Part, slot="init", kind="weights_file"):
                 "set LAZYRICH_WEIGHTS to the folder where it is."
             )
         return _read(path, self.sha256)
-
-    def _require_fitting(self, network: Network, weights: tuple[Tensor, ...]) -> None:
-        """Raise ValueError unless the network's convolutions are shaped as these."""
-        kept = [p for layer in convolutions(network) for p in layer.parameters()]
-        require_plain(network)
-        fits = [p.shape for p in kept] == [values.shape for values in weights]
-        found = [tuple(layer.weight.shape) for layer in convolutions(network)]
-        wanted = [tuple(values.shape) for values in weights[::2]]
-        shapes = f"of convolutions {wanted}, as {self.file} has them"
-        require(fits, "model", shapes, found)
 
 
 def weights_path(file: str) -> Path:

@@ -14,17 +14,21 @@ resetting them changes nothing.
 `reinitialize` does this to any torch model, given its state before training.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 from collections.abc import Collection, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.models.optimizer_state import forget
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int64
 
 SCENARIOS = ("active", "lazy")
 
@@ -32,8 +36,10 @@ SCENARIOS = ("active", "lazy")
 Model = TypeVar("Model", bound=nn.Module)
 
 
-def movement_order(initial: Tensor, final: Tensor) -> Tensor:
-    """Return parameter indices (p,), int64, most active first; ties as they lie.
+def movement_order(
+    initial: Float[Tensor, " p"], final: Float[Tensor, " p"]
+) -> Int64[Tensor, " p"]:
+    """Return parameter indices, most active first; ties as they lie.
 
     Raises:
         ValueError: If these are not two vectors (p,) of one kind.
@@ -56,13 +62,18 @@ def percent_label(fraction: float) -> str:
 
 
 def reinitialized(
-    initial: Tensor, final: Tensor, order: Tensor, *, fraction: float, scenario: str
-) -> Tensor:
-    """Return the parameters (p,) after one re-initialization.
+    initial: Float[Tensor, " p"],
+    final: Float[Tensor, " p"],
+    order: Int64[Tensor, " p"],
+    *,
+    fraction: float,
+    scenario: str,
+) -> Float[Tensor, " p"]:
+    """Return the parameters after one re-initialization.
 
     Args:
-        initial: Parameters before training (p,).
-        final: Parameters after training (p,).
+        initial: Parameters before training.
+        final: Parameters after training.
         order: `movement_order(initial, final)`.
         fraction: Share of the parameters counted as active, 0 to 1 (γ or ε).
         scenario: `active` resets the active ones, `lazy` resets all others.
@@ -120,10 +131,10 @@ def reinitialize(
     known = dict(model.named_buffers())
     for name in buffers:
         require(name in known, "buffers", f"among {', '.join(known) or 'none'}", name)
-    state = _state(initial)
+    state = initial.state_dict() if isinstance(initial, nn.Module) else initial
     starts = _starts(state, named)
     resets = _starts(state, {name: known[name] for name in buffers})
-    if all(map(_is_same, starts.values(), named.values())):
+    if all(starts[name].data_ptr() == p.data_ptr() for name, p in named.items()):
         raise ValueError(
             "initial is the model's own state, so that nothing has moved: take "
             "copy.deepcopy(model.state_dict()) before training."
@@ -138,20 +149,11 @@ def reinitialize(
     with torch.no_grad():
         for p, value in zip(model.parameters(), values, strict=True):
             if optimizer is not None and not torch.equal(p, value.to(p)):
-                forget(optimizer, [p])
+                optimizer.state.pop(p, None)
             p.copy_(value)
         for name, value in resets.items():
             model.get_buffer(name).copy_(value)
     return model
-
-
-def _state(initial: nn.Module | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    if isinstance(initial, nn.Module):
-        return initial.state_dict()
-    is_state = isinstance(initial, Mapping)
-    known = "a copy of the model before training, or of its state_dict()"
-    require(is_state, "initial", known, type(initial).__name__)
-    return initial
 
 
 def _starts(
@@ -160,8 +162,11 @@ def _starts(
     """Return what `state` has for each of the names, of the same dtype and device.
 
     Raises:
-        ValueError: If it lacks one, or has another shape.
+        ValueError: If it is no state, lacks one, or has another shape.
     """
+    is_state, given = isinstance(state, Mapping), type(state).__name__
+    known = "a copy of the model before training, or of its state_dict()"
+    require(is_state, "initial", known, given)
     for name, tensor in named.items():
         if name not in state:
             raise ValueError(
@@ -171,10 +176,6 @@ def _starts(
         shape, given = tuple(tensor.shape), tuple(state[name].shape)
         require(given == shape, f"initial's {name}", f"of shape {shape}", given)
     return {name: state[name].to(tensor) for name, tensor in named.items()}
-
-
-def _is_same(one: Tensor, two: Tensor) -> bool:
-    return one.data_ptr() == two.data_ptr()
 
 
 def _vector(named: Mapping[str, Tensor]) -> Tensor:

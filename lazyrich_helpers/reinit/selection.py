@@ -1,16 +1,24 @@
 """The largest of many numbers, exactly, without sorting them all."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float32
 
 NUM_BINS = 1 << 15
 """Sign (always 0), exponent and seven bits of mantissa: the upper half of an fp32."""
 
 
-def largest(magnitudes: Tensor, counts: Sequence[int]) -> Iterator[Tensor]:
-    """Yield, for each count k, which entries are the k largest: a mask (p,), bool.
+def largest(
+    magnitudes: Float32[Tensor, " p"], counts: Sequence[int]
+) -> Iterator[Bool[Tensor, " p"]]:
+    """Yield, for each count k, which entries are the k largest.
 
     A zero is never among them: fewer than k are marked where fewer are positive. Among
     equals, the earlier entries are taken.
@@ -20,7 +28,7 @@ def largest(magnitudes: Tensor, counts: Sequence[int]) -> Iterator[Tensor]:
     that bin is sorted.
 
     Args:
-        magnitudes: Shape (p,), fp32, contiguous, none negative.
+        magnitudes: Contiguous, none negative.
         counts: Any order, each 0 to p.
     """
     upper = (magnitudes.view(torch.int32) >> 16).to(torch.int16)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import torch
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.training.run_config import FP32
 
 PRECISIONS = {"fp32": "highest", "bf16": "bf16", "tf32": "tf32"}
@@ -29,9 +29,7 @@ def named(precision: object, fp32: str = "highest") -> str:
     Raises:
         ValueError: If it is none of them.
     """
-    words = ", ".join(PRECISIONS)
-    known = isinstance(precision, str) and precision in PRECISIONS
-    require(known, "precision", f"one of {words}", precision)
+    require_one_of(PRECISIONS, "precision", precision)
     asked = PRECISIONS[str(precision)]
     return fp32 if asked in FP32 and fp32 in FP32 else asked
 

@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lazyrich_helpers.config import Part, part_of, require
+from lazyrich_helpers.config import Part, part_of, require, require_one_of
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images
 from lazyrich_helpers.data.remaining import RemainingCroppedImages, RemainingImages
@@ -30,11 +30,10 @@ from lazyrich_helpers.lws.schedules import (
     TopKBottomQ,
     in_words,
 )
-from lazyrich_helpers.models.blueprint import blueprint
 from lazyrich_helpers.models.convnets import VGG5, VGG11, ConvNet, VGG5Blocks
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
-from lazyrich_helpers.models.network import ModelPart, Network, ReluNet
+from lazyrich_helpers.models.network import ModelPart, Network, ReluNet, blueprint
 from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import CrossEntropy, Objective
@@ -72,9 +71,7 @@ class Training(Part, slot="training", kind="epochs"):
             value = getattr(self, name)
             require(value >= 1, name, "at least 1", value)
         require(self.seed >= 0, "seed", "0 or more", self.seed)
-        known = (*FP32, "bf16", "tf32")
-        words = f"one of {', '.join(known)}"
-        require(self.precision in known, "precision", words, self.precision)
+        require_one_of((*FP32, "bf16", "tf32"), "precision", self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,6 @@ from lazyrich_helpers.data.augmentation import shifted
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.plans import OfParameter, Plan
 from lazyrich_helpers.models.network import Network
-from lazyrich_helpers.models.optimizer_state import forget
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -56,7 +55,8 @@ def train_epoch(
             for layer, scale in plan.scales.items():
                 optimizer.param_groups[layer]["lr"] = lr * scale
             for layer in plan.forget:
-                forget(optimizer, network.layers[layer].parameters())
+                for p in network.layers[layer].parameters():
+                    optimizer.state.pop(p, None)
             inputs, labels = task.inputs[batch], task.labels[batch]
             if task.shift is not None:
                 stream = generator("shift", seed, epoch, step)
