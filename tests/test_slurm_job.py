@@ -12,7 +12,7 @@ import torch
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.runner import slurm_job
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.options import SlurmOptions
 from lazyrich_helpers.runner.slurm_job import PER_JOB, Job, rough_seconds, shares
 from tests import tiny

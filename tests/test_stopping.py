@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
 
@@ -10,7 +9,7 @@ import pytest
 
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.stopping import SIGNALS, Stop, forced_stop, graceful_stop
+from lazyrich_helpers.runner.stopping import SIGNALS, Stop, graceful_stop
 from tests import tiny
 
 RUN = ("figure-2", "--budget", "smoke", "--seeds", "0", "--num-epochs", "3")
@@ -33,40 +32,6 @@ def test_the_first_signal_asks_and_the_second_ends(number, capsys):
             os.kill(os.getpid(), number)
     assert "stopping after this epoch" in capsys.readouterr().err
     assert [signal.getsignal(each) for each in SIGNALS] == before
-
-
-BUSY = """
-import hashlib
-from lazyrich_helpers.runner import stopping
-stopping.GRACE = 0.5
-with stopping.graceful_stop(stopping.Stop()), stopping.forced_stop():
-    print("busy now", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 10**9)  # minutes, in C
-"""
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_process_that_hears_nothing_ends_at_the_second_signal(number):
-    process = tiny.python("-c", BUSY)
-    assert process.stdout.readline() == "busy now\n"
-    process.send_signal(number)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=2)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 128 + number
-    assert err.endswith("It does not react; ended. What was kept is there.\n")
-
-
-def test_listening_leaves_no_trace():
-    before, num_threads = signal.set_wakeup_fd(-1), threading.active_count()
-    try:
-        with graceful_stop(Stop()), forced_stop():
-            os.kill(os.getpid(), signal.SIGINT)
-        assert signal.set_wakeup_fd(-1) == -1
-        assert threading.active_count() == num_threads
-    finally:
-        signal.set_wakeup_fd(before)
 
 
 def test_outside_the_main_thread_nothing_is_caught():

@@ -7,12 +7,11 @@ import torch
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
-from lazyrich_helpers.runner.attempts import Attempts
+from lazyrich_helpers.runner.attempts import Attempts, Summary
 from lazyrich_helpers.runner.backlog import is_there, missing, planned
 from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop
-from lazyrich_helpers.runner.summary import Summary
 from lazyrich_helpers.runner.workers import suitable_workers, work_together
 from lazyrich_helpers.training.arithmetic import require_precision
 from lazyrich_helpers.training.run_config import RunConfig

@@ -15,8 +15,7 @@ from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.costs import OVERHEAD, multiply_adds, operations
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.runner.attempts import suitable_threads
-from lazyrich_helpers.runner.backlog import missing
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped, missing
 from lazyrich_helpers.runner.memory import free, peak_bytes
 from lazyrich_helpers.runner.progress import duration
 from lazyrich_helpers.training.ensemble import train_ensemble

@@ -122,8 +122,7 @@ def execute(
     store: Store,
     device: str,
     progress: Progress,
-    *,
-    stop: Stop | None = None,
+    stop: Stop,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
 
@@ -141,7 +140,7 @@ def execute(
     checkpoint = Checkpoint(configs, recipe, store)
     group = _resumed(configs, recipe, device, checkpoint)
     if not group.diverged:
-        _train(group, recipe, progress, checkpoint, stop or Stop())
+        _train(group, recipe, progress, checkpoint, stop)
     shared = group.seconds / len(configs)
     for watched in group.each:
         yield _record(watched, store, shared)
@@ -151,12 +150,10 @@ def _resumed(
     configs: Sequence[RunConfig], recipe: Recipe, device: str, checkpoint: Checkpoint
 ) -> _Group:
     """Return the group as far as it was brought before."""
-    group = _new_group(configs, recipe, device)
-    kept = checkpoint.read(device)
-    if kept is None:
-        return group
+    group, kept = _new_group(configs, recipe, device), checkpoint.read(device)
     try:
-        group.load_state_dict(kept)
+        if kept is not None:
+            group.load_state_dict(kept)
     except PASSING:
         raise
     except Exception as error:  # what a wrong file makes torch raise is anybody's guess

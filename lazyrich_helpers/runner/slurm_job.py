@@ -12,8 +12,8 @@ import torch
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.costs import work
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.batch import complete, pick_device
-from lazyrich_helpers.runner.grouping import grouped
 from lazyrich_helpers.runner.options import SlurmOptions
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop

@@ -39,7 +39,7 @@ from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import submit
 from lazyrich_helpers.runner.slurm_queue import cancel, status
-from lazyrich_helpers.runner.stopping import Stop, forced_stop, graceful_stop
+from lazyrich_helpers.runner.stopping import Stop, graceful_stop
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
@@ -87,7 +87,7 @@ def _train(options: argparse.Namespace) -> int:
         require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
-    with graceful_stop(stop), forced_stop():
+    with graceful_stop(stop):
         for recipe in recipes:
             try:
                 if options.dry_run:
