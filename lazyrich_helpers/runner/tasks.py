@@ -30,9 +30,8 @@ from lazyrich_helpers.runner.batch import (
     require_ready,
     store_for,
 )
-from lazyrich_helpers.runner.chapter_file import find_chapter
 from lazyrich_helpers.runner.dry_run import dry_run, lines
-from lazyrich_helpers.runner.grid_points import parse_grid
+from lazyrich_helpers.runner.grid_points import find_chapter, parse_grid
 from lazyrich_helpers.runner.listing import counted, table
 from lazyrich_helpers.runner.notebook_grid import run_grid
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
