@@ -3,12 +3,11 @@
 import contextlib
 import io
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import torch
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
@@ -42,17 +41,13 @@ class Submission:
     num_runs: int = 0
     num_jobs: int = 0
     num_there: int = 0
-    """Recorded before."""
     num_queued: int = 0
-    """Left out: they are in the queue."""
 
     def __str__(self) -> str:
-        jobs = f"Submitted {self.num_runs} runs in {self.num_jobs} jobs"
-        parts = [jobs if self.num_jobs else "Nothing to submit"]
-        parts.append(f"{self.num_there} runs recorded before")
-        if self.num_queued:
-            parts.append(f"{self.num_queued} runs left out, already in the queue")
-        return ", ".join(parts) + "."
+        return (
+            f"Submitted {self.num_runs} runs in {self.num_jobs} jobs; "
+            f"{self.num_there} were recorded before, {self.num_queued} in the queue."
+        )
 
 
 def submit(
@@ -77,7 +72,10 @@ def submit(
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
     """
-    device = _device(device, options)
+    if device == "auto":
+        device = "cuda" if options.gpus_per_task else "cpu"
+    known = re.fullmatch(r"cpu|cuda(:\d+)?", device) is not None  # not: there
+    require(known, "device", "auto, cpu, or a GPU such as cuda", device)
     path, remedy = str(folder_of(store)), "in a path without %, which Slurm replaces"
     require("%" not in path, "LAZYRICH_STORE", remedy, path)
     queue, done = in_queue(store), Submission()
@@ -95,18 +93,6 @@ def submit(
         done.num_runs += len(left)
         done.num_jobs += len(parts)
     return done
-
-
-def _device(name: str, options: SlurmOptions) -> str:
-    """Return the device that jobs ask for; whether it is there, they will see."""
-    if name == "auto":
-        return "cuda" if options.gpus_per_task else "cpu"
-    try:
-        return str(torch.device(name))
-    except RuntimeError as error:
-        raise ValueError(
-            f"device must be auto, cpu, or one of torch's, such as cuda; got {name!r}."
-        ) from error
 
 
 def _held(jobs: Iterable[Job], recipe: Recipe) -> set[RunConfig]:
@@ -188,12 +174,8 @@ def _as_if_outside_a_job() -> Iterator[None]:
         return
     from submitit.helpers import clean_env
 
-    asked = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("SLURM_CONF", "SLURM_CLUSTERS")
-        or (name.startswith("SBATCH_") and "_BIND" not in name)
-    }
+    wanted = ("SLURM_CONF", "SLURM_CLUSTERS", "SBATCH_")
+    asked = {name: os.environ[name] for name in os.environ if name.startswith(wanted)}
     with clean_env([name for name in os.environ if name.startswith("PMI")]):
-        os.environ.update(asked)
+        os.environ.update({k: v for k, v in asked.items() if "_BIND" not in k})
         yield
