@@ -14,7 +14,7 @@ from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution, tasks
-from lazyrich_helpers.runner.command_line import COMMANDS
+from lazyrich_helpers.runner.command_line import NAMES
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from tests import tiny
 
@@ -212,13 +212,13 @@ def test_there_is_an_option_for_each_choice(store, monkeypatch):
     assert handed[0][2] == slurm
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_a_short_help_with_an_example(command, capsys):
+@pytest.mark.parametrize("command", NAMES)
+def test_each_command_has_a_short_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     out = capsys.readouterr().out
     assert ended.value.code == 0 and len(out.splitlines()) < 50
-    assert f"For example:\n  python -m lazyrich_helpers.run {command} " in out
+    assert out.startswith(f"usage: python -m lazyrich_helpers.run {command} ")
 
 
 def test_the_version_is_told(capsys):

@@ -11,7 +11,7 @@ import torch
 from lazyrich_helpers.experiments.locks import Held
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Record, Store
-from lazyrich_helpers.runner.backlog import is_there, planned, suits_one_thread
+from lazyrich_helpers.runner.backlog import is_there, suits_one_thread
 from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.kept import measured_again
@@ -121,10 +121,9 @@ class Attempts:
         left = [c for c in open_ones if not is_there(c, self.recipe, self.store)]
         for config in set(open_ones) - set(left):
             self.progress.skip(config)
-        with contextlib.suppress(Stopped):
-            for group in planned(left, self.recipe, self.store, self.device):
-                with suitable_threads(group[0]):
-                    self._train(group, claims)
+        if left:
+            with contextlib.suppress(Stopped), suitable_threads(left[0]):
+                self._train(left, claims)
 
     def _train(self, group: list[RunConfig], claims: dict[RunConfig, Held]) -> None:
         """Train these runs, as one if they are several and that succeeds."""

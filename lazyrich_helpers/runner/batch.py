@@ -8,7 +8,7 @@ from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
 from lazyrich_helpers.runner.attempts import Attempts, Summary
-from lazyrich_helpers.runner.backlog import is_there, missing, planned
+from lazyrich_helpers.runner.backlog import missing, planned
 from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop
@@ -60,11 +60,10 @@ def complete(
     finally:
         progress.end()
     summary = attempts.summary
-    left = [config for config in todo if config not in summary.ended]
-    summary.postponed = [c for c in left if not is_there(c, recipe, store)]
-    summary.num_begun = sum(map(len, begun(summary.postponed, recipe, store)))
-    num_now = len(summary.ended) + len(summary.postponed)
-    summary.num_there = len(recipe.configs) - num_now
+    left = [config for config in missing(recipe, store) if config not in summary.ended]
+    summary.postponed = left
+    summary.num_begun = sum(map(len, begun(left, recipe, store)))
+    summary.num_there = len(recipe.configs) - len(summary.ended) - len(left)
     return summary
 
 
@@ -80,21 +79,13 @@ def _work_alone(attempts: Attempts, groups: Sequence[list[RunConfig]]) -> None:
 
 
 def require_precisions(configs: Sequence[RunConfig], device: str) -> None:
-    """Stop the batch before any work, where the device cannot multiply as asked.
-
-    Raises:
-        ValueError: If a run asks for a precision that it lacks.
-    """
+    """Raise ValueError, before any work, where a device cannot multiply as asked."""
     for precision in {config.training.precision for config in configs}:
         require_precision(precision, torch.device(device))
 
 
 def require_ready(configs: Sequence[RunConfig], device: str) -> None:
-    """Stop the batch before any work, where data or weights are missing.
-
-    Raises:
-        ValueError: If data or weights are missing, or do not fit the network.
-    """
+    """Raise ValueError, before any work, where data or weights are missing or wrong."""
     for config in configs:
         config.init.require_ready(config.blueprint())
     for part in {config.data for config in configs}:
