@@ -36,11 +36,10 @@ def complete(
     Args:
         recipe: What to complete.
         store: Where.
-        device: As `pick_device` returns it.
+        device: As `pick_device` returns it; `cuda` is all GPUs, for several workers.
         progress: Told of every epoch.
         stop: Ends it early; None never does.
-        workers: Processes to share the runs. Several share the CPU's threads, or all
-            GPUs where `device` is `cuda`. None takes as many as serve best.
+        workers: Processes to share the runs; None takes as many as serve best.
     """
     require(workers is None or workers >= 1, "workers", "at least 1", workers)
     todo = missing(recipe, store)

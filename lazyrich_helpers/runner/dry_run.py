@@ -52,13 +52,8 @@ def dry_run(
 ) -> list[Row]:
     """Return a row for each run that `store` lacks of `recipe`, in its order.
 
-    A run of which only a measure is missing counts as one to train.
-
-    Args:
-        recipe: What would be completed.
-        store: Where.
-        device: Where the steps are tried.
-        say: Told of each trial as it begins.
+    A run of which only a measure is missing counts as one to train. Steps are tried on
+    `device`; `say` is told of each trial as it begins.
     """
     todo, there = missing(recipe, store), free(device)
     num = {c: len(group) for group in grouped(todo, device) for c in group}

@@ -36,8 +36,7 @@ def run_grid(
         notebook: What to execute.
         points: As `parse_grid` returns them.
         folder: For a notebook and a page of each point, and `index.html`; it is made.
-        workers: Processes at a time. They share the threads, unless `OMP_NUM_THREADS`
-            says how many each may use.
+        workers: Processes at a time; they share the threads.
         say: Is told how it goes, a line for each point.
 
     Raises:

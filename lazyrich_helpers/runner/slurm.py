@@ -61,13 +61,8 @@ def submit(
 
     A run that a job in the queue already has, with all that is to be measured, is left
     out. The data and weights that runs need are looked for, and fetched, here: compute
-    nodes often have no network.
-
-    Args:
-        recipes: What to complete.
-        store: On a file system that the compute nodes share.
-        options: What a job gets.
-        device: `auto` is a GPU where `options` ask for one.
+    nodes often have no network. They share the file system of `store`. The device
+    `auto` is a GPU where `options` ask for one.
 
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
