@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -295,6 +296,31 @@ def test_a_run_that_another_process_holds_is_left_out(store):
             assert held.run_id not in store.ids() and not batch.done()
         assert batch.result().num_trained == 3
     assert together(store) == [2, 1, 2]
+
+
+class Waiting(Lines):
+    """Says when the batch is planned."""
+
+    def __init__(self):
+        self.planned = threading.Event()
+
+    def begin(self, configs):
+        super().begin(configs)
+        self.planned.set()
+
+
+def test_what_is_recorded_while_it_waits_is_not_trained_again(store, tmp_path):
+    other = records.Store(tmp_path / "other", tmp_path / "other-weights")
+    tiny.finish(other, tiny.CONFIG)
+    progress = Waiting()
+    with ThreadPoolExecutor() as pool:
+        with store.lock(tiny.CONFIG.run_id):
+            batch = pool.submit(tiny.finish, store, tiny.CONFIG, progress=progress)
+            assert progress.planned.wait(timeout=60)
+            store.write(other.read(tiny.CONFIG.run_id))
+        summary = batch.result()
+    assert (summary.num_trained, summary.num_there) == (0, 1)
+    assert progress.done == pytest.approx(progress.total)
 
 
 def test_waiting_for_another_process_ends_with_the_time(store):
