@@ -3,14 +3,12 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
 
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution
 from lazyrich_helpers.runner.stopping import SIGNALS, Stop, graceful_stop
-from tests import tiny
 
 RUN = ("figure-2", "--budget", "smoke", "--seeds", "0", "--num-epochs", "3")
 
@@ -65,19 +63,3 @@ def test_a_batch_asked_to_stop_goes_on_later(store, monkeypatch, capsys):
     assert main(words) == 0
     assert epochs == [(4, 1), (4, 2), (4, 3), (5, 1), (5, 2), (5, 3)]
     assert "2 done now" in capsys.readouterr().out
-
-
-def test_a_real_process_ends_within_an_epoch(store):
-    words = ("-m", "lazyrich_helpers.run", *RUN[:-1], "100000", "--widths", "32")
-    process = tiny.python(*words, "--device", "cpu")
-    deadline = time.monotonic() + 60
-    while not list((store.folder / ".locks").glob("*.claim")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and "SIGTERM: stopping" in err
-    assert "1 left for later, 1 of them begun" in out
-    assert len(list(store.checkpoints.glob("*.pt"))) == 1
-    assert not list((store.folder / ".locks").glob("*.claim"))
