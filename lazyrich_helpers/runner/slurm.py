@@ -25,9 +25,6 @@ from lazyrich_helpers.runner.slurm_queue import (
 )
 from lazyrich_helpers.training.run_config import RunConfig
 
-WARNING = 90
-"""Seconds before the end of a job's time at which it is warned at the latest, and
-requeues itself; a tenth of its time, where that is less."""
 OWN = "${PYTHONPATH:+:$PYTHONPATH}"
 """What a cluster's modules put on the path, in a shell's words."""
 MOST_RESTARTS = 50
@@ -73,6 +70,9 @@ def submit(
     require(known, "device", "auto, cpu, or a GPU such as cuda", device)
     path, remedy = str(folder_of(store)), "in a path without %, which Slurm replaces"
     require("%" not in path, "LAZYRICH_STORE", remedy, path)
+    # Jobs may not start where this process did.
+    shared = Store(store.folder.absolute(), store.weights.absolute())
+    what = (device, options.cpus_per_task, max(1, options.warning // 2))
     queue, done = in_queue(store), Submission()
     store.require_writable()
     jobs = {job_id: job for job_id, job in submitted(store).items() if job_id in queue}
@@ -82,7 +82,7 @@ def submit(
         queued = _held(jobs.values(), recipe)
         left = [config for config in todo if config not in queued]
         parts = shares(recipe, left, device, options)
-        jobs |= _sbatch([_job(part, store, device, options) for part in parts], options)
+        jobs |= _sbatch([Job(part, shared, *what) for part in parts], options)
         done.num_there += len(recipe.configs) - len(todo)
         done.num_queued += len(todo) - len(left)
         done.num_runs += len(left)
@@ -95,18 +95,6 @@ def _held(jobs: Iterable[Job], recipe: Recipe) -> set[RunConfig]:
     asked = set(recipe.measures)
     shares = (job.share for job in jobs if asked <= set(job.share.measures))
     return {config for share in shares for config in share.configs}
-
-
-def _job(share: Recipe, store: Store, device: str, options: SlurmOptions) -> Job:
-    # Jobs may not start where this process did.
-    shared = Store(store.folder.absolute(), store.weights.absolute())
-    patience = max(1, _warning(options) // 2)
-    return Job(share, shared, device, options.cpus_per_task, patience)
-
-
-def _warning(options: SlurmOptions) -> int:
-    """Return the seconds before its end at which a job is warned."""
-    return min(WARNING, options.minutes * 6)
 
 
 def _sbatch(jobs: Sequence[Job], options: SlurmOptions) -> dict[str, Job]:
@@ -144,7 +132,7 @@ def _parameters(options: SlurmOptions, name: str) -> dict[str, object]:
         "cpus_per_task": options.cpus_per_task,
         "array_parallelism": options.array_parallelism,
         "setup": [*options.setup, f'export PYTHONPATH={path}"{OWN}"'],
-        "signal_delay_s": _warning(options),
+        "signal_delay_s": options.warning,
         # Without it a site may forbid that a job is requeued, by itself or by a crash.
         "additional_parameters": {"ntasks": 1, "requeue": True},
         # Since 22.05 srun does not inherit them.

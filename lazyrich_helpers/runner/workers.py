@@ -148,7 +148,7 @@ def _listen(
     attempts: Attempts, workers: Sequence[_Worker], groups: list[list[RunConfig]]
 ) -> None:
     """Hear what processes report and deal out groups, until all have ended."""
-    stop, told = attempts.stop, False
+    told = False
     open_ones = {worker.connection: worker for worker in workers}
     while open_ones:
         for connection in wait(list(open_ones), LOOK_EVERY):
@@ -159,14 +159,14 @@ def _listen(
                 del open_ones[connection]
                 continue
             if method == "next":
-                group = groups.pop(0) if groups and not stop.due else []
+                group = groups.pop(0) if groups else []
                 open_ones[connection].group = group
                 _send(connection, group)
             elif method == "finish":
                 attempts.ended(*news)
             else:
                 getattr(attempts.progress, method)(*news)
-        if stop.asked and not told:
+        if attempts.stop.asked and not told:
             told = True
             for connection in open_ones:
                 _send(connection, [])
