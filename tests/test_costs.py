@@ -114,7 +114,7 @@ def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):
 def test_a_gpu_takes_larger_networks_together():
     def most(width, device, **parts):
         config = tiny.config(model=ReluNet(width=width, depth=2), **parts)
-        return backlog.most_together(config, device)
+        return backlog._most_together(config, device)
 
     assert most(10, "cpu") == backlog.MOST_TOGETHER and most(2000, "cpu") == 1
     assert most(10, "cuda") == backlog.MOST_TOGETHER_ON_GPU
@@ -122,7 +122,7 @@ def test_a_gpu_takes_larger_networks_together():
     assert most(20_000, "cuda") == 1
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
     convolves = tiny.config(model=ConvNet(width=2, depth=1))
-    assert backlog.most_together(convolves, "cuda") == 1
+    assert backlog._most_together(convolves, "cuda") == 1
 
 
 def test_cropped_images_are_trained_one_by_one():
