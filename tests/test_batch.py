@@ -18,7 +18,8 @@ from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.batch import Summary, pick_device
+from lazyrich_helpers.runner.attempts import Attempts, Summary
+from lazyrich_helpers.runner.batch import pick_device
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.training.optimizers import Adam
@@ -287,12 +288,20 @@ def test_what_differs_by_more_than_the_seed_is_trained_apart(store, monkeypatch)
     assert tiny.finish(store, *mask).num_trained == 3
 
 
-def test_a_run_that_another_process_holds_is_left_out(store):
-    held = tiny.SEEDS[1]
+def test_a_run_that_another_process_holds_is_left_out_and_waited_for(
+    store, monkeypatch
+):
+    held, plain, waits = tiny.SEEDS[1], Attempts.make, []
+
+    def make(self, group, *, wait=False):
+        waits.append(wait)
+        return plain(self, group, wait=wait)
+
+    monkeypatch.setattr(Attempts, "make", make)
     with ThreadPoolExecutor() as pool:
         with store.lock(held.run_id):
             batch = pool.submit(tiny.finish, store, *tiny.SEEDS)
-            wait_for(lambda: len(store.ids()) == 2)
+            wait_for(lambda: any(waits) or batch.done())
             assert held.run_id not in store.ids() and not batch.done()
         assert batch.result().num_trained == 3
     assert together(store) == [2, 1, 2]
