@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
@@ -129,16 +129,15 @@ def start() -> Iterator[Cluster]:
         raise RuntimeError(lacking())
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     cluster = Cluster(folder)
-    path = os.pathsep.join((os.environ["PATH"], *SBIN))
-    try:
-        with _environment({"SLURM_CONF": f"{folder}/slurm.conf", "PATH": path}):
-            try:
-                _start(cluster)
-                yield cluster
-            finally:
-                cluster.stop()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", f"{folder}/slurm.conf")
+        patch.setenv("PATH", os.pathsep.join((os.environ["PATH"], *SBIN)))
+        try:
+            _start(cluster)
+            yield cluster
+        finally:
+            cluster.stop()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def lacking() -> str:
@@ -177,8 +176,8 @@ def _start(cluster: Cluster) -> None:
             if cluster.node_states() == ["idle"] * len(NODES):
                 return
         if time.monotonic() > end:
-            logs = "".join(_tail(path) for path in sorted(folder.glob("*.log")))
-            raise RuntimeError(f"Slurm was not ready within {READY:.0f} s.\n{logs}")
+            logs = [path.read_text()[-2000:] for path in sorted(folder.glob("*.log"))]
+            raise RuntimeError("\n".join([f"Slurm was not ready in {READY} s.", *logs]))
         time.sleep(0.1)
 
 
@@ -215,30 +214,5 @@ def _free_ports(num: int) -> list[int]:
 
 def _run(*words: str) -> str:
     """Return what a command printed; a daemon's parent ends when it is up."""
-    done = subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=30,
-    )
-    return done.stdout
-
-
-def _tail(log: Path) -> str:
-    return f"{log.name}:\n{log.read_text()[-2000:]}\n"
-
-
-@contextlib.contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    return subprocess.run(words, check=True, timeout=30, **options).stdout

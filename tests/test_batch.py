@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,8 @@ from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.batch import Summary, pick_device
+from lazyrich_helpers.runner.attempts import Attempts, Summary
+from lazyrich_helpers.runner.batch import pick_device
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.training.optimizers import Adam
@@ -49,7 +51,7 @@ def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
     assert all((after[name] == before[name]).all() for name in names)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04", b"not arrays"])
+@pytest.mark.parametrize("content", [None, b"PK\x03\x04"])
 def test_arrays_that_are_lost_are_measured_again(store, content):
     measures = (Accuracy, Activity)
     tiny.finish(store, *tiny.APART[:2], measures=measures)
@@ -79,33 +81,26 @@ def test_a_record_holds_the_run(store, trained):
     assert 0 < record.times["train"] <= record.times["total"]
 
 
-def test_the_same_config_gives_the_same_record(tmp_path, store):
-    other = records.Store(tmp_path / "other", tmp_path / "other-weights")
-    for where in (store, other):
+def test_numbers_follow_from_the_config_and_not_from_what_is_measured(tmp_path, store):
+    others = [records.Store(tmp_path / name, tmp_path / "w") for name in ("a", "b")]
+    asked = (tiny.MEASURES, tiny.MEASURES, ())
+    for where, measures in zip((store, *others), asked, strict=True):
         torch.rand(7)
-        tiny.finish(where, *tiny.SEEDS[:2])
+        tiny.finish(where, *tiny.SEEDS[:2], measures=measures)
     for config in tiny.SEEDS[:2]:
-        one, two = store.read(config.run_id), other.read(config.run_id)
+        one, two, bare = (s.read(config.run_id) for s in (store, *others))
         assert (one.curves, one.measures) == (two.curves, two.measures)
+        assert bare.curves == one.curves and bare.measures == {"costs": one.costs}
     zero, one = (store.read(config.run_id) for config in tiny.SEEDS[:2])
     assert zero.curves["train_loss"] != one.curves["train_loss"]
     assert zero.measures["reinit"] != one.measures["reinit"]
 
 
-def test_measuring_does_not_disturb_training(store, tmp_path):
-    bare = records.Store(tmp_path / "bare", tmp_path / "bare-weights")
-    tiny.finish(store, tiny.CONFIG)
-    tiny.finish(bare, tiny.CONFIG, measures=())
-    one, two = (where.read(tiny.CONFIG.run_id) for where in (store, bare))
-    assert one.curves == two.curves and two.measures == {"costs": one.costs}
-
-
-@pytest.mark.parametrize("first", [Accuracy, Reinit])
-def test_a_later_measurement_uses_the_kept_weights(store, tmp_path, no_training, first):
+def test_a_later_measurement_uses_the_kept_weights(store, tmp_path, no_training):
     tiny.finish(store, tiny.CONFIG)
     at_once = store.read(tiny.CONFIG.run_id)
     later = records.Store(tmp_path / "later", tmp_path / "later-weights")
-    tiny.finish(later, tiny.CONFIG, measures=(first,))
+    tiny.finish(later, tiny.CONFIG, measures=(Accuracy,))
     no_training()
     assert tiny.finish(later, tiny.CONFIG).num_trained == 1
     assert later.read(tiny.CONFIG.run_id).measures == at_once.measures
@@ -125,16 +120,6 @@ def test_a_raised_measure_version_measures_again_without_training(
         assert old.measures["reinit"].pop("version") == Reinit.version - 1
         assert (new.measures, new.curves) == (old.measures, old.curves)
         assert new.origin == old.origin
-
-
-def test_without_weights_it_is_trained_again(store, monkeypatch):
-    tiny.finish(store, tiny.CONFIG)
-    before = store.read(tiny.CONFIG.run_id)
-    (store.weights / f"{tiny.CONFIG.run_id}.pt").unlink()
-    monkeypatch.setattr(Reinit, "version", Reinit.version + 1)
-    assert tiny.finish(store, tiny.CONFIG).num_trained == 1
-    after = store.read(tiny.CONFIG.run_id)
-    assert after.has("reinit", Reinit.version) and after.curves == before.curves
 
 
 def test_a_measure_that_watches_trains_again(store):
@@ -162,9 +147,9 @@ def test_a_measure_that_watches_trains_again(store):
     assert set(record.measures) == measured
 
 
-@pytest.mark.parametrize("other", ["stale weights", "another training"])
-def test_weights_of_another_training_are_not_measured(store, monkeypatch, other):
-    """The record came from elsewhere; the kept weights are not its network's."""
+@pytest.mark.parametrize("other", ["stale weights", "another training", "none"])
+def test_without_its_own_weights_a_run_is_trained_again(store, monkeypatch, other):
+    """The record came from elsewhere; kept weights are not its network's."""
     tiny.finish(store, tiny.CONFIG, measures=(Accuracy,))
     initial, final = store.read_weights(tiny.CONFIG.run_id)
     record = store.read(tiny.CONFIG.run_id)
@@ -173,6 +158,8 @@ def test_weights_of_another_training_are_not_measured(store, monkeypatch, other)
     record.origin.update(numerics=dict(NUMERICS), start="2020-01-01T00:00:00+00:00")
     store.write(record)
     store.write_weights(record.run_id, initial, final + 1)
+    if other == "none":
+        (store.weights / f"{record.run_id}.pt").unlink()
     tiny.finish(store, tiny.CONFIG)
     found = store.read(record.run_id)
     assert found.measures["reinit"]["active"][0] == found.curves["num_correct"][-1]
@@ -301,15 +288,48 @@ def test_what_differs_by_more_than_the_seed_is_trained_apart(store, monkeypatch)
     assert tiny.finish(store, *mask).num_trained == 3
 
 
-def test_a_run_that_another_process_holds_is_left_out(store):
-    held = tiny.SEEDS[1]
+def test_a_run_that_another_process_holds_is_left_out_and_waited_for(
+    store, monkeypatch
+):
+    held, plain, waits = tiny.SEEDS[1], Attempts.make, []
+
+    def make(self, group, *, wait=False):
+        waits.append(wait)
+        return plain(self, group, wait=wait)
+
+    monkeypatch.setattr(Attempts, "make", make)
     with ThreadPoolExecutor() as pool:
         with store.lock(held.run_id):
             batch = pool.submit(tiny.finish, store, *tiny.SEEDS)
-            wait_for(lambda: len(store.ids()) == 2)
+            wait_for(lambda: any(waits) or batch.done())
             assert held.run_id not in store.ids() and not batch.done()
         assert batch.result().num_trained == 3
     assert together(store) == [2, 1, 2]
+
+
+class Waiting(Lines):
+    """Says when the batch is planned."""
+
+    def __init__(self):
+        self.planned = threading.Event()
+
+    def begin(self, configs):
+        super().begin(configs)
+        self.planned.set()
+
+
+def test_what_is_recorded_while_it_waits_is_not_trained_again(store, tmp_path):
+    other = records.Store(tmp_path / "other", tmp_path / "other-weights")
+    tiny.finish(other, tiny.CONFIG)
+    progress = Waiting()
+    with ThreadPoolExecutor() as pool:
+        with store.lock(tiny.CONFIG.run_id):
+            batch = pool.submit(tiny.finish, store, tiny.CONFIG, progress=progress)
+            assert progress.planned.wait(timeout=60)
+            store.write(other.read(tiny.CONFIG.run_id))
+        summary = batch.result()
+    assert (summary.num_trained, summary.num_there) == (0, 1)
+    assert progress.done == pytest.approx(progress.total)
 
 
 def test_waiting_for_another_process_ends_with_the_time(store):

@@ -18,7 +18,7 @@ from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full, TopK
 from lazyrich_helpers.models.vectors import bind_, flat_parameters
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.training.ensemble import train_ensemble
 from lazyrich_helpers.training.loop import TrainingState, new_network, train
 from lazyrich_helpers.training.optimizers import SGD, Adam

@@ -31,8 +31,8 @@ from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
 from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.resnet import ResNet18
-from lazyrich_helpers.runner import grouping
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner import backlog
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
@@ -171,28 +171,28 @@ def test_every_run_records_them_whatever_its_recipe_measures(store):
 
 
 def test_small_runs_that_differ_by_seed_are_grouped(monkeypatch):
-    monkeypatch.setattr(grouping, "MOST_TOGETHER", 2)
+    monkeypatch.setattr(backlog, "MOST_TOGETHER", 2)
     wide = [
         dataclasses.replace(c, model=ReluNet(width=2000, depth=2)) for c in tiny.SEEDS
     ]
     zero, one, two = tiny.SEEDS
     configs = [zero, wide[0], one, tiny.APART[0], wide[1], two]
     expected = [[zero, one], [two], [wide[0]], [wide[1]], [tiny.APART[0]]]
-    assert grouping.grouped(configs, "cpu") == expected
+    assert backlog.grouped(configs, "cpu") == expected
 
 
 def test_a_gpu_takes_larger_networks_together():
     def most(width, device, **parts):
         config = tiny.config(model=ReluNet(width=width, depth=2), **parts)
-        return grouping.most_together(config, device)
+        return backlog._most_together(config, device)
 
-    assert most(10, "cpu") == grouping.MOST_TOGETHER and most(2000, "cpu") == 1
-    assert most(10, "cuda") == grouping.MOST_TOGETHER_ON_GPU
-    assert 1 < most(2000, "cuda") < grouping.MOST_TOGETHER_ON_GPU
+    assert most(10, "cpu") == backlog.MOST_TOGETHER and most(2000, "cpu") == 1
+    assert most(10, "cuda") == backlog.MOST_TOGETHER_ON_GPU
+    assert 1 < most(2000, "cuda") < backlog.MOST_TOGETHER_ON_GPU
     assert most(20_000, "cuda") == 1
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
     convolves = tiny.config(model=ConvNet(width=2, depth=1))
-    assert grouping.most_together(convolves, "cuda") == 1
+    assert backlog._most_together(convolves, "cuda") == 1
 
 
 def test_cropped_images_are_trained_one_by_one():

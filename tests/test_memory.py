@@ -18,18 +18,12 @@ IMAGES = (200 + 200 + 500) * 64
 
 def test_a_run_by_hand():
     config = tiny.config(model=ReluNet(width=3000, depth=1))
-    parameters = 3000 * 65 + 10 * 3001
-    evaluating = 1000 * 4 * 3000
-    assert peak_bytes(config) == 4 * (IMAGES + 9 * parameters + evaluating)
-    twenty = 20 * (5 * parameters + evaluating)  # fuller in training
-    assert peak_bytes(config, num=20) == 4 * (IMAGES + twenty)
+    each = 9 * (3000 * 65 + 10 * 3001) + 1000 * 4 * 3000  # evaluating
+    assert peak_bytes(config) == 4 * (IMAGES + each)
+    assert peak_bytes(config, num=20) == 4 * (IMAGES + 20 * each)
     sparse = tiny.config(model=ReluNet(width=3000, depth=1), updates=TopK(k=1))
-    kept = 4 * 900 * 3000
-    assert peak_bytes(sparse) == pytest.approx(peak_bytes(config) + kept)
-
-
-def test_a_batch_counts_where_it_is_fuller_than_an_evaluation():
-    sizes = (100_000, 200_000)
+    assert peak_bytes(sparse) == pytest.approx(peak_bytes(config) + 4 * 900 * 3000)
+    sizes = (100_000, 200_000)  # where a batch is fuller than an evaluation
     some, twice = (peak_bytes(tiny.training(batch_size=size)) for size in sizes)
     numbers = 64 + 2 * 2 * 12 + 10  # the images in a row, two layers with ReLU, classes
     assert twice - some == 4 * 100_000 * numbers

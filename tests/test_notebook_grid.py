@@ -12,8 +12,12 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from lazyrich_helpers.runner import notebook_grid
-from lazyrich_helpers.runner.chapter_file import chapters
-from lazyrich_helpers.runner.grid_points import name_of, parse_grid
+from lazyrich_helpers.runner.grid_points import (
+    chapters,
+    find_chapter,
+    name_of,
+    parse_grid,
+)
 from lazyrich_helpers.runner.notebook_grid import run_grid
 
 PARAMETERS = """\
@@ -75,7 +79,6 @@ def executed(monkeypatch) -> list[dict]:
         failed = point.get("how") == "badly"
         content.metadata.papermill = {
             "parameters": point,
-            "duration": 2.3,
             "exception": failed or None,
         }
         nbformat.write(content, f"{place}.ipynb")
@@ -83,7 +86,7 @@ def executed(monkeypatch) -> list[dict]:
             Path(f"{place}.html").write_text("<p>")
         return "RuntimeError: no luck" if failed else ""
 
-    def pool(workers, **_):
+    def pool(workers, *_):
         return ThreadPoolExecutor(1)
 
     monkeypatch.setattr(notebook_grid, "_execute", execute)
@@ -120,7 +123,8 @@ def test_every_combination_is_there_once_the_last_varies_fastest(notebook):
     points = parse_grid(notebook, ["how=a,b", "widths=1,2"])
     found = [(point["how"], point["widths"]) for point in points]
     assert found == [("a", [1]), ("a", [2]), ("b", [1]), ("b", [2])]
-    assert name_of(points[0]) == "widths=1,how=a", "in the notebook's order"
+    turned = parse_grid(notebook, ["widths=1,2", "how=a,b"])
+    assert name_of(points[0]) == name_of(turned[0]) == "how=a,widths=1"
     assert parse_grid(notebook, []) == [{}]
 
 
@@ -142,12 +146,25 @@ def test_a_slip_is_one_sentence(notebook, words, told):
 
 
 @pytest.mark.parametrize("path", chapters(), ids=lambda path: path.stem)
-def test_every_chapter_can_be_a_grid(path):
+def test_every_chapter_is_found_and_can_be_a_grid(path, monkeypatch):
+    number, name = path.stem.split("_", 1)
+    monkeypatch.chdir(path.parent)
+    for text in (number, str(int(number)), name, path.stem, path.name, str(path)):
+        assert find_chapter(text) == path, text
     (point,) = parse_grid(path, ["budget=smoke", "widths=4", "seeds=1", "device=cpu"])
     assert (point["widths"], point["seeds"], point["device"]) == ([4], [1], "cpu")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3}'])
+@pytest.mark.parametrize("text", ["99", "", "0", "_setup", "book", "no.ipynb", "*"])
+def test_what_is_no_chapter_is_a_sentence_with_all_there_are(text):
+    with pytest.raises(ValueError) as stopped:
+        find_chapter(text)
+    told = str(stopped.value)
+    assert told.endswith(f"got {text!r}.") and "\n" not in told
+    assert all(path.stem in told for path in chapters())
+
+
+@pytest.mark.parametrize("content", ["", '{"cells": 3}'])
 def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path, content):
     path = tmp_path / "broken.ipynb"
     path.write_text(content)
@@ -167,20 +184,6 @@ def test_the_budget_of_the_surroundings_is_a_parameter(notebook, monkeypatch):
     assert parse_grid(notebook, ["budget=paper"]) == [{"budget": "paper"}]
 
 
-def test_points_that_are_done_are_not_run_again(notebook, folder, executed):
-    points = parse_grid(notebook, ["widths=1,2,3"])
-    assert run_grid(notebook, points[:2], folder) == {}
-    lines: list[str] = []
-    assert run_grid(notebook, points, folder, say=lines.append) == {}
-    assert executed == points
-    assert lines == [
-        "3 points, 2 done before.",
-        "[1/1] widths=3: done",
-        "1 done now, 0 FAILED.",
-        f"Open {folder / 'index.html'}",
-    ]
-
-
 @pytest.mark.parametrize("harm", ["page", "cut off", "source"])
 def test_a_point_that_is_not_whole_or_not_of_this_source_is_run(
     notebook, folder, executed, harm
@@ -198,46 +201,36 @@ def test_a_point_that_is_not_whole_or_not_of_this_source_is_run(
     assert len(executed) == 2
 
 
-def test_a_failing_point_stops_no_other_and_is_told(notebook, folder, executed):
-    points = parse_grid(notebook, ["widths=1,2", "how=badly,well"])
+def test_a_failing_point_stops_no_other_and_what_is_done_stays(
+    notebook, folder, executed
+):
+    points = parse_grid(notebook, ["widths=1,2", "how=badly,<b>"])
+    assert run_grid(notebook, points[1:2], folder) == {}
     lines: list[str] = []
     why = "RuntimeError: no luck"
-    failed = {f"widths={width},how=badly": why for width in (1, 2)}
+    failed = {f"how=badly,widths={width}": why for width in (1, 2)}
     assert run_grid(notebook, points, folder, say=lines.append) == failed
-    assert lines[1:3] == [
-        f"[1/4] widths=1,how=badly: failed: {why}",
-        "[2/4] widths=1,how=well: done",
+    assert [point["widths"] for point in executed] == [[1], [1], [2], [2]]
+    assert lines == [
+        "4 points, 1 done before.",
+        f"[1/3] how=badly,widths=1: failed: {why}",
+        f"[2/3] how=badly,widths=2: failed: {why}",
+        "[3/3] how=%3Cb%3E,widths=2: done",
+        "1 done now, 2 FAILED.",
+        f"Open {folder / 'index.html'}",
     ]
-    told = [f"  {name}: {why}" for name, why in failed.items()]
-    assert lines[5:8] == ["2 done now, 2 FAILED.", *told]
-    assert rows_of(folder) == [
-        {"result": result, "seconds": "2", "widths": str(width), "how": how}
-        for width in (1, 2)
-        for how, result in (("badly", "failed"), ("well", "done"))
-    ]
-    links = (folder / "index.html").read_text()
-    assert "./widths%3D1%2Chow%3Dwell.html" in links
-    assert "./widths%3D1%2Chow%3Dbadly.ipynb" in links
+    rows = {(row["result"], row["widths"], row["how"]) for row in rows_of(folder)}
+    ends = (("failed", "badly"), ("done", "<b>"))
+    assert rows == {(end, width, how) for width in "12" for end, how in ends}
+    page = (folder / "index.html").read_text()
+    assert "./how%3D%253Cb%253E%2Cwidths%3D1.html" in page and "<b>" not in page
+    assert "./how%3Dbadly%2Cwidths%3D1.ipynb" in page
 
 
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"workers": 0}, "workers must be at least 1; got 0."),
-        ({"points": [{"widths": [1]}] * 2}, "points must be different ones; got "),
-    ],
-)
-def test_a_wrong_argument_leaves_nothing(notebook, folder, executed, options, told):
-    options = {"points": [{"widths": [1]}]} | options
-    with pytest.raises(ValueError, match=told):
-        run_grid(notebook, folder=folder, **options)
+def test_one_point_twice_leaves_nothing(notebook, folder, executed):
+    with pytest.raises(ValueError, match="points must be different ones; got "):
+        run_grid(notebook, parse_grid(notebook, ["widths=1,1"]), folder)
     assert not folder.exists() and not executed
-
-
-def test_a_page_shows_no_markup_of_values(notebook, folder, executed):
-    run_grid(notebook, [{"how": "<b>"}], folder)
-    assert "<b>" not in (folder / "index.html").read_text()
-    assert rows_of(folder)[0]["how"] == "<b>"
 
 
 def test_a_grid_through_papermill(notebook, folder, monkeypatch):
@@ -247,24 +240,24 @@ def test_a_grid_through_papermill(notebook, folder, monkeypatch):
     words = ["budget=smoke", "lrs=1e-05", "how=well,badly,wrongly,killed"]
     points = parse_grid(notebook, words)
     failed = run_grid(notebook, points, folder, workers=2)
-    name = "budget=smoke,lrs=1e-05,how="
-    assert failed.pop(f"{name}killed").startswith("its kernel was killed, nearly")
+    name = "budget=smoke,how={},lrs=1e-05".format
+    assert failed.pop(name("killed")).startswith("its kernel was killed, nearly")
     assert failed == {
-        f"{name}badly": "RuntimeError: no luck",
-        f"{name}wrongly": "how must be well; got 'wrongly'.",
+        name("badly"): "RuntimeError: no luck",
+        name("wrongly"): "how must be well; got 'wrongly'.",
     }
-    done = nbformat.read(folder / f"{name}well.ipynb", as_version=4)
+    done = nbformat.read(folder / f"{name('well')}.ipynb", as_version=4)
     threads = max(1, len(os.sched_getaffinity(0)) // 2)
     assert done.cells[-1].outputs[0].text == f"['smoke', None, [1e-05], '{threads}']\n"
-    assert "RuntimeError" in (folder / f"{name}badly.ipynb").read_text()
-    page = (folder / f"{name}well.html").read_text()
+    assert "RuntimeError" in (folder / f"{name('badly')}.ipynb").read_text()
+    page = (folder / f"{name('well')}.html").read_text()
     assert "1e-05" in page and "</html>" in page and "OMP_NUM" not in page
     results = {row["how"]: row["result"] for row in rows_of(folder)}
     assert results.pop("killed") in ("failed", "not finished")
     assert results == {"well": "done", "badly": "failed", "wrongly": "failed"}
-    before = (folder / f"{name}well.ipynb").stat().st_mtime_ns
+    before = (folder / f"{name('well')}.ipynb").stat().st_mtime_ns
     assert run_grid(notebook, points[:1], folder) == {}
-    assert (folder / f"{name}well.ipynb").stat().st_mtime_ns == before
+    assert (folder / f"{name('well')}.ipynb").stat().st_mtime_ns == before
 
 
 def test_an_interrupt_stops_what_runs_and_keeps_what_is_finished(

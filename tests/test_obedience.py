@@ -13,7 +13,7 @@ import pytest
 
 from lazyrich_helpers.data import sources
 from lazyrich_helpers.data.datasets import Images
-from lazyrich_helpers.runner.chapter_file import find_chapter
+from lazyrich_helpers.runner.grid_points import find_chapter
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.run_config import RunConfig
 from tests.refresh_outputs import chapters

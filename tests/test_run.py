@@ -14,7 +14,7 @@ from lazyrich_helpers.experiments.scale import LwsScale
 from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution, tasks
-from lazyrich_helpers.runner.command_line import COMMANDS
+from lazyrich_helpers.runner.command_line import NAMES
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from tests import tiny
 
@@ -93,12 +93,15 @@ def test_a_time_budget_begins_nothing_after_it(store, capsys):
     assert store.ids() == []
 
 
-def test_a_dry_run_trains_nothing(store, known_trial, no_training, capsys):
+def test_a_dry_run_trains_nothing_and_hands_nothing_over(
+    store, known_trial, no_training, capsys, monkeypatch
+):
     main([*tiny.TINY, "--seeds", "0"])
     before = tiny.contents(store.folder)
     no_training()
+    monkeypatch.setattr(tasks, "submit", None)
     capsys.readouterr()
-    assert main([*tiny.TINY, "--dry-run"]) == 0
+    assert main([*tiny.TINY, "--executor", "slurm", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert "1 to do, 1 done before." in out
     run = r"  [0-9a-f]{12} digits relu_net w=4 .* seed=1: .* operations, .* GB, about"
@@ -118,29 +121,9 @@ def test_list_names_every_recipe(store, capsys, monkeypatch, tmp_path):
     assert not (tmp_path / "recorded").exists() and not store.folder.exists()
 
 
-def test_list_tells_what_is_missing_and_what_failed(store, monkeypatch, capsys):
-    def broken(network, data, config, **options):
-        raise RuntimeError("out of luck")
-
-    words = [*tiny.TINY, "--seeds", "0", "--lrs", "0.1"]
-    with monkeypatch.context() as patch:
-        patch.setattr(execution, "train", broken)
-        assert main(words) == 1
-    capsys.readouterr()
-    words = words[1:]
-    more = [*words, "--widths", "4", "5"]
-    assert main(["list", "figure-2", "--missing", "--failed", *more]) == 0
-    title, counts, failed, missing = capsys.readouterr().out.splitlines()
-    assert title.startswith("figure-2: ") and counts.endswith(
-        "runs: 1 failed, 1 missing"
-    )
-    assert re.search(r"[0-9a-f]{12} .* w=4 .*: RuntimeError: out of luck", failed)
-    assert re.search(r"[0-9a-f]{12} .* w=5 .* seed=0$", missing)
-    assert main(["list", "figure-2", "--failed", *more]) == 0
-    assert capsys.readouterr().out.splitlines() == [title, counts, failed]
-
-
-def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
+def test_what_is_missing_and_what_failed_is_listed_and_retried(
+    store, monkeypatch, capsys
+):
     plain = execution.train
 
     def broken(network, data, config, **options):
@@ -148,56 +131,48 @@ def test_retry_does_what_failed_and_nothing_else(store, monkeypatch, capsys):
             raise RuntimeError("out of luck")
         return plain(network, data, config, **options)
 
-    words = [*tiny.TINY, "--seeds", "0"]
+    words = [*tiny.TINY, "--seeds", "0", "--lrs", "0.1"]
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train", broken)
         assert main([*words, "--widths", "4", "5"]) == 1
     capsys.readouterr()
-    more = [*words[1:], "--widths", "4", "5", "6"]
-    assert main(["retry", "figure-2", *more]) == 0
+    more = [*words, "--widths", "4", "5", "6"]
+    assert main(["list", *more, "--missing", "--failed"]) == 0
+    title, counts, failed, missing = capsys.readouterr().out.splitlines()
+    assert title.startswith("figure-2: ")
+    assert counts.endswith("runs: 1 recorded, 1 failed, 1 missing")
+    assert re.search(r"[0-9a-f]{12} .* w=4 .*: RuntimeError: out of luck", failed)
+    assert re.search(r"[0-9a-f]{12} .* w=6 .* seed=0$", missing)
+    assert main(["list", *more, "--failed"]) == 0
+    assert capsys.readouterr().out.splitlines() == [title, counts, failed]
+    assert main(["retry", *more]) == 0
     out = capsys.readouterr().out
     assert "figure-2 at smoke: 1 done now, 0 done before." in out
     assert len(store.ids()) == 2
-    assert main(["retry", "figure-2", *more]) == 0
+    assert main(["retry", *more]) == 0
     assert capsys.readouterr().out.startswith("Nothing that failed is recorded in ")
 
 
-def test_a_recipe_first_stands_for_train(store, capsys):
-    assert main(["train", *tiny.TINY, "--seeds", "0"]) == 0
-    assert main([*tiny.TINY, "--seeds", "0"]) == 0
-    assert "0 done now, 1 done before." in capsys.readouterr().out
+def words_for(values, prefix=""):
+    """Return the options that choose these values of a dataclass's fields."""
+    words = []
+    for name, value in values.items():
+        option, several = f"--{prefix}{name.replace('_', '-')}", isinstance(value, list)
+        if isinstance(value, tuple):
+            words += [word for each in value for word in (option, each)]
+        else:
+            words += [option, *map(str, value if several else [value])]
+    return words
 
 
 def test_there_is_an_option_for_each_choice(store, monkeypatch):
-    given = {
-        "widths": [4, 5],
-        "seeds": [2],
-        "lrs": [0.1, 0.2],
-        "num_epochs": 3,
-        "train_size": 100,
-        "dataset": "digits",
-        "precision": "fp32",
-        "rhos": [0.3],
-        "ks": [1],
-    }
-    assert set(given) == {field.name for field in dataclasses.fields(LwsScale)}
-    words = ["figure-10-vgg5", "--budget", "smoke", "--executor", "slurm"]
-    for name, value in given.items():
-        values = value if isinstance(value, list) else [value]
-        words += [f"--{name.replace('_', '-')}", *map(str, values)]
-    slurm = SlurmOptions(
-        partition="gpu", time="2h", gpus_per_task=1, cpus_per_task=4, setup=("a", "b"),
-        array_parallelism=7, runs_per_job=3,
-    )  # fmt: skip
-    words += ["--slurm-partition", "gpu", "--slurm-time", "2h", "--slurm-setup", "a"]
-    words += [
-        "--slurm-setup",
-        "b",
-        "--slurm-gpus-per-task",
-        "1",
-        "--slurm-runs-per-job",
-    ]
-    words += ["3", "--slurm-cpus-per-task", "4", "--slurm-array-parallelism", "7"]
+    given = {"widths": [4, 5], "seeds": [2], "lrs": [0.1, 0.2], "num_epochs": 3}
+    given |= {"train_size": 100, "dataset": "digits", "precision": "fp32"}
+    given |= {"rhos": [0.3], "ks": [1]}
+    slurm = {"partition": "gpu", "time": "2h", "gpus_per_task": 1, "cpus_per_task": 4}
+    slurm |= {"setup": ("a", "b"), "array_parallelism": 7, "runs_per_job": 3}
+    for fields, kind in ((given, LwsScale), (slurm, SlurmOptions)):
+        assert set(fields) == {field.name for field in dataclasses.fields(kind)}
     made, handed = [], []
     plain = tasks.make_recipe
 
@@ -207,18 +182,19 @@ def test_there_is_an_option_for_each_choice(store, monkeypatch):
 
     monkeypatch.setattr(tasks, "make_recipe", make)
     monkeypatch.setattr(tasks, "submit", lambda *args, **_: handed.append(args))
-    assert main(words) == 0
+    words = ["figure-10-vgg5", "--budget", "smoke", "--executor", "slurm"]
+    assert main([*words, *words_for(given), *words_for(slurm, "slurm-")]) == 0
     assert made == [("figure-10-vgg5", "smoke", given)]
-    assert handed[0][2] == slurm
+    assert handed[0][2] == SlurmOptions(**slurm)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_a_short_help_with_an_example(command, capsys):
+@pytest.mark.parametrize("command", NAMES)
+def test_each_command_has_a_short_help(command, capsys):
     with pytest.raises(SystemExit) as ended:
         main([command, "--help"])
     out = capsys.readouterr().out
     assert ended.value.code == 0 and len(out.splitlines()) < 50
-    assert f"For example:\n  python -m lazyrich_helpers.run {command} " in out
+    assert out.startswith(f"usage: python -m lazyrich_helpers.run {command} ")
 
 
 def test_the_version_is_told(capsys):
@@ -236,47 +212,33 @@ def no_torch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(["list", "--help"], "usage:"), (["--frob"], "error: ")]
+    ("words", "said"),
+    [
+        (["list", "--help"], "usage:"),
+        (["--frob"], "error: "),
+        (["figure-2", "--dry-run"], "Loading torch.\n"),
+    ],
 )
-def test_what_needs_no_torch_does_not_wait_for_it(no_torch, words, said):
-    command = (*MODULE, *words)
-    process = tiny.python(*command, folder=no_torch)
-    out, err = process.communicate(timeout=60)
-    assert said in out + err and "importing" not in out + err
-
-
-@pytest.mark.parametrize("words", [["list"], ["figure-2", "--dry-run"], ["figure-2"]])
-def test_something_is_said_before_torch_is_imported(no_torch, words):
+def test_something_is_said_before_torch_is_imported(no_torch, words, said):
     process = tiny.python(*MODULE, *words, folder=no_torch)
-    out, err = process.communicate(timeout=60)
-    assert out == "importing\n" and err.startswith("Loading torch.\n")
+    out, err = process.communicate(timeout=300)
+    assert (err or out).startswith(said)
+    assert ("importing" in out) == (said == "Loading torch.\n")
 
 
 def test_a_terminal_without_our_signs_ends_well(monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     process = tiny.python(*MODULE, *tiny.TINY)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "figure-2 at smoke: 2 done now" in out and " ? " in out
 
 
-def test_a_tilde_in_an_option_is_the_home_folder(tmp_path, monkeypatch):
+def test_records_go_where_asked(store, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert main([*tiny.TINY, "--records=~/mine"]) == 0
-    assert len(list((tmp_path / "mine").glob("*.json"))) == 2
-
-
-def test_a_dry_run_hands_nothing_over(store, known_trial, no_training, monkeypatch):
-    no_training()
-    monkeypatch.setattr(tasks, "submit", None)
-    assert main([*tiny.TINY, "--executor", "slurm", "--dry-run"]) == 0
-
-
-def test_records_go_where_asked(store, tmp_path, capsys):
-    folder = tmp_path / "mine"
-    assert main([*tiny.TINY, "--records", str(folder)]) == 0
-    assert len(list(folder.glob("*.json"))) == 2 and store.ids() == []
-    assert main([*tiny.TINY, "--records", str(folder)]) == 0
+    assert len(list((tmp_path / "mine").glob("*.json"))) == 2 and store.ids() == []
+    assert main(["train", *tiny.TINY, "--records", str(tmp_path / "mine")]) == 0
     assert "0 done now, 2 done before" in capsys.readouterr().out
 
 
@@ -294,19 +256,18 @@ def test_several_recipes_in_one_call(store, capsys):
     assert capsys.readouterr().out.count("1 done now, 0 done before.") == 2
 
 
-def test_missing_data_of_a_recipe_leaves_the_next_alone(store, offline, capsys):
-    words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
+def test_missing_data_of_a_recipe_leaves_the_next_alone(
+    store, offline, capsys, monkeypatch
+):
     plain = tasks.make_recipe
     mnist = plain("figure-2", "paper", widths=[4], num_epochs=1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            tasks,
-            "make_recipe",
-            lambda name, *rest, **choices: (
-                mnist if name != "figure-2" else plain(name, *rest, **choices)
-            ),
-        )
-        assert main(words) == 2
+
+    def make(name, *rest, **choices):
+        return plain(name, *rest, **choices) if name == "figure-2" else mnist
+
+    monkeypatch.setattr(tasks, "make_recipe", make)
+    words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
+    assert main(words) == 2
     out, err = capsys.readouterr()
     assert err.startswith("error: mnist needs") and err.count("\n") == 1
     assert "figure-2 at smoke: 1 done now" in out and len(store.ids()) == 1
@@ -333,7 +294,7 @@ TOGETHER = (*SWEEP, "--widths", "32", "--seeds", "0", "1", "2", "3", "4", "5")
 
 
 def wait_for(condition, process):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # for a busy machine
     while not condition():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.005)
@@ -343,7 +304,7 @@ def wait_for(condition, process):
 def test_two_processes_train_each_run_once(store, sweep):
     words = (*sweep, "--num-epochs", "20")
     processes = [tiny.python(*words) for _ in range(2)]
-    outputs = [process.communicate(timeout=60) for process in processes]
+    outputs = [process.communicate(timeout=300) for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     done = [int(re.search(r"(\d+) done now", out)[1]) for out, _ in outputs]
     before = [int(re.search(r"(\d+) done before", out)[1]) for out, _ in outputs]
@@ -357,7 +318,7 @@ def test_a_killed_sweep_goes_on_where_it_was(store, capsys):
     process = tiny.python(*APART, "--num-epochs", "60")
     wait_for(lambda: len(store.ids()) >= 2, process)
     process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     finished = tiny.contents(store.folder)
     assert process.returncode == -signal.SIGKILL and 2 <= len(finished) < 6
     assert {store.read(run_id).status for run_id in store.ids()} == {"ok"}

@@ -103,18 +103,16 @@ def test_the_batch_script_asks_for_what_the_options_say(store, slurm):
     path = lines[start + 2].removeprefix("export PYTHONPATH=")
     assert path.startswith(f"{tiny.ROOT}:") and path.endswith(':+:$PYTHONPATH}"')
     assert "srun " in script and script.count("--cpus-per-task=3") == 2
-    assert str(submission) == ("Submitted 3 runs in 3 jobs, 0 runs recorded before.")
+    assert str(submission) == (
+        "Submitted 3 runs in 3 jobs; 0 were recorded before, 0 in the queue."
+    )
     jobs = submitted(store)
     assert list(jobs) == ["1_0", "1_1", "1_2"]
     assert [job.share.configs for job in jobs.values()] == [(c,) for c in tiny.APART]
     assert {job.threads for job in jobs.values()} == {3}
-
-
-def test_what_is_not_asked_for_is_the_clusters_choice(store, slurm):
-    hand_over(store, GRID)
-    assert "partition" not in slurm.read("script") and "gpus" not in slurm.read(
-        "script"
-    )
+    hand_over(store, GRID)  # what is not asked for is the cluster's choice
+    script = slurm.read("script")
+    assert "partition" not in script and "gpus" not in script
 
 
 INHERITED = {
@@ -141,13 +139,9 @@ def test_a_job_that_is_submitted_from_a_job_does_not_inherit_it(
     seen = slurm.environment()
     assert not INHERITED.keys() & seen.keys() and stays.items() <= seen.items()
     assert dict(os.environ) == before
-
-
-def test_outside_a_job_the_readers_own_variables_stay(store, slurm, monkeypatch):
-    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    monkeypatch.setenv("SLURM_HINT", "nomultithread")
+    monkeypatch.delenv("SLURM_JOB_ID")  # outside, the reader's own stay
     hand_over(store, GRID)
-    assert slurm.environment()["SLURM_HINT"] == "nomultithread"
+    assert slurm.environment()["SLURM_CPU_BIND"] == INHERITED["SLURM_CPU_BIND"]
 
 
 def test_folders_that_will_not_do_are_a_sentence(tmp_path, slurm):
@@ -170,44 +164,32 @@ def test_a_refusal_is_one_sentence(store, slurm, capfd):
     assert submitted(store) == {} and capfd.readouterr() == ("", "")
 
 
-def test_what_is_in_the_queue_is_not_submitted_twice(store, slurm):
+def test_what_is_queued_or_recorded_is_not_submitted(store, slurm):
     assert hand_over(store, tiny.recipe(*tiny.WIDTHS[:3])).num_runs == 3
     slurm.queue("1", reason="None")
     second = hand_over(store, GRID)
     assert (second.num_runs, second.num_queued) == (1, 3)
-    assert "3 runs left out, already in the queue" in str(second)
     slurm.queue("1", "2")
-    assert str(hand_over(store, GRID)).startswith("Nothing to submit")
-    assert list(submitted(store)) == ["1", "2"]
+    assert hand_over(store, GRID).num_jobs == 0 and [*submitted(store)] == ["1", "2"]
+    tiny.finish(store, *tiny.WIDTHS[:2])
     slurm.queue()  # lost, then
-    assert hand_over(store, GRID).num_runs == 4
+    third = hand_over(store, GRID)
+    assert (third.num_there, third.num_runs, third.num_queued) == (2, 2, 0)
+    assert list(submitted(store)["3"].share.configs) == tiny.WIDTHS[2:]
 
 
-def test_another_measure_of_a_queued_run_is_another_matter(store, slurm):
+def test_a_run_of_two_recipes_is_one_jobs_but_another_measure_is_another_matter(
+    store, slurm
+):
     plain = tiny.recipe(*tiny.WIDTHS, measures=(Accuracy,))
     more = dataclasses.replace(plain, measures=(Accuracy, Movement))
+    two = dataclasses.replace(more, name="two", configs=(*tiny.WIDTHS, *tiny.APART))
     hand_over(store, plain)
     slurm.queue("1")
-    assert hand_over(store, more).num_runs == 4
+    submission = hand_over(store, more, two)
+    assert (submission.num_runs, submission.num_queued) == (4 + 2, 5)  # one is in both
     slurm.queue("2")
     assert hand_over(store, plain).num_queued == 4
-
-
-def test_a_run_of_two_recipes_is_one_jobs(store, slurm):
-    one = tiny.recipe(*tiny.APART)
-    two = dataclasses.replace(one, name="two", configs=(*tiny.APART, *tiny.WIDTHS[:2]))
-    submission = hand_over(store, one, two)
-    assert (submission.num_runs, submission.num_queued) == (5, 3)
-    runs = [list(job.share.configs) for job in submitted(store).values()]
-    assert runs == [tiny.APART, tiny.WIDTHS[:2]]
-
-
-def test_what_is_recorded_is_not_submitted(store, slurm):
-    tiny.finish(store, *tiny.WIDTHS[:2])
-    submission = hand_over(store, GRID)
-    assert (submission.num_there, submission.num_runs) == (2, 2)
-    (job,) = submitted(store).values()
-    assert list(job.share.configs) == tiny.WIDTHS[2:]
 
 
 def test_cancelled_jobs_do_not_hold_their_runs(store, slurm):
@@ -273,23 +255,12 @@ def test_each_run_is_told_once_by_its_last_job(store, slurm):
     assert f"{third.run_id} " in status(store) and "1_2_0_log.err" in status(store)
 
 
-@pytest.mark.parametrize(
-    ("device", "num_gpus", "expected"),
-    [
-        ("auto", 0, "cpu"),
-        ("auto", 1, "cuda"),
-        ("cpu", 1, "cpu"),
-        ("cuda:0", 0, "cuda:0"),
-    ],
-)
-def test_a_gpu_is_taken_where_one_is_asked_for(
-    store, slurm, device, num_gpus, expected
-):
-    hand_over(store, GRID, device=device, gpus_per_task=num_gpus)
-    assert {job.device for job in submitted(store).values()} == {expected}
-
-
-def test_a_device_that_there_cannot_be_is_one_sentence(store, slurm):
+def test_a_gpu_is_taken_where_one_is_asked_for(store, slurm):
+    asked = (("auto", 0), ("auto", 1), ("cpu", 1), ("cuda:0", 0))
+    for device, num in asked:
+        hand_over(store, GRID, device=device, gpus_per_task=num)
+    devices = [job.device for job in submitted(store).values()]
+    assert devices == ["cpu", "cuda", "cpu", "cuda:0"]
     with pytest.raises(ValueError, match=r"device must be .*; got 'abacus'\."):
         hand_over(store, GRID, device="abacus")
 

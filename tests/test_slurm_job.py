@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.runner import slurm_job
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.options import SlurmOptions
-from lazyrich_helpers.runner.slurm_job import PER_JOB, Job, rough_seconds, shares
+from lazyrich_helpers.runner.slurm_job import PER_JOB, Job, shares
 from tests import tiny
 
 LONG = tiny.training(num_epochs=1000)
@@ -51,14 +52,14 @@ def test_short_runs_share_a_job_and_long_ones_do_not():
         )
         for num in (1_000_000, 2_000_000)
     ]
-    assert min(map(rough_seconds, days)) > PER_JOB
+    assert min(map(work, days)) / slurm_job.WORK_PER_SECOND > PER_JOB
     assert dealt(tiny.recipe(*days)) == [[run] for run in days]
 
 
 def test_a_job_takes_what_half_its_time_holds(monkeypatch):
     runs = [tiny.training(num_epochs=num) for num in range(500, 510)]
-    each = max(map(rough_seconds, runs))
-    monkeypatch.setattr(slurm_job, "WORK_PER_SECOND", 1e10 * each / (60 / 2 / 3.5))
+    each = max(map(work, runs))
+    monkeypatch.setattr(slurm_job, "WORK_PER_SECOND", each / (60 / 2 / 3.5))
     assert [len(job) for job in dealt(tiny.recipe(*runs), time="1m")] == [3, 3, 3, 1]
     monkeypatch.setattr(slurm_job, "MOST_JOBS", 2)  # an array has an end
     assert len(dealt(tiny.recipe(*runs), time="1m")) <= 2

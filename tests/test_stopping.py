@@ -2,16 +2,13 @@
 
 import os
 import signal
-import subprocess
 import threading
-import time
 
 import pytest
 
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.stopping import SIGNALS, Stop, forced_stop, graceful_stop
-from tests import tiny
+from lazyrich_helpers.runner.stopping import SIGNALS, Stop, graceful_stop
 
 RUN = ("figure-2", "--budget", "smoke", "--seeds", "0", "--num-epochs", "3")
 
@@ -33,40 +30,6 @@ def test_the_first_signal_asks_and_the_second_ends(number, capsys):
             os.kill(os.getpid(), number)
     assert "stopping after this epoch" in capsys.readouterr().err
     assert [signal.getsignal(each) for each in SIGNALS] == before
-
-
-BUSY = """
-import hashlib
-from lazyrich_helpers.runner import stopping
-stopping.GRACE = 0.5
-with stopping.graceful_stop(stopping.Stop()), stopping.forced_stop():
-    print("busy now", flush=True)
-    hashlib.pbkdf2_hmac("sha256", b"a", b"b", 10**9)  # minutes, in C
-"""
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_process_that_hears_nothing_ends_at_the_second_signal(number):
-    process = tiny.python("-c", BUSY)
-    assert process.stdout.readline() == "busy now\n"
-    process.send_signal(number)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(timeout=2)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 128 + number
-    assert err.endswith("It does not react; ended. What was kept is there.\n")
-
-
-def test_listening_leaves_no_trace():
-    before, num_threads = signal.set_wakeup_fd(-1), threading.active_count()
-    try:
-        with graceful_stop(Stop()), forced_stop():
-            os.kill(os.getpid(), signal.SIGINT)
-        assert signal.set_wakeup_fd(-1) == -1
-        assert threading.active_count() == num_threads
-    finally:
-        signal.set_wakeup_fd(before)
 
 
 def test_outside_the_main_thread_nothing_is_caught():
@@ -100,19 +63,3 @@ def test_a_batch_asked_to_stop_goes_on_later(store, monkeypatch, capsys):
     assert main(words) == 0
     assert epochs == [(4, 1), (4, 2), (4, 3), (5, 1), (5, 2), (5, 3)]
     assert "2 done now" in capsys.readouterr().out
-
-
-def test_a_real_process_ends_within_an_epoch(store):
-    words = ("-m", "lazyrich_helpers.run", *RUN[:-1], "100000", "--widths", "32")
-    process = tiny.python(*words, "--device", "cpu")
-    deadline = time.monotonic() + 60
-    while not list((store.folder / ".locks").glob("*.claim")):
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and "SIGTERM: stopping" in err
-    assert "1 left for later, 1 of them begun" in out
-    assert len(list(store.checkpoints.glob("*.pt"))) == 1
-    assert not list((store.folder / ".locks").glob("*.claim"))

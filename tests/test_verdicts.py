@@ -27,7 +27,7 @@ from lazyrich_helpers.analysis.verdicts import (
     over,
     word_of,
 )
-from lazyrich_helpers.runner.chapter_file import BOOK
+from lazyrich_helpers.runner.grid_points import BOOK
 from tests import (
     test_activity_claims,
     test_claims,

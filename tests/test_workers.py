@@ -125,18 +125,12 @@ def test_what_a_killed_process_had_is_done_by_another(store):
     assert progress.done == pytest.approx(progress.total)
 
 
-@pytest.mark.parametrize(
-    ("number", "means"),
-    [
-        (signal.SIGKILL, ", as the system does where memory runs out; 3.2 GB are free"),
-        (signal.SIGSEGV, ": a fault of a library or of the machine, not of memory."),
-        (signal.SIGTERM, "."),
-    ],
-)
-def test_what_ended_a_process_is_told(number, means, monkeypatch):
+def test_what_ended_a_process_is_told(monkeypatch):
     monkeypatch.setattr(workers, "free", lambda device: 3.2e9)
-    said = workers._cause(-number)
-    assert said.startswith(f"its process was ended by {number.name}, 2 times{means}")
+    memory = "2 times, as the system does where memory runs out; 3.2 GB are free now."
+    assert workers._cause(-signal.SIGKILL).endswith(f" by SIGKILL, {memory}")
+    assert workers._cause(-signal.SIGSEGV).endswith(" by SIGSEGV, 2 times.")
+    assert workers._cause(3) == "its process ended with status 3, 2 times."
 
 
 def test_a_run_that_takes_processes_down_is_given_up(store, tmp_path):
@@ -230,18 +224,13 @@ def test_as_many_processes_as_serve(monkeypatch):
     assert suitable_workers(SOME, "cuda:1") == 1
 
 
-def test_no_workers_is_a_sentence(store):
-    with pytest.raises(ValueError, match="workers must be at least 1; got 0"):
-        finish(store, *SOME, workers=0)
-
-
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_launcher_leaves_nothing_running(store, end):
     words = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--device", "cpu")
     words = (*words, "--widths", "40", "41", "--seeds", "0", "--num-epochs", "100000")
     launcher = tiny.python(*words, "--workers", "2")
     marks = store.folder / ".locks"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # for a busy machine
     pids = []
     while len(pids) < 2:
         assert launcher.poll() is None and time.monotonic() < deadline
@@ -250,7 +239,7 @@ def test_a_killed_launcher_leaves_nothing_running(store, end):
         pids = [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
     assert len(set(pids)) == 2 and launcher.pid not in pids
     launcher.send_signal(end)
-    out, _ = launcher.communicate(timeout=60)
+    out, _ = launcher.communicate(timeout=300)
     while any(_runs(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -12,16 +12,14 @@ from lazyrich_helpers.experiments.locks import Held
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.backlog import is_there, planned
+from lazyrich_helpers.runner.backlog import is_there, suits_one_thread
 from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.execution import execute
-from lazyrich_helpers.runner.grouping import suits_one_thread
 from lazyrich_helpers.runner.kept import measured_again
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop, Stopped
-from lazyrich_helpers.runner.summary import Summary
-from lazyrich_helpers.training.run_config import RunConfig, label_without_seed
+from lazyrich_helpers.training.run_config import RunConfig, label, label_without_seed
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors of a folder that is full, forbidden or broken."""
@@ -31,8 +29,43 @@ class ProcessDied(RuntimeError):
     """A process ended in the midst of a run, without a word."""
 
 
-class _Lost(Stopped):
-    """The claim of a run is another process's by now, and so is its record."""
+@dataclass
+class Summary:
+    """How a batch ended. Counts of runs, and what went wrong."""
+
+    num_trained: int = 0
+    num_there: int = 0
+    """Complete before it was their turn."""
+    num_diverged: int = 0
+    postponed: list[RunConfig] = field(default_factory=list)
+    """Not ended: for lack of time, because others had them, or on request."""
+    num_begun: int = 0
+    """Of those, how many were begun and can be gone on with."""
+    failed: dict[str, str] = field(default_factory=dict)
+    """Run → why."""
+    ended: set[RunConfig] = field(default_factory=set)
+    """Runs that came to an end now, failures among them."""
+
+    def count(self, record: Record) -> None:
+        """Count a run that ended now."""
+        self.ended.add(record.config)
+        if record.done:
+            self.num_trained += 1
+            self.num_diverged += record.status == "diverged"
+        else:
+            self.failed[label(record.config)] = record.status.removeprefix("failed: ")
+
+    def __str__(self) -> str:
+        parts = [f"{self.num_trained} done now", f"{self.num_there} done before"]
+        if self.num_diverged:
+            parts.append(f"{self.num_diverged} diverged")
+        if self.postponed:
+            begun = f", {self.num_begun} of them begun" if self.num_begun else ""
+            parts.append(f"{len(self.postponed)} left for later{begun}")
+        if self.failed:
+            parts.append(f"{len(self.failed)} FAILED")
+        runs = [f"\n  {run}: {why}" for run, why in self.failed.items()]
+        return ", ".join(parts) + "." + "".join(runs)
 
 
 @dataclass(frozen=True)
@@ -46,28 +79,19 @@ class Attempts:
     stop: Stop
     summary: Summary = field(default_factory=Summary)
 
-    def make(
-        self,
-        group: Sequence[RunConfig],
-        *,
-        wait: bool = False,
-        take: Callable[[], bool] = lambda: True,
-    ) -> bool:
+    def make(self, group: Sequence[RunConfig], *, wait: bool = False) -> bool:
         """Complete those of `group` that no other process has; return if that is all.
 
         Args:
             group: Runs that are trained as one, if they are several.
             wait: Whether to wait for what others have. Who waits must hold no claim, or
                 it could be for ever: `group` is then a single run.
-            take: Asked once they are claimed; False leaves them.
         """
         if self.stop.due:
             return False
         try:
             with contextlib.ExitStack() as locks:
                 claims = self._claimed(group, wait, locks)
-                if not claims or not take():
-                    return False
                 self._complete(claims)
                 return len(claims) == len(group)
         except OSError as error:  # of the claims: what they are for fails, no more
@@ -98,10 +122,9 @@ class Attempts:
         left = [c for c in open_ones if not is_there(c, self.recipe, self.store)]
         for config in set(open_ones) - set(left):
             self.progress.skip(config)
-        with contextlib.suppress(Stopped):
-            for group in planned(left, self.recipe, self.store, self.device):
-                with suitable_threads(group[0]):
-                    self._train(group, claims)
+        if left:
+            with contextlib.suppress(Stopped), suitable_threads(left[0]):
+                self._train(left, claims)
 
     def _train(self, group: list[RunConfig], claims: dict[RunConfig, Held]) -> None:
         """Train these runs, as one if they are several and that succeeds."""
@@ -144,18 +167,16 @@ class Attempts:
             self.stop.seconds_left,
             also=lambda: self.stop.asked or any(claims[c].lost for c in group),
         )
-        return execute(
-            group, self.recipe, self.store, self.device, self.progress, stop=stop
-        )
+        return execute(group, self.recipe, self.store, self.device, self.progress, stop)
 
     def _keep(self, record: Record, claims: dict[RunConfig, Held]) -> bool:
         """Put a record in safety; return whether that could be done.
 
         Raises:
-            Stopped: If another process has taken the run over.
+            Stopped: If another process has taken the run over, and so its record.
         """
         if not claims[record.config].holds():
-            raise _Lost
+            raise Stopped
         try:
             self.store.write(record)
         except Exception as error:

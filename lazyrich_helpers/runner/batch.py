@@ -7,12 +7,11 @@ import torch
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store, computed_store, recorded_store
-from lazyrich_helpers.runner.attempts import Attempts
-from lazyrich_helpers.runner.backlog import is_there, missing, planned
+from lazyrich_helpers.runner.attempts import Attempts, Summary
+from lazyrich_helpers.runner.backlog import missing, planned
 from lazyrich_helpers.runner.checkpoints import begun
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop
-from lazyrich_helpers.runner.summary import Summary
 from lazyrich_helpers.runner.workers import suitable_workers, work_together
 from lazyrich_helpers.training.arithmetic import require_precision
 from lazyrich_helpers.training.run_config import RunConfig
@@ -37,11 +36,10 @@ def complete(
     Args:
         recipe: What to complete.
         store: Where.
-        device: As `pick_device` returns it.
+        device: As `pick_device` returns it; `cuda` is all GPUs, for several workers.
         progress: Told of every epoch.
         stop: Ends it early; None never does.
-        workers: Processes to share the runs. Several share the CPU's threads, or all
-            GPUs where `device` is `cuda`. None takes as many as serve best.
+        workers: Processes to share the runs; None takes as many as serve best.
     """
     require(workers is None or workers >= 1, "workers", "at least 1", workers)
     todo = missing(recipe, store)
@@ -61,11 +59,10 @@ def complete(
     finally:
         progress.end()
     summary = attempts.summary
-    left = [config for config in todo if config not in summary.ended]
-    summary.postponed = [c for c in left if not is_there(c, recipe, store)]
-    summary.num_begun = sum(map(len, begun(summary.postponed, recipe, store)))
-    num_now = len(summary.ended) + len(summary.postponed)
-    summary.num_there = len(recipe.configs) - num_now
+    left = [config for config in missing(recipe, store) if config not in summary.ended]
+    summary.postponed = left
+    summary.num_begun = sum(map(len, begun(left, recipe, store)))
+    summary.num_there = len(recipe.configs) - len(summary.ended) - len(left)
     return summary
 
 
@@ -81,21 +78,13 @@ def _work_alone(attempts: Attempts, groups: Sequence[list[RunConfig]]) -> None:
 
 
 def require_precisions(configs: Sequence[RunConfig], device: str) -> None:
-    """Stop the batch before any work, where the device cannot multiply as asked.
-
-    Raises:
-        ValueError: If a run asks for a precision that it lacks.
-    """
+    """Raise ValueError, before any work, where a device cannot multiply as asked."""
     for precision in {config.training.precision for config in configs}:
         require_precision(precision, torch.device(device))
 
 
 def require_ready(configs: Sequence[RunConfig], device: str) -> None:
-    """Stop the batch before any work, where data or weights are missing.
-
-    Raises:
-        ValueError: If data or weights are missing, or do not fit the network.
-    """
+    """Raise ValueError, before any work, where data or weights are missing or wrong."""
     for config in configs:
         config.init.require_ready(config.blueprint())
     for part in {config.data for config in configs}:

@@ -11,20 +11,15 @@ from lazyrich_helpers.runner.options import SlurmOptions
 
 PROGRAM = "python -m lazyrich_helpers.run"
 COMMANDS = {
-    "train": ("train what is missing of recipes", "figure-2 --widths 100 --dry-run"),
-    "list": ("show how far recipes are, all unless named", "figure-2 --missing"),
-    "retry": ("train again what failed", "figure-2"),
-    "status": ("show how runs on a Slurm cluster stand", "--budget smoke"),
-    "cancel": ("take all jobs back from a Slurm cluster", "--budget smoke"),
-    "notebook": ("execute a chapter at every point of a grid", "04 widths=10,100"),
+    "train RECIPE ...": "train what is missing of recipes",
+    "list [RECIPE ...]": "show how far recipes are, all unless named",
+    "retry [RECIPE ...]": "train again what failed",
+    "status": "show how runs on a Slurm cluster stand",
+    "cancel": "take all jobs back from a Slurm cluster",
+    "notebook CHAPTER [NAME=VALUE,VALUE ...]": "execute a chapter at points of a grid",
 }
-"""Name → what it does, and an example of what follows it."""
-ARGUMENTS = {
-    "train": "RECIPE ...",
-    "list": "[RECIPE ...]",
-    "retry": "[RECIPE ...]",
-    "notebook": "CHAPTER [NAME=VALUE,VALUE ...]",
-}
+"""Words → what they do."""
+NAMES = [words.split()[0] for words in COMMANDS]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,27 +30,25 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
     """Return what the words ask for; a recipe's name first stands for `train`."""
-    if words and words[0] not in COMMANDS and not words[0].startswith("-"):
+    if words and words[0] not in NAMES and not words[0].startswith("-"):
         words = ["train", *words]
     parser = _Parser(prog=PROGRAM, description="Recipes → records.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     made: dict[str, argparse.ArgumentParser] = {}
-    for name, (meaning, example) in COMMANDS.items():
+    for name, (usage, meaning) in zip(NAMES, COMMANDS.items(), strict=True):
         made[name] = commands.add_parser(
             name,
             help=meaning,
-            usage=f"{PROGRAM} {name} {ARGUMENTS.get(name, '')} [options]",
+            usage=f"{PROGRAM} {usage} [options]",
             description=f"{meaning.capitalize()}.",
-            epilog=f"For example:\n  {PROGRAM} {name} {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     for name in ("train", "retry"):
         _add_recipes(made[name], "+" if name == "train" else "*")
         _add_means(made[name].add_argument_group("how, and where"))
         slurm = made[name].add_argument_group("on a Slurm cluster")
         slurm.add_argument("--executor", choices=("local", "slurm"), default="local")
-        add_fields(slurm, SlurmOptions, "slurm-")
+        _add_fields(slurm, SlurmOptions, "slurm-")
     _add_recipes(made["list"], "*")
     made["list"].add_argument("--missing", action="store_true", help="and what lacks")
     made["list"].add_argument("--failed", action="store_true", help="and what failed")
@@ -75,7 +68,7 @@ def _version() -> str:
 def _add_recipes(parser: argparse.ArgumentParser, num: str) -> None:
     parser.add_argument("recipes", nargs=num, metavar="RECIPE", help="`list` has them")
     _add_store(parser)
-    add_fields(parser.add_argument_group("what is run"), LwsScale)
+    _add_fields(parser.add_argument_group("what is run"), LwsScale)
 
 
 def _add_store(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +94,7 @@ def _add_notebook(parser: argparse.ArgumentParser) -> None:
     add("--folder", help="for what comes of it; .lazyrich/reports/CHAPTER unless told")
 
 
-def add_fields(group: argparse._ArgumentGroup, kind: type, prefix: str = "") -> None:
+def _add_fields(group: argparse._ArgumentGroup, kind: type, prefix: str = "") -> None:
     """Add an option for each field of a dataclass; None where it is not given.
 
     Fields are annotated with their help: `Annotated[int, "passes over the images"]`.

@@ -15,8 +15,7 @@ from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.costs import OVERHEAD, multiply_adds, operations
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.runner.attempts import suitable_threads
-from lazyrich_helpers.runner.backlog import missing
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped, missing
 from lazyrich_helpers.runner.memory import free, peak_bytes
 from lazyrich_helpers.runner.progress import duration
 from lazyrich_helpers.training.ensemble import train_ensemble
@@ -27,9 +26,6 @@ MOST_TRIALS = 5
 NUM_STEPS = 10
 LR = 1e-4
 """So small that no trial diverges."""
-
-Kind = tuple[RunConfig, int]
-"""A training whose steps stand for a run's, and how many are trained as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +43,8 @@ class Row:
         fits = math.isfinite(self.seconds)
         time = f"about {duration(self.seconds)} here" if fits else "does not fit"
         what = f"{self.config.run_id} {label(self.config)}"
-        amount = in_operations(self.operations)
-        return f"  {what}: {amount}, {self.memory / 1e9:.2g} GB, {time}"
+        amount = f"{self.operations:.2g} operations, {self.memory / 1e9:.2g} GB"
+        return f"  {what}: {amount}, {time}"
 
 
 def dry_run(
@@ -56,32 +52,29 @@ def dry_run(
 ) -> list[Row]:
     """Return a row for each run that `store` lacks of `recipe`, in its order.
 
-    A run of which only a measure is missing counts as one to train.
-
-    Args:
-        recipe: What would be completed.
-        store: Where.
-        device: Where the steps are tried.
-        say: Told of each trial as it begins.
+    A run of which only a measure is missing counts as one to train. Steps are tried on
+    `device`; `say` is told of each trial as it begins.
     """
     todo, there = missing(recipe, store), free(device)
     num = {c: len(group) for group in grouped(todo, device) for c in group}
     memory = {c: peak_bytes(c, num=num[c]) for c in todo}
-    kinds = {c: (_setting(c), num[c]) for c in todo if memory[c] <= there}
-    chosen = few(set(kinds.values()))
-    tried: dict[Kind, float] = {}
-    for number, kind in enumerate(chosen, 1):
-        say(f"Ten steps of {kind[0].model} ({number} of {len(chosen)}).")
-        tried[kind] = seconds_per_image(*kind, device)
+    fit = {_setting(c): num[c] for c in todo if memory[c] <= there}
+    tried: dict[RunConfig, float] = {}
+    for setting in _few(fit):
+        say(f"Ten steps of {setting.model}.")
+        tried[setting] = seconds_per_image(setting, fit[setting], device)
     rows = []
     for config in todo:
         amount = operations(config, recipe.measures, eval_every=recipe.eval_every)
         seconds = math.inf
-        if config in kinds:
-            like = nearest(kinds[config], chosen)
+        if memory[config] <= there:
+            own = _effort(config)
+            like = min(
+                tried, key=lambda each, own=own: abs(math.log(_effort(each) / own))
+            )
             # An image's way forward and back is 6 operations for each multiplication.
             num_images = amount / (6 * multiply_adds(config))
-            seconds = num_images * tried[like] * _effort(config) / _effort(like[0])
+            seconds = num_images * tried[like] * _effort(config) / _effort(like)
         rows.append(Row(config, amount, memory[config], seconds))
     return rows
 
@@ -114,27 +107,17 @@ def seconds_per_image(config: RunConfig, num: int, device: str) -> float:
     return epoch.seconds / len(part)
 
 
-def few(kinds: Collection[Kind], most: int = MOST_TRIALS) -> list[Kind]:
-    """Return at most `most` of the kinds, from the least work to the most."""
-    in_order = sorted(kinds, key=lambda kind: (_effort(kind[0]), kind[1]))
-    if len(in_order) <= most:
+def _few(settings: Collection[RunConfig]) -> list[RunConfig]:
+    """Return at most `MOST_TRIALS` of the settings, from the least work to the most."""
+    in_order = sorted(settings, key=_effort)
+    if len(in_order) <= MOST_TRIALS:
         return in_order
-    return [in_order[k * (len(in_order) - 1) // (most - 1)] for k in range(most)]
+    last = len(in_order) - 1
+    return [in_order[k * last // (MOST_TRIALS - 1)] for k in range(MOST_TRIALS)]
 
 
-def nearest(kind: Kind, among: Sequence[Kind]) -> Kind:
-    """Return which of the kinds stands for this one: a like one, near in work."""
-
-    def distance(other: Kind) -> tuple[bool, bool, bool, float]:
-        (ours, num), (theirs, their_num) = kind, other
-        return (
-            type(ours.model) is not type(theirs.model),
-            ours.training.precision != theirs.training.precision,
-            num != their_num,
-            abs(math.log(_effort(ours) / _effort(theirs))),
-        )
-
-    return min(among, key=distance)
+def _distance(one: RunConfig, other: RunConfig) -> float:
+    return abs(math.log(_effort(one) / _effort(other)))
 
 
 def _effort(config: RunConfig) -> float:
@@ -147,7 +130,7 @@ def lines(rows: Sequence[Row], device: str) -> list[str]:
     if not rows:
         return ["  nothing to do."]
     fit = [row for row in rows if math.isfinite(row.seconds)]
-    amount = in_operations(sum(row.operations for row in rows))
+    amount = f"{sum(row.operations for row in rows):.2g} operations"
     seconds = duration(sum(row.seconds for row in fit))
     total = f"All: {amount}; about {seconds} here ({device}), one by one"
     total += ", while it is as busy as now"
@@ -155,11 +138,3 @@ def lines(rows: Sequence[Row], device: str) -> list[str]:
         there = f"{free(device) / 1e9:.2g} GB are free here; choose smaller widths"
         total += f", without the {len(rows) - len(fit)} that do not fit: {there}"
     return [*map(str, rows), f"{total}."]
-
-
-def in_operations(number: float) -> str:
-    """Return a number of operations for people: 12 G, 3.4 T, 5.6 P."""
-    for name, unit in (("P", 1e15), ("T", 1e12)):
-        if number >= unit:
-            return f"{number / unit:.3g} {name} operations"
-    return f"{number / 1e9:.3g} G operations"

@@ -49,6 +49,11 @@ class _Watched:
     """Where its record's numbers come from."""
     epochs: list[Epoch] = field(default_factory=list)
 
+    def after_epoch(self, epoch: Epoch) -> None:
+        self.epochs.append(epoch)
+        for measure in self.measures:
+            measure.after_epoch(self.run, epoch)
+
     def state_dict(self) -> dict[str, Any]:
         return {
             "origin": self.origin,
@@ -102,19 +107,14 @@ class _Group:
             watched.load_state_dict(run)
 
     def epochs(self, eval_every: int) -> Iterator[list[Epoch | None]]:
-        """Train on; yield the epoch that each run ended, None where it diverged."""
+        """Train on, by epochs: what it did to each run, None where that diverged."""
         runs = [watched.run for watched in self.each]
         data, configs = runs[0].data, [run.config for run in runs]
         networks = [run.network for run in runs]
+        options: Any = {"eval_every": eval_every, "state": self.state}
         if isinstance(self.state, EnsembleState):
-            yield from train_ensemble(
-                networks, data, configs, eval_every=eval_every, state=self.state
-            )
-            return
-        for epoch in train(
-            networks[0], data, configs[0], eval_every=eval_every, state=self.state
-        ):
-            yield [epoch]
+            return train_ensemble(networks, data, configs, **options)
+        return ([e] for e in train(networks[0], data, configs[0], **options))
 
 
 def execute(
@@ -123,8 +123,7 @@ def execute(
     store: Store,
     device: str,
     progress: Progress,
-    *,
-    stop: Stop | None = None,
+    stop: Stop,
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
 
@@ -141,8 +140,17 @@ def execute(
     """
     checkpoint = Checkpoint(configs, recipe, store)
     group = _resumed(configs, recipe, device, checkpoint)
-    if not group.diverged:
-        _train(group, recipe, progress, checkpoint, stop or Stop())
+    rows = [] if group.diverged else group.epochs(recipe.eval_every)
+    for row in rows:
+        for watched, epoch in zip(group.each, row, strict=True):
+            if epoch is not None:
+                watched.after_epoch(epoch)
+                progress.advance(watched.run.config, epoch.number)
+        due = stop.due  # asked once: a signal may come at any moment
+        if due or checkpoint.due:
+            checkpoint.write(group.state_dict())
+        if due:
+            raise Stopped
     shared = group.seconds / len(configs)
     for watched in group.each:
         yield _record(watched, store, shared)
@@ -152,12 +160,10 @@ def _resumed(
     configs: Sequence[RunConfig], recipe: Recipe, device: str, checkpoint: Checkpoint
 ) -> _Group:
     """Return the group as far as it was brought before."""
-    group = _new_group(configs, recipe, device)
-    kept = checkpoint.read(device)
-    if kept is None:
-        return group
+    group, kept = _new_group(configs, recipe, device), checkpoint.read(device)
     try:
-        group.load_state_dict(kept)
+        if kept is not None:
+            group.load_state_dict(kept)
     except PASSING:
         raise
     except Exception as error:  # what a wrong file makes torch raise is anybody's guess
@@ -183,29 +189,6 @@ def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Gr
     if len(configs) > 1:
         return _Group(each, EnsembleState(networks, configs))
     return _Group(each, TrainingState(networks[0], data, configs[0]))
-
-
-def _train(
-    group: _Group,
-    recipe: Recipe,
-    progress: Progress,
-    checkpoint: Checkpoint,
-    stop: Stop,
-) -> None:
-    """Train every run of the group to its end, under the eyes of its measures."""
-    for row in group.epochs(recipe.eval_every):
-        for each, epoch in zip(group.each, row, strict=True):
-            if epoch is None:
-                continue
-            each.epochs.append(epoch)
-            for measure in each.measures:
-                measure.after_epoch(each.run, epoch)
-            progress.advance(each.run.config, epoch.number)
-        due = stop.due  # asked once: a signal may come at any moment
-        if due or checkpoint.due:
-            checkpoint.write(group.state_dict())
-        if due:
-            raise Stopped
 
 
 def _record(watched: _Watched, store: Store, shared: float) -> Record:

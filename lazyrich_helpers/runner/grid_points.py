@@ -1,4 +1,4 @@
-"""The points of a grid: `widths=10,100 seeds=0,1` as parameters of a notebook."""
+"""What a grid is of: a notebook, and the points at which it is executed."""
 
 import contextlib
 import itertools
@@ -9,9 +9,41 @@ from typing import Any
 from urllib.parse import quote
 
 from lazyrich_helpers.config import require
+from lazyrich_helpers.places import ROOT
 
+BOOK = ROOT / "book"
+HIDDEN = {".ipynb_checkpoints", "_build"}
 Point = dict[str, Any]
 """A notebook's parameters, as papermill takes them."""
+
+
+def chapters() -> list[Path]:
+    """Return the notebooks of the book, in order; none where there is no book."""
+    found = BOOK.rglob("*.ipynb")
+    return sorted(path for path in found if not HIDDEN & set(path.parts))
+
+
+def find_chapter(text: str) -> Path:
+    """Return the notebook that `text` names.
+
+    Args:
+        text: A number (`4`, `04`), a name (`active_parameters`, with or without its
+            number) or the path of any notebook.
+
+    Raises:
+        ValueError: If there is no such notebook.
+    """
+    names = {path: path.stem.split("_", 1) for path in chapters()}
+    for path, (number, *rest) in names.items():
+        if text in (path.stem, path.name, *rest):
+            return path
+        if text.isdecimal() and number.isdecimal() and int(text) == int(number):
+            return path
+    path = Path(text)
+    known = ", ".join(each.stem for each in names)
+    remedy = f"one of {known}, or the path of a notebook"
+    require(path.suffix == ".ipynb" and path.is_file(), "chapter", remedy, text)
+    return path.resolve()
 
 
 def parse_grid(notebook: Path, words: Sequence[str]) -> list[Point]:
@@ -43,8 +75,7 @@ def parse_grid(notebook: Path, words: Sequence[str]) -> list[Point]:
     if "budget" in known and "budget" not in axes and "LAZYRICH_BUDGET" in os.environ:
         axes["budget"] = [os.environ["LAZYRICH_BUDGET"]]
     combinations = itertools.product(*axes.values())
-    points = [dict(zip(axes, values, strict=True)) for values in combinations]
-    return [{name: p[name] for name in known if name in p} for p in points]
+    return [dict(zip(axes, values, strict=True)) for values in combinations]
 
 
 def _parameters(notebook: Path) -> dict[str, Any]:
@@ -78,7 +109,7 @@ def _values(text: str) -> list[Any]:
 
 def name_of(point: Point) -> str:
     """Return what tells a point from its neighbours, fit for a file and a link."""
-    values = [f"{name}={quote(in_words(value), '')}" for name, value in point.items()]
+    values = [f"{name}={quote(in_words(point[name]), '')}" for name in sorted(point)]
     return ",".join(values) or "as it is"
 
 

@@ -2,12 +2,10 @@
 
 `python -m lazyrich_helpers.runner.make_weights RUN FILE`.
 
-The stand-in for ImageNet's weights is made so: networks pre-trained here, on other
-images. **It is not what the paper did.** Its images come from the same data set, with
-the same ten classes, so that pre-training is much more closely related to what follows
-than ImageNet is; and they are tens of thousands, where ImageNet has more than a
-million. What is learned from it is how sparse training depends on where it starts; not
-how it goes from ImageNet's weights.
+The stand-in for ImageNet's weights is made so. **It is not what the paper did**: its
+images are of the same data set and classes as what follows, and far fewer. What is
+learned from it is how sparse training depends on where it starts; not how it goes from
+ImageNet's weights.
 """
 
 import hashlib
@@ -29,8 +27,6 @@ from lazyrich_helpers.runner.kept import kept_vectors
 def make_weights(run_id: str, store: Store, path: Path) -> str:
     """Write a trained run's convolutions to `path`; return the file's SHA-256.
 
-    The same weights make the same file, byte for byte.
-
     Raises:
         ValueError: If there is no such run, its weights are not kept, or they alone are
             not the network.
@@ -46,10 +42,9 @@ def make_weights(run_id: str, store: Store, path: Path) -> str:
     network = config.model.build(config.data.image_shape, config.data.num_classes)
     require_plain(network)
     bind_(network, vectors[1])
-    kept = [p for layer in convolutions(network) for p in layer.parameters()]
-    file = io.BytesIO()
+    layers, file = convolutions(network), io.BytesIO()
     # Copied, or each would bring along the vector of which it is a part.
-    own = [p.detach().clone() for p in kept]
+    own = [p.detach().clone() for layer in layers for p in layer.parameters()]
     torch.save({"run_id": run_id, CONVOLUTIONS: own}, file)
     write_whole(path, file.getvalue())
     return hashlib.sha256(file.getvalue()).hexdigest()

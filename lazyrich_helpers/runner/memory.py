@@ -1,16 +1,16 @@
 """About how much memory a run takes, known before it runs: rather too much.
 
-Counted are the images; of each parameter, its weight, initial value, gradient and what
-Adam remembers of it, or what ordering all of them by their movement takes; and what all
-modules make of a batch, or four of them of the images tested at once. Not
-counted are Python and torch themselves and the workspace of libraries. On a CPU whole
-runs of a wide ReLU-Net and of VGG-5 took 0.6 and 0.9 times as much.
+Counted are the images; of each parameter, what training holds of it and what ordering
+all of them by their movement takes; what all modules make of a batch, or of the images
+tested at once; and cached activations. Not counted are Python and torch themselves and
+the workspace of libraries. On a CPU whole runs of a wide ReLU-Net and of VGG-5 took 0.5
+and 0.7 times as much.
 """
 
-import contextlib
 import copy
 import functools
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,28 +30,23 @@ MEMINFO = Path("/proc/meminfo")
 CGROUP = Path("/sys/fs/cgroup")
 SINGLE = 4
 """Bytes of a number in fp32."""
-TRAINING = 5
-"""Numbers for each parameter in training."""
+EACH = 9
+"""Numbers for each parameter: 5 in training, 9 where movements are put in order."""
 IN_A_ROW = 4
 """Outputs at a time: what a layer reads and makes, and the copies of a library."""
-MEASURING = 9
-"""Numbers for each parameter that ordering all of them by their movement takes."""
 
 
 def peak_bytes(config: RunConfig, *, num: int = 1) -> float:
     """Return the bytes that a run holds at its fullest; `num` runs, trained as one."""
-    parameters = num_parameters(config)
     outputs = _output_numbers(config.blueprint(), config.data.image_shape)
-    evaluating = EVAL_BATCH * IN_A_ROW * max(outputs)
-    batch = max(config.training.batch_size * sum(outputs), evaluating)
-    training = num * (TRAINING * parameters + batch)
-    measuring = (MEASURING + 2 * (num - 1)) * parameters + evaluating
-    images, kept = _image_numbers(config), 0.0
-    if not isinstance(config.updates, Full):  # outputs of frozen layers are kept
+    batch = config.training.batch_size * sum(outputs)
+    batch = max(batch, EVAL_BATCH * IN_A_ROW * max(outputs))
+    images, cached = _image_numbers(config), 0.0
+    if not isinstance(config.updates, Full):
         sets = max(1, num_views(config)) + 1
         num_images = images / math.prod(config.data.image_shape)
-        kept = min(sets * MOST_BYTES, SINGLE * num_images * max(outputs))
-    return SINGLE * (images + max(training, measuring)) + kept
+        cached = min(sets * MOST_BYTES, SINGLE * num_images * max(outputs))
+    return SINGLE * (images + num * (EACH * num_parameters(config) + batch)) + cached
 
 
 def _image_numbers(config: RunConfig) -> float:
@@ -106,23 +101,15 @@ def free(device: str) -> float:
         unused = torch.cuda.memory_reserved(device)
         unused -= torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + unused
-    found = [_number(MEMINFO, "MemAvailable:", 1024)]
-    limit, used = (_number(CGROUP / f"memory.{name}") for name in ("max", "current"))
-    if math.isfinite(limit) and math.isfinite(used):
-        stat = CGROUP / "memory.stat"
-        files = [_number(stat, f"{kind}_file") for kind in ("inactive", "active")]
-        found.append(limit - used + sum(filter(math.isfinite, files)))
-    return min(found)
+    machine = 1024 * _figure(MEMINFO, "MemAvailable:")
+    files = sum(_figure(CGROUP / "memory.stat", f"{x}active_file") for x in ("", "in"))
+    used = _figure(CGROUP / "memory.current") - files
+    container = _figure(CGROUP / "memory.max") - used
+    return min(machine, container if math.isfinite(container) else math.inf)
 
 
-def _number(path: Path, name: str = "", unit: int = 1) -> float:
-    """Return the number on the file's line that begins with `name`, in bytes.
-
-    Infinite where there is none, or no limit ("max").
-    """
-    with contextlib.suppress(OSError, ValueError):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            words = line.removeprefix(name).split()
-            if line.startswith(name) and words:
-                return unit * float(words[0])
-    return math.inf
+def _figure(path: Path, name: str = "") -> float:
+    """Return the number that follows `name` on a file's line; infinite: none, "max"."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    found = re.search(rf"^{name}\s*(\d+)", text, re.MULTILINE)
+    return float(found[1]) if found else math.inf

@@ -15,16 +15,8 @@ from lazyrich_helpers.runner.grid_points import Point, in_words, name_of
 
 START_TIMEOUT = 300
 """Seconds that a kernel may take to start where others keep the machine busy."""
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{name}: a grid</title>
-<style>th, td {{ padding: .3rem .8rem .3rem 0 }}</style>
-<h1>{name}</h1>
-{table}
-</html>
-"""
+HIDDEN = {"remove-input", "hide-input"}
+"""Tags of cells whose code a page does not show."""
 
 
 def run_grid(
@@ -44,8 +36,7 @@ def run_grid(
         notebook: What to execute.
         points: As `parse_grid` returns them.
         folder: For a notebook and a page of each point, and `index.html`; it is made.
-        workers: Processes at a time. They share the threads, unless `OMP_NUM_THREADS`
-            says how many each may use.
+        workers: Processes at a time; they share the threads.
         say: Is told how it goes, a line for each point.
 
     Raises:
@@ -60,12 +51,8 @@ def run_grid(
     todo = [name for name in named if not _is_done(folder / name, notebook)]
     say(f"{len(named)} points, {len(named) - len(todo)} done before.")
     failed: dict[str, str] = {}
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_set_up,
-        initargs=(workers,),
-    )
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _set_up, (workers,))
     try:
         running = {
             pool.submit(_execute, notebook, folder / name, named[name]): name
@@ -86,8 +73,6 @@ def run_grid(
         pool.shutdown(cancel_futures=True)
         _write_index(folder, notebook)
     say(f"{len(todo) - len(failed)} done now, {len(failed)} FAILED.")
-    for name, why in failed.items():
-        say(f"  {name}: {why}")
     say(f"Open {folder / 'index.html'}")
     return failed
 
@@ -155,9 +140,8 @@ def _to_html(content: Any) -> str:
     from nbconvert import HTMLExporter
     from nbconvert.preprocessors import TagRemovePreprocessor
 
-    hidden = {"remove-input", "hide-input"}
     exporter = HTMLExporter()
-    tags = TagRemovePreprocessor(enabled=True, remove_input_tags=hidden)
+    tags = TagRemovePreprocessor(enabled=True, remove_input_tags=HIDDEN)
     exporter.register_preprocessor(tags, enabled=True)
     return exporter.from_notebook_node(content)[0]
 
@@ -166,23 +150,23 @@ def _write_index(folder: Path, notebook: Path) -> None:
     """List the notebooks of a folder on a page."""
     import pandas as pd
 
-    rows = [_row(path) for path in sorted(folder.glob("*.ipynb"))]
-    options = {"index": False, "escape": False, "border": 0, "justify": "left"}
-    table = pd.DataFrame(rows).to_html(na_rep="", **options)
-    page = PAGE.format(name=html.escape(notebook.stem), table=table)
-    (folder / "index.html").write_text(page, "utf-8")
+    table = pd.DataFrame([_row(path) for path in sorted(folder.glob("*.ipynb"))])
+    name = html.escape(notebook.stem)
+    title = f"<!doctype html><meta charset=utf-8><title>{name}</title>"
+    rows = table.to_html(index=False, escape=False, border=0, na_rep="")
+    (folder / "index.html").write_text(f"{title}\n{rows}\n", "utf-8")
 
 
 def _row(path: Path) -> dict[str, str]:
-    """Return a point's row: how it ended, with a link, seconds, its parameters."""
+    """Return a point's row: how it ended, with a link, and its parameters."""
     try:
         kept = json.loads(path.read_text("utf-8"))["metadata"]["papermill"]
     except (ValueError, KeyError):  # it is being written, or not papermill's
-        kept = {"parameters": {}, "duration": None, "exception": None}
+        kept = {"parameters": {}, "exception": None}
     page = path.with_suffix(".html")
     result = "failed" if kept["exception"] else "not finished"
     if page.exists():
         path, result = page, "done"
     link = f'<a href="./{quote(path.name)}">{result}</a>'
-    row = {"result": link, "seconds": f"{kept['duration'] or 0:.0f}"}
-    return row | {k: html.escape(in_words(v)) for k, v in kept["parameters"].items()}
+    parameters = kept["parameters"].items()
+    return {"result": link} | {k: html.escape(in_words(v)) for k, v in parameters}

@@ -7,6 +7,9 @@ from typing import Annotated
 
 from lazyrich_helpers.config import require
 
+WARNING = 90
+"""Seconds that a job may take to requeue itself; of short ones, a tenth of the time."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SlurmOptions:
@@ -31,6 +34,11 @@ class SlurmOptions:
             require(getattr(self, name) >= 0, name, "0 or more", getattr(self, name))
         lines = all(line.strip() and "\n" not in line for line in self.setup)
         require(lines, "setup", "shell commands, one a line", self.setup)
+
+    @property
+    def warning(self) -> int:
+        """Seconds before its end at which a job is warned at the latest."""
+        return min(WARNING, self.minutes * 6)
 
     @property
     def minutes(self) -> int:

@@ -3,12 +3,11 @@
 import contextlib
 import io
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-
-import torch
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Recipe
@@ -26,9 +25,6 @@ from lazyrich_helpers.runner.slurm_queue import (
 )
 from lazyrich_helpers.training.run_config import RunConfig
 
-WARNING = 90
-"""Seconds before the end of a job's time at which it is warned at the latest, and
-requeues itself; a tenth of its time, where that is less."""
 OWN = "${PYTHONPATH:+:$PYTHONPATH}"
 """What a cluster's modules put on the path, in a shell's words."""
 MOST_RESTARTS = 50
@@ -42,17 +38,13 @@ class Submission:
     num_runs: int = 0
     num_jobs: int = 0
     num_there: int = 0
-    """Recorded before."""
     num_queued: int = 0
-    """Left out: they are in the queue."""
 
     def __str__(self) -> str:
-        jobs = f"Submitted {self.num_runs} runs in {self.num_jobs} jobs"
-        parts = [jobs if self.num_jobs else "Nothing to submit"]
-        parts.append(f"{self.num_there} runs recorded before")
-        if self.num_queued:
-            parts.append(f"{self.num_queued} runs left out, already in the queue")
-        return ", ".join(parts) + "."
+        return (
+            f"Submitted {self.num_runs} runs in {self.num_jobs} jobs; "
+            f"{self.num_there} were recorded before, {self.num_queued} in the queue."
+        )
 
 
 def submit(
@@ -66,20 +58,21 @@ def submit(
 
     A run that a job in the queue already has, with all that is to be measured, is left
     out. The data and weights that runs need are looked for, and fetched, here: compute
-    nodes often have no network.
-
-    Args:
-        recipes: What to complete.
-        store: On a file system that the compute nodes share.
-        options: What a job gets.
-        device: `auto` is a GPU where `options` ask for one.
+    nodes often have no network. They share the file system of `store`. The device
+    `auto` is a GPU where `options` ask for one.
 
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
     """
-    device = _device(device, options)
+    if device == "auto":
+        device = "cuda" if options.gpus_per_task else "cpu"
+    known = re.fullmatch(r"cpu|cuda(:\d+)?", device) is not None  # not: there
+    require(known, "device", "auto, cpu, or a GPU such as cuda", device)
     path, remedy = str(folder_of(store)), "in a path without %, which Slurm replaces"
     require("%" not in path, "LAZYRICH_STORE", remedy, path)
+    # Jobs may not start where this process did.
+    shared = Store(store.folder.absolute(), store.weights.absolute())
+    what = (device, options.cpus_per_task, max(1, options.warning // 2))
     queue, done = in_queue(store), Submission()
     store.require_writable()
     jobs = {job_id: job for job_id, job in submitted(store).items() if job_id in queue}
@@ -89,7 +82,7 @@ def submit(
         queued = _held(jobs.values(), recipe)
         left = [config for config in todo if config not in queued]
         parts = shares(recipe, left, device, options)
-        jobs |= _sbatch([_job(part, store, device, options) for part in parts], options)
+        jobs |= _sbatch([Job(part, shared, *what) for part in parts], options)
         done.num_there += len(recipe.configs) - len(todo)
         done.num_queued += len(todo) - len(left)
         done.num_runs += len(left)
@@ -97,35 +90,11 @@ def submit(
     return done
 
 
-def _device(name: str, options: SlurmOptions) -> str:
-    """Return the device that jobs ask for; whether it is there, they will see."""
-    if name == "auto":
-        return "cuda" if options.gpus_per_task else "cpu"
-    try:
-        return str(torch.device(name))
-    except RuntimeError as error:
-        raise ValueError(
-            f"device must be auto, cpu, or one of torch's, such as cuda; got {name!r}."
-        ) from error
-
-
 def _held(jobs: Iterable[Job], recipe: Recipe) -> set[RunConfig]:
     """Return the runs that jobs train, and measure as `recipe` does."""
     asked = set(recipe.measures)
     shares = (job.share for job in jobs if asked <= set(job.share.measures))
     return {config for share in shares for config in share.configs}
-
-
-def _job(share: Recipe, store: Store, device: str, options: SlurmOptions) -> Job:
-    # Jobs may not start where this process did.
-    shared = Store(store.folder.absolute(), store.weights.absolute())
-    patience = max(1, _warning(options) // 2)
-    return Job(share, shared, device, options.cpus_per_task, patience)
-
-
-def _warning(options: SlurmOptions) -> int:
-    """Return the seconds before its end at which a job is warned."""
-    return min(WARNING, options.minutes * 6)
 
 
 def _sbatch(jobs: Sequence[Job], options: SlurmOptions) -> dict[str, Job]:
@@ -163,7 +132,7 @@ def _parameters(options: SlurmOptions, name: str) -> dict[str, object]:
         "cpus_per_task": options.cpus_per_task,
         "array_parallelism": options.array_parallelism,
         "setup": [*options.setup, f'export PYTHONPATH={path}"{OWN}"'],
-        "signal_delay_s": _warning(options),
+        "signal_delay_s": options.warning,
         # Without it a site may forbid that a job is requeued, by itself or by a crash.
         "additional_parameters": {"ntasks": 1, "requeue": True},
         # Since 22.05 srun does not inherit them.
@@ -188,12 +157,8 @@ def _as_if_outside_a_job() -> Iterator[None]:
         return
     from submitit.helpers import clean_env
 
-    asked = {
-        name: value
-        for name, value in os.environ.items()
-        if name in ("SLURM_CONF", "SLURM_CLUSTERS")
-        or (name.startswith("SBATCH_") and "_BIND" not in name)
-    }
+    wanted = ("SLURM_CONF", "SLURM_CLUSTERS", "SBATCH_")
+    asked = {name: os.environ[name] for name in os.environ if name.startswith(wanted)}
     with clean_env([name for name in os.environ if name.startswith("PMI")]):
-        os.environ.update(asked)
+        os.environ.update({k: v for k, v in asked.items() if "_BIND" not in k})
         yield

@@ -12,8 +12,8 @@ import torch
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.costs import work
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.batch import complete, pick_device
-from lazyrich_helpers.runner.grouping import grouped
 from lazyrich_helpers.runner.options import SlurmOptions
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
@@ -104,7 +104,8 @@ def shares(
     if options.runs_per_job:
         sizes, most = [float(len(group)) for group in groups], options.runs_per_job
     else:
-        sizes = [sum(map(rough_seconds, group)) for group in groups]
+        # On a CPU, untried: meant to tell seconds from hours, on a login node.
+        sizes = [sum(map(work, group)) / WORK_PER_SECOND for group in groups]
         # Where that makes too many jobs, they are longer.
         most = max(min(PER_JOB, 30.0 * options.minutes), 2 * sum(sizes) / MOST_JOBS)
     hands: list[list[RunConfig]] = []
@@ -116,11 +117,3 @@ def shares(
         hands[-1] += group
         full += size
     return [dataclasses.replace(recipe, configs=tuple(hand)) for hand in hands]
-
-
-def rough_seconds(config: RunConfig) -> float:
-    """Return about how long a run takes on a CPU, from its operations, untried.
-
-    It is meant to tell seconds from hours. Cheap enough for a login node.
-    """
-    return work(config) / WORK_PER_SECOND

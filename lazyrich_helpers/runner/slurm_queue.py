@@ -65,21 +65,20 @@ def in_queue(store: Store) -> dict[str, str]:
     Raises:
         ValueError: If Slurm is not here, or does not answer, or submitit is not here.
     """
-    require_slurm()
+    _require_slurm()
     user, name = f"--user={os.getuid()}", f"--name={job_name(store)}"
     said = _slurm("squeue", user, name, "--noheader", "--array", "--format=%i|%r")
     rows = [line.split("|") for line in said.splitlines()]
     return {job_id: "" if reason == "None" else reason for job_id, reason in rows}
 
 
-def require_slurm() -> None:
+def _require_slurm() -> None:
     """Raise ValueError where Slurm's commands are not on PATH, or submitit lacks."""
-    for command in ("sbatch", "srun", "squeue", "scancel"):
-        if shutil.which(command) is None:
-            raise ValueError(
-                f"executor slurm needs the command {command!r}, which is not on PATH; "
-                "log in where the cluster takes jobs, or leave the executor out."
-            )
+    if shutil.which("sbatch") is None:
+        raise ValueError(
+            "executor slurm needs the command 'sbatch', which is not on PATH; log in "
+            "where the cluster takes jobs, or leave the executor out."
+        )
     try:
         import submitit  # noqa: F401
     except ImportError as error:
@@ -91,22 +90,15 @@ def require_slurm() -> None:
 
 def _slurm(*words: str) -> str:
     """Return what one of Slurm's commands prints."""
+    options = {"stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
     try:
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=PATIENCE,
-        )
-    except subprocess.SubprocessError as error:
+        return subprocess.run(words, check=True, timeout=PATIENCE, **options).stdout
+    except (OSError, subprocess.SubprocessError) as error:
         said = getattr(error, "stderr", None) or error
         raise ValueError(
             f"Slurm's {words[0]} did not do its work ({' '.join(str(said).split())}); "
             "see with `sinfo` whether the cluster answers, then try again."
         ) from error
-    return done.stdout
 
 
 def status(store: Store) -> str:
@@ -115,34 +107,25 @@ def status(store: Store) -> str:
     A run is `queued` if its job is in the queue and it is neither done nor running.
     What is neither done nor queued has a line with the log of its last job.
     """
-    queue = in_queue(store)
-    lines: dict[str, list[str]] = {}
-    words: dict[str, list[str]] = {}
+    queue, lines = in_queue(store), []
     last = {
         (f"{job.share.name} at {job.share.budget}", config): (job_id, job)
         for job_id, job in submitted(store).items()
         for config in job.share.configs
     }
+    words: dict[str, list[str]] = {recipe: [] for recipe, _ in last}
     for (recipe, config), (job_id, job) in last.items():
-        run, word = state(config, job.share.measures, store), "queued"
-        if job_id not in queue or run.word in (*COMPLETE, "running"):
-            word = run.word
-        words.setdefault(recipe, []).append(word)
-        if word not in (*COMPLETE, "running", "queued"):
+        run = state(config, job.share.measures, store)
+        settled = run.word in (*COMPLETE, "running")
+        words[recipe].append("queued" if job_id in queue and not settled else run.word)
+        if job_id not in queue and not settled:
             log = folder_of(store) / f"{job_id}_0_log.err"
-            lines.setdefault(recipe, []).append(f"  {word} {run}; see {log}")
-    said = [
-        "\n".join(
-            [
-                f"{recipe}: {counted(found, (*STATES, 'queued'))}.",
-                *lines.get(recipe, []),
-            ]
-        )
-        for recipe, found in words.items()
-    ]
+            lines.append(f"  {run.word} {run}; see {log}")
+    order = (*STATES, "queued")
+    counts = [f"{recipe}: {counted(found, order)}." for recipe, found in words.items()]
     why = sorted({reason for reason in queue.values() if reason})
     waits = f", waiting for {', '.join(why)}" if why else ""
-    return "\n".join([*said, f"{len(queue)} jobs in the queue{waits}."])
+    return "\n".join([*counts, *lines, f"{len(queue)} jobs in the queue{waits}."])
 
 
 def cancel(store: Store) -> int:

@@ -2,9 +2,7 @@
 
 import contextlib
 import math
-import os
 import signal
-import socket
 import sys
 import threading
 import time
@@ -12,8 +10,6 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE = 10.0
-"""Seconds that Python has to react to a second signal."""
 
 
 class Stopped(KeyboardInterrupt):
@@ -83,36 +79,3 @@ def graceful_stop(stop: Stop) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def forced_stop() -> Iterator[None]:
-    """Inside `graceful_stop`, let a second signal end a process that no longer reacts.
-
-    Python handles a signal between two of its own instructions: never, where a library
-    is in an endless loop. A thread hears it all the same, and ends the process where
-    nothing has come of the second one after `GRACE`.
-    """
-    heard, told = socket.socketpair()
-    told.setblocking(False)
-    before = signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
-    done = threading.Event()
-    listener = threading.Thread(target=_listen, args=(heard, done), daemon=True)
-    listener.start()
-    try:
-        yield
-    finally:
-        done.set()
-        signal.set_wakeup_fd(before)
-        told.close()  # the listener reads nothing more, and ends
-        listener.join()
-        heard.close()
-
-
-def _listen(heard: socket.socket, done: threading.Event) -> None:
-    num_heard = 0
-    while number := heard.recv(1):
-        num_heard += number[0] in SIGNALS
-        if num_heard >= 2 and not done.wait(GRACE):
-            os.write(2, b"It does not react; ended. What was kept is there.\n")
-            os._exit(128 + number[0])

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,44 +31,49 @@ from lazyrich_helpers.runner.batch import (
     require_ready,
     store_for,
 )
-from lazyrich_helpers.runner.chapter_file import find_chapter
 from lazyrich_helpers.runner.dry_run import dry_run, lines
-from lazyrich_helpers.runner.grid_points import parse_grid
+from lazyrich_helpers.runner.grid_points import find_chapter, parse_grid
 from lazyrich_helpers.runner.listing import counted, table
 from lazyrich_helpers.runner.notebook_grid import run_grid
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
 from lazyrich_helpers.runner.slurm import submit
 from lazyrich_helpers.runner.slurm_queue import cancel, status
-from lazyrich_helpers.runner.stopping import Stop, forced_stop, graceful_stop
+from lazyrich_helpers.runner.stopping import Stop, graceful_stop
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
 
 def perform(options: argparse.Namespace) -> int:
     """Do what the words ask for; return the exit status: 0, 1 (a run failed) or 2."""
-    do = {"list": _list, "status": _status, "cancel": _cancel, "notebook": _notebook}
+    do: dict[str, Callable[[argparse.Namespace], int | None]] = {
+        "list": _list,
+        "status": lambda options: print(status(_store(options))),
+        "cancel": lambda options: print(f"{cancel(_store(options))} jobs taken back."),
+        "notebook": _notebook,
+    }
     try:
-        return do.get(options.command, _train)(options)
+        return do.get(options.command, _train)(options) or 0
     except BrokenPipeError:  # whoever reads has read enough: `list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except (ValueError, OSError) as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        return 2
+        return _complain(error)
     except KeyboardInterrupt:
         print(GO_ON)
         return 130
 
 
-def _sentence(error: Exception) -> str:
-    """Return an error in words; one of the system's is of a folder."""
-    if not isinstance(error, OSError) or error.filename is None:
-        return str(error)
-    return (
-        f"{error.filename} could not be read or written ({error.strerror}); see that "
-        "its folder is there, has room and may be written to, then run again."
-    )
+def _complain(error: Exception) -> int:
+    """Say in a sentence what cannot be done; one of the system's is of a folder."""
+    said = str(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        said = (
+            f"{error.filename} could not be read or written ({error.strerror}); see "
+            "that its folder is there, has room and may be written to, then run again."
+        )
+    print(f"error: {said}", file=sys.stderr)
+    return 2
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -87,7 +93,7 @@ def _train(options: argparse.Namespace) -> int:
         require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
-    with graceful_stop(stop), forced_stop():
+    with graceful_stop(stop):
         for recipe in recipes:
             try:
                 if options.dry_run:
@@ -95,8 +101,7 @@ def _train(options: argparse.Namespace) -> int:
                 elif not stop.asked:
                     code = max(code, _complete(recipe, device, stop, options))
             except (ValueError, OSError) as error:  # the next may have what it needs
-                print(f"error: {_sentence(error)}", file=sys.stderr)
-                code = 2
+                code = _complain(error)
     if stop.asked:
         print(GO_ON)
         return 130
@@ -144,17 +149,10 @@ def _complete(
     """Complete a recipe, say how it ended, and return the exit status: 0 or 1."""
     # A bare GPU machine may lack tqdm.
     has_bar = sys.stderr.isatty() and importlib.util.find_spec("tqdm") is not None
-    store = _store(options)
-    summary = complete(
-        recipe,
-        store,
-        device=device,
-        progress=Bar() if has_bar else Lines(),
-        stop=stop,
-        workers=options.workers,
-    )
-    for line in table(states(recipe, store)):
-        print(line)
+    progress, store = Bar() if has_bar else Lines(), _store(options)
+    means = {"device": device, "stop": stop, "workers": options.workers}
+    summary = complete(recipe, store, progress=progress, **means)
+    print(*table(states(recipe, store)), sep="\n")
     print(f"{recipe.name} at {recipe.budget}: {summary}")
     return 1 if summary.failed else 0
 
@@ -166,12 +164,11 @@ def _dry_run(recipe: Recipe, store: Store, device: str) -> None:
     there = len(recipe.configs) - len(todo)
     print(f"{recipe.name} at {recipe.budget}: {len(todo)} to do, {there} done before.")
     say = functools.partial(print, file=sys.stderr, flush=True)
-    for line in lines(dry_run(recipe, store, device, say), device):
-        print(line)
+    print(*lines(dry_run(recipe, store, device, say), device), sep="\n")
 
 
-def _list(options: argparse.Namespace) -> int:
-    """Print how far recipes are, all unless named; or the runs that lack or failed."""
+def _list(options: argparse.Namespace) -> None:
+    """Say how far recipes are; where asked, which runs are missing or failed."""
     wanted = {"missing", "stale", "partial", "running"} if options.missing else set()
     wanted |= {"failed"} if options.failed else set()
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
@@ -188,19 +185,6 @@ def _list(options: argparse.Namespace) -> int:
                 if run.word in wanted:
                     word = "" if run.word == "missing" else f" ({run.word})"
                     print(f"    {run}{word}")
-    return 0
-
-
-def _status(options: argparse.Namespace) -> int:
-    """Say how runs on a cluster stand."""
-    print(status(_store(options)))
-    return 0
-
-
-def _cancel(options: argparse.Namespace) -> int:
-    """Take jobs back from a cluster."""
-    print(f"{cancel(_store(options))} jobs taken back.")
-    return 0
 
 
 def _notebook(options: argparse.Namespace) -> int:

@@ -1,8 +1,8 @@
-"""Several processes that complete the same runs: one for each slot of a machine.
+"""Several processes that share the runs of a batch: one for each slot of a machine.
 
-Each goes through all groups of runs, the longest first, and takes those that no other
-process has claimed. A process that dies loses the epochs since its last checkpoint, no
-more: its claims die with it, and what it had in hand is tried once more, alone.
+The parent deals out groups of runs, the longest first. A process that dies loses the
+epochs since its last checkpoint, no more: its claims die with it, and what it had in
+hand is tried once more, alone.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import dataclasses
 import multiprocessing
 import signal
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -21,8 +22,7 @@ from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.runner.attempts import Attempts, ProcessDied
-from lazyrich_helpers.runner.backlog import is_there
-from lazyrich_helpers.runner.grouping import grouped
+from lazyrich_helpers.runner.backlog import grouped, is_there
 from lazyrich_helpers.runner.memory import free, peak_bytes
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop
@@ -35,10 +35,16 @@ WORTH_SHARING = 1e12
 takes one core about a minute."""
 PROCESS_BYTES = 5e8
 """Of memory that a process takes for Python and torch themselves."""
-MOST_DEATHS = 2
-"""Processes that a run may take down before it is given up."""
-UNTRIED, ENDED = 0, -1
-"""Of a group; while a process has it, that process's number, from 1 on."""
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process, as its parent sees it."""
+
+    process: BaseProcess
+    connection: Connection
+    group: Sequence[RunConfig] = ()
+    """What it has in hand."""
 
 
 def suitable_workers(configs: Sequence[RunConfig], device: str) -> int:
@@ -59,8 +65,7 @@ def suitable_workers(configs: Sequence[RunConfig], device: str) -> int:
 def shares(device: str, num: int) -> list[tuple[str, int]]:
     """Return the device and the CPU threads of each of `num` processes.
 
-    Threads are shared out evenly, at least one each. `cuda` stands for all GPUs in
-    turn, `cuda:1` for that one.
+    `cuda` stands for all GPUs in turn, `cuda:1` for that one.
     """
     threads = max(1, torch.get_num_threads() // num)
     if device != "cuda":
@@ -80,10 +85,7 @@ def work_together(
     """
     left = sorted(groups, key=lambda group: -sum(map(work, group)))
     while left and not attempts.stop.due:
-        left, died = _complete_in_processes(attempts, left, num)
-        if not died:
-            return
-        for config in (config for group, _ in died for config in group):
+        for config in _deal_out(attempts, left, num):
             _try_again(attempts, config)
 
 
@@ -92,148 +94,137 @@ def _try_again(attempts: Attempts, config: RunConfig) -> None:
     ended = config in attempts.summary.ended or attempts.stop.due
     if ended or is_there(config, attempts.recipe, attempts.store):
         return
-    _, died = _complete_in_processes(attempts, [[config]], 1)
-    for _, code in died:
+    for code in _deal_out(attempts, [[config]], 1).values():
         attempts.fail(config, ProcessDied(_cause(code)))
 
 
-def _complete_in_processes(
-    attempts: Attempts, groups: Sequence[list[RunConfig]], num: int
-) -> tuple[list[list[RunConfig]], list[tuple[list[RunConfig], int]]]:
-    """Have `num` processes go through `groups` once.
+def _deal_out(
+    attempts: Attempts, groups: list[list[RunConfig]], num: int
+) -> dict[RunConfig, int]:
+    """Have `num` processes complete `groups`, which loses what they take.
 
     Returns:
-        Groups that nobody tried, and those that a process had in hand as it died, with
-        its exit code.
+        The runs that a process had in hand as it died, with its exit code.
     """
-    context = multiprocessing.get_context("spawn")  # threads do not survive a fork
-    holders = context.RawArray("i", len(groups))
-    job = (attempts.recipe, attempts.store, attempts.stop.seconds_left)
-    parts = shares(attempts.device, min(num, len(groups)))
-    processes: list[BaseProcess] = []
-    connections: list[Connection] = []
+    workers: list[_Worker] = []
+    num_groups = len(groups)
     try:
-        for number, share in enumerate(parts, 1):
-            here, there = context.Pipe()
-            words = (number, share, job, groups, holders, there)
-            process = context.Process(target=_work, args=words, daemon=True)
-            _start(process)
-            there.close()
-            processes.append(process)
-            connections.append(here)
-        _listen(attempts, connections)
+        for share in shares(attempts.device, min(num, num_groups)):
+            workers.append(_start(attempts, share))
+        _listen(attempts, workers, groups)
     except BaseException:
-        for process in processes:
-            process.kill()
+        for worker in workers:
+            worker.process.kill()
         raise
     finally:
-        for connection in connections:
-            connection.close()
-        for process in processes:
-            process.join()
-    codes = [process.exitcode or 0 for process in processes]
-    if all(codes) and not any(holders):
+        for worker in workers:
+            worker.connection.close()
+            worker.process.join()
+    codes = [worker.process.exitcode or 0 for worker in workers]
+    if all(codes) and len(groups) == num_groups:
         raise ValueError(
             f"workers must be 1 where no process can be started: {len(codes)} ended "
             f"before they began, the last with status {codes[-1]}."
         )
-    states = list(zip(groups, holders, strict=True))
-    died = [(group, codes[holder - 1]) for group, holder in states if holder > 0]
-    return [group for group, holder in states if holder == UNTRIED], died
+    pairs = zip(workers, codes, strict=True)
+    return {config: code for worker, code in pairs for config in worker.group}
 
 
-def _start(process: BaseProcess) -> None:
-    # A Ctrl-C during its start would end it in a mess; it will ignore it.
+def _start(attempts: Attempts, share: tuple[str, int]) -> _Worker:
+    context = multiprocessing.get_context("spawn")  # threads do not survive a fork
+    here, there = context.Pipe()
+    job = (attempts.recipe, attempts.store, attempts.stop.seconds_left)
+    process = context.Process(target=_work, args=(share, job, there), daemon=True)
+    # A Ctrl-C is for the parent alone: for the child it stays blocked.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         process.start()
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    there.close()
+    return _Worker(process, here)
 
 
-def _listen(attempts: Attempts, connections: Sequence[Connection]) -> None:
-    """Hear what processes report until all have ended; pass a stop on."""
-    open_ones, told = list(connections), False
+def _listen(
+    attempts: Attempts, workers: Sequence[_Worker], groups: list[list[RunConfig]]
+) -> None:
+    """Hear what processes report and deal out groups, until all have ended."""
+    told = False
+    open_ones = {worker.connection: worker for worker in workers}
     while open_ones:
-        for connection in wait(open_ones, LOOK_EVERY):
+        for connection in wait(list(open_ones), LOOK_EVERY):
             assert isinstance(connection, Connection)
             try:
                 method, *news = connection.recv()
             except (EOFError, OSError):
-                open_ones.remove(connection)
+                del open_ones[connection]
                 continue
-            if method == "finish":
+            if method == "next":
+                group = groups.pop(0) if groups else []
+                open_ones[connection].group = group
+                _send(connection, group)
+            elif method == "finish":
                 attempts.ended(*news)
             else:
                 getattr(attempts.progress, method)(*news)
         if attempts.stop.asked and not told:
             told = True
             for connection in open_ones:
-                with contextlib.suppress(OSError):  # it ended
-                    connection.send("stop")
+                _send(connection, [])
+
+
+def _send(connection: Connection, what: object) -> None:
+    with contextlib.suppress(OSError):  # the other end has died
+        connection.send(what)
 
 
 def _cause(code: int) -> str:
-    """Return what ended a process, and what that is likely to mean."""
+    """Return what ended a process twice, and what that is likely to mean."""
     if code >= 0:
-        return f"its process ended with status {code}, {MOST_DEATHS} times."
+        return f"its process ended with status {code}, 2 times."
     name = signal.Signals(-code).name
-    ended = f"its process was ended by {name}, {MOST_DEATHS} times"
+    ended = f"its process was ended by {name}, 2 times"
     if name == "SIGKILL":
         there = f"{free('cpu') / 1e9:,.1f} GB are free now"
         return f"{ended}, as the system does where memory runs out; {there}."
-    if name in ("SIGSEGV", "SIGBUS", "SIGILL", "SIGABRT", "SIGFPE"):
-        return f"{ended}: a fault of a library or of the machine, not of memory."
     return f"{ended}."
 
 
 class _Reporter(Progress):
-    """Progress that the parent hears of; once it has died, nobody does."""
+    """Progress that the parent hears of."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def advance(self, config: RunConfig, epoch: int) -> None:
-        self._say("advance", config, epoch)
+        _send(self._connection, ("advance", config, epoch))
 
     def skip(self, config: RunConfig) -> None:
-        self._say("skip", config)
+        _send(self._connection, ("skip", config))
 
     def finish(self, record: Record) -> None:
-        self._say("finish", dataclasses.replace(record, arrays={}))
-
-    def _say(self, *news: Any) -> None:
-        with contextlib.suppress(OSError):
-            self._connection.send(news)
+        _send(self._connection, ("finish", dataclasses.replace(record, arrays={})))
 
 
 def _work(
-    number: int,
-    share: tuple[str, int],
-    job: tuple[Recipe, Store, float],
-    groups: Sequence[list[RunConfig]],
-    holders: Any,
-    connection: Connection,
+    share: tuple[str, int], job: tuple[Recipe, Store, float], connection: Connection
 ) -> None:
-    """Be a process: complete the groups that no other one has."""
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):  # for the parent
+    """Be a process: complete the groups that the parent gives."""
+    for each in (signal.SIGTERM, signal.SIGUSR2):  # they are for the parent
         signal.signal(each, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     (device, threads), (recipe, store, seconds) = share, job
     torch.set_num_threads(threads)
-    # Whatever comes from the parent is its word to stop, or the end of it.
+    # What comes from the parent amid a group is its word to stop, or the end of it.
     stop = Stop(seconds, also=connection.poll)
     attempts = Attempts(recipe, store, device, _Reporter(connection), stop)
-    for place, group in enumerate(groups):
+    while group := _next_group(connection):
+        attempts.make(group)
 
-        def take(place: int = place) -> bool:
-            """Mark the group, claimed by now, as this process's."""
-            if holders[place] != UNTRIED:
-                return False
-            holders[place] = number
-            return True
 
-        if holders[place] == UNTRIED:
-            done = attempts.make(group, take=take)
-            if done or holders[place] == number:
-                holders[place] = ENDED
+def _next_group(connection: Connection) -> Any:
+    """Ask the parent for runs; nothing where it has none, or has died."""
+    try:
+        connection.send(("next",))
+        return connection.recv()
+    except (EOFError, OSError):
+        return []

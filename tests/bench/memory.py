@@ -17,6 +17,7 @@ from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
 from tests.bench.setting import Options, recipe
 
 TITLE = "memory: peak of one run, d = 1, Movement and Reinit at a few fractions"
@@ -72,7 +73,7 @@ def main(options: Options) -> None:
     progress.begin([])
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "records", Path(folder) / "weights")
-        (record,) = execute([config], runs, store, "cpu", progress)
+        (record,) = execute([config], runs, store, "cpu", progress, Stop())
     assert record.status == "ok"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     row = {
