@@ -3,7 +3,9 @@
 import copy
 import json
 import math
+import re
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -12,6 +14,7 @@ from torch.nn import functional as F
 
 from lazyrich_helpers import regime_report, reinitialize
 from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit import tangent_kernel as kernels
 from lazyrich_helpers.reinit.accuracy_curves import FRACTIONS, ReinitCurves
@@ -397,3 +400,16 @@ def test_what_does_not_fit_is_said_in_a_sentence(trained, change, message):
     with pytest.raises(ValueError, match=message) as caught:
         regime_report(model, state, inputs, labels, forward=given["forward"])
     assert "\n" not in str(caught.value) and str(caught.value).endswith(".")
+
+
+def test_the_page_tells_lazy_from_rich():
+    page = (ROOT / "book" / "which_regime.md").read_text()
+    cells = re.findall(r"```\{code-cell\} ipython3\n(.*?)```", page, re.S)
+    names: dict = {}
+    for cell in cells:
+        exec(re.sub(r"^(---\n.*?---\n|:tags:.*?\n)", "", cell, flags=re.S), names)
+    plt.close("all")
+    lazy, rich = names["reports"]["lazy"], names["reports"]["rich"]
+    assert (lazy.verdict, rich.verdict) == ("lazy", "rich")
+    assert rich.movement > 30 * lazy.movement and rich.feature_change > 0.2
+    assert min(lazy.curves.active[0], rich.curves.active[0]) > 0.85

@@ -94,6 +94,36 @@ class RegimeReport:
             said.append("The tangent kernel has grown more than it has turned.")
         return said
 
+    def summary(self) -> dict[str, str]:
+        """Return what is measured of the whole network → its value in words."""
+        votes = {name: f": {vote}" for name, vote in self.votes.items()}
+        kernel, curves = self.kernel, self.curves
+        moved = _number(self.movement) + votes.get("movement", "")
+        said = {
+            "movement in σ₀ (root mean square)": moved,
+            "moved by more than σ₀": _percent(self.share_moved),
+            "not moved at all": _percent(self.share_unmoved),
+            "‖θ − θ⁰‖ / ‖θ⁰‖": _number(self.distance),
+        }
+        if kernel:
+            changed = _number(kernel.relative_change) + votes.get("kernel", "")
+            said["tangent kernel, relative change"] = changed
+            said["tangent kernel, distance"] = _number(kernel.distance)
+            aligned = _number(kernel.centered_alignment)
+            said["tangent kernel, centred alignment"] = aligned
+        if self.feature_change is not None:
+            changed = _number(self.feature_change) + votes["features"]
+            said["features, 1 − CKA"] = changed
+        if None not in self.low_rank:
+            before, after = map(_number, self.low_rank)
+            said["low-rank measure (0 rich, 1 lazy)"] = f"{before} → {after}"
+        if curves:
+            correct = _percent(curves.active[0])
+            said["accuracy"] = f"{correct} of {curves.num_inputs:,}"
+            said["smallest γ that costs a point"] = _percent(curves.costly_gamma)
+            said["smallest ε within a point"] = _percent(curves.sufficient_epsilon)
+        return said
+
     def to_dict(self) -> dict[str, Any]:
         """Return all numbers and words, ready for JSON."""
         names = ("verdict", "votes", "caveats", "movement", "share_moved")
@@ -105,7 +135,7 @@ class RegimeReport:
             f"Regime: {self.verdict}",
             *self.caveats,
             "",
-            *(f"{name:<38}{value}" for name, value in _summary(self)),
+            *(f"{name:<38}{value}" for name, value in self.summary().items()),
             "",
             *_aligned([TENSOR_HEADS, *_tensor_rows(self)]),
         ])  # fmt: skip
@@ -114,7 +144,7 @@ class RegimeReport:
         details = [_row(TENSOR_HEADS, "col"), *map(_row, _tensor_rows(self))]
         return (
             f"<p><strong>Regime: {self.verdict}.</strong> {' '.join(self.caveats)}</p>"
-            f"{_table(map(_row, _summary(self)))}"
+            f"{_table(map(_row, self.summary().items()))}"
             "<details><summary>Each parameter tensor</summary>"
             f"{_table(details)}</details>"
         )
@@ -129,33 +159,6 @@ def _mean(pairs: Iterable[tuple[TensorMovement, float]]) -> float:
 
 def _vote(value: float, lazy: float, rich: float) -> str:
     return "lazy" if value <= lazy else "rich" if value >= rich else "in between"
-
-
-def _summary(report: RegimeReport) -> Iterator[Sequence[str]]:
-    """Yield what is measured of the whole network, and its value in words."""
-    votes = {name: f": {vote}" for name, vote in report.votes.items()}
-    kernel, curves = report.kernel, report.curves
-    moved = _number(report.movement) + votes.get("movement", "")
-    yield "movement in σ₀ (root mean square)", moved
-    yield "moved by more than σ₀", _percent(report.share_moved)
-    yield "not moved at all", _percent(report.share_unmoved)
-    yield "‖θ − θ⁰‖ / ‖θ⁰‖", _number(report.distance)
-    if kernel:
-        changed = _number(kernel.relative_change) + votes.get("kernel", "")
-        yield "tangent kernel, relative change", changed
-        yield "tangent kernel, distance", _number(kernel.distance)
-        yield "tangent kernel, centred alignment", _number(kernel.centered_alignment)
-    if report.features:
-        changed = _number(report.feature_change) + votes.get("features", "")
-        yield "features, 1 − CKA", changed
-    if None not in report.low_rank:
-        before, after = map(_number, report.low_rank)
-        yield "low-rank measure (0 rich, 1 lazy)", f"{before} before, {after} after"
-    if curves:
-        trained = f"{_percent(curves.active[0])} of {curves.num_inputs:,}"
-        yield "accuracy on these inputs", trained
-        yield "smallest γ that costs a point", _percent(curves.costly_gamma)
-        yield "smallest ε within a point", _percent(curves.sufficient_epsilon)
 
 
 TENSOR_HEADS = ("tensor", "numbers", "σ₀", "moved", "in σ₀", "> σ₀", "unmoved", "CKA")
