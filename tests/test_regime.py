@@ -329,7 +329,7 @@ class Encoder(nn.Module):
         self.words = nn.Embedding(9, 16)
         block = nn.TransformerEncoderLayer(16, 2, 16, batch_first=True)
         self.blocks = nn.TransformerEncoder(block, 1)
-        self.head = nn.Linear(16, 3)
+        self.head = nn.utils.parametrizations.weight_norm(nn.Linear(16, 3))
 
     def forward(self, words):
         return self.head(self.blocks(self.words(words) + self.place).mean(1))
@@ -362,7 +362,9 @@ def test_models_that_are_not_ours(kind):
     report = regime_report(model, start, words, labels, forward=forward)
     assert None not in report.low_rank and report.votes.keys() == THRESHOLDS.keys()
     assert len(report.tensors) == len([*model.parameters()])  # tied ones once
-    assert [*report.features][-1] == "head" and "words" in report.features
+    layers = {"blocks.layers.0.self_attn", "blocks.layers.0.norm2"}
+    layers = {"words", "head"} | (layers if kind is Encoder else {"lstm"})
+    assert [*report.features][-1] == "head" and layers <= {*report.features}
     assert all(0 <= value <= 1 for value in report.features.values())
     found = features(model.eval(), words, forward)
     assert found.last_inputs.shape[-1] == 16

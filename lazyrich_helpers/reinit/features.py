@@ -104,7 +104,10 @@ def low_rank_measure(last_inputs: Tensor, last_outputs: Tensor) -> float | None:
 
 
 def _is_layer(module: nn.Module) -> bool:
-    return not [*module.children()] and bool([*module.parameters()])
+    inside = dict(module.named_children())
+    inside.pop("parametrizations", None)  # of its own weight, such as weight norm
+    whole = not inside or isinstance(module, nn.MultiheadAttention)
+    return whole and bool([*module.parameters()])
 
 
 def _first_tensor(values: Any) -> Tensor | None:

@@ -92,7 +92,8 @@ def tangent_kernel(model: nn.Module, inputs: Tensor, forward: Forward) -> Tensor
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         for group in _groups(parameters, HELD // len(inputs)):
             size = sum(p.numel() for p in group)
-            rows = torch.empty(len(inputs), size).to(group[0])
+            wide = torch.promote_types(group[0].dtype, torch.float32)
+            rows = torch.empty(len(inputs), size).to(group[0].device, wide)
             for direction in directions:
                 for row, one in zip(rows, inputs.split(1), strict=True):
                     combined = forward(model, one).flatten() @ direction
