@@ -108,10 +108,10 @@ def test_the_larger_the_scale_the_lazier():
 
 def test_movement_is_in_units_of_the_initial_spread():
     start = torch.tensor([[-1.0, 1.0], [-1.0, 1.0]])
-    row = tensor_movement("weight", start, start + torch.tensor([[0.0, 3.0], [1.0, 0]]))
+    row = tensor_movement("weight", start, start + torch.tensor([[0.0, 2.0], [1.0, 0]]))
     std = 2 / math.sqrt(3)
     assert row.initial_std == pytest.approx(std)
-    assert row.movement == pytest.approx(math.sqrt(10 / 4) / std)
+    assert row.movement == pytest.approx(math.sqrt(5 / 4) / std)
     assert (row.share_moved, row.share_unmoved, row.initial_size) == (0.25, 0.5, 1)
 
 
@@ -125,6 +125,8 @@ def test_what_starts_alike_has_no_unit_and_counts_in_the_distance_alone():
     assert (bias.movement, bias.share_moved, bias.initial_std) == (None, None, 0)
     assert bias.displacement == pytest.approx(1)
     assert (weight.movement, report.movement, report.share_moved) == (0, 0, 0)
+    scalar = tensor_movement("scale", torch.tensor(2.0), torch.tensor(3.0))
+    assert (scalar.movement, scalar.share_moved, scalar.displacement) == (None, None, 1)
     assert report.share_unmoved == pytest.approx(8 / 10)
     size = torch.cat([value.flatten() for value in start.values()]).norm().item()
     assert report.distance == pytest.approx(math.sqrt(2) / size)
@@ -176,6 +178,7 @@ def test_kernels_are_compared_as_defined():
     grown = kernel_change(one, 5 * one)
     assert grown.relative_change == pytest.approx(4) and grown.has_only_grown
     assert grown.distance == pytest.approx(0, abs=1e-6)
+    assert not kernel_change(one, 5 * two).has_only_grown
     assert grown.centered_alignment == pytest.approx(1)
     none = kernel_change(torch.zeros(6, 6), one)
     assert (none.relative_change, none.distance, none.has_only_grown) == (
@@ -194,6 +197,32 @@ def test_cka_is_the_one_of_centred_features():
     turned = 3 * one @ torch.linalg.qr(normal(5, 5)).Q + normal(5)
     same = alignment(centered(one @ one.T), centered(turned @ turned.T))
     assert same == pytest.approx(1)
+
+
+def test_features_are_compared_layer_by_layer():
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    start, inputs = copy.deepcopy(model), 1 + normal(20, 6)
+    with torch.no_grad():
+        model[0].weight.add_(normal(8, 6))
+        x, y = start[0](inputs), model[0](inputs)
+        outputs = model(inputs)
+    report = regime_report(model, start, inputs)
+    x, y = (centered(z @ z.T).double() for z in (x, y))
+    assert report.features["0"] == pytest.approx(alignment(x, y), rel=1e-4)
+    assert report.feature_change == pytest.approx(1 - report.features["0"])
+    hidden = model[:2](inputs)
+    assert report.low_rank[1] == pytest.approx(low_rank_measure(hidden, outputs))
+    features(model, inputs, call)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_without_a_readout_there_is_no_low_rank_measure():
+    model = nn.Linear(6, 8)
+    start = copy.deepcopy(model)
+    with torch.no_grad():
+        model.weight.add_(1)
+    cut = regime_report(model, start, normal(20, 6), forward=lambda m, x: m(x)[:, :3])
+    assert cut.low_rank == (None, None) and "low-rank" not in str(cut)
 
 
 def test_the_low_rank_measure_compares_features_with_the_span_of_outputs():
