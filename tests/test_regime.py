@@ -45,7 +45,7 @@ def trained():
     torch.manual_seed(0)
     model = Small()
     start = copy.deepcopy(model.state_dict())
-    steps(model, torch.optim.SGD(model.parameters(), 0.1), num=10)
+    steps(model, torch.optim.SGD(model.parameters(), 0.1), num=30)
     return model, start
 
 
@@ -244,6 +244,7 @@ def test_the_low_rank_measure_compares_features_with_the_span_of_outputs():
 def test_curves_are_those_of_reinitialize(trained):
     model, start = trained
     curves = regime_report(model, start, INPUTS, LABELS).curves
+    assert curves.active[0] > curves.lazy[0]
     assert curves.fractions == list(FRACTIONS) and curves.num_inputs == len(INPUTS)
     for at in (0, 8, len(FRACTIONS) - 1):
         for scenario in ("active", "lazy"):
@@ -334,7 +335,7 @@ def test_buffers_are_the_states_or_stay_trained(trained):
     model, start = trained
     used = start | {"norm.running_mean": torch.ones(4)}
     used |= {"norm.num_batches_tracked": torch.tensor(3)}
-    for state, counts in ((used, {3, 10}), (dict(Small().named_parameters()), {10})):
+    for state, counts in ((used, {3, 30}), (dict(Small().named_parameters()), {30})):
         seen = looks(state, model)
         assert {count for _, count in seen} == counts
         assert all((mean == 1).all() for mean, count in seen if count == 3)
@@ -342,7 +343,9 @@ def test_buffers_are_the_states_or_stay_trained(trained):
 
 def test_a_batch_norm_that_saw_no_batch_sees_the_inputs(trained):
     model, start = trained
-    seen = [mean for mean, count in looks(start, model) if count == 1]
+    all_seen = looks(start, model)
+    assert {count for _, count in all_seen} == {0, 1, 30}  # and no batch more
+    seen = [mean for mean, count in all_seen if count == 1]
     untrained = copy.deepcopy(model)
     untrained.load_state_dict(start)
     expected = untrained.conv(INPUTS).mean((0, 2, 3))
