@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lazyrich_helpers.lws.schedules import TopK as TopK
     from lazyrich_helpers.lws.schedules import TopKAllBottoms as TopKAllBottoms
     from lazyrich_helpers.lws.schedules import TopKBottomQ as TopKBottomQ
+    from lazyrich_helpers.reinit.regime import regime_report as regime_report
     from lazyrich_helpers.reinit.reinitialization import (
         movement_order as movement_order,
     )
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "lws.layerwise": ("LayerwiseSparse",),
     "reinit.reinitialization": ("movement_order", "reinitialize", "reinitialized"),
+    "reinit.regime": ("regime_report",),
     "lws.schedules": (
         *("Full", "TopK", "BottomQ", "TopBottom", "Middle"),
         *("TopKBottomQ", "TopKAllBottoms", "RandomUniform", "RandomBeta"),

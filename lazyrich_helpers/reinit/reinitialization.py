@@ -124,22 +124,15 @@ def reinitialize(
             own; if `buffers` has a name that the model has not; if `fraction` or
             `scenario` is out of range; if there is an optimizer for a copy.
     """
+    starts = initial_parameters(model, initial)
     named = dict(model.named_parameters())
-    require(bool(named), "model", "a module with parameters", type(model).__name__)
     if optimizer is not None and not in_place:
         raise ValueError("an optimizer moves the model itself: set in_place=True.")
     known = dict(model.named_buffers())
     for name in buffers:
         require(name in known, "buffers", f"among {', '.join(known) or 'none'}", name)
-    state = initial.state_dict() if isinstance(initial, nn.Module) else initial
-    starts = _starts(state, named)
-    resets = _starts(state, {name: known[name] for name in buffers})
-    if all(starts[name].data_ptr() == p.data_ptr() for name, p in named.items()):
-        raise ValueError(
-            "initial is the model's own state, so that nothing has moved: take "
-            "copy.deepcopy(model.state_dict()) before training."
-        )
-    before, after = _vector(starts), _vector(named)
+    resets = values_of(initial, {name: known[name] for name in buffers})
+    before, after = vector_of(starts), vector_of(named)
     order = movement_order(before, after)
     vector = reinitialized(before, after, order, fraction=fraction, scenario=scenario)
     values = [torch.empty(p.shape, device=vector.device) for p in named.values()]
@@ -156,17 +149,37 @@ def reinitialize(
     return model
 
 
-def _starts(
-    state: Mapping[str, Tensor], named: Mapping[str, Tensor]
+def initial_parameters(
+    model: nn.Module, initial: nn.Module | Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return what `state` has for each of the names, of the same dtype and device.
+    """Return what `initial` has for each of the model's parameters, by name.
 
     Raises:
-        ValueError: If it is no state, lacks one, or has another shape.
+        ValueError: If `initial` is not the state of such a model, or the model's very
+            own; if the model has no parameters.
     """
-    is_state, given = isinstance(state, Mapping), type(state).__name__
+    named = dict(model.named_parameters())
+    require(bool(named), "model", "a module with parameters", type(model).__name__)
+    starts = values_of(initial, named)
+    if all(map(_is_same, starts.values(), named.values())):
+        raise ValueError(
+            "initial is the model's own state, so that nothing has moved: take "
+            "copy.deepcopy(model.state_dict()) before training."
+        )
+    return starts
+
+
+def values_of(
+    initial: nn.Module | Mapping[str, Tensor], named: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Return what `initial` has for each of the names, of the same dtype and device.
+
+    Raises:
+        ValueError: If it is no state, lacks a name, or has another shape.
+    """
+    state = initial.state_dict() if isinstance(initial, nn.Module) else initial
     known = "a copy of the model before training, or of its state_dict()"
-    require(is_state, "initial", known, given)
+    require(isinstance(state, Mapping), "initial", known, type(initial).__name__)
     for name, tensor in named.items():
         if name not in state:
             raise ValueError(
@@ -178,7 +191,11 @@ def _starts(
     return {name: state[name].to(tensor) for name, tensor in named.items()}
 
 
-def _vector(named: Mapping[str, Tensor]) -> Tensor:
+def _is_same(one: Tensor, two: Tensor) -> bool:
+    return one.data_ptr() == two.data_ptr()
+
+
+def vector_of(named: Mapping[str, Tensor]) -> Tensor:
     """Return all as one vector (p,), on the device of the first."""
     device = next(iter(named.values())).device
     # A view as a vector needs them contiguous, which channels-last weights are not.
