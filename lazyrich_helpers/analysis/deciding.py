@@ -1,0 +1,91 @@
+"""Which run would decide a claim that is open, and what it would cost."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from lazyrich_helpers.analysis.questions import TRAINLESS, Question, Runs
+from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.experiments.recipes import Recipe, Results
+from lazyrich_helpers.measures.costs import operations
+from lazyrich_helpers.training.run_config import RunConfig
+
+PAPER_SEEDS = 5
+"""How often the paper repeats."""
+OF_A_CPU = ("precision", "train_size")
+"""Choices that are left to the recipe where the paper's width is asked for."""
+
+ANY = ""
+"""Stands for all kinds of networks, where none of a kind was run."""
+Rates = Mapping[tuple[str, str], float]
+"""Kind of network, or `ANY`, and precision → core-seconds per operation."""
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Runs to start, in words."""
+
+    command: str
+    num: int
+    """Runs."""
+    core_hours: float
+    """About, on the cores of the records; NaN where none was run in that precision."""
+
+
+def decider(question: Question, speed: Rates) -> Decider | None:
+    """Return the runs that would decide an open question; None where none of ours can.
+
+    What lacks is run first: the width that is claimed; then seeds, up to the paper's
+    five, then as many again, which does not promise that an interval leaves its line.
+    """
+    if question.verdict.claim in TRAINLESS:
+        return None
+    choices = dict(question.runs.choices)
+    widths = sorted({r.columns()["width"] for r in question.runs.records})
+    if widths and question.verdict.word is Word.NOT_RUN:
+        kept = {k: v for k, v in choices.items() if k not in OF_A_CPU}
+        choices = kept | {"widths": [question.least_width]}
+    elif widths:
+        choices |= {"widths": widths}
+        if not Runs(recipe=question.runs.recipe, choices=choices).results.missing:
+            choices |= {"seeds": list(range(PAPER_SEEDS, 2 * PAPER_SEEDS))}
+    wanted = Runs(recipe=question.runs.recipe, choices=choices)
+    results = wanted.results
+    return Decider(command(wanted), len(results.missing), _core_hours(results, speed))
+
+
+def command(runs: Runs) -> str:
+    """Return the words that train what is missing of `runs`."""
+    words = [f"python -m lazyrich_helpers.run train {runs.recipe}"]
+    for name, value in runs.choices.items():
+        values = value if isinstance(value, list) else [value]
+        words.append(f"--{name.replace('_', '-')} {' '.join(map(str, values))}")
+    return " ".join(words)
+
+
+def rates(found: Iterable[Question]) -> Rates:
+    """Return core-seconds per operation of each kind's largest run, and of all's."""
+    largest: dict[tuple[str, str], tuple[float, float]] = {}
+    for runs in {id(question.runs): question.runs for question in found}.values():
+        for record in runs.records:
+            columns = record.columns()
+            work = _operations(record.config, runs.results.recipe)
+            seconds = record.times["total"] * record.origin.get("threads", 1)
+            for kind in (columns["model"], ANY):
+                key = (kind, columns["precision"])
+                largest[key] = max(largest.get(key, (0.0, 0.0)), (work, seconds))
+    return {key: seconds / work for key, (work, seconds) in largest.items()}
+
+
+def _operations(config: RunConfig, recipe: Recipe) -> float:
+    return operations(config, recipe.measures, eval_every=recipe.eval_every)
+
+
+def _core_hours(results: Results, speed: Rates) -> float:
+    hours = 0.0
+    for config in results.missing:
+        columns = config.columns()
+        alike = speed.get((ANY, columns["precision"]), math.nan)
+        rate = speed.get((columns["model"], columns["precision"]), alike)
+        hours += _operations(config, results.recipe) * rate / 3600
+    return hours

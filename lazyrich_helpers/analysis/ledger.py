@@ -1,0 +1,122 @@
+"""The ledger: every claim of the paper, what is found, and what is left to run."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.deciding import Decider, decider, rates
+from lazyrich_helpers.analysis.questions import EITHER, PAPER, TUNED, Question
+from lazyrich_helpers.analysis.verdicts import Verdict, Word
+
+OPEN = (Word.UNDECIDED, Word.NOT_RUN)
+"""Words that leave a claim open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A claim about some networks and data, at both settings."""
+
+    section: str
+    about: str
+    page: str
+    paper: Verdict | None
+    """At the paper's settings; None where that is no setting of these networks."""
+    tuned: Verdict | None
+    """At a learning rate that was chosen on held-out images; None as above."""
+    deciders: tuple[Decider, ...]
+    """Runs that would decide what is open."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """At the paper's settings, where there is one."""
+        found = self.paper or self.tuned
+        assert found is not None, "a row is made of a question"
+        return found
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The verdicts' words, each once."""
+        both = (self.paper, self.tuned)
+        return tuple(dict.fromkeys(verdict.word for verdict in both if verdict))
+
+
+def ledger(found: Sequence[Question]) -> list[Row]:
+    """Return a row for each claim and what it is about, in the order of `found`."""
+    speed = rates(found)
+    grouped: dict[tuple[str, str], list[Question]] = {}
+    for question in found:
+        key = (question.verdict.says, question.about)
+        grouped.setdefault(key, []).append(question)
+    rows = []
+    for own in grouped.values():
+        at = {question.setting: question.verdict for question in own}
+        needed = (decider(each, speed) for each in own if each.verdict.word in OPEN)
+        rows.append(
+            Row(
+                section=own[0].section,
+                about=own[0].about,
+                page=own[0].page,
+                paper=at.get(PAPER) or at.get(EITHER),
+                tuned=at.get(TUNED) or at.get(EITHER),
+                deciders=tuple(each for each in needed if each),
+            )
+        )
+    return rows
+
+
+def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
+    """Return one row per question, all in words, for a file that others read."""
+    rows = []
+    for question in found:
+        verdict = question.verdict
+        rows.append(
+            {
+                "section": question.section,
+                "claim": verdict.claim,
+                "about": question.about,
+                "paper_says": verdict.says,
+                "setting": question.setting,
+                "verdict": str(verdict.word),
+                "part": verdict.part,
+                "found": verdict.numbers,
+                "scope": verdict.scope,
+                "proved": verdict.proved,
+                "recipe": question.runs.recipe,
+                "page": question.page,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Return how often each word is found: a row per section, a column per word.
+
+    Args:
+        table: From `ledger_table`.
+        setting: `PAPER` or `TUNED`; what no learning rate changes counts for both.
+    """
+    rows = table.loc[table.setting.isin([setting, EITHER])]
+    counts = pd.crosstab(rows.section, rows.verdict)
+    return counts.reindex(columns=[str(word) for word in Word], fill_value=0)
+
+
+def open_runs(rows: Iterable[Row]) -> pd.DataFrame:
+    """Return the runs that would decide something, the cheapest first.
+
+    Columns: `command`; `core_hours`; `num`, of runs; and `claims` that they decide.
+    """
+    claims: dict[Decider, list[str]] = {}
+    for row in rows:
+        for each in row.deciders:
+            own = claims.setdefault(each, [])
+            own += [row.verdict.claim] if row.verdict.claim not in own else []
+    found = sorted(claims, key=lambda each: each.core_hours)
+    return pd.DataFrame(
+        {
+            "command": [each.command for each in found],
+            "core_hours": [each.core_hours for each in found],
+            "num": [each.num for each in found],
+            "claims": [", ".join(claims[each]) for each in found],
+        }
+    )
