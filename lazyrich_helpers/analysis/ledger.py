@@ -1,6 +1,6 @@
 """The ledger: every claim of the paper, what is found, and what is left to run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -30,15 +30,17 @@ class Row:
     @property
     def verdict(self) -> Verdict:
         """At the paper's settings, where there is one."""
-        found = self.paper or self.tuned
-        assert found is not None, "a row is made of a question"
-        return found
+        return self.verdicts[0]
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Those that there are, the paper's settings first."""
+        return tuple(verdict for verdict in (self.paper, self.tuned) if verdict)
 
     @property
     def words(self) -> tuple[Word, ...]:
         """The verdicts' words, each once."""
-        both = (self.paper, self.tuned)
-        return tuple(dict.fromkeys(verdict.word for verdict in both if verdict))
+        return tuple(dict.fromkeys(verdict.word for verdict in self.verdicts))
 
 
 def ledger(found: Sequence[Question]) -> list[Row]:
@@ -87,6 +89,46 @@ def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+KINDS: dict[str, Callable[[Row], bool]] = {
+    "holds wherever it is asked": lambda row: row.words == (Word.HOLDS,),
+    "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,
+    "better at a tuned rate than at the paper's": lambda row: _rank(row) < 0,
+    "depends on width": lambda row: any(_of_width(v) for v in row.verdicts),
+    "does not hold wherever it is asked": lambda row: row.words == (Word.FAILS,),
+    "undecided, or not run where it is claimed": lambda row: (
+        not {*row.words}.isdisjoint(OPEN)
+    ),
+}
+"""What a reader asks for → whether a row is of that kind; it may be of several."""
+
+
+def _rank(row: Row) -> int:
+    """Return how much better a claim does at the paper's settings; 0 where unknown."""
+    order = (Word.FAILS, Word.PARTLY, Word.HOLDS)
+    words = [verdict.word for verdict in row.verdicts]
+    if len(words) < 2 or not {*words} <= {*order}:
+        return 0
+    return order.index(words[0]) - order.index(words[1])
+
+
+def _of_width(verdict: Verdict) -> bool:
+    return verdict.word is Word.PARTLY and verdict.part.startswith("for w ")
+
+
+def kinds_table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return, for each of `KINDS`, how many `rows` it has, and which claims."""
+    found = []
+    for kind, is_so in KINDS.items():
+        own: dict[str, int] = {}
+        for row in rows:
+            if is_so(row):
+                own[row.verdict.claim] = own.get(row.verdict.claim, 0) + 1
+        names = [f"{name} (×{num})" if num > 1 else name for name, num in own.items()]
+        found.append({"kind": kind, "num": sum(own.values()), "claims": names})
+    table = pd.DataFrame(found)
+    return table.assign(claims=table.claims.map(", ".join))
 
 
 def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:

@@ -1,0 +1,113 @@
+"""The ledger on a page: a table that can be searched, and the files to take along.
+
+`book/static/ledger.js` filters it; without that, in JupyterLab, it is a plain table.
+"""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import pandas as pd
+from IPython.display import HTML
+
+from lazyrich_helpers.analysis.ledger import Row
+from lazyrich_helpers.analysis.questions import SECTIONS
+from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
+from lazyrich_helpers.notebook.page import number_table
+
+HEADS = ("What the paper says", "At the paper’s learning rate", "At a tuned one")
+
+
+def table(rows: Sequence[Row]) -> HTML:
+    """Return a row for each claim, in a frame of its own that scrolls."""
+    body = "".join(map(_row, rows))
+    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
+    return HTML(
+        f'<form class="ledger-filter" hidden>{_controls()}</form>'
+        '<div class="ledger" role="region" aria-label="All claims" tabindex="0">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _controls() -> str:
+    words = "".join(
+        f'<label class="{css_class(word)}"><input type="checkbox" name="word" '
+        f'value="{word}" checked> {word}</label> '
+        for word in Word
+    )
+    sections = "".join(
+        f'<option value="{section}">{section} {name}</option>'
+        for section, name in SECTIONS.items()
+    )
+    return (
+        '<label>Search <input type="search" name="text"></label> '
+        f'<label>Section <select name="section"><option value="">all</option>{sections}'
+        f"</select></label> <fieldset><legend>Verdict, at either rate</legend>{words}"
+        '</fieldset><output aria-live="polite"></output>'
+    )
+
+
+def _row(row: Row) -> str:
+    says = row.verdict.in_short
+    commands = dict.fromkeys(
+        f"<p><code>{escape(each.command)}</code>: {each.num} runs, about "
+        f"{hours(each.core_hours)} core-hours.</p>"
+        for each in row.deciders
+    )
+    decided = (
+        f"<details><summary>What would decide it</summary>{''.join(commands)}</details>"
+        if commands
+        else ""
+    )
+    words = escape("|".join(row.words))
+    return (
+        f'<tr data-words="{words}" data-section="{row.section}"><td><p><strong>'
+        f"{row.verdict.claim}</strong> {escape(row.about)}</p><p>{escape(says)}. "
+        f'<a href="{row.page}.html">Chapter</a></p>{decided}</td>'
+        f"{_cell(row.paper, HEADS[1])}{_cell(row.tuned, HEADS[2])}</tr>"
+    )
+
+
+def _cell(verdict: Verdict | None, head: str) -> str:
+    if verdict is None:
+        return f'<td data-head="{head}">–</td>'
+    brief = f"<p>{escape(verdict.brief)}</p>" if verdict.brief else ""
+    summary = escape(verdict.scope) or "Numbers"
+    proved = ", proved" if verdict.proved else ""
+    return (
+        f'<td data-head="{head}" class="{css_class(verdict.word)}">'
+        f"<p><strong>{escape(verdict.word)}{proved}</strong> {escape(verdict.part)}</p>"
+        f"{brief}<details><summary>{summary}</summary>"
+        f"<p>{escape(verdict.numbers)}</p></details></td>"
+    )
+
+
+def runs_table(runs: pd.DataFrame) -> HTML:
+    """Return a table of `ledger.open_runs`: what to start, its cost, what it decides."""
+    return number_table(
+        runs.assign(core_hours=runs.core_hours.map(hours)),
+        labels={"command": "Run", "core_hours": "Core-hours", "num": "Networks"}
+        | {"claims": "Claims"},
+    )
+
+
+def hours(number: float) -> str:
+    """Return core-hours to about two digits: `0.1`, `19`, `370`."""
+    return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
+
+
+def downloads(frame: pd.DataFrame) -> HTML:
+    """Return links to a `ledger_table` as files, which are in the page itself."""
+    files = {
+        "ledger.csv": ("text/csv", frame.to_csv(index=False)),
+        "ledger.json": (
+            "application/json",
+            frame.to_json(orient="records", force_ascii=False, indent=1),
+        ),
+    }
+    links = []
+    for name, (kind, text) in files.items():
+        data = base64.b64encode(text.encode()).decode()
+        href = f"data:{kind};base64,{data}"
+        links.append(f'<a download="{name}" href="{href}">{name}</a>')
+    return HTML(f"<p>The ledger as a file: {', '.join(links)}.</p>")
