@@ -1,6 +1,6 @@
 """What our readings of the text decide: the main effect under each that was tried."""
 
-from lazyrich_helpers.analysis.questions import Runs
+from lazyrich_helpers.analysis.question import Runs
 from lazyrich_helpers.analysis.reinit_claims import A1
 from lazyrich_helpers.analysis.reinit_effects import lost
 from lazyrich_helpers.analysis.statistics import with_interval

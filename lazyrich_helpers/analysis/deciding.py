@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from lazyrich_helpers.analysis.questions import TRAINLESS, Question, Runs
+from lazyrich_helpers.analysis.question import TRAINLESS, Question, Runs
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.recipes import Recipe, Results
 from lazyrich_helpers.measures.costs import operations

@@ -9,12 +9,12 @@ from lazyrich_helpers.analysis.activity_claims import frequencies
 from lazyrich_helpers.analysis.activity_tables import activity_table
 from lazyrich_helpers.analysis.lws_cells import lost, of_cell
 from lazyrich_helpers.analysis.lws_tables import lws_table
-from lazyrich_helpers.analysis.questions import EITHER, PAPER, TUNED, Question
+from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
 from lazyrich_helpers.analysis.reinit_claims import A1
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.status import Inventory
 from lazyrich_helpers.analysis.tables import reinit_table, untrained_table
-from lazyrich_helpers.analysis.verdicts import Several, Verdict, Word, widths_of
+from lazyrich_helpers.analysis.verdicts import Verdict, Word, widths_of
 from lazyrich_helpers.experiments import untrained
 
 RELU = "ReLU-Net d = {depth}, MNIST"
@@ -94,15 +94,16 @@ def _large_steps(found: Sequence[Question], setting: str, when: str) -> Headline
     question = ask(found, "A1", RELU.format(depth=1), setting)
     table = reinit_table(question.runs.records)
     share = A1.asks["share"]
-    drops = {w: effects.lost(table, w, share) for w in widths_of(table)}
-    listed = Several(
-        f"{with_interval(drop, sign=False)} at width {width:,}"
+    narrow, *_, wide = widths_of(table)
+    drops = {width: effects.lost(table, width, share) for width in (narrow, wide)}
+    listed = " and ".join(
+        f"{with_interval(drop, sign=False)} points at width {width:,}"
         for width, drop in drops.items()
     )
     sentence = (
         f"{when}, {table.lr.iloc[0]:g}, resetting the {share} most active parameters "
-        f"of a ReLU network with one hidden layer costs, in points, {listed} (MNIST, "
-        f"n = {min(map(len, drops.values()))}; ± is a 95 % interval)."
+        f"of a ReLU network costs {listed} (d = 1, MNIST, n = {len(drops[wide])}; ± is "
+        "a 95 % interval)."
     )
     return Headline(question.verdict, sentence, question.page)
 
@@ -113,9 +114,9 @@ def _random_is_chance(found: Sequence[Question]) -> Headline:
     means = (100 * table.accuracy).groupby(table.seed).mean()
     narrow, *_, wide = widths_of(table)
     sentence = (
-        "Untrained networks are at chance at every width, by symmetry: from width "
-        f"{narrow:,} to {wide:,} {with_interval(means, sign=False)} % of MNIST's test "
-        f"images (n = {len(means)} a width)."
+        "Untrained networks are at chance at every width, by symmetry: they name "
+        f"{with_interval(means, sign=False)} % of MNIST's test images (d = 1, widths "
+        f"{narrow:,} to {wide:,}, n = {len(means)} each)."
     )
     return Headline(question.verdict, sentence, question.page)
 

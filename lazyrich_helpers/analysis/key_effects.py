@@ -13,7 +13,7 @@ from lazyrich_helpers.analysis.figure_style import BLUE, ORANGE, WIDTH
 from lazyrich_helpers.analysis.headlines import ask
 from lazyrich_helpers.analysis.lws_cells import lost
 from lazyrich_helpers.analysis.lws_tables import lws_table
-from lazyrich_helpers.analysis.questions import PAPER, TUNED, Question
+from lazyrich_helpers.analysis.question import PAPER, TUNED, Question
 from lazyrich_helpers.analysis.reinit_claims import A1, A2, SUFFICES
 from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import reinit_table
@@ -120,7 +120,7 @@ def forest(rows: pd.DataFrame, ax: Axes) -> None:
     ax.set_yticks(range(len(networks)), networks)
     ax.set_ylim(len(networks) - 0.5, -0.5)
     ax.set_xscale("symlog", linthresh=1)
-    falls = rows["mean"].min() < -10
+    falls = bool((rows["mean"] < -10).any())
     ticks = (-10, 0, 10) if falls else (-1, 0, 1, 10, 100)
     ax.set_xticks(ticks, [str(tick).replace("-", "−") for tick in ticks])
     ax.set_xlim(-100 if falls else -2, 100)  # a longer interval is cut off

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lazyrich_helpers.analysis.deciding import Decider, decider, rates
-from lazyrich_helpers.analysis.questions import EITHER, PAPER, TUNED, Question
+from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
 from lazyrich_helpers.analysis.verdicts import Verdict, Word
 
 OPEN = (Word.UNDECIDED, Word.NOT_RUN)
@@ -115,20 +115,6 @@ def _rank(row: Row) -> int:
 
 def _of_width(verdict: Verdict) -> bool:
     return verdict.word is Word.PARTLY and verdict.part.startswith("for w ")
-
-
-def kinds_table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return, for each of `KINDS`, how many `rows` it has, and which claims."""
-    found = []
-    for kind, is_so in KINDS.items():
-        own: dict[str, int] = {}
-        for row in rows:
-            if is_so(row):
-                own[row.verdict.claim] = own.get(row.verdict.claim, 0) + 1
-        names = [f"{name} (×{num})" if num > 1 else name for name, num in own.items()]
-        found.append({"kind": kind, "num": sum(own.values()), "claims": names})
-    table = pd.DataFrame(found)
-    return table.assign(claims=table.claims.map(", ".join))
 
 
 def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lazyrich_helpers.analysis.questions import SECTIONS
+from lazyrich_helpers.analysis.question import SECTIONS
 from lazyrich_helpers.analysis.verdicts import Word
 
 STYLES = {

@@ -1,8 +1,6 @@
 """Which claim of the paper is asked of which records: every one that can be asked."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
@@ -18,6 +16,7 @@ from lazyrich_helpers.analysis.activity_claims import (
 from lazyrich_helpers.analysis.activity_tables import activity_table, skew_table
 from lazyrich_helpers.analysis.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
+from lazyrich_helpers.analysis.question import Question, Runs
 from lazyrich_helpers.analysis.random_lws_claims import RANDOM_CIFAR10, RANDOM_MNIST
 from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
@@ -33,75 +32,9 @@ from lazyrich_helpers.analysis.timing_tables import recorded_times, with_clock
 from lazyrich_helpers.analysis.verdicts import Claim, Verdict
 from lazyrich_helpers.experiments import untrained
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.experiments.recipes import Results, collect
-from lazyrich_helpers.experiments.records import Record, recorded_store
 
-SECTIONS = {
-    "1": "Gradients",
-    "3": "Set-up",
-    "4": "Re-initialization",
-    "5": "Layers",
-    "6.1": "Fixed layers",
-    "6.2": "Probabilistic layers",
-}
-"""Section of the paper → what its claims are about."""
-PAPER, TUNED, EITHER = "the paper's", "tuned", "either"
-"""Settings: the paper's learning rate; one best on held-out images; it is no matter."""
-PAPER_LRS = {"adam": 0.1, "sgd": 0.01}
-"""Optimizer → the paper's learning rate (Section 3)."""
 CPU_SIZE: dict[str, Any] = {"widths": [16], "precision": "fp32"}
 """A quarter of the paper's VGG-5 and VGG-11: what a CPU can train."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runs:
-    """What is recorded of a recipe at the paper's scale, but for some choices."""
-
-    recipe: str
-    choices: Mapping[str, Any] = field(default_factory=dict)
-
-    @cached_property
-    def results(self) -> Results:
-        """What there is of it; nothing is trained."""
-        recipe = make_recipe(self.recipe, "paper", **self.choices)
-        return collect(recipe, recorded_store())
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """The runs that are recorded."""
-        return self.results.records
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """A claim, asked of records."""
-
-    verdict: Verdict
-    section: str
-    about: str
-    """Networks and data, such as `ReLU-Net d = 1, MNIST`."""
-    page: str
-    """Of the book, where it is discussed."""
-    runs: Runs
-    """What it is asked of, and what would have to be run for it."""
-    least_width: int
-    """Of the networks that the claim is about."""
-
-    @property
-    def setting(self) -> str:
-        """`PAPER` or `TUNED`, by the learning rate; `EITHER` where nothing is trained.
-
-        What is not run yet goes by what is asked for.
-        """
-        if self.verdict.proved or self.verdict.claim in TRAINLESS:
-            return EITHER
-        columns = [config.columns() for config in self.runs.results.recipe.configs]
-        used = {(one["optimizer"], one["lr"]) for one in columns}
-        return PAPER if used <= set(PAPER_LRS.items()) else TUNED
-
-
-TRAINLESS = ("S5", "D7", "E5", "E14")
-"""Claims about sizes and times, which no learning rate changes."""
 
 
 def questions() -> list[Question]:
@@ -173,7 +106,7 @@ def _reinit() -> list[Question]:
     found = []
     rates = runs_table(Runs(recipe="learning-rates").records)
     for depth, recipe in {1: "figure-2", 4: "figure-3"}.items():
-        best = best_lr(rates[rates.depth == depth])
+        best = best_lr(rates.loc[rates.depth == depth])
         random = untrained_table(untrained.kept(depth))
         grows, beats = claims.width_claims(depth)
         tables, widths = {}, RELU_WIDTHS[depth]

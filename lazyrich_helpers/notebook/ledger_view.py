@@ -10,8 +10,8 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.ledger import Row
-from lazyrich_helpers.analysis.questions import SECTIONS
+from lazyrich_helpers.analysis.ledger import KINDS, Row
+from lazyrich_helpers.analysis.question import SECTIONS
 from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
 from lazyrich_helpers.notebook.page import number_table
 
@@ -82,13 +82,38 @@ def _cell(verdict: Verdict | None, head: str) -> str:
     )
 
 
+def kinds(rows: Sequence[Row]) -> HTML:
+    """Return how many rows are of each of `ledger.KINDS`, and, unfolded, which."""
+    folded = []
+    for kind, is_so in KINDS.items():
+        own: dict[tuple[str, str], list[str]] = {}
+        for row in filter(is_so, rows):
+            key = (row.verdict.claim, row.verdict.in_short)
+            own.setdefault(key, []).append(row.about)
+        items = "".join(
+            f"<li><strong>{name}</strong> {escape(says)} ({escape('; '.join(about))})."
+            for (name, says), about in own.items()
+        )
+        folded.append(_fold(f"{kind}: {sum(map(len, own.values()))} rows", items))
+    return HTML("".join(folded))
+
+
+def _fold(summary: str, items: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary><ul>{items}</ul></details>"
+
+
 def runs_table(runs: pd.DataFrame) -> HTML:
-    """Return a table of `ledger.open_runs`: what to start, its cost, what it decides."""
-    return number_table(
-        runs.assign(core_hours=runs.core_hours.map(hours)),
-        labels={"command": "Run", "core_hours": "Core-hours", "num": "Networks"}
-        | {"claims": "Claims"},
+    """Return a table of `ledger.open_runs`: what to start, its cost, and why."""
+    names = {"command": "Run", "core_hours": "Core-hours", "num": "Networks"}
+    table = runs.assign(
+        core_hours=runs.core_hours.map(hours),
+        command=[command.removeprefix(PREFIX) for command in runs.command],
     )
+    found = str(number_table(table, labels=names | {"claims": "Claims"}).data)
+    return HTML(found.replace('numbers"', 'numbers words"'))
+
+
+PREFIX = "python -m lazyrich_helpers.run train "
 
 
 def hours(number: float) -> str:
