@@ -32,26 +32,51 @@ class Decider:
     """About, on the cores of the records; NaN where none was run in that precision."""
 
 
-def decider(question: Question, speed: Rates) -> Decider | None:
+def decider(
+    question: Question, speed: Rates, known: dict[str, Decider]
+) -> Decider | None:
     """Return the runs that would decide an open question; None where none of ours can.
 
     What lacks is run first: the width that is claimed; then seeds, up to the paper's
     five, then as many again, which does not promise that an interval leaves its line.
+
+    Args:
+        question: Whose verdict is open.
+        speed: From `rates`.
+        known: Command → what it costs, where that was asked before; is added to.
     """
     if question.verdict.claim in TRAINLESS:
         return None
-    choices = dict(question.runs.choices)
-    widths = sorted({r.columns()["width"] for r in question.runs.records})
+    wanted = _wanted(question)
+    text = command(wanted)
+    if text not in known:
+        known[text] = _priced(text, wanted.results, speed)
+    return known[text]
+
+
+def _wanted(question: Question) -> Runs:
+    recipe, choices = question.runs.recipe, dict(question.runs.choices)
+    columns = [record.columns() for record in question.runs.records]
+    widths = sorted({own["width"] for own in columns})
     if widths and question.verdict.word is Word.NOT_RUN:
-        kept = {k: v for k, v in choices.items() if k not in OF_A_CPU}
+        kept = {name: v for name, v in choices.items() if name not in OF_A_CPU}
         choices = kept | {"widths": [question.least_width]}
     elif widths:
         choices |= {"widths": widths}
-        if not Runs(recipe=question.runs.recipe, choices=choices).results.missing:
+        lacking = question.runs.results.missing
+        if not any(config.columns()["width"] in widths for config in lacking):
             choices |= {"seeds": list(range(PAPER_SEEDS, 2 * PAPER_SEEDS))}
-    wanted = Runs(recipe=question.runs.recipe, choices=choices)
-    results = wanted.results
-    return Decider(command(wanted), len(results.missing), _core_hours(results, speed))
+    return Runs(recipe=recipe, choices=choices)
+
+
+def _priced(text: str, results: Results, speed: Rates) -> Decider:
+    hours = 0.0
+    for config in results.missing:
+        columns = config.columns()
+        alike = speed.get((ANY, columns["precision"]), math.nan)
+        rate = speed.get((columns["model"], columns["precision"]), alike)
+        hours += _operations(config, results.recipe) * rate / 3600
+    return Decider(text, len(results.missing), hours)
 
 
 def command(runs: Runs) -> str:
@@ -64,28 +89,21 @@ def command(runs: Runs) -> str:
 
 
 def rates(found: Iterable[Question]) -> Rates:
-    """Return core-seconds per operation of each kind's largest run, and of all's."""
-    largest: dict[tuple[str, str], tuple[float, float]] = {}
+    """Return core-seconds per operation, of the longest run of each kind and of all."""
+    longest: dict[tuple[str, str], tuple[float, RunConfig, Recipe]] = {}
     for runs in {id(question.runs): question.runs for question in found}.values():
         for record in runs.records:
             columns = record.columns()
-            work = _operations(record.config, runs.results.recipe)
             seconds = record.times["total"] * record.origin.get("threads", 1)
             for kind in (columns["model"], ANY):
                 key = (kind, columns["precision"])
-                largest[key] = max(largest.get(key, (0.0, 0.0)), (work, seconds))
-    return {key: seconds / work for key, (work, seconds) in largest.items()}
+                if key not in longest or seconds > longest[key][0]:
+                    longest[key] = (seconds, record.config, runs.results.recipe)
+    return {
+        key: seconds / _operations(config, recipe)
+        for key, (seconds, config, recipe) in longest.items()
+    }
 
 
 def _operations(config: RunConfig, recipe: Recipe) -> float:
     return operations(config, recipe.measures, eval_every=recipe.eval_every)
-
-
-def _core_hours(results: Results, speed: Rates) -> float:
-    hours = 0.0
-    for config in results.missing:
-        columns = config.columns()
-        alike = speed.get((ANY, columns["precision"]), math.nan)
-        rate = speed.get((columns["model"], columns["precision"]), alike)
-        hours += _operations(config, results.recipe) * rate / 3600
-    return hours

@@ -45,7 +45,7 @@ class Row:
 
 def ledger(found: Sequence[Question]) -> list[Row]:
     """Return a row for each claim and what it is about, in the order of `found`."""
-    speed = rates(found)
+    speed, known = rates(found), {}
     grouped: dict[tuple[str, str], list[Question]] = {}
     for question in found:
         key = (question.verdict.says, question.about)
@@ -53,7 +53,8 @@ def ledger(found: Sequence[Question]) -> list[Row]:
     rows = []
     for own in grouped.values():
         at = {question.setting: question.verdict for question in own}
-        needed = (decider(each, speed) for each in own if each.verdict.word in OPEN)
+        left = [question for question in own if question.verdict.word in OPEN]
+        needed = [decider(question, speed, known) for question in left]
         rows.append(
             Row(
                 section=own[0].section,

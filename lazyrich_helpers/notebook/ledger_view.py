@@ -12,7 +12,7 @@ from IPython.display import HTML
 
 from lazyrich_helpers.analysis.ledger import KINDS, Row
 from lazyrich_helpers.analysis.question import SECTIONS
-from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
+from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
 from lazyrich_helpers.notebook.page import number_table
 
 HEADS = ("What the paper says", "At the paper’s learning rate", "At a tuned one")
@@ -71,15 +71,21 @@ def _row(row: Row) -> str:
 def _cell(verdict: Verdict | None, head: str) -> str:
     if verdict is None:
         return f'<td data-head="{head}">–</td>'
-    brief = f"<p>{escape(verdict.brief)}</p>" if verdict.brief else ""
-    summary = escape(verdict.scope) or "Numbers"
+    short = verdict.brief or verdict.numbers
+    brief = f"<p>{escape(short)}</p>" if len(short) <= MOST_SHOWN else ""
+    asked = ASKED.search(verdict.says)
+    line = f"<p>{escape(asked[1][0].upper() + asked[1][1:])}.</p>" if asked else ""
     proved = ", proved" if verdict.proved else ""
     return (
         f'<td data-head="{head}" class="{css_class(verdict.word)}">'
         f"<p><strong>{escape(verdict.word)}{proved}</strong> {escape(verdict.part)}</p>"
-        f"{brief}<details><summary>{summary}</summary>"
-        f"<p>{escape(verdict.numbers)}</p></details></td>"
+        f"{brief}<details><summary>{escape(verdict.scope) or 'More'}</summary>"
+        f"{line}<p>{escape(verdict.numbers)}</p></details></td>"
     )
+
+
+MOST_SHOWN = 160
+"""Characters of what was found that are not folded."""
 
 
 def kinds(rows: Sequence[Row]) -> HTML:
@@ -94,12 +100,12 @@ def kinds(rows: Sequence[Row]) -> HTML:
             f"<li><strong>{name}</strong> {escape(says)} ({escape('; '.join(about))})."
             for (name, says), about in own.items()
         )
-        folded.append(_fold(f"{kind}: {sum(map(len, own.values()))} rows", items))
+        num = sum(map(len, own.values()))
+        summary = f"{escape(kind)}: {num} row{'s' if num != 1 else ''}"
+        folded.append(
+            f"<details><summary>{summary}</summary><ul>{items}</ul></details>"
+        )
     return HTML("".join(folded))
-
-
-def _fold(summary: str, items: str) -> str:
-    return f"<details><summary>{escape(summary)}</summary><ul>{items}</ul></details>"
 
 
 def runs_table(runs: pd.DataFrame) -> HTML:

@@ -1,0 +1,202 @@
+"""The ledger: every claim is in it, and what is open says what would decide it."""
+
+import base64
+import dataclasses
+import math
+import re
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.analysis.deciding import ANY, decider, rates
+from lazyrich_helpers.analysis.headlines import coverage
+from lazyrich_helpers.analysis.ledger import (
+    KINDS,
+    OPEN,
+    Row,
+    ledger,
+    ledger_table,
+    open_runs,
+    word_counts,
+)
+from lazyrich_helpers.analysis.ledger_plots import stacked_words
+from lazyrich_helpers.analysis.question import (
+    EITHER,
+    PAPER,
+    TRAINLESS,
+    TUNED,
+    Question,
+    Runs,
+)
+from lazyrich_helpers.analysis.questions import questions
+from lazyrich_helpers.analysis.status import read_inventory
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.experiments.recipes import Results
+from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.measures.costs import operations
+from lazyrich_helpers.notebook import ledger_view
+from lazyrich_helpers.runner.command_line import PROGRAM, parse
+from tests.refresh_outputs import README, with_findings
+from tests.test_status import RATES, plant
+
+HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
+CLAIMS = {"G1", "S3", "S5"}.union(
+    *(
+        {f"{group}{n}" for n in range(1, last + 1)}
+        for group, last in {"A": 12, "B": 5, "D": 8, "E": 14}.items()
+    )
+)
+"""Of the main paper, but for S1, S2 and S4, which define what is trained."""
+
+
+@pytest.fixture(scope="module")
+def asked() -> list[Question]:
+    return questions()
+
+
+@pytest.fixture(scope="module")
+def rows(asked) -> list[Row]:
+    return ledger(asked)
+
+
+def test_every_claim_of_the_paper_is_asked_and_none_twice(asked):
+    table = ledger_table(asked)
+    assert set(table.claim) == CLAIMS
+    assert not table.duplicated(["paper_says", "about", "setting"]).any()
+
+
+def test_a_setting_goes_by_the_learning_rate(asked):
+    relu = [q for q in asked if q.section == "4" and q.setting != EITHER]
+    assert {q.setting for q in relu} == {PAPER, TUNED}
+    for question in relu:
+        at_paper = "· lr 0.1 ·" in question.verdict.scope
+        assert at_paper == (question.setting == PAPER), question
+
+
+def test_what_is_open_names_runs_that_can_be_started(rows):
+    for row in rows:
+        left = [v for v in row.verdicts if v.word in OPEN and v.claim not in TRAINLESS]
+        assert bool(row.deciders) == bool(left), row
+        for each in row.deciders:
+            words = each.command.removeprefix(PROGRAM).split()
+            assert parse(words).command == "train"
+            assert each.num > 0 and 0 < each.core_hours < math.inf
+    commands = open_runs(rows).command
+    assert commands.is_unique and not commands.empty
+
+
+def test_readme_says_what_the_records_say():
+    text = README.read_text("utf-8")
+    assert with_findings(text) == text, "`make outputs` renews it"
+
+
+# --- Made-up questions ----------------------------------------------------------------
+
+LR, WIDTH, SEEDS = 0.1, 10, range(5)
+
+
+def question(word, num_seeds, least_width=1, name="A1") -> Question:
+    """Return a question that so many seeds of a width left with a word."""
+    runs = Runs(recipe="figure-2", choices={"widths": [WIDTH], "lrs": [LR]})
+    recipe = runs.results.recipe
+    times, origin = {"total": 100.0}, {"threads": 2}
+    records = [
+        Record(config, "ok", times=times, origin=origin) for config in recipe.configs
+    ]
+    missing = recipe.configs[num_seeds:]
+    vars(runs)["results"] = Results(recipe, tuple(records[:num_seeds]), missing, 0)
+    verdict = Claim(name, "It is so", lambda: Finding(word, "")).verdict_on()
+    where = {"section": "4", "about": "nets", "page": "04"}
+    return Question(verdict=verdict, runs=runs, least_width=least_width, **where)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (question(UNDECIDED, 5), f"--widths {WIDTH} --lrs {LR} --seeds 5 6 7 8 9"),
+        (question(UNDECIDED, 3), f"--widths {WIDTH} --lrs {LR}"),
+        (question(NOT_RUN, 5, 1000), f"--widths 1000 --lrs {LR}"),
+        (question(NOT_RUN, 0), f"--widths {WIDTH} --lrs {LR}"),
+    ],
+)
+def test_what_lacks_is_run_first(asked, words):
+    found = decider(asked, {}, {})
+    assert found and found.command == f"{PROGRAM} train figure-2 {words}"
+    assert math.isnan(found.core_hours) or not found.num, "nothing tells its speed"
+
+
+def test_no_run_of_ours_decides_times_of_another_machine():
+    assert decider(question(NOT_RUN, 0, name="E14"), {}, {}) is None
+
+
+def test_runs_like_those_recorded_cost_what_they_took():
+    asked = question(UNDECIDED, 5)
+    (config, *_) = asked.runs.results.recipe.configs
+    recipe = asked.runs.results.recipe
+    work = operations(config, recipe.measures, eval_every=recipe.eval_every)
+    speed = rates([asked])
+    for kind in ("relu_net", ANY):
+        assert speed[kind, config.training.precision] == pytest.approx(200 / work)
+    more = decider(asked, speed, {})
+    assert more and more.core_hours == pytest.approx(more.num * 200 / 3600)
+
+
+def test_settings_are_columns_of_one_row():
+    paper, tuned = question(HOLDS, 5), question(FAILS, 5)
+    lrs = {"widths": [WIDTH], "lrs": [0.001]}
+    tuned = dataclasses.replace(tuned, runs=Runs(recipe="figure-2", choices=lrs))
+    sizes = question(HOLDS, 5, name="S5")
+    rows = ledger([paper, tuned, dataclasses.replace(sizes, about="a size")])
+    assert [row.words for row in rows] == [(HOLDS, FAILS), (HOLDS,)]
+    assert rows[1].paper == rows[1].tuned == sizes.verdict
+    kinds = {kind: [is_so(row) for row in rows] for kind, is_so in KINDS.items()}
+    assert kinds["holds wherever it is asked"] == [False, True]
+    assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
+    assert kinds["better at a tuned rate than at the paper's"] == [False, False]
+
+
+def test_what_needs_no_rate_counts_for_both(asked):
+    table = ledger_table(asked)
+    for setting in (PAPER, TUNED):
+        num = table.setting.isin([setting, EITHER]).sum()
+        assert word_counts(table, setting).to_numpy().sum() == num
+
+
+def test_a_bar_has_a_piece_with_its_number_for_each_word():
+    counts = pd.DataFrame({str(word): [n, 0] for n, word in enumerate(Word, 1)})
+    fig, ax = plt.subplots()
+    stacked_words(counts.set_axis(["4", "5"]), ax)
+    widths = [round(patch.get_width()) for patch in ax.patches]
+    assert widths == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
+    assert [t.get_text() for t in ax.texts if t.get_text()] == list("12345")
+    plt.close(fig)
+
+
+# --- On the page ----------------------------------------------------------------------
+
+
+def test_a_row_tells_the_filter_its_words_and_escapes_what_it_says(rows):
+    html = str(ledger_view.table(rows).data)
+    found = re.findall(r'<tr data-words="([^"]*)" data-section="([^"]*)">', html)
+    assert found == [("|".join(row.words), row.section) for row in rows]
+    assert "hidden>" in html, "without its script it filters nothing"
+    odd = dataclasses.replace(rows[0], about="w < 10 & more")
+    assert "w &lt; 10 &amp; more" in str(ledger_view.table([odd]).data)
+
+
+def test_files_are_in_the_page(asked):
+    table = ledger_table(asked)
+    html = str(ledger_view.downloads(table).data)
+    csv, json = re.findall(r"base64,([^\"]*)", html)
+    assert base64.b64decode(csv).decode() == table.to_csv(index=False)
+    assert '"claim":"G1"' in base64.b64decode(json).decode()
+
+
+def test_a_run_counts_once_in_the_coverage(store):
+    before = coverage(read_inventory(store))
+    plant(store, RATES.configs[0])  # of two recipes
+    after = coverage(read_inventory(store))
+    assert (before.recorded, after.recorded) == (0, 1)
+    assert before.asked == after.asked and after.others == 0
+    assert str(after).startswith(f"1 of the {after.asked:,} runs at the paper’s scale")
