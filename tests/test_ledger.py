@@ -37,9 +37,11 @@ from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.notebook import ledger_view
 from lazyrich_helpers.runner.command_line import PROGRAM, parse
-from tests.refresh_outputs import README, with_findings
+from tests import browser as chromium
+from tests.refresh_outputs import README, ROOT, with_findings
 from tests.test_status import RATES, plant
 
+STATIC = ROOT / "book" / "static"
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 CLAIMS = {"G1", "S3", "S5"}.union(
     *(
@@ -183,6 +185,42 @@ def test_a_row_tells_the_filter_its_words_and_escapes_what_it_says(rows):
     assert "hidden>" in html, "without its script it filters nothing"
     odd = dataclasses.replace(rows[0], about="w < 10 & more")
     assert "w &lt; 10 &amp; more" in str(ledger_view.table([odd]).data)
+
+
+@pytest.mark.parametrize("size", [chromium.DESKTOP, chromium.PHONE])
+def test_the_filter_leaves_the_rows_that_are_asked_for(rows, tmp_path, size):
+    page = tmp_path / "page.html"
+    files = [STATIC / "book.css", STATIC / "ledger.js"]
+    style, script = (path.read_text("utf-8") for path in files)
+    body = ledger_view.table(rows).data
+    page.write_text(f"<style>{style}</style><script>{script}</script>{body}", "utf-8")
+
+    def shown(seen) -> int:
+        num = seen.page.locator("tbody tr:visible").count()
+        assert (
+            seen.page.locator("output").text_content() == f"{num} of {len(rows)} rows"
+        )
+        return num
+
+    with (
+        chromium.start() as browser,
+        chromium.visit(browser, page.as_uri(), size=size) as seen,
+    ):
+        assert shown(seen) == len(rows)
+        seen.page.keyboard.press("Tab")
+        seen.page.keyboard.type("fashion a8")
+        of_text = [
+            "fashion" in r.about.lower() and r.verdict.claim == "A8" for r in rows
+        ]
+        assert shown(seen) == sum(of_text) > 0
+        seen.page.get_by_label("Search").fill("")
+        for word in (PARTLY, FAILS, UNDECIDED, NOT_RUN):
+            seen.page.get_by_label(str(word), exact=True).press(" ")
+        assert shown(seen) == sum(HOLDS in row.words for row in rows)
+        seen.page.get_by_label("Section").select_option("4")
+        of_four = [HOLDS in row.words and row.section == "4" for row in rows]
+        assert shown(seen) == sum(of_four) > 0
+        assert seen.errors == []
 
 
 def test_files_are_in_the_page(asked):
