@@ -9,22 +9,20 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.deciding import ANY, decider, rates
 from lazyrich_helpers.analysis.headlines import coverage
 from lazyrich_helpers.analysis.ledger import (
     KINDS,
     OPEN,
-    Row,
+    LedgerRow,
     ledger,
     ledger_table,
-    open_runs,
     word_counts,
 )
 from lazyrich_helpers.analysis.ledger_plots import stacked_words
 from lazyrich_helpers.analysis.question import (
     EITHER,
     PAPER,
-    TRAINLESS,
+    TIMES,
     TUNED,
     Question,
     Runs,
@@ -36,6 +34,7 @@ from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.records import Record
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.notebook import ledger_view
+from lazyrich_helpers.notebook.deciding import ANY, deciders, open_runs, rates
 from lazyrich_helpers.runner.command_line import PROGRAM, parse
 from tests import browser as chromium
 from tests.refresh_outputs import README, ROOT, with_findings
@@ -58,7 +57,7 @@ def asked() -> list[Question]:
 
 
 @pytest.fixture(scope="module")
-def rows(asked) -> list[Row]:
+def rows(asked) -> list[LedgerRow]:
     return ledger(asked)
 
 
@@ -76,16 +75,25 @@ def test_a_setting_goes_by_the_learning_rate(asked):
         assert at_paper == (question.setting == PAPER), question
 
 
-def test_what_is_open_names_runs_that_can_be_started(rows):
-    for row in rows:
-        left = [v for v in row.verdicts if v.word in OPEN and v.claim not in TRAINLESS]
-        assert bool(row.deciders) == bool(left), row
-        for each in row.deciders:
+@pytest.fixture(scope="module")
+def needed(rows):
+    return deciders(rows)
+
+
+def test_what_is_open_names_runs_that_can_be_started(rows, needed):
+    for row, found in zip(rows, needed, strict=True):
+        left = [v for v in row.verdicts if v.word in OPEN and v.claim not in TIMES]
+        assert bool(found) == bool(left), row
+        for each in found:
             words = each.command.removeprefix(PROGRAM).split()
             assert parse(words).command == "train"
             assert each.num > 0 and 0 < each.core_hours < math.inf
-    commands = open_runs(rows).command
-    assert commands.is_unique and not commands.empty
+    runs = open_runs(rows, needed)
+    assert runs.command.is_unique and runs.core_hours.is_monotonic_increasing
+    told = {claim for claims in runs.claims for claim in claims.split(", ")}
+    assert told == {
+        r.first.verdict.claim for r, n in zip(rows, needed, strict=True) if n
+    }
 
 
 def test_readme_says_what_the_records_say():
@@ -123,13 +131,12 @@ def question(word, num_seeds, least_width=1, name="A1") -> Question:
     ],
 )
 def test_what_lacks_is_run_first(asked, words):
-    found = decider(asked, {}, {})
-    assert found and found.command == f"{PROGRAM} train figure-2 {words}"
-    assert math.isnan(found.core_hours) or not found.num, "nothing tells its speed"
+    ((found,),) = deciders(ledger([asked]))
+    assert found.command == f"{PROGRAM} train figure-2 {words}"
 
 
 def test_no_run_of_ours_decides_times_of_another_machine():
-    assert decider(question(NOT_RUN, 0, name="E14"), {}, {}) is None
+    assert deciders(ledger([question(NOT_RUN, 0, name="E14")])) == [()]
 
 
 def test_runs_like_those_recorded_cost_what_they_took():
@@ -140,8 +147,8 @@ def test_runs_like_those_recorded_cost_what_they_took():
     speed = rates([asked])
     for kind in ("relu_net", ANY):
         assert speed[kind, config.training.precision] == pytest.approx(200 / work)
-    more = decider(asked, speed, {})
-    assert more and more.core_hours == pytest.approx(more.num * 200 / 3600)
+    ((more,),) = deciders(ledger([asked]))
+    assert more.num == 5 and more.core_hours == pytest.approx(5 * 200 / 3600)
 
 
 def test_settings_are_columns_of_one_row():
@@ -149,9 +156,10 @@ def test_settings_are_columns_of_one_row():
     lrs = {"widths": [WIDTH], "lrs": [0.001]}
     tuned = dataclasses.replace(tuned, runs=Runs(recipe="figure-2", choices=lrs))
     sizes = question(HOLDS, 5, name="S5")
-    rows = ledger([paper, tuned, dataclasses.replace(sizes, about="a size")])
+    rows = ledger([tuned, paper, dataclasses.replace(sizes, about="a size")])
     assert [row.words for row in rows] == [(HOLDS, FAILS), (HOLDS,)]
-    assert rows[1].paper == rows[1].tuned == sizes.verdict
+    assert (rows[0].at(PAPER), rows[0].at(TUNED)) == (paper.verdict, tuned.verdict)
+    assert rows[1].at(PAPER) == rows[1].at(TUNED) == sizes.verdict
     kinds = {kind: [is_so(row) for row in rows] for kind, is_so in KINDS.items()}
     assert kinds["holds wherever it is asked"] == [False, True]
     assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
@@ -178,21 +186,21 @@ def test_a_bar_has_a_piece_with_its_number_for_each_word():
 # --- On the page ----------------------------------------------------------------------
 
 
-def test_a_row_tells_the_filter_its_words_and_escapes_what_it_says(rows):
-    html = str(ledger_view.table(rows).data)
+def test_a_row_tells_the_filter_its_words_and_escapes_what_it_says(rows, needed):
+    html = str(ledger_view.ledger_html(rows, needed).data)
     found = re.findall(r'<tr data-words="([^"]*)" data-section="([^"]*)">', html)
-    assert found == [("|".join(row.words), row.section) for row in rows]
+    assert found == [("|".join(row.words), row.first.section) for row in rows]
     assert "hidden>" in html, "without its script it filters nothing"
-    odd = dataclasses.replace(rows[0], about="w < 10 & more")
-    assert "w &lt; 10 &amp; more" in str(ledger_view.table([odd]).data)
+    (odd,) = ledger([dataclasses.replace(rows[0].first, about="w < 10 & more")])
+    assert "w &lt; 10 &amp; more" in str(ledger_view.ledger_html([odd], [()]).data)
 
 
 @pytest.mark.parametrize("size", [chromium.DESKTOP, chromium.PHONE])
-def test_the_filter_leaves_the_rows_that_are_asked_for(rows, tmp_path, size):
+def test_the_filter_leaves_the_rows_that_are_asked_for(rows, needed, tmp_path, size):
     page = tmp_path / "page.html"
     files = [STATIC / "book.css", STATIC / "ledger.js"]
     style, script = (path.read_text("utf-8") for path in files)
-    body = ledger_view.table(rows).data
+    body = ledger_view.ledger_html(rows, needed).data
     page.write_text(f"<style>{style}</style><script>{script}</script>{body}", "utf-8")
 
     def shown(seen) -> int:
@@ -210,7 +218,8 @@ def test_the_filter_leaves_the_rows_that_are_asked_for(rows, tmp_path, size):
         seen.page.keyboard.press("Tab")
         seen.page.keyboard.type("fashion a8")
         of_text = [
-            "fashion" in r.about.lower() and r.verdict.claim == "A8" for r in rows
+            "fashion" in r.first.about.lower() and r.first.verdict.claim == "A8"
+            for r in rows
         ]
         assert shown(seen) == sum(of_text) > 0
         seen.page.get_by_label("Search").fill("")
@@ -218,7 +227,7 @@ def test_the_filter_leaves_the_rows_that_are_asked_for(rows, tmp_path, size):
             seen.page.get_by_label(str(word), exact=True).press(" ")
         assert shown(seen) == sum(HOLDS in row.words for row in rows)
         seen.page.get_by_label("Section").select_option("4")
-        of_four = [HOLDS in row.words and row.section == "4" for row in rows]
+        of_four = [HOLDS in row.words and row.first.section == "4" for row in rows]
         assert shown(seen) == sum(of_four) > 0
         assert seen.errors == []
 

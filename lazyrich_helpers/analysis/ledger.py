@@ -1,11 +1,10 @@
 """The ledger: every claim of the paper, what is found, and what is left to run."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.deciding import Decider, decider, rates
 from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
 from lazyrich_helpers.analysis.verdicts import Verdict, Word
 
@@ -14,28 +13,28 @@ OPEN = (Word.UNDECIDED, Word.NOT_RUN)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class LedgerRow:
     """A claim about some networks and data, at both settings."""
 
-    section: str
-    about: str
-    page: str
-    paper: Verdict | None
-    """At the paper's settings; None where that is no setting of these networks."""
-    tuned: Verdict | None
-    """At a learning rate that was chosen on held-out images; None as above."""
-    deciders: tuple[Decider, ...]
-    """Runs that would decide what is open."""
+    questions: tuple[Question, ...]
+    """One for each setting, the paper's first."""
+
+    def at(self, setting: str) -> Verdict | None:
+        """Return the verdict at `PAPER` or `TUNED`; None where it is not asked."""
+        for question in self.questions:
+            if question.setting in (setting, EITHER):
+                return question.verdict
+        return None
 
     @property
-    def verdict(self) -> Verdict:
+    def first(self) -> Question:
         """At the paper's settings, where there is one."""
-        return self.verdicts[0]
+        return self.questions[0]
 
     @property
     def verdicts(self) -> tuple[Verdict, ...]:
         """Those that there are, the paper's settings first."""
-        return tuple(verdict for verdict in (self.paper, self.tuned) if verdict)
+        return tuple(question.verdict for question in self.questions)
 
     @property
     def words(self) -> tuple[Word, ...]:
@@ -43,29 +42,17 @@ class Row:
         return tuple(dict.fromkeys(verdict.word for verdict in self.verdicts))
 
 
-def ledger(found: Sequence[Question]) -> list[Row]:
+def ledger(found: Iterable[Question]) -> list[LedgerRow]:
     """Return a row for each claim and what it is about, in the order of `found`."""
-    speed, known = rates(found), {}
     grouped: dict[tuple[str, str], list[Question]] = {}
     for question in found:
         key = (question.verdict.says, question.about)
         grouped.setdefault(key, []).append(question)
-    rows = []
-    for own in grouped.values():
-        at = {question.setting: question.verdict for question in own}
-        left = [question for question in own if question.verdict.word in OPEN]
-        needed = [decider(question, speed, known) for question in left]
-        rows.append(
-            Row(
-                section=own[0].section,
-                about=own[0].about,
-                page=own[0].page,
-                paper=at.get(PAPER) or at.get(EITHER),
-                tuned=at.get(TUNED) or at.get(EITHER),
-                deciders=tuple(each for each in needed if each),
-            )
-        )
-    return rows
+    order = (PAPER, EITHER, TUNED)
+    return [
+        LedgerRow(questions=tuple(sorted(own, key=lambda q: order.index(q.setting))))
+        for own in grouped.values()
+    ]
 
 
 def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
@@ -92,7 +79,7 @@ def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-KINDS: dict[str, Callable[[Row], bool]] = {
+KINDS: dict[str, Callable[[LedgerRow], bool]] = {
     "holds wherever it is asked": lambda row: row.words == (Word.HOLDS,),
     "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,
     "better at a tuned rate than at the paper's": lambda row: _rank(row) < 0,
@@ -105,7 +92,7 @@ KINDS: dict[str, Callable[[Row], bool]] = {
 """What a reader asks for → whether a row is of that kind; it may be of several."""
 
 
-def _rank(row: Row) -> int:
+def _rank(row: LedgerRow) -> int:
     """Return how much better a claim does at the paper's settings; 0 where unknown."""
     order = (Word.FAILS, Word.PARTLY, Word.HOLDS)
     words = [verdict.word for verdict in row.verdicts]
@@ -128,24 +115,3 @@ def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     rows = table.loc[table.setting.isin([setting, EITHER])]
     counts = pd.crosstab(rows.section, rows.verdict)
     return counts.reindex(columns=[str(word) for word in Word], fill_value=0)
-
-
-def open_runs(rows: Iterable[Row]) -> pd.DataFrame:
-    """Return the runs that would decide something, the cheapest first.
-
-    Columns: `command`; `core_hours`; `num`, of runs; and `claims` that they decide.
-    """
-    claims: dict[Decider, list[str]] = {}
-    for row in rows:
-        for each in row.deciders:
-            own = claims.setdefault(each, [])
-            own += [row.verdict.claim] if row.verdict.claim not in own else []
-    found = sorted(claims, key=lambda each: each.core_hours)
-    return pd.DataFrame(
-        {
-            "command": [each.command for each in found],
-            "core_hours": [each.core_hours for each in found],
-            "num": [each.num for each in found],
-            "claims": [", ".join(claims[each]) for each in found],
-        }
-    )

@@ -72,5 +72,7 @@ class Question:
         return PAPER if used <= set(PAPER_LRS.items()) else TUNED
 
 
-TRAINLESS = ("S5", "D7", "E5", "E14")
-"""Claims about sizes and times, which no learning rate changes."""
+TIMES = ("D7", "E5", "E14")
+"""Claims about times of steps."""
+TRAINLESS = ("S5", *TIMES)
+"""Claims that no learning rate changes."""

@@ -78,7 +78,7 @@ def _gradients() -> list[Question]:
         data = "MNIST" if name == "VGG-5" else "CIFAR-10"
         where = ("1", f"{name}, {data}", "01_introduction")
         found += _asked(where, runs, _each(GRADIENT_CLAIMS, skew_table(runs.records)))
-        sizes = [(SIZES[recipe], make_recipe(runs.recipe, "paper").configs[0])]
+        sizes = [(SIZES[name], (runs.records,))]
         found += _asked(("1", name, "03_setup"), runs, sizes, Claim.verdict_on)
     return found
 

@@ -10,17 +10,23 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.ledger import KINDS, Row
-from lazyrich_helpers.analysis.question import SECTIONS
+from lazyrich_helpers.analysis.ledger import KINDS, LedgerRow
+from lazyrich_helpers.analysis.question import PAPER, SECTIONS, TUNED
 from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
+from lazyrich_helpers.notebook.deciding import Deciders
 from lazyrich_helpers.notebook.page import number_table
 
 HEADS = ("What the paper says", "At the paper’s learning rate", "At a tuned one")
 
 
-def table(rows: Sequence[Row]) -> HTML:
-    """Return a row for each claim, in a frame of its own that scrolls."""
-    body = "".join(map(_row, rows))
+def ledger_html(rows: Sequence[LedgerRow], found: Sequence[Deciders]) -> HTML:
+    """Return a row for each claim, in a frame of its own that scrolls.
+
+    Args:
+        rows: From `ledger.ledger`.
+        found: From `deciding.deciders`.
+    """
+    body = "".join(map(_row, rows, found))
     heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
     return HTML(
         f'<form class="ledger-filter" hidden>{_controls()}</form>'
@@ -47,12 +53,12 @@ def _controls() -> str:
     )
 
 
-def _row(row: Row) -> str:
-    says = row.verdict.in_short
+def _row(row: LedgerRow, found: Deciders) -> str:
+    first = row.first
     commands = dict.fromkeys(
         f"<p><code>{escape(each.command)}</code>: {each.num} runs, about "
         f"{hours(each.core_hours)} core-hours.</p>"
-        for each in row.deciders
+        for each in found
     )
     decided = (
         f"<details><summary>What would decide it</summary>{''.join(commands)}</details>"
@@ -61,10 +67,11 @@ def _row(row: Row) -> str:
     )
     words = escape("|".join(row.words))
     return (
-        f'<tr data-words="{words}" data-section="{row.section}"><td><p><strong>'
-        f"{row.verdict.claim}</strong> {escape(row.about)}</p><p>{escape(says)}. "
-        f'<a href="{row.page}.html">Chapter</a></p>{decided}</td>'
-        f"{_cell(row.paper, HEADS[1])}{_cell(row.tuned, HEADS[2])}</tr>"
+        f'<tr data-words="{words}" data-section="{first.section}"><td><p><strong>'
+        f"{first.verdict.claim}</strong> {escape(first.about)}</p><p>"
+        f'{escape(first.verdict.in_short)}. <a href="{first.page}.html">Chapter</a></p>'
+        f"{decided}</td>{_cell(row.at(PAPER), HEADS[1])}"
+        f"{_cell(row.at(TUNED), HEADS[2])}</tr>"
     )
 
 
@@ -88,14 +95,15 @@ MOST_SHOWN = 160
 """Characters of what was found that are not folded."""
 
 
-def kinds(rows: Sequence[Row]) -> HTML:
+def kinds(rows: Sequence[LedgerRow]) -> HTML:
     """Return how many rows are of each of `ledger.KINDS`, and, unfolded, which."""
     folded = []
     for kind, is_so in KINDS.items():
         own: dict[tuple[str, str], list[str]] = {}
         for row in filter(is_so, rows):
-            key = (row.verdict.claim, row.verdict.in_short)
-            own.setdefault(key, []).append(row.about)
+            verdict = row.first.verdict
+            key = (verdict.claim, verdict.in_short)
+            own.setdefault(key, []).append(row.first.about)
         items = "".join(
             f"<li><strong>{name}</strong> {escape(says)} ({escape('; '.join(about))})."
             for (name, says), about in own.items()
@@ -108,8 +116,8 @@ def kinds(rows: Sequence[Row]) -> HTML:
     return HTML("".join(folded))
 
 
-def runs_table(runs: pd.DataFrame) -> HTML:
-    """Return a table of `ledger.open_runs`: what to start, its cost, and why."""
+def open_runs_html(runs: pd.DataFrame) -> HTML:
+    """Return a table of `deciding.open_runs`: what to start, its cost, and why."""
     names = {"command": "Run", "core_hours": "Core-hours", "num": "Networks"}
     table = runs.assign(
         core_hours=runs.core_hours.map(hours),

@@ -1,10 +1,13 @@
 """Which run would decide a claim that is open, and what it would cost."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from lazyrich_helpers.analysis.question import TRAINLESS, Question, Runs
+import pandas as pd
+
+from lazyrich_helpers.analysis.ledger import OPEN, LedgerRow
+from lazyrich_helpers.analysis.question import TIMES, Question, Runs
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.recipes import Recipe, Results
 from lazyrich_helpers.measures.costs import operations
@@ -32,26 +35,50 @@ class Decider:
     """About, on the cores of the records; NaN where none was run in that precision."""
 
 
-def decider(
-    question: Question, speed: Rates, known: dict[str, Decider]
-) -> Decider | None:
-    """Return the runs that would decide an open question; None where none of ours can.
+Deciders = tuple[Decider, ...]
+
+
+def deciders(rows: Sequence[LedgerRow]) -> list[Deciders]:
+    """Return, for each row, the runs that would decide what is open in it.
 
     What lacks is run first: the width that is claimed; then seeds, up to the paper's
     five, then as many again, which does not promise that an interval leaves its line.
-
-    Args:
-        question: Whose verdict is open.
-        speed: From `rates`.
-        known: Command → what it costs, where that was asked before; is added to.
+    None of ours decides about times on a machine of the paper's.
     """
-    if question.verdict.claim in TRAINLESS:
-        return None
-    wanted = _wanted(question)
-    text = command(wanted)
-    if text not in known:
-        known[text] = _priced(text, wanted.results, speed)
-    return known[text]
+    speed = rates([question for row in rows for question in row.questions])
+    known: dict[str, Decider] = {}
+    found = []
+    for row in rows:
+        own = []
+        for question in row.questions:
+            if question.verdict.word in OPEN and question.verdict.claim not in TIMES:
+                wanted = _wanted(question)
+                text = command(wanted)
+                if text not in known:
+                    known[text] = _priced(text, wanted.results, speed)
+                own.append(known[text])
+        found.append(tuple(dict.fromkeys(own)))
+    return found
+
+
+def open_runs(rows: Sequence[LedgerRow], found: Sequence[Deciders]) -> pd.DataFrame:
+    """Return the runs that would decide something, the cheapest first.
+
+    Columns: `command`; `core_hours`; `num`, of runs; and `claims` that they decide.
+    """
+    claims: dict[Decider, dict[str, None]] = {}
+    for row, own in zip(rows, found, strict=True):
+        for each in own:
+            claims.setdefault(each, {})[row.first.verdict.claim] = None
+    table = pd.DataFrame(
+        {
+            "command": [each.command for each in claims],
+            "core_hours": [each.core_hours for each in claims],
+            "num": [each.num for each in claims],
+            "claims": [", ".join(names) for names in claims.values()],
+        }
+    )
+    return table.sort_values("core_hours", kind="stable", ignore_index=True)
 
 
 def _wanted(question: Question) -> Runs:
