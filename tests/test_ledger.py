@@ -28,6 +28,7 @@ from lazyrich_helpers.analysis.question import (
     Runs,
 )
 from lazyrich_helpers.analysis.questions import questions
+from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.status import read_inventory
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.experiments.recipes import Results
@@ -164,6 +165,15 @@ def test_settings_are_columns_of_one_row():
     assert kinds["holds wherever it is asked"] == [False, True]
     assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
     assert kinds["better at a tuned rate than at the paper's"] == [False, False]
+
+
+@pytest.mark.parametrize("more, word", [(0, HOLDS), (1, FAILS)])
+def test_a_size_is_that_of_all_layers(more, word):
+    (config, *_) = question(HOLDS, 5).runs.results.recipe.configs
+    layers = [{"num_parameters": n} for n in (3_000_000, 646_154 + more)]
+    record = Record(config, "ok", measures={"costs": {"layers": layers}})
+    assert SIZES["VGG-5"].verdict_on((record,)).word is word
+    assert SIZES["VGG-5"].verdict_on(()).word is NOT_RUN
 
 
 def test_what_needs_no_rate_counts_for_both(asked):
