@@ -5,10 +5,10 @@ import io
 import re
 import tarfile
 import time
-import zipfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -165,7 +165,7 @@ def test_records_lie_beside_the_pages(build, tmp_path, exception, kind):
     path = tmp_path / "_static" / "records.zip"
     assert path.exists() == (exception is None and kind == "html")
     if path.exists():
-        with zipfile.ZipFile(path) as packed:
+        with ZipFile(path) as packed:
             assert packed.namelist() == ["records/a.json"]
             assert packed.read("records/a.json") == b"{}"
 

@@ -232,7 +232,7 @@ def test_the_filter_leaves_the_rows_that_are_asked_for(rows, needed, tmp_path, s
             for r in rows
         ]
         assert shown(seen) == sum(of_text) > 0
-        seen.page.get_by_label("Search").fill("")
+        seen.page.get_by_label("Find").fill("")
         for word in (PARTLY, FAILS, UNDECIDED, NOT_RUN):
             seen.page.get_by_label(str(word), exact=True).press(" ")
         assert shown(seen) == sum(HOLDS in row.words for row in rows)

@@ -46,7 +46,7 @@ def _controls() -> str:
         for section, name in SECTIONS.items()
     )
     return (
-        '<label>Search <input type="search" name="text"></label> '
+        '<label>Find <input type="search" name="text"></label> '
         f'<label>Section <select name="section"><option value="">all</option>{sections}'
         f"</select></label> <fieldset><legend>Verdict, at either rate</legend>{words}"
         '</fieldset><output aria-live="polite"></output>'
