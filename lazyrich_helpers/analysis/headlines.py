@@ -140,9 +140,9 @@ CELL = "top 1 all bottoms, ρ 0.1"
 
 
 def _lower_layers_now_and_then(found: Sequence[Question]) -> Headline:
-    question = ask(found, "E1", "VGG-5, MNIST", TUNED)
-    hard = ask(found, "E2", "VGG-11, CIFAR-10", PAPER)
-    wide = ask(found, "E1", "VGG-5 at the paper's width, MNIST", TUNED)
+    question = ask(found, "E1", "VGG-5 w = 16, MNIST", TUNED)
+    hard = ask(found, "E2", "VGG-11 w = 16, CIFAR-10", PAPER)
+    wide = ask(found, "E1", "VGG-5 w = 64, MNIST", TUNED)
     small, deep, full = (lws_table(q.runs.records) for q in (question, hard, wide))
     cost = of_cell(small, CELL, "backward").mean()
 

@@ -40,9 +40,9 @@ REINIT = {
 """Effect of re-initialization, in points → the line asked for, and what computes it."""
 LWS = "lost with all bottoms at ρ = 0.1"
 SPARSE = {
-    "VGG-5, w = 16": ("E1", "VGG-5, MNIST", TUNED),
-    "VGG-5, w = 64": ("E1", "VGG-5 at the paper's width, MNIST", TUNED),
-    "VGG-11, w = 16": ("E2", "VGG-11, CIFAR-10", PAPER),
+    "VGG-5, w = 16": ("E1", "VGG-5 w = 16, MNIST", TUNED),
+    "VGG-5, w = 64": ("E1", "VGG-5 w = 64, MNIST", TUNED),
+    "VGG-11, w = 16": ("E2", "VGG-11 w = 16, CIFAR-10", PAPER),
 }
 """What is trained → the question that has its runs."""
 

@@ -37,6 +37,11 @@ CPU_SIZE: dict[str, Any] = {"widths": [16], "precision": "fp32"}
 """A quarter of the paper's VGG-5 and VGG-11: what a CPU can train."""
 
 
+VGG5 = {width: f"VGG-5 w = {width}, MNIST" for width in (16, 64)}
+VGG11 = {width: f"VGG-11 w = {width}, CIFAR-10" for width in (16, 64)}
+"""Width → what a question is about; 64 is the paper's."""
+
+
 def questions() -> list[Question]:
     """Return every claim, asked of all records that it is about; not run ones too."""
     parts = (_gradients, _setup, _reinit, _layers, _static, _probabilistic)
@@ -175,19 +180,19 @@ def _static() -> list[Question]:
     page = "06_static_lws"
     mnist = Runs(recipe="figure-7-vgg5", choices=CPU_SIZE)
     cifar = Runs(recipe="figure-7-vgg11", choices=CIFAR_SIZE)
-    easy, hard = ("6.1", "VGG-5, MNIST", page), ("6.1", "VGG-11, CIFAR-10", page)
+    easy, hard = (("6.1", about, page) for about in (VGG5[16], VGG11[16]))
     found = _asked(easy, mnist, _each(STATIC_MNIST, _timed(mnist, STEPS["vgg5"])))
     found += _asked(hard, cifar, _each(STATIC_CIFAR10, lws_table(cifar.records)))
-    for where, steps in ((easy, STEPS["vgg5"]), (hard, STEPS["vgg11"])):
+    for about, steps in ((VGG5[64], STEPS["vgg5"]), (VGG11[64], STEPS["vgg11"])):
         times = [recorded_times(record)[0] for record in steps.records]
         order = [(timing_claims.TIME_ORDER, each) for each in times]
-        found += _asked(where, steps, order, Claim.verdict_on)
+        found += _asked(("6.1", about, page), steps, order, Claim.verdict_on)
     return found
 
 
 def _probabilistic() -> list[Question]:
     page = "07_probabilistic_lws"
-    easy, hard = ("6.2", "VGG-5, MNIST", page), ("6.2", "VGG-11, CIFAR-10", page)
+    easy, hard = (("6.2", about, page) for about in (VGG5[16], VGG11[16]))
     mnist = Runs(recipe="figure-10-vgg5", choices=CPU_SIZE)
     whole = Runs(recipe="all-bottoms-vgg5")
     cifar = Runs(recipe="table-1", choices=CIFAR_SIZE)
@@ -196,7 +201,7 @@ def _probabilistic() -> list[Question]:
     both = lws_table([*Runs(recipe="table-1").records, *started.records])
     found = _asked(easy, mnist, _each(RANDOM_MNIST, table))
     at_width = lws_table(whole.records)
-    wide = ("6.2", "VGG-5 at the paper's width, MNIST", page)
+    wide = ("6.2", VGG5[64], page)
     # the first alone: the others ask for schedules that this recipe leaves out
     found += _asked(wide, whole, _each(RANDOM_MNIST[:1], at_width))
     found += _asked(hard, cifar, _each(RANDOM_CIFAR10, cifar_table))
@@ -208,4 +213,5 @@ def _probabilistic() -> list[Question]:
     found += _asked(("6.2", "Table 1", page), cifar, line, Claim.verdict_on)
     scale = make_recipe("table-1", "paper", seeds=[0]).configs[0]  # trained whole
     full = [(timing_claims.FULL_TIME, (r, scale)) for r in STEPS["vgg11"].records]
-    return found + _asked(hard, STEPS["vgg11"], full, Claim.verdict_on)
+    timed = ("6.2", VGG11[64], page)
+    return found + _asked(timed, STEPS["vgg11"], full, Claim.verdict_on)
