@@ -3,7 +3,7 @@
 `python -m tests.refresh_outputs` runs every chapter at budget `smoke` and rewrites
 `book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
 are stripped. It then draws `book/static/figure-2.png` from the records and, where the
-data are, `book/static/samples.png`.
+data are, `book/static/samples.png`, and writes what is found into `README.md`.
 """
 
 import os
@@ -18,6 +18,8 @@ from lazyrich_helpers.data.datasets import DataError
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
 SAMPLES = ROOT / "book" / "static" / "samples.png"
+README = ROOT / "README.md"
+FINDINGS, FINDINGS_END = "<!-- findings -->", "<!-- /findings -->"
 CHECKED = "nbval-check-output"
 
 
@@ -54,6 +56,20 @@ def refresh(path: Path) -> None:
         "language_info": {"name": "python"},
     }
     nbformat.write(notebook, path)
+
+
+def with_findings(text: str) -> str:
+    """Return a README with the book's first findings, and what is recorded, anew."""
+    from lazyrich_helpers.analysis.headlines import coverage, headlines
+    from lazyrich_helpers.analysis.questions import questions
+    from lazyrich_helpers.analysis.status import read_inventory
+    from lazyrich_helpers.experiments.records import recorded_store
+
+    lines = [f"* {found.plain}" for found in headlines(questions())]
+    lines += ["", str(coverage(read_inventory(recorded_store())))]
+    before, _, rest = text.partition(FINDINGS)
+    _, _, after = rest.partition(FINDINGS_END)
+    return "\n".join([before + FINDINGS, *lines, FINDINGS_END + after])
 
 
 def draw_picture() -> None:
@@ -96,3 +112,5 @@ if __name__ == "__main__":
         print(f"drew {SAMPLES.relative_to(ROOT)}")
     except DataError as error:
         print(f"left {SAMPLES.relative_to(ROOT)} as it was: {error}")
+    README.write_text(with_findings(README.read_text("utf-8")), "utf-8")
+    print(f"wrote {README.relative_to(ROOT)}")

@@ -7,6 +7,7 @@ import tarfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import SimpleNamespace
+from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -136,6 +137,21 @@ def test_without_npm_pages_fall_back_and_the_strict_build_stops(build, monkeypat
     monkeypatch.setenv("LAZYRICH_REQUIRE_OFFLINE", "1")
     with pytest.raises(ExtensionError, match="npm is not on PATH"):
         build.serve_own_scripts(None, sphinx_config())
+
+
+@pytest.mark.parametrize(
+    ("exception", "kind"), [(None, "html"), (None, "latex"), (ValueError(), "html")]
+)
+def test_records_lie_beside_the_pages(build, tmp_path, exception, kind):
+    (tmp_path / "_static").mkdir()
+    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format=kind))
+    build.pack_records(app, exception)
+    path = tmp_path / "_static" / "records.zip"
+    assert path.exists() == (exception is None and kind == "html")
+    if path.exists():
+        with ZipFile(path) as packed:
+            assert packed.namelist() == ["records/a.json"]
+            assert packed.read("records/a.json") == b"{}"
 
 
 @pytest.mark.parametrize("view", [True, False])

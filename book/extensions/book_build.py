@@ -1,6 +1,6 @@
 """What a bare `jupyter-book build .` needs beyond Sphinx: offline pages, honest caches.
 
-Four promises, each kept by one part of this file:
+Five promises, each kept by one part of this file:
 
 * A built page loads every script from itself. The first build fetches three npm
   packages into the git-ignored `book/static/lib/`; later builds find them there.
@@ -9,6 +9,7 @@ Four promises, each kept by one part of this file:
   notebooks are cached under a digest of the package, the records, the budget and
   the versions in use: another digest, another cache.
 * A build that warned is not forgotten: the next one reads its pages again.
+* The records lie beside the pages, as one file to take along.
 """
 
 import base64
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -187,7 +189,7 @@ def serve_own_scripts(app: Sphinx, config: Config) -> None:
     """Point widgets and MathJax at `book/static/`; say so if that cannot be."""
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.html_css_files = [*config.html_css_files, "book.css"]
-    config.html_js_files = [*config.html_js_files, "book.js"]
+    config.html_js_files = [*config.html_js_files, "book.js", "ledger.js"]
     try:
         install_assets()
     except AssetsUnavailable as problem:
@@ -318,6 +320,19 @@ def forget_after_warnings(app: Sphinx, exception: Exception | None) -> None:
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)
 
 
+# --- 4. Records to take along ---------------------------------------------------------
+
+
+def pack_records(app: Sphinx, exception: Exception | None) -> None:
+    """Lay all records beside the pages, as one file."""
+    if exception or app.builder.format != "html":
+        return
+    path = Path(app.outdir, "_static", "records.zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for entry in files_below(RECORDS, ".json", ".npz"):
+            packed.write(entry.path, f"records/{entry.name}")
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the parts; Sphinx calls this once, before it reads any page."""
     app.add_config_value("book_page_digest", "", "html", [str])
@@ -325,4 +340,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.connect("config-inited", part)
     app.connect("html-page-context", only_where_a_widget_is, priority=900)  # comes last
     app.connect("build-finished", forget_after_warnings)
+    app.connect("build-finished", pack_records)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,117 @@
+"""The ledger: every claim of the paper, what is found, and what is left to run."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
+from lazyrich_helpers.analysis.verdicts import Verdict, Word
+
+OPEN = (Word.UNDECIDED, Word.NOT_RUN)
+"""Words that leave a claim open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerRow:
+    """A claim about some networks and data, at both settings."""
+
+    questions: tuple[Question, ...]
+    """One for each setting, the paper's first."""
+
+    def at(self, setting: str) -> Verdict | None:
+        """Return the verdict at `PAPER` or `TUNED`; None where it is not asked."""
+        for question in self.questions:
+            if question.setting in (setting, EITHER):
+                return question.verdict
+        return None
+
+    @property
+    def first(self) -> Question:
+        """At the paper's settings, where there is one."""
+        return self.questions[0]
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """Those that there are, the paper's settings first."""
+        return tuple(question.verdict for question in self.questions)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The verdicts' words, each once."""
+        return tuple(dict.fromkeys(verdict.word for verdict in self.verdicts))
+
+
+def ledger(found: Iterable[Question]) -> list[LedgerRow]:
+    """Return a row for each claim and what it is about, in the order of `found`."""
+    grouped: dict[tuple[str, str], list[Question]] = {}
+    for question in found:
+        key = (question.verdict.says, question.about)
+        grouped.setdefault(key, []).append(question)
+    order = (PAPER, EITHER, TUNED)
+    return [
+        LedgerRow(questions=tuple(sorted(own, key=lambda q: order.index(q.setting))))
+        for own in grouped.values()
+    ]
+
+
+def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
+    """Return one row per question, all in words, for a file that others read."""
+    rows = []
+    for question in found:
+        verdict = question.verdict
+        rows.append(
+            {
+                "section": question.section,
+                "claim": verdict.claim,
+                "about": question.about,
+                "paper_says": verdict.says,
+                "setting": question.setting,
+                "verdict": str(verdict.word),
+                "part": verdict.part,
+                "found": verdict.numbers,
+                "scope": verdict.scope,
+                "proved": verdict.proved,
+                "recipe": question.runs.recipe,
+                "page": question.page,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+KINDS: dict[str, Callable[[LedgerRow], bool]] = {
+    "holds wherever it is asked": lambda row: row.words == (Word.HOLDS,),
+    "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,
+    "better at a tuned rate than at the paper's": lambda row: _rank(row) < 0,
+    "depends on width": lambda row: any(_of_width(v) for v in row.verdicts),
+    "does not hold wherever it is asked": lambda row: row.words == (Word.FAILS,),
+    "undecided, or not run where it is claimed": lambda row: (
+        not {*row.words}.isdisjoint(OPEN)
+    ),
+}
+"""What a reader asks for → whether a row is of that kind; it may be of several."""
+
+
+def _rank(row: LedgerRow) -> int:
+    """Return how much better a claim does at the paper's settings; 0 where unknown."""
+    order = (Word.FAILS, Word.PARTLY, Word.HOLDS)
+    words = [verdict.word for verdict in row.verdicts]
+    if len(words) < 2 or not {*words} <= {*order}:
+        return 0
+    return order.index(words[0]) - order.index(words[1])
+
+
+def _of_width(verdict: Verdict) -> bool:
+    return verdict.word is Word.PARTLY and verdict.part.startswith("for w ")
+
+
+def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:
+    """Return how often each word is found: a row per section, a column per word.
+
+    Args:
+        table: From `ledger_table`.
+        setting: `PAPER` or `TUNED`; what no learning rate changes counts for both.
+    """
+    rows = table.loc[table.setting.isin([setting, EITHER])]
+    counts = pd.crosstab(rows.section, rows.verdict)
+    return counts.reindex(columns=[str(word) for word in Word], fill_value=0)
