@@ -32,7 +32,7 @@ from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.status import read_inventory
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.experiments.recipes import Results
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.notebook import ledger_view
 from lazyrich_helpers.notebook.deciding import ANY, deciders, open_runs, rates

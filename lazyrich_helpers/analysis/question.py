@@ -8,7 +8,8 @@ from typing import Any
 from lazyrich_helpers.analysis.verdicts import Verdict
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Results, collect
-from lazyrich_helpers.experiments.records import Record, recorded_store
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.experiments.records import recorded_store
 
 SECTIONS = {
     "1": "Gradients",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, word_of
-from lazyrich_helpers.experiments.records import Record
+from lazyrich_helpers.experiments.record import Record
 
 
 def _as_large(records: Sequence[Record], *, size: int) -> Finding:
