@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
 SAMPLES = ROOT / "book" / "static" / "samples.png"
 CHECKED = "nbval-check-output"
+READ_ONLY = {"04b_other_data_and_readings"}
+"""Second pages, which only read records: without parameters and exercises."""
 
 
 def chapters() -> list[Path]:
@@ -26,6 +28,11 @@ def chapters() -> list[Path]:
     found = (ROOT / "book").rglob("*.ipynb")
     hidden = (".ipynb_checkpoints", "_build")
     return sorted(path for path in found if not set(hidden) & set(path.parts))
+
+
+def training_chapters() -> list[Path]:
+    """Return those with parameters, which train."""
+    return [path for path in chapters() if path.stem not in READ_ONLY]
 
 
 def refresh(path: Path) -> None:

@@ -1,8 +1,10 @@
 """What a page shows beside its figures."""
 
 import pandas as pd
+from myst_nb.core.variables import format_plain_text
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.notebook import page
 from lazyrich_helpers.notebook.page import Plain, findings, number_table
 
 
@@ -10,11 +12,14 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     claim = Claim("A1", "It falls", lambda: Finding(Word.HOLDS, ""))
     partly = claim.given(Finding(Word.PARTLY, "", "for w ≥ 1,000"))
     html = findings(
-        (partly, "It falls by <b>3</b>.", "fig-a"), (Word.FAILS, "No.", "")
+        (partly, "It falls by <b>3</b>.", "fig-a"),
+        (Word.FAILS, "No.", ""),
+        (None, "Ours.", ""),
     ).data
     assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
     assert "(A1) partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
+    assert '<li class="verdict-none">Ours.</li>' in html  # the paper claims nothing
 
 
 def test_a_table_for_readers():
@@ -31,3 +36,13 @@ def test_a_table_for_readers():
 
 def test_text_in_a_sentence_has_no_quotes():
     assert repr(Plain("3 ± 1")) == "3 ± 1"
+
+
+def test_a_number_in_a_sentence_is_shown_as_it_is(monkeypatch):
+    kept = {}
+    monkeypatch.setattr(
+        page, "glue", lambda name, value, display: kept.update({name: repr(value)})
+    )
+    page.facts(width="5,000", share="96.50")
+    for name, shown in {"width": "5,000", "share": "96.50"}.items():
+        assert format_plain_text(kept[name], "").strip("\u2060") == shown
