@@ -138,6 +138,7 @@ def test_words_of_every_claim_at_every_setting():
     assert list(words) == ["a", "b"] and words.a["A1"] == HOLDS
     assert words.b["A1"] == FAILS and words.index[-2:].tolist() == ["A9", "A10"]
     assert words.a.isna()["A9"] and words.b.isna()["A8"]  # of the other depth
+    assert verdict_words({"c": paper.iloc[:0]}).empty
 
 
 def test_two_data_sets_are_alike_where_every_effect_is_as_large():

@@ -150,8 +150,9 @@ def verdict_words(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for name, table in tables.items()
         if not table.empty
     }
-    found = pd.DataFrame(words).rename_axis("claim")
-    return found.sort_index(key=lambda names: names.str[1:].astype(int))
+    names = {name for own in words.values() for name in own}
+    by_number = sorted(names, key=lambda name: int(name.removeprefix("A")))
+    return pd.DataFrame(words, index=pd.Index(by_number, name="claim"))
 
 
 EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {

@@ -87,7 +87,7 @@ def reinit_grid(
     `lines` says what has a line; see `reinit_curves`.
     """
     count = len(tables)
-    size = (WIDTH, 1.6 * count + 0.8)
+    size = (WIDTH, 1.5 * count + 0.8)
     fig, rows = plt.subplots(
         count, 2, figsize=size, sharex=True, sharey=True, squeeze=False,
         layout="constrained",
@@ -107,7 +107,7 @@ def active_panels(tables: Mapping[str, pd.DataFrame], **lines: Any) -> Figure:
 
     `lines` says what has a line; see `reinit_curves`.
     """
-    fig, axes = _two_in_a_row(len(tables), 2.2)
+    fig, axes = _two_in_a_row(len(tables), 2.6)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         reinit_curves(table, ax, scenario="active", scale="log", **lines)
         ax.set_title(name, fontsize="medium")
