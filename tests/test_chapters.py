@@ -40,8 +40,6 @@ def test_there_are_chapters():
 
 def test_opens_with_label_title_and_what_was_found(cells):
     """A reader sees on the first screen what was found, then at what, then why."""
-    if "**Question.**" in cells[0].source:
-        pytest.skip("in the form that chapters had")
     lines = cells[0].source.splitlines()
     assert lines[0].startswith("(") and lines[0].endswith(")=")
     assert lines[1].startswith("# ")
@@ -71,8 +69,7 @@ def test_one_parameters_cell_of_plain_literals(training):
         ast.literal_eval(statement.value)  # raises where a value is derived
     assert "settings(" in validation(training).source, "the next cell validates"
     before = training[: training.index(parameters)]
-    if "**Question.**" not in training[0].source:  # the form that chapters had
-        assert any("## Run it yourself" in cell.source for cell in before)
+    assert any("## Run it yourself" in cell.source for cell in before)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +118,9 @@ def test_a_name_means_the_same_in_every_chapter(described):
 
 def test_cells_are_short(cells):
     first, *others = code(cells)
-    assert all(len(cell.source.splitlines()) <= 25 for cell in others)
+    for cell in others:  # what a reader of the page does not see may be longer
+        longest = 50 if "remove-input" in cell.metadata.get("tags", []) else 25
+        assert len(cell.source.splitlines()) <= longest, cell.source
     assert "import " in first.source  # nobody reads it
     assert len(first.source.splitlines()) <= 35
 

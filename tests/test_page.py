@@ -1,11 +1,9 @@
 """What a page shows beside its figures."""
 
 import pandas as pd
-from myst_nb.core.variables import format_plain_text
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook import page
-from lazyrich_helpers.notebook.page import Plain, findings, number_table
+from lazyrich_helpers.notebook.page import findings, number_table, stacked
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
@@ -17,9 +15,9 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
         (None, "Ours.", ""),
     ).data
     assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
-    assert "(A1) partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
+    assert "claim A1 partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
-    assert '<li class="verdict-none">Ours.</li>' in html  # the paper claims nothing
+    assert '<li class="finding-ours">Ours.</li>' in html
 
 
 def test_a_table_for_readers():
@@ -34,15 +32,6 @@ def test_a_table_for_readers():
     assert indexed.index("<th>n</th>") < indexed.index("<th>lost</th>")
 
 
-def test_text_in_a_sentence_has_no_quotes():
-    assert repr(Plain("3 ± 1")) == "3 ± 1"
-
-
-def test_a_number_in_a_sentence_is_shown_as_it_is(monkeypatch):
-    kept = {}
-    monkeypatch.setattr(
-        page, "glue", lambda name, value, display: kept.update({name: repr(value)})
-    )
-    page.facts(width="5,000", share="96.50")
-    for name, shown in {"width": "5,000", "share": "96.50"}.items():
-        assert format_plain_text(kept[name], "").strip("\u2060") == shown
+def test_tables_that_fold_as_one():
+    one, two = (number_table(pd.DataFrame({name: [1]})) for name in "ab")
+    assert stacked(one, two).data == f"{one.data}{two.data}"
