@@ -14,6 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from lazyrich_helpers.data.datasets import DataError
+from lazyrich_helpers.runner.grid_points import chapters
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
@@ -21,13 +22,13 @@ SAMPLES = ROOT / "book" / "static" / "samples.png"
 README = ROOT / "README.md"
 FINDINGS, FINDINGS_END = "<!-- findings -->", "<!-- /findings -->"
 CHECKED = "nbval-check-output"
+READ_ONLY = {"04b_other_data_and_readings"}
+"""Second pages, which only read records: without parameters and exercises."""
 
 
-def chapters() -> list[Path]:
-    """Return the book's notebooks, in order."""
-    found = (ROOT / "book").rglob("*.ipynb")
-    hidden = (".ipynb_checkpoints", "_build")
-    return sorted(path for path in found if not set(hidden) & set(path.parts))
+def training_chapters() -> list[Path]:
+    """Return those with parameters, which train."""
+    return [path for path in chapters() if path.stem not in READ_ONLY]
 
 
 def refresh(path: Path) -> None:

@@ -135,7 +135,7 @@ def test_the_last_line_that_papermill_leaves_is_the_sentence(
     _, err = process.communicate(timeout=120)
     *_, where, last = err.strip().splitlines()
     assert process.returncode != 0
-    assert where == 'Exception encountered at "In [4]":'  # the settings cell
+    assert where.startswith("Exception encountered at")  # the settings cell
     assert last.startswith("Stopped: ") and told in last and last.endswith(".")
     # what papermill keeps for the reader shows one line, no traceback
     cells = nbformat.read(out, as_version=4).cells

@@ -10,13 +10,19 @@ import pytest
 from nbformat import NotebookNode
 
 from lazyrich_helpers.experiments.recipes import Scale
-from tests.refresh_outputs import CHECKED, ROOT, chapters
+from tests.refresh_outputs import CHECKED, ROOT, chapters, training_chapters
 
 TITLES = [str(path.relative_to(ROOT / "book")) for path in chapters()]
 
 
 @pytest.fixture(params=chapters(), ids=TITLES)
 def cells(request: pytest.FixtureRequest) -> list[NotebookNode]:
+    return nbformat.read(request.param, as_version=4).cells
+
+
+@pytest.fixture(params=training_chapters(), ids=lambda path: path.stem)
+def training(request: pytest.FixtureRequest) -> list[NotebookNode]:
+    """The cells of a chapter that has parameters."""
     return nbformat.read(request.param, as_version=4).cells
 
 
@@ -56,13 +62,13 @@ def validation(cells: list[NotebookNode]) -> NotebookNode:
     return next(c for c in code(cells[cells.index(parameters) + 1 :]))
 
 
-def test_one_parameters_cell_of_plain_literals(cells):
-    (parameters,) = tagged(cells, "parameters")
+def test_one_parameters_cell_of_plain_literals(training):
+    (parameters,) = tagged(training, "parameters")
     for statement in ast.parse(parameters.source).body:
         assert isinstance(statement, ast.AnnAssign) and statement.value is not None
         ast.literal_eval(statement.value)  # raises where a value is derived
-    assert "settings(" in validation(cells).source, "the next cell validates"
-    before = cells[: cells.index(parameters)]
+    assert "settings(" in validation(training).source, "the next cell validates"
+    before = training[: training.index(parameters)]
     assert any("## Run it yourself" in cell.source for cell in before)
 
 
@@ -82,15 +88,15 @@ def test_every_parameter_has_a_type_and_a_meaning(described):
             assert len(told["help"]) > 10, (title, name)
 
 
-def test_a_chapter_has_every_choice_of_its_recipes(cells, described, request):
+def test_a_chapter_has_every_choice_of_its_recipes(training, described, request):
     """Where it takes a recipe, it takes what that lets a caller choose."""
-    (parameters,) = tagged(cells, "parameters")
+    (parameters,) = tagged(training, "parameters")
     names = [node.target.id for node in ast.parse(parameters.source).body]
     assert {"budget", "device"} < set(names)
     assert {field.name for field in dataclasses.fields(Scale)} < set(names)
     (call,) = [
         node
-        for node in ast.walk(ast.parse(validation(cells).source))
+        for node in ast.walk(ast.parse(validation(training).source))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "settings"
     ]
     passed = {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg != "known"}
@@ -147,8 +153,8 @@ def test_outputs_are_compared_or_stripped(cells):
         assert cell in compared or not (cell.outputs or cell.execution_count)
 
 
-def test_two_to_four_exercises_each_with_a_folded_solution(cells):
-    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+def test_two_to_four_exercises_each_with_a_folded_solution(training):
+    text = "\n".join(cell.source for cell in training if cell.cell_type == "markdown")
     exercises = text.count("{exercise}")
     assert 2 <= exercises <= 4
     assert len(re.findall(r"\{solution\} \S+\n:class: dropdown", text)) == exercises

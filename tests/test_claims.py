@@ -14,6 +14,7 @@ from lazyrich_helpers.analysis.claims import (
     SUFFICES,
     all_claims,
     reinit_claims,
+    verdict_words,
     width_claims,
 )
 from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
@@ -128,6 +129,16 @@ def test_claims_go_by_number():
         "A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8", "A10"
     ]  # fmt: skip
     assert all_claims(depth=4)[-2].name == "A9"
+
+
+def test_words_of_every_claim_at_every_setting():
+    paper = curves(PAPER, PAPER).assign(depth=1)
+    flat = curves(changed(at1=95)).assign(depth=4)
+    words = verdict_words({"a": paper, "b": flat, "c": paper.iloc[:0]})
+    assert list(words) == ["a", "b"] and words.a["A1"] == HOLDS
+    assert words.b["A1"] == FAILS and words.index[-2:].tolist() == ["A9", "A10"]
+    assert words.a.isna()["A9"] and words.b.isna()["A8"]  # of the other depth
+    assert verdict_words({"c": paper.iloc[:0]}).empty
 
 
 def test_two_data_sets_are_alike_where_every_effect_is_as_large():

@@ -45,32 +45,42 @@ def test_curves_are_the_means_in_percent(table, scale):
     plt.close(fig)
 
 
-def test_figure_has_both_scenarios_and_labelled_axes(table):
-    fig = plots.reinit_figure(table, scale="log")
-    assert len(fig.axes) == 2
-    assert [ax.get_xlabel()[0] for ax in fig.axes] == ["γ", "ε"]
-    plt.close(fig)
-
-
 def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
     fig = plots.reinit_grid({"d = 1": table, "d = 4": table}, scale="linear")
     assert len(fig.axes) == 4
-    assert [ax.get_xlabel()[0] for ax in fig.axes] == ["γ", "ε", "γ", "ε"]
-    assert [ax.get_ylabel().splitlines()[-1] for ax in fig.axes[::2]] == [
-        "d = 1",
-        "d = 4",
-    ]
+    assert [ax.get_xlabel()[:1] for ax in fig.axes] == ["", "", "γ", "ε"]  # once
+    assert [ax.get_title()[:1] for ax in fig.axes] == ["γ", "ε", "", ""]
+    left = [ax.get_ylabel().splitlines()[0] for ax in fig.axes[::2]]
+    assert left == ["d = 1", "d = 4"]
+    assert fig.axes[1].lines[0].get_ydata()[1] == pytest.approx(50)
+    (legend,) = fig.legends  # outside, where it hides no line
+    assert [text.get_text() for text in legend.get_texts()] == ["w = 10", "w = 100"]
+    assert all(ax.get_legend() is None for ax in fig.axes)
+    plt.close(fig)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_panels_of_active_parameters_are_two_in_a_row(table, count):
+    named = {f"training {i}": table for i in range(count)}
+    fig = plots.active_panels(named)
+    shown = [ax for ax in fig.axes if ax.axison]
+    assert [ax.get_title() for ax in shown] == list(named)
+    assert {ax.get_xlabel()[0] for ax in shown} == {"γ"}
+    assert len({round(ax.get_position().x0, 2) for ax in shown}) <= 2
     plt.close(fig)
 
 
 def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
-    fig, ax = plt.subplots()
-    plots.initial_and_trained(table, ax)
-    initial, gained = ax.containers[:2]
+    """In a panel per table that has rows."""
+    fig = plots.width_bars({"d = 1": table, "d = 2": table.iloc[:0], "d = 4": table})
+    assert [ax.get_ylabel().splitlines()[0] for ax in fig.axes] == ["d = 1", "d = 4"]
+    initial, gained = fig.axes[1].containers[:2]
     assert [bar.get_height() for bar in initial] == pytest.approx([10, 10])
     tops = [bar.get_y() + bar.get_height() for bar in gained]
     assert tops == pytest.approx([80, 95])
-    plt.close(fig)
+    nothing = plots.width_bars({"d = 1": table.iloc[:0]})
+    assert len(nothing.axes) == 1
+    plt.close("all")
 
 
 def test_lines_may_stand_for_something_else_than_widths(table):
@@ -95,15 +105,6 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     plt.close("all")
 
 
-def test_width_bars_have_a_panel_per_table_that_has_rows(table):
-    fig = plots.width_bars({"d = 1": table, "d = 2": table.iloc[:0], "d = 4": table})
-    assert [ax.get_ylabel().splitlines()[-1] for ax in fig.axes] == ["d = 1", "d = 4"]
-    plt.close(fig)
-    nothing = plots.width_bars({"d = 1": table.iloc[:0]})
-    assert len(nothing.axes) == 1
-    plt.close(nothing)
-
-
 def test_movement_histogram_is_the_mean_share_over_seeds():
     rows = [
         (width, seed, layer, movement, share, 0.5)
@@ -115,12 +116,12 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
     names = ["width", "seed", "layer", "movement", "share", "unmoved"]
     table = pd.DataFrame(rows, columns=names)
     fig = plots.movement_histograms({"MNIST": table, "digits": table}, layer=0)
-    top, bottom = fig.axes
+    top, bottom = fig.axes  # side by side
     assert (top.get_title(), bottom.get_title()) == ("MNIST", "digits")
     narrow = bottom.lines[0]
     assert list(narrow.get_xdata()) == [0.1, 1.0]
     assert list(narrow.get_ydata()) == pytest.approx([25, 30])
-    assert narrow.get_label() == "w = 10 (50 % unmoved)"
+    assert narrow.get_label() == "w = 10: 50 %"
     band = bottom.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((20, 30))  # 25 ± 10 / sqrt(2 * 2)
     plt.close(fig)

@@ -3,6 +3,7 @@
 What they ask of re-initialized networks is in `reinit_claims`.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -133,6 +134,25 @@ def all_claims(depth: int) -> tuple[Claim, ...]:
     """Return every claim about Figures 2 to 4 at `depth`, by number."""
     claims = (*reinit_claims(depth), *width_claims(depth))
     return tuple(sorted(claims, key=lambda claim: int(claim.name[1:])))
+
+
+def verdict_words(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the word of every claim: a row a claim, a column for each named table.
+
+    Args:
+        tables: Of one depth each, from `tables.reinit_table`.
+    """
+    words = {
+        name: {
+            claim.name: claim.verdict(table).word
+            for claim in all_claims(int(table.depth.iloc[0]))
+        }
+        for name, table in tables.items()
+        if not table.empty
+    }
+    names = {name for own in words.values() for name in own}
+    by_number = sorted(names, key=lambda name: int(name.removeprefix("A")))
+    return pd.DataFrame(words, index=pd.Index(by_number, name="claim"))
 
 
 EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {

@@ -23,10 +23,11 @@ from lazyrich_helpers.analysis.figure_style import (
 )
 from lazyrich_helpers.analysis.statistics import over_seeds
 from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.reinit.reinitialization import SCENARIOS
 
 TITLES = {
-    "active": "γ-active: reset the most active",
-    "lazy": "ε-lazy: keep only those",
+    "active": "γ-active: the most active are reset",
+    "lazy": "ε-lazy: only they are kept",
 }
 SYMBOLS = {"active": "γ", "lazy": "ε"}
 LOG_TICKS = (0, 0.001, 0.01, 0.1, 1, 10, 100)
@@ -78,16 +79,6 @@ def reinit_curves(
     ax.set_title(TITLES[scenario], fontsize="medium")
 
 
-def reinit_figure(table: pd.DataFrame, *, scale: str) -> Figure:
-    """Return both scenarios, one above the other; see `reinit_curves`."""
-    fig, axes = panels(2, 3)
-    for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
-        reinit_curves(table, ax, scenario=scenario, scale=scale)
-        ax.set_ylabel("test accuracy (%)")
-    axes[0].legend(frameon=False, loc="lower left" if scale == "log" else "best")
-    return fig
-
-
 def reinit_grid(
     tables: Mapping[str, pd.DataFrame], *, scale: str, **lines: Any
 ) -> Figure:
@@ -96,62 +87,89 @@ def reinit_grid(
     `lines` says what has a line; see `reinit_curves`.
     """
     count = len(tables)
+    size = (WIDTH, 1.5 * count + 0.8)
     fig, rows = plt.subplots(
-        count, 2, figsize=(WIDTH, 2.3 * count), sharex=True, sharey=True, squeeze=False,
+        count, 2, figsize=size, sharex=True, sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
     for axes, (name, table) in zip(rows, tables.items(), strict=True):
-        for ax, scenario in zip(axes, ("active", "lazy"), strict=True):
+        for ax, scenario in zip(axes, SCENARIOS, strict=True):
             reinit_curves(table, ax, scenario=scenario, scale=scale, **lines)
-        axes[0].set_ylabel(f"test accuracy (%)\n{name}")
-    rows[0, 1].legend(frameon=False, loc="upper left" if scale == "log" else "best")
+            ax.label_outer()
+            ax.set_title(TITLES[scenario] if ax in rows[0] else "", fontsize="medium")
+        axes[0].set_ylabel(f"{name}\ntest accuracy (%)")
+    _legend_above(fig, rows[0, 0])
     return fig
+
+
+def active_panels(tables: Mapping[str, pd.DataFrame], **lines: Any) -> Figure:
+    """Return a panel of γ-active re-initialization for each named table.
+
+    `lines` says what has a line; see `reinit_curves`.
+    """
+    fig, axes = _two_in_a_row(len(tables), 2.6)
+    for ax, (name, table) in zip(axes, tables.items(), strict=True):
+        reinit_curves(table, ax, scenario="active", scale="log", **lines)
+        ax.set_title(name, fontsize="medium")
+    for ax in axes[::2]:
+        ax.set_ylabel("test accuracy (%)")
+    _legend_above(fig, axes[0])
+    return fig
+
+
+def _legend_above(fig: Figure, ax: Axes) -> None:
+    """Name the lines of one of the axes above all of them, so that it hides none."""
+    handles, labels = ax.get_legend_handles_labels()
+    columns = 6 if max(map(len, labels), default=0) < 12 else 3
+    fig.legend(handles, labels, loc="outside upper center", ncols=columns)
+
+
+def _two_in_a_row(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure of panels, at most two in a row, each so many inches high."""
+    columns, rows = min(count, 2), (count + 1) // 2
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(WIDTH, height * rows), sharey=True, squeeze=False,
+        layout="constrained",
+    )  # fmt: skip
+    for left_over in axes.flat[count:]:
+        left_over.set_axis_off()
+    return fig, list(axes.flat[:count])
 
 
 def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Return accuracy at initialization and after training, a panel per named table.
+    """Return accuracy at initialization and after training, a bar per width.
 
-    See `initial_and_trained`. Tables without a row are left out.
-    """
-    shown = {name: table for name, table in tables.items() if not table.empty}
-    fig, axes = panels(max(1, len(shown)), 3.2)
-    for ax, (name, table) in zip(axes, shown.items(), strict=False):
-        initial_and_trained(table, ax)
-        ax.set_ylabel(f"test accuracy (%)\n{name}")
-    return fig
-
-
-def initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw accuracy at initialization and after training, a bar per width.
-
-    The error bars are one standard error over seeds. The dotted line is chance.
+    A panel per named table; tables without a row are left out. The error bars are one
+    standard error over seeds. The dotted line is chance.
 
     Source: Li & Banerjee (2021), Figure 4.
     """
+    shown = {name: table for name, table in tables.items() if not table.empty}
+    fig, axes = panels(max(1, len(shown)), 1.8)
+    for ax, (name, table) in zip(axes, shown.items(), strict=False):
+        _initial_and_trained(table, ax)
+        ax.set_ylabel(f"{name}\ntest accuracy (%)")
+    axes[-1].set_xlabel("width w")
+    _legend_above(fig, axes[0])
+    return fig
+
+
+def _initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     one_setting(table, "width")
     active = table.loc[table.scenario == "active"]
     before = over_seeds(active.loc[active.fraction == 1], "width")
     after = over_seeds(active.loc[active.fraction == 0], "width")
     names = [f"{width:,}" for width in before.index]
     gain = after["mean"] - before["mean"]
-    ax.bar(names, before["mean"], color=BLUE, label="at initialization")
+    ax.bar(names, before["mean"], color=BLUE, label="initial")
     ax.bar(names, gain, bottom=before["mean"], color=LIGHT_BLUE, label="by training")
     for summary, color in ((before, ORANGE), (after, "black")):
         ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
+        above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
         for name, value in zip(names, summary["mean"], strict=True):
-            ax.annotate(
-                f"{value:.0f}",
-                (name, value),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="center",
-                color=color,
-            )
+            ax.annotate(f"{value:.0f}", (name, value), color=color, **above)
     ax.axhline(CHANCE, **DOTTED)
-    ax.set_ylim(0, 108)
-    ax.set_xlabel("width w")
-    ax.set_ylabel("test accuracy (%)")
-    ax.legend(frameon=False, ncols=2, loc="upper left", bbox_to_anchor=(0, 1.12))
+    ax.set_ylim(0, 112)
 
 
 def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figure:
@@ -165,21 +183,21 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
         tables: Its title → its `tables.movement_table`.
         layer: Which layer, counted from 0 at the bottom.
     """
-    fig, axes = panels(len(tables), 2.8, sharex=True)
+    fig, axes = _two_in_a_row(len(tables), 2.9)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
-        widths = sorted(chosen.width.unique())
-        for width in widths:
-            rows = chosen.loc[chosen.width == width]
-            unmoved = 100 * rows.unmoved.mean()
-            label = f"w = {width:,} ({unmoved:.0f} % unmoved)"
+        for place, (width, rows) in enumerate(chosen.groupby("width")):
+            label = f"w = {width:,}: {100 * rows.unmoved.mean():.0f} %"
             share = over_seeds(rows, "movement", "share")
-            draw_means(ax, share, width_color(width), label=label)
+            dashes = DASHES[place % len(DASHES)]
+            draw_means(ax, share, width_color(width), label=label, dashes=dashes)
         ax.axvline(1, **DOTTED)
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)
-        ax.set_ylabel("% of weights")
+        ax.set_xticks([1e-4, 1e-2, 1, 1e2])
         ax.set_title(name, fontsize="medium")
-        ax.legend(frameon=False, fontsize="small", loc="upper left")
-    axes[-1].set_xlabel("movement / initial standard deviation")
+        ax.set_xlabel("movement / initial standard deviation")
+        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.25), "ncols": 2}
+        ax.legend(title="did not move at all", fontsize="small", **below)
+    axes[0].set_ylabel("% of weights")
     return fig
