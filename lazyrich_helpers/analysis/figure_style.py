@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 DPI = 220
 """Twice a page's, for screens that have them."""
@@ -59,6 +60,32 @@ def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, 
         count, 1, figsize=size, sharex=sharex, squeeze=False, layout="constrained"
     )
     return fig, axes[:, 0]
+
+
+def log_axis(ax: Axes) -> None:
+    """Let what is drawn upwards be read near zero, in whole numbers where it can."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 1000 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(ax: Axes, ncols: int = 4) -> None:
+    """Name what is drawn in all panels of a figure, above them."""
+    figure = ax.figure.get_figure(root=True)
+    assert figure is not None
+    for old in list(figure.legends):
+        old.remove()
+    named = [panel.get_legend_handles_labels() for panel in figure.axes]
+    found = {
+        label: handle
+        for handles, labels in named
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    names, handles = list(found), list(found.values())
+    figure.legend(handles, names, loc="outside upper center", ncols=ncols)
 
 
 def draw_means(
