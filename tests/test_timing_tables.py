@@ -166,7 +166,7 @@ def test_expected_costs_are_the_mean_of_epochs_that_are_drawn(k):
         step += forward_flops(FLOPS) + own
         cached += full if deep else above + own + below * (not fresh)
         fresh = not deep
-    found = expected_costs(FLOPS, k, 0.3)
+    found = expected_costs(FLOPS, k, [0.3]).loc[0.3]
     of_backward = num * backward_flops(FLOPS, all_of_it)
     assert found["backward"] == pytest.approx(backward / of_backward, abs=0.01)
     assert found["step"] == pytest.approx(step / (num * full), abs=0.01)

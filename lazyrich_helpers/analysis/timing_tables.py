@@ -189,25 +189,26 @@ def _plan_ratios(record: Record, phase: str) -> dict[frozenset[int], float]:
     return {layers: ratios[plan] for plan, layers in plans.items()}
 
 
-def expected_costs(flops: Flops, k: int, rho: float) -> dict[str, float]:
+def expected_costs(flops: Flops, k: int, rhos: Sequence[float]) -> pd.DataFrame:
     r"""Return what top k all bottoms costs on average, in FLOPs over full training's.
 
-    With $B$ the share of the backward pass that the top $k$ layers need, those are
-    `backward`, $\rho + (1 - \rho) B$; `step`, with the forward passes; and `cached`,
-    where frozen layers' activations are computed once and kept: again only where an
-    epoch of the top layers follows one of all, in $\rho (1 - \rho)$ of the epochs.
+    One row per ρ. With $B$ the share of the backward pass that the top $k$ layers need,
+    columns are `backward`, $\rho + (1 - \rho) B$; `step`, with the forward passes; and
+    `cached`, where frozen layers' activations are computed once and kept: again only
+    where an epoch of the top follows one of all, in $\rho (1 - \rho)$ of the epochs.
     """
-    layers = range(len(flops))
-    forward, full = forward_flops(flops), backward_flops(flops, layers)
-    top = backward_flops(flops, layers[-k:])
+    rho = pd.Series(rhos, pd.Index(rhos, name="rho"), dtype=float)
+    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
+    top = backward_flops(flops, range(len(flops))[-k:])
     upper, lower = forward_flops(flops[-k:]), forward_flops(flops[:-k])
-    backward = rho + (1 - rho) * top / full
-    sparse = (1 - rho) * (upper + top) + rho * (1 - rho) * lower
-    return {
-        "backward": backward,
-        "step": step_share(flops, backward),
-        "cached": rho + sparse / (forward + full),
+    backward = rho * full + (1 - rho) * top
+    again = (1 - rho) * (upper + top) + rho * (1 - rho) * lower
+    costs = {
+        "backward": backward / full,
+        "step": (forward + backward) / (forward + full),
+        "cached": rho + again / (forward + full),
     }
+    return pd.DataFrame(costs)
 
 
 def recorded_flops(record: Record) -> list[list[int]]:

@@ -13,8 +13,9 @@ from myst_nb import glue
 from lazyrich_helpers.analysis.figure_style import RC
 from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
 
-Finding = tuple[Verdict | Word, str, str]
-"""The verdict that marks it, or its word; a sentence of HTML; a figure's name or ""."""
+Finding = tuple[Verdict | Word | None, str, str]
+"""The verdict that marks it, or its word, or None where the paper does not ask; a
+sentence of HTML; a figure's name or ""."""
 
 
 class Plain(str):
@@ -40,19 +41,22 @@ def findings(*found: Finding) -> HTML:
     return HTML(f'<ul class="findings">{items}</ul>')
 
 
-def _item(verdict: Verdict | Word, sentence: str, figure: str) -> str:
+def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
+    link = f' <a href="#{figure}">Figure</a>' if figure else ""
+    if verdict is None:
+        return f'<li class="verdict-none">{sentence}{link}</li>'
     word = verdict.word if isinstance(verdict, Verdict) else verdict
     part = verdict.part if isinstance(verdict, Verdict) and word is Word.PARTLY else ""
     claim = f" ({verdict.claim})" if isinstance(verdict, Verdict) else ""
-    link = f' <a href="#{figure}">Figure</a>' if figure else ""
     mark = f"<em>Paper’s claim{claim} {escape(f'{word} {part}'.strip())}.</em>"
     return f'<li class="{css_class(word)}">{sentence} {mark}{link}</li>'
 
 
 def facts(**values: str) -> None:
     """Keep numbers for the page's sentences, which show them by `{glue:text}`."""
+    joiner = "\u2060"  # not seen; without it MyST-NB reads 5,000 as a pair of numbers
     for name, value in values.items():
-        glue(name, Plain(value), display=False)
+        glue(name, Plain(value + joiner), display=False)
 
 
 def number_table(
