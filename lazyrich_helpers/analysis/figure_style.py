@@ -72,8 +72,8 @@ def log_axis(ax: Axes) -> None:
         ax.yaxis.set_minor_formatter(NullFormatter())
 
 
-def legend_above(ax: Axes, ncols: int = 4) -> None:
-    """Name what is drawn in all panels of a figure, above them."""
+def legend_above(ax: Axes) -> None:
+    """Name what is drawn in all panels of a figure, each once, above them."""
     figure = ax.figure.get_figure(root=True)
     assert figure is not None
     for old in list(figure.legends):
@@ -85,6 +85,7 @@ def legend_above(ax: Axes, ncols: int = 4) -> None:
         for handle, label in zip(handles, labels, strict=True)
     }
     names, handles = list(found), list(found.values())
+    ncols = 4 if max(map(len, names), default=0) < 25 else 2
     figure.legend(handles, names, loc="outside upper center", ncols=ncols)
 
 

@@ -222,4 +222,5 @@ def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_yticks(places, table.plan)
     ax.set_xlim(0, 1.05 * max(left.max(), full))
     ax.set_xlabel("milliseconds a step (median)")
-    legend_above(ax)
+    ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center",
+              bbox_to_anchor=(0.45, 1))  # fmt: skip

@@ -30,7 +30,7 @@ def dumbbells(
     height = list(places.values())
     ax.hlines(height, both[paper], both[ours], color="0.6", linewidth=1)
     shown = seeds.assign(place=[places.get(name) for name in cell_names(seeds)])
-    ax.scatter(shown[ours], shown.place, 14, "0.4", marker="|", label="our seeds")
+    ax.scatter(shown[ours], shown.place, 50, "0.3", marker="|", label="our seeds")
     ax.scatter(both[ours], height, 28, BLUE, label="ours, mean")
     style: dict[str, Any] = {"facecolors": "white", "edgecolors": ORANGE}
     ax.scatter(both[paper], height, 28, **style, marker="D", label="the paper's")
