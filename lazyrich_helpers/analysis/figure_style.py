@@ -14,6 +14,8 @@ DPI = 220
 """Twice a page's, for screens that have them."""
 WIDTH = 6.8
 """Inches: what a page has room for. All figures are as wide."""
+ROOM = 105
+"""Letters in a line of that width."""
 BLUE, LIGHT_BLUE, ORANGE = "#21598b", "#a9cbe6", "#b34700"
 DOTTED: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 """How a line to compare with is drawn, such as chance."""
@@ -85,7 +87,8 @@ def legend_above(ax: Axes) -> None:
         for handle, label in zip(handles, labels, strict=True)
     }
     names, handles = list(found), list(found.values())
-    ncols = 4 if max(map(len, names), default=0) < 25 else 2
+    longest = max(map(len, names), default=0)
+    ncols = ROOM // (longest + 8)  # beside its line or marker
     figure.legend(handles, names, loc="outside upper center", ncols=ncols)
 
 

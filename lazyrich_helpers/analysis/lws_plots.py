@@ -189,7 +189,8 @@ def courses(
         color = "black" if name == "full" else shade(place, len(names))
         style: dict[str, Any] = {"color": color, "label": name}
         style["linestyle"] = DASHES[place % len(DASHES)]
-        ax.plot(epochs[over].mean(), epochs[value].mean(), linewidth=1.2, **style)
+        means = pd.DataFrame(epochs[[over, value]].mean())
+        ax.plot(means[over], means[value], linewidth=1.2, **style)
     ax.set_xlabel(label)
     ax.set_ylabel(VALUES[value])
     log_axis(ax)

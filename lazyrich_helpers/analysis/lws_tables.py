@@ -225,8 +225,9 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
         ours=100 * table.test_accuracy,
         ours_lost=100 * table.lost,
     ).groupby(["schedule", "rho"], dropna=False)
-    ours = cells[["ours", "ours_lost", *SHARES]].mean()
-    ours["n"] = cells.ours_lost.count()
-    ours["init"] = cells.init.first()
+    means = {name: (name, "mean") for name in ("ours", "ours_lost", *SHARES)}
+    ours = pd.DataFrame(
+        cells.agg(**means, n=("ours_lost", "count"), init=("init", "first"))
+    )
     both = paper.merge(ours.reset_index(), on=["schedule", "rho"], how="left")
     return both.assign(n=both.n.fillna(0).astype(int))

@@ -14,7 +14,6 @@ from lazyrich_helpers.measures.flops import (
 )
 from lazyrich_helpers.measures.step_times import StepTimes
 from lazyrich_helpers.measures.timing import PHASES
-from lazyrich_helpers.models.flops import Flops
 
 
 def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.DataFrame:
@@ -189,7 +188,9 @@ def _plan_ratios(record: Record, phase: str) -> dict[frozenset[int], float]:
     return {layers: ratios[plan] for plan, layers in plans.items()}
 
 
-def expected_costs(flops: Flops, k: int, rhos: Sequence[float]) -> pd.DataFrame:
+def expected_costs(
+    flops: Sequence[Sequence[int]], k: int, rhos: Sequence[float]
+) -> pd.DataFrame:
     r"""Return what top k all bottoms costs on average, in FLOPs over full training's.
 
     One row per ρ. With $B$ the share of the backward pass that the top $k$ layers need,
