@@ -140,6 +140,7 @@ def test_ours_stands_beside_the_papers():
         ("top 1 all bottoms", 0.1, 0, 0.70, 0.10, 0.12),
         ("top 1 all bottoms", 0.1, 1, 0.70, 0.12, 0.08),
         ("top 3", float("nan"), 0, 0.3, 0.5, 0.01),  # not in the paper's table
+        ("top 1 all bottoms", 0.1, 2, 0.70, float("nan"), 0.10),  # no full training
     ]
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
     table = pd.DataFrame(rows, columns=names).assign(init="xavier_normal")
@@ -153,7 +154,7 @@ def test_ours_stands_beside_the_papers():
     assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
     assert found.clock_backward.isna().all()  # no clock
-    timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1]))
+    timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1, 0.25]))
     assert timed.clock_backward.dropna().tolist() == pytest.approx([1, 0.25])
     beside = beside_paper(table.assign(init="imagenet_vgg11"), init="pretrain")
     cell = beside[beside.n > 0].set_index("schedule").loc["top 1 all bottoms"]
