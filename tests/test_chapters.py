@@ -112,7 +112,9 @@ def test_a_name_means_the_same_in_every_chapter(described):
 
 def test_cells_are_short(cells):
     first, *others = code(cells)
-    assert all(len(cell.source.splitlines()) <= 25 for cell in others)
+    for cell in others:  # what a reader of the page does not see may be longer
+        longest = 50 if "remove-input" in cell.metadata.get("tags", []) else 25
+        assert len(cell.source.splitlines()) <= longest, cell.source
     assert "import " in first.source  # nobody reads it
     assert len(first.source.splitlines()) <= 35
 

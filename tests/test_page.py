@@ -3,18 +3,21 @@
 import pandas as pd
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook.page import Plain, findings, number_table
+from lazyrich_helpers.notebook.page import findings, number_table, stacked
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
     claim = Claim("A1", "It falls", lambda: Finding(Word.HOLDS, ""))
     partly = claim.given(Finding(Word.PARTLY, "", "for w ≥ 1,000"))
     html = findings(
-        (partly, "It falls by <b>3</b>.", "fig-a"), (Word.FAILS, "No.", "")
+        (partly, "It falls by <b>3</b>.", "fig-a"),
+        (Word.FAILS, "No.", ""),
+        (None, "Ours.", ""),
     ).data
     assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
-    assert "(A1) partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
+    assert "claim A1 partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
+    assert '<li class="finding-ours">Ours.</li>' in html
 
 
 def test_a_table_for_readers():
@@ -29,5 +32,6 @@ def test_a_table_for_readers():
     assert indexed.index("<th>n</th>") < indexed.index("<th>lost</th>")
 
 
-def test_text_in_a_sentence_has_no_quotes():
-    assert repr(Plain("3 ± 1")) == "3 ± 1"
+def test_tables_that_fold_as_one():
+    one, two = (number_table(pd.DataFrame({name: [1]})) for name in "ab")
+    assert stacked(one, two).data == f"{one.data}{two.data}"

@@ -16,7 +16,6 @@ from lazyrich_helpers.analysis.timing_tables import (
     recorded_anatomy,
     recorded_times,
     with_clock,
-    within_bound,
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import RandomUniform, TopK, TopKAllBottoms
@@ -116,14 +115,6 @@ def test_phases_have_their_spread_and_their_bound(times):
         assert own["backward", "bound"] == pytest.approx(40 * bounds.bound[plan])
         assert own["total", "bound"] == pytest.approx(66 * bounds.total_bound[plan])
     assert "bound" not in table["optimizer"] and "bound" not in table["forward"]
-
-
-def test_within_bound_allows_a_tenth_or_three_hundredths():
-    table = pd.DataFrame(
-        [(1.09, 1.0), (1.11, 1.0), (0.03, 0.001), (0.05, 0.001)],
-        columns=["ratio", "bound"],
-    )
-    assert within_bound(table).tolist() == [True, False, True, False]
 
 
 def test_the_measure_survives_a_record(record):

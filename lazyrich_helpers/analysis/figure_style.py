@@ -64,34 +64,6 @@ def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, 
     return fig, axes[:, 0]
 
 
-def log_axis(ax: Axes) -> None:
-    """Let what is drawn upwards be read near zero, in whole numbers where it can."""
-    ax.set_yscale("log")
-    low, high = ax.get_ylim()
-    if high < 1000 * low:
-        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        ax.yaxis.set_major_formatter("{x:g}")
-        ax.yaxis.set_minor_formatter(NullFormatter())
-
-
-def legend_above(ax: Axes) -> None:
-    """Name what is drawn in all panels of a figure, each once, above them."""
-    figure = ax.figure.get_figure(root=True)
-    assert figure is not None
-    for old in list(figure.legends):
-        old.remove()
-    named = [panel.get_legend_handles_labels() for panel in figure.axes]
-    found = {
-        label: handle
-        for handles, labels in named
-        for handle, label in zip(handles, labels, strict=True)
-    }
-    names, handles = list(found), list(found.values())
-    longest = max(map(len, names), default=0)
-    ncols = ROOM // (longest + 8)  # beside its line or marker
-    figure.legend(handles, names, loc="outside upper center", ncols=ncols)
-
-
 def draw_means(
     ax: Axes,
     summary: pd.DataFrame,
@@ -117,3 +89,27 @@ def draw_means(
     ax.fill_between(
         summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
     )
+
+
+def log_axis(ax: Axes) -> None:
+    """Let what is drawn upwards be read near zero, in whole numbers where it can."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 1000 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(figure: Figure) -> None:
+    """Name what is drawn in all panels of a figure, each once, above them."""
+    named = [panel.get_legend_handles_labels() for panel in figure.axes]
+    found = {
+        label: handle
+        for handles, labels in named
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    names, handles = list(found), list(found.values())
+    longest = max(map(len, names), default=0)
+    ncols = ROOM // (longest + 8)  # beside its line or marker
+    figure.legend(handles, names, loc="outside upper center", ncols=ncols)

@@ -19,7 +19,6 @@ from lazyrich_helpers.analysis.figure_style import (
     DOTTED,
     LIGHT_BLUE,
     ORANGE,
-    legend_above,
     log_axis,
     shade,
 )
@@ -156,7 +155,6 @@ def error_against_cost(
     ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
     log_axis(ax)
-    legend_above(ax)
 
 
 VALUES = {"error": "test error (%)", "train_loss": "training loss (nats)"}
@@ -194,7 +192,6 @@ def courses(
     ax.set_xlabel(label)
     ax.set_ylabel(VALUES[value])
     log_axis(ax)
-    legend_above(ax)
 
 
 PHASE_COLORS = {

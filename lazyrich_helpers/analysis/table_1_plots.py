@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lazyrich_helpers.analysis.figure_style import BLUE, DOTTED, ORANGE, legend_above
+from lazyrich_helpers.analysis.figure_style import BLUE, DOTTED, ORANGE
 from lazyrich_helpers.analysis.lws_cells import cell_names
 from lazyrich_helpers.analysis.lws_plots import look
 
@@ -36,7 +36,6 @@ def dumbbells(
     ax.scatter(both[paper], height, 28, **style, marker="D", label="the paper's")
     ax.set_yticks(height, names)
     ax.tick_params(axis="y", length=0)
-    legend_above(ax)
 
 
 def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
@@ -54,4 +53,3 @@ def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_ylim(0, 1.05)
     ax.set_xlabel("backward FLOPs / full training's")
     ax.set_ylabel("back-propagation time / full's")
-    legend_above(ax)

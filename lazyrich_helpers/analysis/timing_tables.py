@@ -127,14 +127,6 @@ def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=[*PHASES, "total"], level=0)  # phase by phase
 
 
-def within_bound(table: pd.DataFrame) -> pd.Series:
-    """Return, for each row of `anatomy`, whether time follows the operations.
-
-    That is: to a tenth of the bound, or to 0.03 of full training's backward pass.
-    """
-    return (table.ratio <= 1.1 * table.bound) | (table.ratio <= table.bound + 0.03)
-
-
 def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float:
     """Return the mean over a run's epochs of what each plan costs.
 

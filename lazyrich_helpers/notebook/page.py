@@ -14,15 +14,8 @@ from lazyrich_helpers.analysis.figure_style import RC
 from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
 
 Finding = tuple[Verdict | Word | None, str, str]
-"""The verdict that marks it, or its word, or None where the paper does not ask; a
+"""The verdict that marks it, or its word, None where the paper claims nothing; a
 sentence of HTML; a figure's name or ""."""
-
-
-class Plain(str):
-    """Text that shows itself, without quotes."""
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 def house_style() -> None:
@@ -44,19 +37,20 @@ def findings(*found: Finding) -> HTML:
 def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
     link = f' <a href="#{figure}">Figure</a>' if figure else ""
     if verdict is None:
-        return f'<li class="verdict-none">{sentence}{link}</li>'
-    word = verdict.word if isinstance(verdict, Verdict) else verdict
-    part = verdict.part if isinstance(verdict, Verdict) and word is Word.PARTLY else ""
-    claim = f" ({verdict.claim})" if isinstance(verdict, Verdict) else ""
-    mark = f"<em>Paper’s claim{claim} {escape(f'{word} {part}'.strip())}.</em>"
-    return f'<li class="{css_class(word)}">{sentence} {mark}{link}</li>'
+        return f'<li class="finding-ours">{sentence}{link}</li>'
+    word, claim = verdict, ""
+    if isinstance(verdict, Verdict):
+        word, claim = verdict.word, f" {verdict.claim}"
+        part = f" {verdict.part}" if word is Word.PARTLY else ""
+        claim += f" {word}{part}"
+    mark = f"<em>Paper’s claim{escape(claim or f' {word}')}.</em>"
+    return f'<li class="{css_class(Word(word))}">{sentence} {mark}{link}</li>'
 
 
 def facts(**values: str) -> None:
     """Keep numbers for the page's sentences, which show them by `{glue:text}`."""
-    joiner = "\u2060"  # not seen; without it MyST-NB reads 5,000 as a pair of numbers
     for name, value in values.items():
-        glue(name, Plain(value + joiner), display=False)
+        glue(name, value, display=False)
 
 
 def number_table(
@@ -82,6 +76,11 @@ def number_table(
     rows.columns = [str((labels or {}).get(name, name)) for name in rows.columns]
     html = rows.to_html(index=False, border=0, classes="numbers", escape=True)
     return HTML(html.replace("<thead>", f"<caption>{escape(caption)}</caption><thead>"))
+
+
+def stacked(*parts: HTML) -> HTML:
+    """Return several tables as one output, so that they fold as one."""
+    return HTML("".join(str(part.data) for part in parts))
 
 
 def _cell(value: Any, digits: int) -> str:
