@@ -155,6 +155,7 @@ def error_against_cost(
     ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
     log_axis(ax)
+    ax.legend(frameon=False, fontsize="small")
 
 
 VALUES = {"error": "test error (%)", "train_loss": "training loss (nats)"}
