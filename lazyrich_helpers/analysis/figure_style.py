@@ -102,7 +102,7 @@ def log_axis(ax: Axes) -> None:
 
 
 def legend_above(figure: Figure) -> None:
-    """Name what is drawn in all panels of a figure, each once, above and not in them."""
+    """Name what is drawn in all panels of a figure, once, above and not in them."""
     for own in filter(None, (panel.get_legend() for panel in figure.axes)):
         own.remove()
     named = [panel.get_legend_handles_labels() for panel in figure.axes]
