@@ -188,11 +188,11 @@ def clocked(runs, times, column="clock_backward"):
 def test_cheaper_is_asked_of_operations_and_of_the_clock(cost, time, word):
     runs = table(points(ALL_BOTTOMS, 1), seeds=1, cost=cost)
     timed = clocked(runs, dict.fromkeys(ALL_BOTTOMS, time))
-    if pd.isna(time):  # nothing was timed: operations decide
+    if pd.isna(time):  # nothing was timed: FLOPs decide
         timed["clock_backward"] = NAN
     verdict = MNIST["E4"].verdict(timed)
     assert verdict.word is word
-    assert f"operations over full training's: top 1 all bottoms, ρ 0.1: {cost:.2f}" in (
+    assert f"FLOPs over full training's: top 1 all bottoms, ρ 0.1: {cost:.2f}" in (
         verdict.numbers
     )
     assert ("time over full training's: top 1" in verdict.numbers) != pd.isna(time)

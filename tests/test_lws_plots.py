@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis import lws_plots
+from lazyrich_helpers.analysis.figure_style import legend_above
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -94,7 +95,8 @@ def test_error_stands_over_cost_and_markers_grow_with_the_probability(ax, table)
     }
     assert places[0.1, 18.0] == 30 and places[0.5, 10.0] == 90
     assert {(1.0, 8.0), (0.2, 30.0), (0.4, 40.0), (0.0, 70.0)} <= set(places)
-    assert len(ax.get_legend().get_texts()) == 7
+    named = ax.get_legend_handles_labels()[1]
+    assert len(named) == len({*named}) == 7 and ax.get_yscale() == "log"
     looks = {  # of the legend's markers
         (
             tuple(part.get_edgecolors()[0]),
@@ -130,7 +132,8 @@ def test_any_schedule_has_a_look():
 def test_one_layer_at_the_top_is_hollow_and_ten_are_not():
     one, ten = (look(TopKAllBottoms(k=k, rho=0.1)) for k in (1, 10))
     assert (one.hollow, ten.hollow) == (True, False)
-    assert (one.face, ten.face) == ("none", ten.color)
+    faces = [each.style["facecolors"] for each in (one, ten)]
+    assert faces == ["none", ten.color]
     assert one[:2] == ten[:2]
 
 
@@ -155,36 +158,27 @@ def test_phases_are_stacked_and_the_mark_is_the_bound(ax):
     assert [label.get_text() for label in ax.get_yticklabels()] == ["full", "top 1"]
 
 
-def test_times_stand_over_operations(ax):
+def test_trainings_are_drawn_over_what_was_spent():
     rows = [
-        ("top 1 bottom 4", "top_k_bottom_q", 1, 4, 0.1, 0.16),
-        ("full", "full", NAN, NAN, 1.0, 1.0),
-    ]
-    names = ["schedule", "updates", "k", "q", "ratio", "backward"]
-    table = pd.DataFrame(rows, columns=names)
-    lws_plots.times_against_operations(table, ax)
-    places = [tuple(p) for part in ax.collections for p in part.get_offsets()]
-    assert places == [(0.16, 0.1), (1.0, 1.0)]
-
-
-def test_dynamics_are_drawn_over_what_was_spent():
-    rows = [
-        (schedule, rho, seed, epoch, epoch * cost, 2.0 / epoch + seed, accuracy)
-        for schedule, rho, cost in [("full", NAN, 1.0), ("top 4 all bottoms", 0.5, 0.6)]
+        (schedule, rho, seed, epoch, epoch * cost, 2.0 / epoch + seed, error)
+        for schedule, rho, cost in [("top 4 all bottoms", 0.5, 0.6), ("full", NAN, 1.0)]
         for seed in (0, 1)
-        for epoch, accuracy in ((1, NAN), (2, 0.5 + 0.2 * seed), (3, 0.8))
+        for epoch, error in ((1, NAN), (2, 50 - 20.0 * seed), (3, 20.0))
     ]
-    names = ["schedule", "rho", "seed", "epoch", "spent", "train_loss", "accuracy"]
+    names = ["schedule", "rho", "seed", "epoch", "spent", "train_loss", "error"]
     table = pd.DataFrame(rows, columns=names).assign(updates="any", width=16)
     figure, (left, right) = plt.subplots(1, 2)
-    lws_plots.dynamics(table, left, right)
-    full, sparse = left.lines
+    lws_plots.courses(table, left, value="train_loss")
+    lws_plots.courses(table, right, "epoch", "epochs")
+    sparse, full = left.lines
     assert list(full.get_xdata()) == [1, 2, 3] and full.get_color() == "black"
     assert list(sparse.get_xdata()) == pytest.approx([0.6, 1.2, 1.8])
+    assert sparse.get_linestyle() != full.get_linestyle()
     assert list(full.get_ydata()) == pytest.approx([2.5, 1.5, 2 / 3 + 0.5])
-    assert list(right.lines[1].get_xdata()) == pytest.approx([1.2, 1.8])
-    assert list(right.lines[1].get_ydata()) == pytest.approx([40, 20])
-    assert [line.get_label() for line in right.lines] == [
-        "full", "top 4 all bottoms, ρ 0.5"
-    ]  # fmt: skip
+    assert list(right.lines[0].get_xdata()) == [2, 3]
+    assert list(right.lines[0].get_ydata()) == pytest.approx([40, 20])
+    legend_above(figure)
+    (legend,) = figure.legends  # of both panels, each line once
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts == ["top 4 all bottoms, ρ 0.5", "full"]
     plt.close(figure)

@@ -140,6 +140,7 @@ def test_ours_stands_beside_the_papers():
         ("top 1 all bottoms", 0.1, 0, 0.70, 0.10, 0.12),
         ("top 1 all bottoms", 0.1, 1, 0.70, 0.12, 0.08),
         ("top 3", float("nan"), 0, 0.3, 0.5, 0.01),  # not in the paper's table
+        ("top 1 all bottoms", 0.1, 2, 0.70, float("nan"), 0.10),  # no full training
     ]
     names = ["schedule", "rho", "seed", "test_accuracy", "lost", "backward"]
     table = pd.DataFrame(rows, columns=names).assign(init="xavier_normal")
@@ -152,9 +153,8 @@ def test_ours_stands_beside_the_papers():
     assert (cell.paper, cell.paper_lost, cell.paper_ratio) == (79.79, 11.01, 0.18)
     assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
-    assert cell.half == pytest.approx(12.706 * 1.0, rel=1e-3)  # t, one degree
     assert found.clock_backward.isna().all()  # no clock
-    timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1]))
+    timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1, 0.25]))
     assert timed.clock_backward.dropna().tolist() == pytest.approx([1, 0.25])
     beside = beside_paper(table.assign(init="imagenet_vgg11"), init="pretrain")
     cell = beside[beside.n > 0].set_index("schedule").loc["top 1 all bottoms"]
@@ -180,34 +180,39 @@ def test_dynamics_go_by_what_the_epochs_cost():
     assert found.schedule.tolist() == ["full", *["top 1 all bottoms"] * 2]
     share = backward_cost(tiny.config(updates=TopK(k=1)))
     assert [0 in updates.plan(e, 0, 3, 1).layers for e in range(3)] == [1, 0, 0]
-    assert found.spent.tolist() == pytest.approx([1, 1, 1 + share])
-    assert found.accuracy.fillna(0).tolist() == [0.9, 0, 0.7]
+    assert found.spent.tolist() == pytest.approx([1 / 3, 1 / 3, (1 + share) / 3])
+    assert found.error.fillna(0).tolist() == pytest.approx([10, 0, 30])
+    assert found.minutes.isna().all()
+    clocked = dataclasses.replace(
+        full, measures=full.measures | {"clock": {"seconds": [90.0]}}
+    )
+    assert dynamics_table([clocked]).minutes.tolist() == [1.5]
     assert found.rho.isna().tolist() == [True, False, False]
     assert dynamics_table([]).empty
 
 
-def test_full_training_is_looked_at_when_it_had_spent_no_more():
+def test_full_training_is_evaluated_when_it_had_spent_no_more():
     table = pd.DataFrame(
         [
-            ("a", "full", 0, 1.0, 0.5),
-            ("a", "full", 0, 2.0, 0.6),
-            ("a", "full", 0, 3.0, None),  # an epoch without a look
-            ("a", "full", 0, 4.0, 0.9),
-            ("b", "full", 1, 2.0, 0.8),
-            ("c", "top 1", 0, 1.0, 0.3),
-            ("c", "top 1", 0, 3.5, 0.7),
-            ("d", "top 1", 1, 1.5, 0.4),
-            ("e", "top 2", 0, 2.0, 0.1),
-            ("f", "top 2", 2, 9.0, 0.2),
+            ("a", "full", 0, 1.0, 50),
+            ("a", "full", 0, 2.0, 40),
+            ("a", "full", 0, 3.0, None),  # an epoch without an evaluation
+            ("a", "full", 0, 4.0, 10),
+            ("b", "full", 1, 2.0, 20),
+            ("c", "top 1", 0, 1.0, 70),
+            ("c", "top 1", 0, 3.5, 30),
+            ("d", "top 1", 1, 1.5, 60),
+            ("e", "top 2", 0, 2.0, 90),
+            ("f", "top 2", 2, 9.0, 80),
         ],
-        columns=["run_id", "schedule", "seed", "spent", "accuracy"],
+        columns=["run_id", "schedule", "seed", "spent", "error"],
     ).assign(rho=math.nan)
     found = at_equal_cost(table).set_index("run_id")
     assert found.full_spent.fillna(-1).to_dict() == {
         "a": 4, "b": 2, "c": 2, "d": -1, "e": 2, "f": -1
     }  # fmt: skip
-    assert found.loc["c", ["accuracy", "full_accuracy"]].tolist() == [0.7, 0.6]
-    assert found.loc["d"].isna().full_accuracy
+    assert found.loc["c", ["error", "full_error"]].tolist() == [30, 40]
+    assert found.loc["d"].isna().full_error
 
 
 def test_mean_cost_is_what_draws_come_to():

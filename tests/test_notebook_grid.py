@@ -12,7 +12,12 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from lazyrich_helpers.runner import notebook_grid
-from lazyrich_helpers.runner.grid_points import find_chapter, name_of, parse_grid
+from lazyrich_helpers.runner.grid_points import (
+    chapters,
+    find_chapter,
+    name_of,
+    parse_grid,
+)
 from lazyrich_helpers.runner.notebook_grid import run_grid
 from tests.refresh_outputs import training_chapters
 

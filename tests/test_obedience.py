@@ -38,9 +38,9 @@ FIELDS = {"widths": "width", "seeds": "seed", "lrs": "lr", "ks": "k", "rhos": "r
 ASIDE = {
     "03_setup": [{"lrs"}],
     "04_active_parameters": [{"lrs"}],
-    "07_probabilistic_lws": [
-        {"ks", "rhos"},
-        {"rhos", "lrs", "num_epochs", "train_size", "precision"},  # kept or not: equal
+    "07_probabilistic_lws": [{"ks", "rhos"}],
+    "07b_time_and_caching": [  # cached or not: equal
+        {"rhos", "lrs", "num_epochs", "train_size", "precision"}
     ],
 }
 """Parameters that a run may differ in: what an exercise has its reader change."""

@@ -8,11 +8,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 DPI = 220
 """Twice a page's, for screens that have them."""
 WIDTH = 6.8
 """Inches: what a page has room for. All figures are as wide."""
+ROOM = 105
+"""Letters in a line of that width."""
 BLUE, LIGHT_BLUE, ORANGE = "#21598b", "#a9cbe6", "#b34700"
 DOTTED: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 """How a line to compare with is drawn, such as chance."""
@@ -110,3 +113,29 @@ def draw_means(
     ax.fill_between(
         summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
     )
+
+
+def log_axis(ax: Axes) -> None:
+    """Let what is drawn upwards be read near zero, in whole numbers where it can."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    if high < 1000 * low:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def legend_above(figure: Figure) -> None:
+    """Name what is drawn in all panels of a figure, once, above and not in them."""
+    for own in filter(None, (panel.get_legend() for panel in figure.axes)):
+        own.remove()
+    named = [panel.get_legend_handles_labels() for panel in figure.axes]
+    found = {
+        label: handle
+        for handles, labels in named
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    names, handles = list(found), list(found.values())
+    longest = max(map(len, names), default=0)
+    ncols = ROOM // (longest + 8)  # beside its line or marker
+    figure.legend(handles, names, loc="outside upper center", ncols=ncols)

@@ -146,7 +146,7 @@ def in_order(families: Mapping[str, Sequence[str]]) -> Check:
 
 
 COSTS = {
-    "backward": "Backward operations over full training's",
+    "backward": "Backward FLOPs over full training's",
     "clock_backward": "Backward time over full training's",
 }
 """Columns of what going backward costs, and what to call them. The time is from
@@ -156,7 +156,7 @@ COSTS = {
 def costs_between(*cells: str) -> Check:
     """Return the check that each cell's backward pass costs a share in [low, high].
 
-    In operations, and in time where steps were timed. Both follow from the network and
+    In FLOPs, and in time where steps were timed. Both follow from the network and
     the draws, so that one run decides.
     """
 
@@ -182,7 +182,7 @@ def takes_on_average(*cells: str) -> Check:
     """Return the check that the cells' `clock_total`, on average, is in [low, high].
 
     That is a column of the time of all steps over full training's, from
-    `timing_tables.with_clock`; as with operations one run of each decides.
+    `timing_tables.with_clock`; as with FLOPs one run of each decides.
     """
     what = "Time of all steps over full training's"
 

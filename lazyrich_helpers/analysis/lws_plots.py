@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
@@ -16,11 +15,14 @@ from matplotlib.ticker import MaxNLocator
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     CHANCE,
+    DASHES,
     DOTTED,
     LIGHT_BLUE,
     ORANGE,
+    log_axis,
+    shade,
 )
-from lazyrich_helpers.analysis.lws_cells import cell_name, cell_names
+from lazyrich_helpers.analysis.lws_cells import cell_names
 from lazyrich_helpers.analysis.tables import one_setting
 
 UPDATED = ListedColormap(["#dfe3e8", BLUE])
@@ -32,7 +34,7 @@ LOOKS = {
     "top_bottom": BOTTOMS,
     "top_k_bottom_q": BOTTOMS,
     "random_uniform": ("#3f7d3f", "^"),
-    "random_beta": ("#7fae2c", "v"),
+    "random_beta": ("#5f8a10", "v"),
     "top_k": ("0.5", "v"),
     "middle": ("tab:red", "D"),
 }
@@ -50,9 +52,10 @@ class Look(NamedTuple):
     """Whether it updates one layer at the top, beside a family mate with more."""
 
     @property
-    def face(self) -> str:
-        """The colour inside a marker."""
-        return "none" if self.hollow else self.color
+    def style(self) -> dict[str, Any]:
+        """Of a scatter's markers."""
+        face = "none" if self.hollow else self.color
+        return {"marker": self.marker, "facecolors": face, "edgecolors": self.color}
 
 
 def look(runs: pd.DataFrame) -> Look:
@@ -122,12 +125,12 @@ def error_against_cost(
     table: pd.DataFrame,
     ax: Axes,
     cost: str = "backward",
-    label: str = "backward operations / full training's",
+    label: str = "backward FLOPs / full training's",
 ) -> None:
     """Draw test error over cost: a marker per schedule, larger with its probability.
 
     Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
-    fewer layers is hollow.
+    fewer layers is hollow. Bars are one standard error over seeds.
 
     Args:
         table: From `lws_tables.lws_table`, of one width.
@@ -138,56 +141,58 @@ def error_against_cost(
     Source: Li & Banerjee (2021), Figures 9 and 12.
     """
     one_setting(table, "updates")
-    for name, cells in table.groupby(table.schedule, sort=False):
+    for name, cells in table.groupby("schedule", sort=False):
         own = look(cells)
-        style: dict[str, Any] = {"marker": own.marker, "facecolors": own.face}
-        style["edgecolors"] = own.color
         for rho, cell in cells.groupby("rho", dropna=False):
             size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
             error = 100 * (1 - cell.test_accuracy)
             spread = error.sem() if len(error) > 1 else 0.0
             place = cell[cost].mean(), error.mean()
             ax.errorbar(*place, spread, color=own.color, linewidth=0.8)
-            ax.scatter(*place, size, **style)
-        ax.scatter([], [], 40, **style, label=str(name))
-    ax.set_xlim(left=-0.02)
-    ax.set_ylim(0, 1.1 * ax.get_ylim()[1])
+            ax.scatter(*place, size, **own.style)
+        ax.scatter([], [], 40, **own.style, label=str(name))
+    ax.set_xlim(-0.02, 1.05)
     ax.set_xlabel(label)
     ax.set_ylabel("test error (%)")
+    log_axis(ax)
     ax.legend(frameon=False, fontsize="small")
 
 
-def dynamics(table: pd.DataFrame, left: Axes, right: Axes) -> None:
-    """Draw training loss and test error over the backward operations spent.
+VALUES = {"error": "test error (%)", "train_loss": "training loss (nats)"}
+"""Columns of a `lws_tables.dynamics_table` that change as training goes on."""
 
-    A line for each schedule and probability, darker for a larger one, the mean over
-    seeds; full training is black.
+
+def courses(
+    table: pd.DataFrame,
+    ax: Axes,
+    over: str = "spent",
+    label: str = "backward FLOPs / full training's",
+    value: str = "error",
+) -> None:
+    """Draw how trainings went: a line for each schedule and ρ, the mean over seeds.
 
     Args:
         table: From `lws_tables.dynamics_table`, of one width.
-        left: For the training loss, in nats, on a logarithmic axis.
-        right: For the test error, at the epochs that looked at the test images.
+        ax: Where to draw.
+        over: What had been spent: a column of it.
+        label: What that is, for the axis.
+        value: One of `VALUES`; epochs without it are left out.
 
     Source: Li & Banerjee (2021), Figure 23.
     """
     one_setting(table, "updates")
-    shades = colormaps["Blues"]
-    for _, runs in table.groupby(["schedule", "rho"], dropna=False):
-        schedule, rho = str(runs.schedule.iloc[0]), float(runs.rho.iloc[0])
-        color = "black" if schedule == "full" else shades(0.3 + 1.3 * rho)
-        style = {"color": color, "linewidth": 1.0, "label": cell_name(schedule, rho)}
-        epochs = runs.groupby("epoch")
-        spent, accuracy = epochs.spent.mean(), epochs.accuracy.mean()
-        left.plot(spent, epochs.train_loss.mean(), **style)
-        seen = accuracy.notna()
-        right.plot(spent[seen], 100 * (1 - accuracy[seen]), **style)
-    left.set_yscale("log")
-    left.set_ylabel("training loss (nats)")
-    right.set_ylabel("test error (%)")
-    right.set_ylim(bottom=0)
-    for ax in (left, right):
-        ax.set_xlabel("backward operations (full epochs)")
-    right.legend(frameon=False, fontsize="small")
+    seen = table.dropna(subset=value)
+    names = list(dict.fromkeys(cell_names(seen)))
+    for place, name in enumerate(names):
+        epochs = seen[[each == name for each in cell_names(seen)]].groupby("epoch")
+        color = "black" if name == "full" else shade(place, len(names))
+        style: dict[str, Any] = {"color": color, "label": name}
+        style["linestyle"] = DASHES[place % len(DASHES)]
+        means = pd.DataFrame(epochs[[over, value]].mean())
+        ax.plot(means[over], means[value], linewidth=1.2, **style)
+    ax.set_xlabel(label)
+    ax.set_ylabel(VALUES[value])
+    log_axis(ax)
 
 
 PHASE_COLORS = {
@@ -218,29 +223,3 @@ def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
     ax.set_xlabel("milliseconds a step (median)")
     ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center",
               bbox_to_anchor=(0.45, 1))  # fmt: skip
-
-
-def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
-
-    Args:
-        table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
-        ax: Where to draw.
-    """
-    ax.plot([0, 1], [0, 1], **DOTTED)
-    for name, cells in table.groupby("schedule", sort=False):
-        own = look(cells)
-        ax.scatter(
-            cells.backward,
-            cells.ratio,
-            30,
-            marker=own.marker,
-            facecolors=own.face,
-            edgecolors=own.color,
-            label=str(name),
-        )
-    ax.set_xlim(0, 1.05)
-    ax.set_ylim(0, 1.05)
-    ax.set_xlabel("backward operations / full training's")
-    ax.set_ylabel("back-propagation time / full's")
-    ax.legend(frameon=False, fontsize="small")

@@ -1,6 +1,6 @@
 """Layer-Wise Sparse training as tables: what it reached, what it cost, what was said.
 
-Cost is the backward pass's, in operations, as a share of full training's: a bound that
+Cost is the backward pass's, in FLOPs, as a share of full training's: a bound that
 a clock can be held against, the same on every machine.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import curves_table, one_setting, runs_table, tidy
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.record import Record
@@ -122,33 +121,40 @@ def _early_loss(record: Record) -> float:
 def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run and epoch, as `curves_table`, with what it had cost.
 
-    Further columns: `schedule` and `rho`, as in `lws_table`, and `spent`, the backward
-    operations so far, in epochs of full training.
+    Further columns: `schedule` and `rho`, as in `lws_table`; `error`, of the test
+    images in percent; `spent`, the backward FLOPs so far, over those of full training
+    for all the epochs; `minutes` so far, where a clock ran.
     """
     tables = []
     for record in records:
         curves = curves_table([record])
-        spent = np.cumsum(record.costs["backward_by_epoch"])[: len(curves)]
-        rho = record.columns().get("rho", math.nan)
-        name = in_words(record.config.updates)
-        tables.append(curves.assign(spent=spent, schedule=name, rho=rho))
-    names = ["schedule", "rho", "spent", "accuracy", "train_loss"]
+        num, clock = len(curves), record.measures.get(Clock.name, {})
+        spent = np.cumsum(record.costs["backward_by_epoch"])[:num]
+        own = {
+            "schedule": in_words(record.config.updates),
+            "rho": record.columns().get("rho", math.nan),
+            "error": 100 * (1 - curves.accuracy),
+            "spent": spent / record.config.training.num_epochs,
+            "minutes": np.array(clock.get("seconds", [math.nan] * num))[:num] / 60,
+        }
+        tables.append(curves.assign(**own))
+    names = ["schedule", "rho", "spent", "error", "train_loss"]
     return pd.concat(tables, ignore_index=True) if tables else tidy([], names)
 
 
 def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per run: its last look at the test images, and full training's.
+    """Return one row per run: its last evaluation, and full training's at that cost.
 
-    Columns: `schedule`, `rho`, `seed`, `spent` and `accuracy` of a run's last look;
-    `full_spent` and `full_accuracy` of full training with the same seed, when it last
-    looked before it had spent more. NaN where it had not looked yet.
+    Columns: `schedule`, `rho`, `seed`, `spent` and `error` of a run's last evaluation;
+    `full_spent` and `full_error` of full training with the same seed, when it was last
+    evaluated before it had spent more. NaN where it had not been yet.
 
     Args:
         table: From `dynamics_table`, of one width.
     """
-    looks = table.dropna(subset="accuracy").sort_values("spent")
-    full = looks.loc[looks.schedule == "full", ["seed", "spent", "accuracy"]]
-    full = full.rename(columns={"accuracy": "full_accuracy"})
+    looks = table.dropna(subset="error").sort_values("spent")
+    full = looks.loc[looks.schedule == "full", ["seed", "spent", "error"]]
+    full = full.rename(columns={"error": "full_error"})
     ends = looks.groupby("run_id").tail(1)
     found = pd.merge_asof(
         ends, full.assign(full_spent=full.spent), on="spent", by="seed"
@@ -178,10 +184,9 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     """Return Table 1 cell by cell: the paper's beside ours, one row per cell of it.
 
     Columns: `schedule`, `rho`; `paper` and `paper_lost`; `init`, where ours start;
-    `ours`, `ours_lost` and `half`, the half-width of its 95 % interval over seeds
-    (infinite for one); `n`, 0 for a cell that we have not run, where ours are NaN;
-    `paper_ratio` of back-propagation time, and our `SHARES`, NaN where the table has
-    none.
+    `ours` and `ours_lost`, means over seeds; `n`, 0 for a cell that we have not run,
+    where ours are NaN; `paper_ratio` of back-propagation time, and our `SHARES`, NaN
+    where the table has none.
     Accuracies are in percent, losses in points, each against full training from the
     same start. (The paper prints what pre-trained networks lose against Xavier's full
     training: 0.09 points less.)
@@ -205,27 +210,24 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     if init != "xavier":
         full = paper.loc[paper.schedule == "full"].test_accuracy.item()
         paper["lost"] = full - paper.test_accuracy
-    rows = []
+    paper = pd.DataFrame(
+        {
+            "schedule": paper.schedule,
+            "rho": paper.rho,
+            "paper": 100 * paper.test_accuracy,
+            "paper_lost": 100 * paper.lost,
+            "paper_ratio": paper.ratio,
+        }
+    )
     lacking = [name for name in SHARES if name not in table]
-    table = table.assign(**dict.fromkeys(lacking, math.nan))
-    for _, cell in table.groupby(["schedule", "rho"], dropna=False):
-        mean, half = confidence_interval(100 * cell.lost)
-        rows.append(
-            {
-                "schedule": cell.schedule.iloc[0],
-                "rho": cell.rho.iloc[0],
-                "init": cell.init.iloc[0],
-                "ours": 100 * cell.test_accuracy.mean(),
-                "ours_lost": mean,
-                "half": half,
-                "n": int(cell.lost.notna().sum()),
-                **{name: cell[name].mean() for name in SHARES},
-            }
-        )
-    names = ["schedule", "rho", "init", "ours", "ours_lost", "half", "n", *SHARES]
-    ours = pd.DataFrame(rows, columns=names)
-    paper = paper.rename(columns={"ratio": "paper_ratio"})
-    paper["paper"] = 100 * paper.pop("test_accuracy")
-    paper["paper_lost"] = 100 * paper.pop("lost")
-    both = paper.merge(ours, on=["schedule", "rho"], how="left")
+    cells = table.assign(
+        **dict.fromkeys(lacking, math.nan),
+        ours=100 * table.test_accuracy,
+        ours_lost=100 * table.lost,
+    ).groupby(["schedule", "rho"], dropna=False)
+    means = {name: (name, "mean") for name in ("ours", "ours_lost", *SHARES)}
+    ours = pd.DataFrame(
+        cells.agg(**means, n=("ours_lost", "count"), init=("init", "first"))
+    )
+    both = paper.merge(ours.reset_index(), on=["schedule", "rho"], how="left")
     return both.assign(n=both.n.fillna(0).astype(int))

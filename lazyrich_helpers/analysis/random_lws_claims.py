@@ -1,7 +1,7 @@
 """The paper's claims about probabilistic Layer-Wise Sparse training (E1 to E12).
 
 As in `static_lws_claims`. What steps took on the clock is checked without intervals, as
-operations are: E4, E12. A run's time is there the sum of its steps', which lies on a
+FLOPs are: E4, E12. A run's time is there the sum of its steps', which lies on a
 straight line in the epochs that it drew by construction: E5, about that line, is asked
 of the paper's own times alone (`timing_claims`).
 
@@ -69,7 +69,7 @@ def _cheaper(rhos: Several) -> Claim:
     return lws_claim(
         "E4",
         "Back-propagation is {least:g} to {most:g} times cheaper (we ask: with top "
-        "{ks} all bottoms at ρ = {rhos}, in operations and in time, and leave {slack} "
+        "{ks} all bottoms at ρ = {rhos}, in FLOPs and in time, and leave {slack} "
         "to the luck of the draws)",
         check,
         ks=KS,
@@ -84,7 +84,7 @@ def _halved(rhos: Several) -> Claim:
     return lws_claim(
         "E12",
         "The time of the whole training is about halved, since the forward pass stays "
-        "(we ask: with top {ks} all bottoms at ρ = {rhos}, and nothing kept between "
+        "(we ask: with top {ks} all bottoms at ρ = {rhos}, and nothing cached between "
         "steps, {low} to {high} of full training's on average)",
         takes_on_average(ALL_BOTTOMS),
         ks=KS,

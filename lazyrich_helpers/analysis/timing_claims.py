@@ -153,7 +153,7 @@ def _full_time(
 _printed = paper_table_1().query("schedule == 'full'").set_index("init").seconds
 FULL_TIME = Claim(
     "E14",
-    "Full training of VGG-11 takes {seconds:,.0f} s going backward, and from "
+    "Full training of VGG-11 takes {seconds:,.0f} s of back-propagation, and from "
     f"pre-trained weights {{pretrained:,.0f}} s, on a {PRINTED_ON} (we ask: on that, "
     "to {within})",
     _full_time,

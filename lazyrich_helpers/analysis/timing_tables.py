@@ -1,11 +1,17 @@
 """Times of steps as tables, beside the operations that bound them."""
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pandas as pd
 
 from lazyrich_helpers.experiments.record import Record
-from lazyrich_helpers.measures.flops import backward_flops, backward_share, step_share
+from lazyrich_helpers.measures.flops import (
+    backward_flops,
+    backward_share,
+    forward_flops,
+    step_share,
+)
 from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.measures.timing import PHASES
 
@@ -121,15 +127,7 @@ def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     return table.reindex(columns=[*PHASES, "total"], level=0)  # phase by phase
 
 
-def within_bound(table: pd.DataFrame) -> pd.Series:
-    """Return, for each row of `anatomy`, whether time follows the operations.
-
-    That is: to a tenth of the bound, or to 0.03 of full training's backward pass.
-    """
-    return (table.ratio <= 1.1 * table.bound) | (table.ratio <= table.bound + 0.03)
-
-
-def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float | None:
+def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float:
     """Return the mean over a run's epochs of what each plan costs.
 
     Args:
@@ -137,40 +135,13 @@ def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float
         values: Layers that are trained → cost.
 
     Returns:
-        None where a plan's cost is not known, or plans change within an epoch.
+        NaN where a plan's cost is not known, or plans change within an epoch.
     """
-    if record.config.updates.per_step:
-        return None
     plans = {frozenset(p["layers"]): p["num"] for p in record.costs["plans"]}
-    if any(layers not in values for layers in plans):
-        return None
+    if record.config.updates.per_step or not plans.keys() <= values.keys():
+        return math.nan
     total = sum(num * values[layers] for layers, num in plans.items())
     return total / sum(plans.values())
-
-
-def clock_ratios(
-    records: Iterable[Record], timed: Sequence[Record], phase: str
-) -> dict[str, float]:
-    """Return each run's time over full training's, from recorded steps.
-
-    The epochs are those the run drew, and nothing is kept between them; the network
-    that was timed may be wider.
-
-    Args:
-        records: Runs.
-        timed: One record with `StepTimes`, or none.
-        phase: One of `PHASES`, or `total` for whole steps.
-
-    Returns:
-        Run → ratio; runs with a plan that was not timed are left out.
-    """
-    if not timed:
-        return {}
-    times, plans = recorded_times(timed[0])
-    ratios = relative(times, phase).set_index("plan")["median"].to_dict()
-    values = {layers: ratios[plan] for plan, layers in plans.items()}
-    found = {record.run_id: of_schedule(record, values) for record in records}
-    return {run: value for run, value in found.items() if value is not None}
 
 
 def with_clock(
@@ -178,27 +149,61 @@ def with_clock(
 ) -> pd.DataFrame:
     """Return an `lws_tables.lws_table` with what its steps took, by the clock.
 
-    Further columns, all over full training's: `clock_backward` and `clock_total`, from
-    `clock_ratios`, NaN where steps were not timed; `total`, the operations of whole
-    steps, as `backward` has those of the backward pass.
+    Further columns, all over full training's: `clock_backward` and `clock_total`, the
+    time of the epochs that a run drew, nothing cached between them, NaN where steps
+    were not timed; `total`, the FLOPs of whole steps, as `backward` has those of the
+    backward pass. The network that was timed may be wider.
 
     Args:
         table: Of `records`, not empty.
         records: Runs.
-        timed: As in `clock_ratios`.
+        timed: One record with `StepTimes`, or none.
     """
     records = list(records)
     found = {
-        f"clock_{phase}": clock_ratios(records, timed, phase)
-        for phase in ("backward", "total")
+        "total": {
+            record.run_id: step_share(recorded_flops(record), record.costs["backward"])
+            for record in records
+        }
     }
-    found["total"] = {
-        record.run_id: step_share(recorded_flops(record), record.costs["backward"])
-        for record in records
-    }
+    for phase in ("backward", "total"):
+        values = _plan_ratios(timed[0], phase) if timed else {}
+        own = {record.run_id: of_schedule(record, values) for record in records}
+        found[f"clock_{phase}"] = own
     return table.assign(**{name: table.run_id.map(own) for name, own in found.items()})
 
 
+def _plan_ratios(record: Record, phase: str) -> dict[frozenset[int], float]:
+    """Return what recorded steps of each set of layers took, over full training's."""
+    times, plans = recorded_times(record)
+    ratios = relative(times, phase).set_index("plan")["median"].to_dict()
+    return {layers: ratios[plan] for plan, layers in plans.items()}
+
+
+def expected_costs(
+    flops: Sequence[Sequence[int]], k: int, rhos: Sequence[float]
+) -> pd.DataFrame:
+    r"""Return what top k all bottoms costs on average, in FLOPs over full training's.
+
+    One row per ρ. With $B$ the share of the backward pass that the top $k$ layers need,
+    columns are `backward`, $\rho + (1 - \rho) B$; `step`, with the forward passes; and
+    `cached`, where frozen layers' activations are computed once and kept: again only
+    where an epoch of the top follows one of all, in $\rho (1 - \rho)$ of the epochs.
+    """
+    rho = pd.Series(rhos, pd.Index(rhos, name="rho"), dtype=float)
+    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
+    top = backward_flops(flops, range(len(flops))[-k:])
+    upper, lower = forward_flops(flops[-k:]), forward_flops(flops[:-k])
+    backward = rho * full + (1 - rho) * top
+    again = (1 - rho) * (upper + top) + rho * (1 - rho) * lower
+    costs = {
+        "backward": backward / full,
+        "step": (forward + backward) / (forward + full),
+        "cached": rho + again / (forward + full),
+    }
+    return pd.DataFrame(costs)
+
+
 def recorded_flops(record: Record) -> list[list[int]]:
-    """Return each layer's operations, as `models.flops.layer_flops` counted them."""
+    """Return each layer's FLOPs, as `models.flops.layer_flops` counted them."""
     return [layer["flops"] for layer in record.costs["layers"]]

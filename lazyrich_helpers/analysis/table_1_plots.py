@@ -1,0 +1,55 @@
+"""Figures of the paper's Table 1: its numbers beside ours, its times beside FLOPs.
+
+Source: Li & Banerjee (2021), Table 1.
+"""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from lazyrich_helpers.analysis.figure_style import BLUE, DOTTED, ORANGE
+from lazyrich_helpers.analysis.lws_cells import cell_names
+from lazyrich_helpers.analysis.lws_plots import look
+
+
+def dumbbells(
+    both: pd.DataFrame, ax: Axes, paper: str, ours: str, seeds: pd.DataFrame
+) -> None:
+    """Draw the paper's numbers beside ours: a row per schedule and ρ.
+
+    Args:
+        both: From `lws_tables.beside_paper`; a row without ours has the paper's alone.
+        ax: Where to draw.
+        paper: Column of the paper's numbers.
+        ours: Column of ours, means over seeds.
+        seeds: Single runs, with columns `schedule`, `rho` and that of `ours`.
+    """
+    names = cell_names(both)
+    places = dict(zip(names, range(len(names), 0, -1), strict=True))
+    height = list(places.values())
+    ax.hlines(height, both[paper], both[ours], color="0.6", linewidth=1)
+    shown = seeds.assign(place=[places.get(name) for name in cell_names(seeds)])
+    ax.scatter(shown[ours], shown.place, 50, "0.3", marker="|", label="our seeds")
+    ax.scatter(both[ours], height, 28, BLUE, label="ours, mean")
+    style: dict[str, Any] = {"facecolors": "white", "edgecolors": ORANGE}
+    ax.scatter(both[paper], height, 28, **style, marker="D", label="the paper's")
+    ax.set_yticks(height, names)
+    ax.tick_params(axis="y", length=0)
+
+
+def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
+
+    Args:
+        table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
+        ax: Where to draw.
+    """
+    ax.plot([0, 1], [0, 1], **DOTTED)
+    for name, cells in table.groupby("schedule", sort=False):
+        style = look(cells).style
+        ax.scatter(cells.backward, cells.ratio, 30, **style, label=str(name))
+    ax.set_xlim(0, 1.05)
+    ax.set_ylim(0, 1.05)
+    ax.set_xlabel("backward FLOPs / full training's")
+    ax.set_ylabel("back-propagation time / full's")
