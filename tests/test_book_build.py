@@ -159,7 +159,7 @@ def test_the_widget_manager_is_left_out_where_there_is_no_widget(build, view):
     config = SimpleNamespace(nb_ipywidgets_js={"lib/embed-amd.js": {}})
     state = {"type": "application/vnd.jupyter.widget-state+json", "body": "{}"}
     scripts = [
-        SimpleNamespace(filename="_static/book.js", attributes={}),
+        SimpleNamespace(filename="_static/theme.js", attributes={}),
         SimpleNamespace(filename="_static/lib/embed-amd.js", attributes={}),
         SimpleNamespace(filename=None, attributes=state),
         SimpleNamespace(filename=None, attributes={"body": "1"}),

@@ -2,7 +2,7 @@
 
 Four promises, each kept by one part of this file:
 
-* A built page loads every script from itself. The first build fetches three npm
+* A built page loads every script from itself. The first build fetches four npm
   packages into the git-ignored `book/static/lib/`; later builds find them there.
 * A page without a slider does not load what sliders need.
 * A page never shows outputs that the present code would not give. Executed
@@ -44,7 +44,7 @@ RECORDS = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
 STATIC = ROOT / "book" / "static"
 LIB = STATIC / "lib"
 
-VERSIONS_THAT_COUNT = ("torch", "numpy", "matplotlib", "ipywidgets")
+VERSIONS_THAT_COUNT = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget")
 CACHES_KEPT = 4
 """So that smoke and laptop, or two branches, do not throw each other out."""
 
@@ -85,6 +85,13 @@ NPM_PACKAGES = (
             # Its modules look for fonts beside their own names: two of them.
             "dist/*.woff2": ("@jupyter-widgets", "@jupyter-widgets/html-manager/dist"),
         },
+    ),
+    NpmPackage(
+        name="anywidget",
+        version="0.11.0",
+        sha512="LHZgW2j5UjyerZSZcO+BtZPXGMSORQV2bUT480hOR5x/BXS8sOradi/71amJfMueSEnKX0dq"
+        "PwTfsOGHTsyZpQ==",
+        files={"dist/index.js": ("anywidget",)},
     ),
     NpmPackage(
         name="mathjax",
@@ -187,7 +194,6 @@ def serve_own_scripts(app: Sphinx, config: Config) -> None:
     """Point widgets and MathJax at `book/static/`; say so if that cannot be."""
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.html_css_files = [*config.html_css_files, "book.css"]
-    config.html_js_files = [*config.html_js_files, "book.js"]
     try:
         install_assets()
     except AssetsUnavailable as problem:
@@ -270,7 +276,8 @@ def outputs_digest() -> str:
     """Name of everything outside a notebook that its outputs depend on."""
     lines = [f"budget {os.environ.get('LAZYRICH_BUDGET')}"]
     lines += [f"{name} {version_of(name)}" for name in VERSIONS_THAT_COUNT]
-    lines += sorted(by_content(entry) for entry in files_below(PACKAGE, ".py", ".npz"))
+    code = (".py", ".js", ".css", ".npz")
+    lines += sorted(by_content(entry) for entry in files_below(PACKAGE, *code))
     lines += sorted(by_stat(entry) for entry in files_below(RECORDS, ".json", ".npz"))
     return digest_of(lines)
 

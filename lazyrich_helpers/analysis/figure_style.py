@@ -7,6 +7,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 DPI = 110
@@ -17,6 +18,10 @@ DOTTED: dict[str, Any] = {"color": "0.5", "linewidth": 0.8, "linestyle": ":"}
 """How a line to compare with is drawn, such as chance."""
 CHANCE = 10
 """Percent, of ten classes."""
+GROUNDS = ("#ffffff", "#14181e")
+"""What lines are seen on: a page in light mode and, darkest, in dark mode."""
+CONTRAST = 3.0
+"""Least contrast of a line with its ground (WCAG 2.2, criterion 1.4.11)."""
 
 
 def shade(place: int, count: int, shades: str = "viridis") -> tuple[float, ...]:
@@ -66,3 +71,32 @@ def draw_means(
     ax.fill_between(
         summary.index, mean - error, mean + error, color=color, alpha=0.25, linewidth=0
     )
+
+
+def on_grounds(color: Any) -> list[str]:
+    """Return a colour as it is drawn on each of `GROUNDS`, as hex.
+
+    It is made no darker or lighter than gives it `CONTRAST`.
+    """
+    found = []
+    for ground in GROUNDS:
+        goal = 0.0 if _luminance(ground) > 0.5 else 1.0
+        mixes = (
+            [c + step / 50 * (goal - c) for c in to_rgb(color)] for step in range(51)
+        )
+        found.append(next(to_hex(m) for m in mixes if contrast(m, ground) >= CONTRAST))
+    return found
+
+
+def contrast(one: Any, two: Any) -> float:
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
+    low, high = sorted([_luminance(one), _luminance(two)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: Any) -> float:
+    parts = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in to_rgb(color)
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
