@@ -117,7 +117,8 @@ def test_live_values_replace_the_recorded_ones(browser, results, store):
 
 def test_schedules_show_their_words_and_draws(browser, store):
     schedules = [Full(), TopK(k=1), *(TopKAllBottoms(k=1, rho=r) for r in (0.1, 0.5))]
-    runs = [dataclasses.replace(tiny.CONFIG, updates=s) for s in schedules]
+    longer = tiny.training(num_epochs=12)  # evaluated after 5, 10 and 12
+    runs = [dataclasses.replace(longer, updates=s) for s in schedules]
     explorer = probability_slider(tiny.results(store, *runs))
     assert explorer.data["controls"][0]["labels"] == ["0", "0.1", "0.5", "1"]
     with chromium.widget(browser, explorer) as page:
@@ -125,6 +126,7 @@ def test_schedules_show_their_words_and_draws(browser, store):
         for place in range(4):
             cell = explorer.data["cells"][f"0,0,{place}"]
             assert page.locator(".lr-said").inner_text() == cell["words"]
+            assert page.locator(".lr-panel").count() == 3 and len(cell["curve"]) == 3
             drawn = page.locator(".lr-updated").evaluate_all(
                 "rows => rows.map(row => row.getAttribute('d').split('M').length - 1)"
             )

@@ -225,14 +225,15 @@ def test_sliders_have_names_and_move_by_keyboard(browser, address, name, size, t
         assert seen.page.evaluate("document.documentElement.dataset.theme") == theme
         for explorer in seen.page.locator(".lr-explorer").all():
             before = explorer.locator(".lr-views").inner_html()
-            for slider in explorer.locator("input[type=range]").all():
+            for slider in explorer.locator("input[type=range]:visible").all():
                 assert slider.evaluate("slider => slider.labels[0].innerText").strip()
                 # From the right end, ArrowRight would rightly do nothing.
                 first = press(slider, "Home")
                 assert press(slider, "ArrowRight") != first
                 assert press(slider, "ArrowLeft") == first
                 press(slider, "ArrowRight")
-            assert explorer.locator(".lr-views").inner_html() != before
+            moved = explorer.locator(".lr-views").inner_html() != before
+            assert moved or not explorer.locator("input[type=range]:visible").count()
         assert seen.errors == []
 
 

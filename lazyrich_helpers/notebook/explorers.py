@@ -18,7 +18,7 @@ from lazyrich_helpers.training.loop import Trained
 
 
 def has_kernel() -> bool:
-    """Return whether Python will answer: the book's build says if it will not."""
+    """Return whether Python will answer; the book's build says where it will not."""
     return os.environ.get("LAZYRICH_PAGE") != "static"
 
 
@@ -33,8 +33,8 @@ def trained_networks(results: Results, *, device: str) -> list[Trained]:
 def explore(results: Results, *, device: str, start: float = START) -> Explorer | HTML:
     """Return sliders for γ and ε over `results`, first at the share `start`.
 
-    With a kernel they re-initialize and evaluate the networks themselves, at any share.
-    Without one, or where the weights are gone, they show what is recorded.
+    With a kernel they evaluate the networks themselves, at any share; without one, or
+    where the weights are gone, they show what is recorded.
     """
     networks = trained_networks(results, device=device) if has_kernel() else []
     if networks:
@@ -59,10 +59,8 @@ def first_layer(results: Results) -> Explorer | HTML:
     Weights are not part of a record: where they were not kept, it says so.
     """
     store = store_for(results.recipe.budget)
-    widest_first = sorted(
-        results.records, key=lambda record: record.columns()["width"], reverse=True
-    )
-    loaded = (load_trained(record, store, "cpu") for record in widest_first)
+    records = sorted(results.records, key=lambda record: -record.columns()["width"])
+    loaded = (load_trained(record, store, "cpu") for record in records)
     widest = next((trained for trained in loaded if trained is not None), None)
     if widest is None:
         return HTML("The weights of these networks are not kept here.")

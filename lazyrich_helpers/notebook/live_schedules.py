@@ -47,7 +47,12 @@ class ScheduleExplorer(Explorer):
     @property
     def config(self) -> RunConfig:
         """The run that the sliders describe."""
-        return dataclasses.replace(self._network.config, updates=self._schedule())
+        k, q = int(self.chosen("k")), int(self.chosen("q"))
+        rho = float(self.chosen("rho"))
+        schedule: UpdateSchedule = TopKBottomQ(k=k, q=q, rho=rho) if q else TopK(k=k)
+        if q == self._network.num_layers:
+            schedule = TopKAllBottoms(k=k, rho=rho)
+        return dataclasses.replace(self._network.config, updates=schedule)
 
     def _moved(self, change: Any) -> None:
         self._show("It will be trained when the sliders rest.")
@@ -67,20 +72,8 @@ class ScheduleExplorer(Explorer):
             self._trained[config.updates] = (correct or 0) / len(data.test)
         self._show()
 
-    def _schedule(self) -> UpdateSchedule:
-        k, q, rho = (
-            int(self.chosen("k")),
-            int(self.chosen("q")),
-            float(self.chosen("rho")),
-        )
-        if q == 0:
-            return TopK(k=k)
-        if q == self._network.num_layers:
-            return TopKAllBottoms(k=k, rho=rho)
-        return TopKBottomQ(k=k, q=q, rho=rho)
-
     def _show(self, note: str = "") -> None:
-        schedule = self._schedule()
+        schedule = self.config.updates
         cell = self._network.cell(schedule, self._trained.get(schedule))
         if note and not cell["n"]:
             cell["words"] += f" {note}"

@@ -50,8 +50,8 @@ def explorer_parts(
     table: pd.DataFrame, records: Sequence[Record], stops: Sequence[float], start: float
 ) -> tuple[list[Control], dict[str, Any], dict[str, int]]:
     """Return controls, data and first positions of an explorer over `stops`."""
-    choices = {name: _values(table, name) for name in CHOICES}
-    choices = {name: values for name, values in choices.items() if len(values) > 1}
+    found = {n: sorted(set(table[n].dropna()), reverse=n == "lr") for n in CHOICES}
+    choices = {name: values for name, values in found.items() if len(values) > 1}
     settings = {}
     for places in itertools.product(*(range(len(v)) for v in choices.values())):
         rows = table
@@ -83,11 +83,6 @@ def explorer_parts(
     first = min(range(len(stops)), key=lambda place: abs(stops[place] - start))
     state = {"γ": first, "ε": first, "together": 1, "width": len(widths) - 1}
     return controls, data, state
-
-
-def _values(table: pd.DataFrame, name: str) -> list[Any]:
-    """Return a column's values in the order of their buttons."""
-    return sorted(set(table[name].dropna()), reverse=name == "lr")
 
 
 def label_of(value: Any) -> str:
@@ -123,13 +118,10 @@ def _means(table: pd.DataFrame, scenario: str) -> dict[str, list[float]]:
 
 
 def mean_movement(runs: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return how far each layer's weights moved, the mean over runs of one width.
+    """Return the mean of `Movement`'s `layers` over runs of one width.
 
     A layer has `bins`: shares of its `size` weights, in bins of a quarter decade. The
     first begins at `low`, the decimal logarithm of a movement. The rest did not move.
-
-    Args:
-        runs: The `layers` of the measure `Movement`, of each run.
     """
     found = []
     for layers in zip(*runs, strict=True):

@@ -60,27 +60,26 @@ class Schedules:
         self.label = DATA.get(own["dataset"]) or str(own["dataset"])
         self.num_layers = len(first.blueprint().layers)
         self.runs = lws_table(records)
-        self._curves = dynamics_table(records)
+        self._curves = dynamics_table(records).dropna(subset="accuracy")
         self._paper = paper_table_1().query("init == 'xavier'")
         if any(own[name] != value for name, value in TABLE_1.items()):
             self._paper = self._paper.iloc[:0]
 
     def overview(self) -> dict[str, Any]:
-        """Return every schedule that was run, and the curve of full training."""
+        """Return all schedules that were run; when networks were evaluated."""
         points = [
             {"name": name, "color": on_grounds(look(rows).color), **_measured(rows)}
             for name, rows in self.runs.groupby(cell_names(self.runs))
         ]
-        return {"points": points, "full": self._curve("full")}
+        epochs = sorted(set(self._curves.epoch)) if len(self._curves) else []
+        return {"points": points, "epochs": epochs, "full": self._curve("full")}
 
     def cell(
         self, updates: UpdateSchedule, reached: float | None = None
     ) -> dict[str, Any]:
         """Return what a schedule updates, costs, and reached, in numbers and words.
 
-        Args:
-            updates: The schedule.
-            reached: Its test accuracy, 0 to 1, if it was trained just now.
+        `reached` is its test accuracy, 0 to 1, if it was trained just now.
         """
         config = replace(self.config, updates=updates)
         rho = config.columns().get("rho", float("nan"))
@@ -107,13 +106,10 @@ class Schedules:
             cell | plans | {"words": f"{'; '.join(words)}.", "curve": self._curve(name)}
         )
 
-    def _curve(self, name: str) -> list[list[float]]:
-        """Return epochs and mean test errors in percent."""
-        looks = _named(self._curves, name).dropna(subset="accuracy")
-        if looks.empty:
-            return []
-        means = looks.groupby("epoch").accuracy.mean()
-        return [list(pair) for pair in zip(means.index, _error(means), strict=True)]
+    def _curve(self, name: str) -> list[float]:
+        """Return mean test errors in percent, wherever the network was evaluated."""
+        looks = _named(self._curves, name)
+        return _error(looks.groupby("epoch").accuracy.mean()) if len(looks) else []
 
     def _plans(self, config: RunConfig) -> dict[str, Any]:
         """Return the different plans, a 0 or 1 per layer, and a letter per epoch."""
@@ -167,17 +163,13 @@ def probability_slider(*results: Results, start: float = 0.1) -> Explorer | HTML
         start: The ρ that is shown first.
     """
 
-    def places(network: Schedules) -> Places:
-        found: Places = {}
-        recorded = set(network.runs.schedule)
-        for config in network.first_seeds:
-            if "rho" in config.columns():
-                row = in_words(config.updates)
-                found[row, config.columns()["rho"]] = config.updates
-                for rho, updates in limits(config.updates).items():
-                    if in_words(updates) in recorded:
-                        found[row, rho] = updates
-        return found
+    def places(config: RunConfig, recorded: set[str]) -> Places:
+        if "rho" not in config.columns():
+            return {}
+        row = in_words(config.updates)
+        ends = limits(config.updates).items()
+        found = {(row, rho): end for rho, end in ends if in_words(end) in recorded}
+        return found | {(row, config.columns()["rho"]): config.updates}
 
     return _explorer(results, places, "ρ", "schedule", start)
 
@@ -185,21 +177,17 @@ def probability_slider(*results: Results, start: float = 0.1) -> Explorer | HTML
 def layers_slider(*results: Results, start: int = 1) -> Explorer | HTML:
     """Return a slider over the number of layers, with buttons for where they are."""
 
-    def places(network: Schedules) -> Places:
-        found: Places = {}
-        for config in network.first_seeds:
-            if type(config.updates) in STATIC:
-                columns = config.columns()
-                row = STATIC[type(config.updates)]
-                found[row, columns.get("k") or columns["q"]] = config.updates
-        return found
+    def places(config: RunConfig, recorded: set[str]) -> Places:
+        row, columns = STATIC.get(type(config.updates)), config.columns()
+        number = columns.get("k") or columns.get("q")
+        return {(row, number): config.updates} if row and number else {}
 
     return _explorer(results, places, "layers", "where", start)
 
 
 def _explorer(
     results: Iterable[Results],
-    places: Callable[[Schedules], Places],
+    places: Callable[[RunConfig, set[str]], Places],
     stop: str,
     row: str,
     start: float,
@@ -208,9 +196,20 @@ def _explorer(
     for each in results:
         by_data.setdefault(each.recipe.configs[0].columns()["dataset"], []).append(each)
     networks = [Schedules(*group) for group in by_data.values()]
-    found = [places(network) for network in networks]
+    found: list[Places] = []
+    for network in networks:
+        recorded = set(network.runs.schedule)
+        own = [places(config, recorded) for config in network.first_seeds]
+        found.append(
+            {place: updates for each in own for place, updates in each.items()}
+        )
     rows = list(dict.fromkeys(name for own in found for name, _ in own))
     stops = sorted({number for own in found for _, number in own})
+    for own in found:  # where another data set has more probabilities
+        for (name, _), updates in list(own.items()):
+            if isinstance(updates, TopKAllBottoms | TopKBottomQ):
+                for rho in stops:
+                    own.setdefault((name, rho), replace(updates, rho=rho))
     cells = {
         f"{i},{rows.index(name)},{stops.index(number)}": network.cell(updates)
         for i, (network, own) in enumerate(zip(networks, found, strict=True))

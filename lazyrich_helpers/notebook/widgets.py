@@ -32,8 +32,7 @@ def choice(name: str, label: str, labels: Iterable[str]) -> Control:
 
 def check(name: str, label: str, ties: Sequence[str]) -> Control:
     """Return a check box that, when set, ties sliders to one position."""
-    control = {"kind": "check", "name": name, "label": label, "labels": ["no", "yes"]}
-    return control | {"ties": list(ties)}
+    return slider(name, label, ["no", "yes"]) | {"kind": "check", "ties": list(ties)}
 
 
 class Explorer(anywidget.AnyWidget):
@@ -66,9 +65,8 @@ class Explorer(anywidget.AnyWidget):
         Raises:
             ValueError: If a start is not one of a control's positions.
         """
-        state = dict.fromkeys((control["name"] for control in controls), 0) | dict(
-            start
-        )
+        state = dict.fromkeys((control["name"] for control in controls), 0)
+        state.update(start)
         for control in controls:
             name, last = control["name"], len(control["labels"]) - 1
             inside = state[name] in range(last + 1)

@@ -50,6 +50,7 @@ function slider({ label, labels }, choose) {
   const input = html("input", { id, type: "range", min: 0, max: labels.length - 1 });
   const readout = html("output", { for: id });
   input.addEventListener("input", () => choose(Number(input.value)));
+  input.hidden = labels.length === 1; // nothing to choose, but something to say
   const show = (position) => {
     input.value = position;
     input.setAttribute("aria-valuetext", labels[position]);
@@ -83,11 +84,6 @@ const CONTROLS = { slider, choice, check };
 
 // --- Views ------------------------------------------------------------------------
 
-/** Two panels fit side by side on a wide screen, one on a phone. */
-function half(width) {
-  return width >= 640 ? (width - 16) / 2 : width;
-}
-
 /** A titled picture, what it shows in words, and texts of points under the pointer. */
 function panel(title, picture, alt, points) {
   build(picture, { role: "img", "aria-label": alt }, []);
@@ -106,7 +102,7 @@ function axis(label, [low, high], marks, log = false) {
 
 /** An SVG with two axes, and functions from values to pixels. */
 function plot(width, height, xAxis, yAxis) {
-  const [left, right, top, bottom] = [46, width - 12, 8, height - 40];
+  const [left, right, top, bottom] = [54, width - 14, 8, height - 40];
   const picture = svg("svg", { width, height });
   const x = scale(xAxis, left, right);
   const y = scale(yAxis, bottom, top);
@@ -193,8 +189,8 @@ function table(caption, header, rows, colors) {
 // --- The widget -------------------------------------------------------------------
 
 /**
- * Return what anywidget renders. `draw({ data, state, live, width })` returns the
- * panels, and `words`: a sentence or a table that says what is chosen.
+ * Return what anywidget renders. `draw` returns panels of `size`, and `words`: a
+ * sentence or a table that says what is chosen.
  */
 function explorer(draw) {
   function render({ model, el }) {
@@ -225,7 +221,8 @@ function explorer(draw) {
       drawn = views.clientWidth;
       if (!drawn) return; // not in the page yet
       const [data, live] = [model.get("data"), model.get("live")];
-      const { panels, words } = draw({ data, state, live, width: drawn });
+      const wide = drawn >= 640 ? (drawn - 16) / 2 : drawn; // two beside each other
+      const { panels, words } = draw({ data, state, live, size: [wide, 230], drawn });
       said.replaceChildren(words);
       views.replaceChildren(...panels);
     }

@@ -9,7 +9,7 @@ function picture({ source, width, height, label, alt }, scale) {
   return html("div", { class: "lr-picture" }, image, html("span", {}, label));
 }
 
-function draw({ data, state, width }) {
+function draw({ data, state, drawn }) {
   const frame = data.frames[[state.row ?? 0, state.stop ?? 0].join()];
   const { image, low, high } = data.scale;
   const ramp = html("img", { ...PIXELS, src: image, alt: "", width: 160, height: 12 });
@@ -17,7 +17,7 @@ function draw({ data, state, width }) {
   const all = sum(frame.images.map((each) => each.width));
   const isRow = all < 700; // beside each other, else below each other
   const needed = isRow ? all + 8 * frame.images.length : frame.images[0].width;
-  const scale = Math.min(1, width / needed);
+  const scale = Math.min(1, drawn / needed);
   const pictures = frame.images.map((each) => picture(each, scale));
   const row = html("div", { class: "lr-row" }, ...pictures);
   return { panels: [row, legend], words: frame.words };

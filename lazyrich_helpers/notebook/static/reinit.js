@@ -7,7 +7,7 @@ const POWERS = [0.001, 0.01, 0.1, 1, 10, 100];
 const ACCURACY = axis("test accuracy (%)", [0, 100], [0, 25, 50, 75, 100]);
 const WEIGHTS = axis("weights of the layer (%)", [POWERS[0], 100], POWERS, true);
 const MOVED = axis("movement |θᵀ − θ⁰|", [1e-5, 100], POWERS, true);
-const SHARES = [10 ** -3.5, 100]; // γ or ε in percent; 0 stands at the left end
+const SHARES = [10 ** -3.9, 100]; // γ or ε in percent; 0 stands at the left end
 
 // --- Where the most active weights lie --------------------------------------------
 
@@ -95,7 +95,7 @@ function movement(size, layers, colors, gamma, epsilon, width) {
     });
   });
   const alt = `Histogram of how far the weights of each layer moved, width ${width}.`;
-  const title = `How far weights moved (w = ${width}); γ: shaded`;
+  const title = `How far weights moved (w = ${width})`;
   return panel(title, picture, alt, points);
 }
 
@@ -139,7 +139,7 @@ function chosenShare(symbol, data, state, live, lines) {
   return { share, label: labels[state[symbol]], accuracies, note };
 }
 
-function draw({ data, state, live, width }) {
+function draw({ data, state, live, size }) {
   const setting = data.settings[data.choices.map((name) => state[name]).join()];
   if (!setting) return { panels: [], words: "Not recorded at these settings." };
   const gamma = chosenShare("γ", data, state, live, setting.γ);
@@ -157,17 +157,9 @@ function draw({ data, state, live, width }) {
     rows,
     known.map(({ color }) => color),
   );
-  const size = [half(width), 230];
   const panels = [
-    curves(size, data, setting.γ, "γ", "γ: the most active parameters reset", gamma),
-    curves(
-      size,
-      data,
-      setting.ε,
-      "ε",
-      "ε: only the most active parameters kept",
-      epsilon,
-    ),
+    curves(size, data, setting.γ, "γ", "γ: the most active are reset", gamma),
+    curves(size, data, setting.ε, "ε", "ε: only the most active are kept", epsilon),
   ];
   const { label } = data.widths[state.width];
   const layers = setting.moves[label];

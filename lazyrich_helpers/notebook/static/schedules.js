@@ -57,31 +57,29 @@ function costs(size, schedules, cell) {
 }
 
 /** Test error over epochs, beside full training's (dashed). */
-function learning(size, curve, full) {
-  const [last] = curve.at(-1);
-  const epochs = axis("epoch", [0, last], wholeMarks(last));
-  const { picture, x, y } = plot(...size, epochs, ERROR);
-  const through = (values) =>
-    line(values.map(([epoch, error]) => [x(epoch), y(error)]));
+function learning(size, epochs, curve, full) {
+  const last = epochs.at(-1);
+  const steps = axis("epoch", [0, last], wholeMarks(last));
+  const { picture, x, y } = plot(...size, steps, ERROR);
+  const through = (errors) => line(errors.map((error, i) => [x(epochs[i]), y(error)]));
   picture.append(
     path(through(full), "lr-line", "5 4"),
     path(through(curve), "lr-mark"),
   );
-  const points = curve.map(([epoch, error]) => {
-    return { x: x(epoch), text: `epoch ${epoch}: error ${percent(error)}` };
+  const points = curve.map((error, i) => {
+    return { x: x(epochs[i]), text: `epoch ${epochs[i]}: error ${percent(error)}` };
   });
   const alt = "Test error over epochs, of this schedule and of full training.";
   return panel("While it learns (full training: dashed)", picture, alt, points);
 }
 
-function draw({ data, state, live, width }) {
+function draw({ data, state, live, size }) {
   const place = ["data", "row", "stop"].map((name) => state[name] ?? 0);
   const cell = live.cell ?? data.cells[place.join()];
   if (!cell) return { panels: [], words: "Not among the recorded schedules." };
-  const { points, full } = data.networks[state.data ?? 0];
-  const size = [half(width), 230];
+  const { points, epochs, full } = data.networks[state.data ?? 0];
   const panels = [raster(size, cell), costs(size, points, cell)];
-  if (cell.curve.length > 1) panels.push(learning(size, cell.curve, full));
+  if (cell.curve.length > 1) panels.push(learning(size, epochs, cell.curve, full));
   return { panels, words: cell.words };
 }
 
