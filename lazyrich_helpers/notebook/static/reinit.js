@@ -115,7 +115,7 @@ function strips(size, layers, colors, gamma, epsilon, width) {
     { class: "lr-title" },
     `In which layers they lie (w = ${width})`,
   );
-  const values = table("", ["", ...header], rows, colors);
+  const values = table("", ["layer", ...header], rows, colors);
   return html(
     "div",
     { class: "lr-strips", style: `width:${size[0]}px` },

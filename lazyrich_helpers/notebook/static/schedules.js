@@ -28,7 +28,7 @@ function raster(size, cell) {
     return { y: (top + bottom) / 2, text };
   });
   const alt = `Which of ${numLayers} layers each of ${epochs.length} epochs updates.`;
-  return panel("Updated layers (layer 1 reads the image)", picture, alt, points);
+  return panel("Updated layers (1 is the lowest)", picture, alt, points);
 }
 
 /** Every schedule that was run; the chosen one marked, the paper's a diamond. */
