@@ -39,6 +39,8 @@ def test_digest_changes_with_package_records_and_budget(build, monkeypatch):
 
     (build.PACKAGE / "train.py").write_text("rate = 2")
     digests.append(build.outputs_digest())
+    (build.PACKAGE / "view.js").touch()
+    digests.append(build.outputs_digest())
     (build.PACKAGE / "neighbours").mkdir()
     (build.PACKAGE / "neighbours" / "lazy.py").touch()
     digests.append(build.outputs_digest())

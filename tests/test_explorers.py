@@ -1,6 +1,7 @@
 """What the browser shows of an explorer is what Python holds."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.models.layout import spans
 from lazyrich_helpers.notebook import heat_maps
+from lazyrich_helpers.notebook.chapter import recorded
 from lazyrich_helpers.notebook.heat_maps import heat_map_slider
 from lazyrich_helpers.notebook.live import ReinitExplorer
 from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
@@ -67,6 +69,20 @@ def test_every_stop_shows_what_python_holds(browser, results):
                 values = setting["γ"][width][place], setting["ε"][width][place]
                 assert shown == pytest.approx(values, abs=0.051)
             press(page, 0, "ArrowRight")
+
+
+def test_recorded_explorers_are_light():
+    """What a page carries of each, in bytes: its data, script and style."""
+    small = {"widths": [16], "precision": "fp32"}
+    found = [
+        reinit_slider([*recorded("figure-2").records, *recorded("figure-3").records]),
+        heat_map_slider(recorded("figure-5")),
+        probability_slider(recorded("figure-10-vgg5", seeds=[0, 1, 2], **small)),
+    ]
+    for explorer in found:
+        state = explorer.get_state()
+        parts = json.dumps([state[name] for name in ("data", "_esm", "_css")])
+        assert len(parts) < 75_000
 
 
 def test_gamma_and_epsilon_move_apart(browser, results):
