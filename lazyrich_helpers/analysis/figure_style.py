@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
@@ -78,13 +79,11 @@ def on_grounds(color: Any) -> list[str]:
 
     It is made no darker or lighter than gives it `CONTRAST`.
     """
-    found = []
+    own, found = np.array(to_rgb(color)), []
     for ground in GROUNDS:
-        goal = 0.0 if _luminance(ground) > 0.5 else 1.0
-        mixes = (
-            [c + step / 50 * (goal - c) for c in to_rgb(color)] for step in range(51)
-        )
-        found.append(next(to_hex(m) for m in mixes if contrast(m, ground) >= CONTRAST))
+        goal = 0.0 if _luminance(ground) > 0.5 else 1.0  # black or white
+        mixes = [tuple((own * (50 - step) + goal * step) / 50) for step in range(51)]
+        found += [to_hex(mix) for mix in mixes if contrast(mix, ground) >= CONTRAST][:1]
     return found
 
 
