@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import (
@@ -109,5 +109,49 @@ def visit(
     )
     try:
         yield seen
+    finally:
+        page.close()
+
+
+MODEL = """async ({ esm, css, ...values }) => {
+    const told = [];
+    window.model = {
+        get: (name) => values[name],
+        set: (name, value) => {
+            values[name] = value;
+            for (const [names, call] of told) {
+                if (names.split(" ").includes(`change:${name}`)) call();
+            }
+        },
+        on: (names, call) => told.push([names, call]),
+        off: () => {},
+        save_changes: () => {},
+    };
+    const style = document.createElement("style");
+    style.textContent = css;
+    document.head.append(style);
+    const url = URL.createObjectURL(new Blob([esm], { type: "text/javascript" }));
+    window.script = await import(url);
+    window.script.default.render({ model: window.model, el: document.body });
+}"""
+
+
+@contextmanager
+def widget(browser: Browser, explorer: Any) -> Iterator[Page]:
+    """Open a page that holds nothing but an explorer, drawn as in a built page."""
+    page = browser.new_page(viewport={"width": DESKTOP[0], "height": DESKTOP[1]})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_content(
+        "<!doctype html><html lang=en><title>x</title><body></body></html>"
+    )
+    names = {"esm": "_esm", "css": "_css", "data": "data"}
+    names |= {"state": "state", "live": "live"}
+    state = explorer.get_state()
+    page.evaluate(MODEL, {short: state[name] for short, name in names.items()})
+    page.locator(".lr-panel, .lr-row").first.wait_for()
+    try:
+        yield page
+        assert errors == []
     finally:
         page.close()

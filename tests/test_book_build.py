@@ -7,7 +7,6 @@ import tarfile
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import SimpleNamespace
-from zipfile import ZipFile
 
 import pytest
 import yaml
@@ -38,6 +37,7 @@ def test_digest_changes_with_package_records_and_budget(build, monkeypatch):
     assert build.outputs_digest() == digests[0]
     for folder, name in (
         (build.PACKAGE, "train.py"),
+        (build.PACKAGE, "view.js"),
         (build.PACKAGE, "neighbours/lazy.py"),
         (build.RECORDS, "a.json"),
         (build.RECORDS, "deep/b.npz"),
@@ -139,27 +139,12 @@ def test_without_npm_pages_fall_back_and_the_strict_build_stops(build, monkeypat
         build.serve_own_scripts(None, sphinx_config())
 
 
-@pytest.mark.parametrize(
-    ("exception", "kind"), [(None, "html"), (None, "latex"), (ValueError(), "html")]
-)
-def test_records_lie_beside_the_pages(build, tmp_path, exception, kind):
-    (tmp_path / "_static").mkdir()
-    app = SimpleNamespace(outdir=tmp_path, builder=SimpleNamespace(format=kind))
-    build.pack_records(app, exception)
-    path = tmp_path / "_static" / "records.zip"
-    assert path.exists() == (exception is None and kind == "html")
-    if path.exists():
-        with ZipFile(path) as packed:
-            assert packed.namelist() == ["records/a.json"]
-            assert packed.read("records/a.json") == b"{}"
-
-
 @pytest.mark.parametrize("view", [True, False])
 def test_the_widget_manager_is_left_out_where_there_is_no_widget(build, view):
     config = SimpleNamespace(nb_ipywidgets_js={"lib/embed-amd.js": {}})
     state = {"type": "application/vnd.jupyter.widget-state+json", "body": "{}"}
     scripts = [
-        SimpleNamespace(filename="_static/book.js", attributes={}),
+        SimpleNamespace(filename="_static/theme.js", attributes={}),
         SimpleNamespace(filename="_static/lib/embed-amd.js", attributes={}),
         SimpleNamespace(filename=None, attributes=state),
         SimpleNamespace(filename=None, attributes={"body": "1"}),

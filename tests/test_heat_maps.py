@@ -9,7 +9,6 @@ from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.notebook import heat_maps
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
-from tests.test_widgets import image_of
 
 
 @pytest.fixture
@@ -51,19 +50,40 @@ def test_maps_are_the_mean_over_seeds_and_agree_with_the_counts(results, store):
 
 
 def test_slider_has_a_position_per_width_and_a_button_per_alpha(results):
-    buttons, control, chosen = heat_maps.heat_map_slider(results).children
-    assert [label for label, _ in buttons.options] == ["1 %", "10 %", "30 %"]
-    assert [label for label, _ in control.options] == ["6", "12"]
-    assert len(chosen.children) == 3
-    alt = image_of(chosen.children[0].children[1])["alt"] or ""
-    assert alt.startswith("Heat maps of width 12, α = 1 %: weights are active in ")
-    assert alt.count(",") == 4
+    made = heat_maps.heat_map_slider(results)
+    labels = {c["name"]: c["labels"] for c in made.data["controls"]}
+    assert labels == {"stop": ["6", "12"], "row": ["1 %", "10 %", "30 %"]}
+    assert made.chosen("stop") == "12"
+    assert heat_maps.heat_map_slider(results, start=6).chosen("stop") == "6"
+    assert len(made.data["frames"]) == 6
+    frame = made.data["frames"]["0,1"]
+    assert frame["words"].startswith("Weights are active in ")
+    assert frame["words"].count(",") == 3
+    assert frame["images"][0]["alt"].startswith("Layer 1, 12×64: ")
+
+
+def test_large_maps_are_averaged_over_blocks(monkeypatch):
+    values = np.arange(90.0).reshape(9, 10)
+    assert np.array_equal(heat_maps.block_means(values), values)
+    monkeypatch.setattr(heat_maps, "MOST_ROWS", 3)
+    monkeypatch.setattr(heat_maps, "MOST_COLUMNS", 5)
+    means = heat_maps.block_means(values)
+    assert np.array_equal(means, values.reshape(3, 3, 5, 2).mean((1, 3)))
+
+
+def test_rectangles_are_to_scale_as_far_as_they_can_be_seen():
+    wide = heat_maps.rectangle_sizes([(1000, 784), (1000, 1000), (10, 1000)])
+    assert wide[0][0] / wide[0][1] == pytest.approx(0.784, abs=0.01)
+    assert wide[2] == (wide[1][0], heat_maps.THINNEST)
+    low = heat_maps.rectangle_sizes([(50, 9), (50, 450), (10, 2450)])
+    assert low[0] == (heat_maps.NARROWEST, heat_maps.LOWEST)
+    assert low[2][0] / low[1][0] == pytest.approx(2450 / 450, rel=0.02)
 
 
 def test_records_without_maps_are_a_sentence(results, store):
     for path in store.folder.glob("*.npz"):
         path.unlink()
-    assert heat_maps.heat_map_slider(results).value == "Not run yet."
+    assert heat_maps.heat_map_slider(results).data == "Not run yet."
 
 
 def test_learning_rates_are_not_averaged(results, store):
@@ -71,5 +91,5 @@ def test_learning_rates_are_not_averaged(results, store):
     both = tiny.results(store, *tiny.WIDTHS, other, measures=(Activity,))
     with pytest.raises(ValueError, match="lr must be one value"):
         heat_maps.heat_map_slider(both)
-    _, control, _ = heat_maps.heat_map_slider(both, lr=0.001).children
-    assert [label for label, _ in control.options] == ["6"]
+    made = heat_maps.heat_map_slider(both, lr=0.001)
+    assert made.data["controls"][0]["labels"] == ["6"]

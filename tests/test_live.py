@@ -1,23 +1,20 @@
-"""Live sliders and drawn frames are one figure; what they show is recomputed."""
+"""Live sliders and recorded ones show the same; what they show is recomputed."""
 
 import asyncio
 
 import pytest
-from ipywidgets import ToggleButtons
 
-from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS, reinit_counts
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.notebook import explorers
 from lazyrich_helpers.notebook.explorers import explore, first_layer, trained_networks
 from lazyrich_helpers.notebook.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
-from lazyrich_helpers.notebook.widgets import log_fractions, reinit_slider
+from lazyrich_helpers.notebook.reinit_view import SYMBOLS, reinit_slider
 from lazyrich_helpers.reinit.reinitialization import movement_order
 from lazyrich_helpers.runner.kept import load_trained
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
-from tests.test_widgets import image_of
 
 
 @pytest.fixture
@@ -25,24 +22,29 @@ def results(store):
     return tiny.results(store, *tiny.WIDTHS)
 
 
+def networks(records, store):
+    return [load_trained(record, store, "cpu") for record in records]
+
+
 @pytest.fixture
 def explorer(results, store):
-    nets = [load_trained(record, store, "cpu") for record in results.records]
-    return ReinitExplorer(nets, reinit_table(results.records))
+    return ReinitExplorer(networks(results.records, store), results.records)
 
 
-def test_live_and_frames_show_the_same_picture_at_every_share_above_zero(
-    explorer, results
-):
-    table = reinit_table(results.records)
-    _, stack = reinit_slider(table[table.lr == 0.03]).children
-    fractions = log_fractions(table)
-    assert len(fractions) == len(stack.children) == 12
-    for fraction, frame in list(zip(fractions, stack.children, strict=True))[1:]:
-        for share in explorer.shares.values():
-            share.value = 100 * fraction
-        explorer.settle()
-        assert explorer.shown.value == frame.value, fraction
+def move(explorer, **places):
+    explorer.state = {**explorer.state, **places}
+
+
+def test_live_values_are_the_recorded_ones_at_every_recorded_share(explorer, results):
+    recorded = reinit_slider(results.records).data
+    curves = recorded["settings"][""]
+    for place, fraction in enumerate(recorded["fractions"]):
+        stop = explorer.data["stops"].index(fraction)
+        move(explorer, γ=stop, ε=stop)
+        for symbol in SYMBOLS:
+            values = {width: curve[place] for width, curve in curves[symbol].items()}
+            assert explorer.live[symbol] == values, fraction
+    assert explorer.live["note"] == curves["note"] == "500 test images, n = 2"
 
 
 def test_live_accuracy_is_the_measured_one(results, store):
@@ -55,52 +57,72 @@ def test_live_accuracy_is_the_measured_one(results, store):
             assert net.accuracy(scenario, fraction, 500) == count / 500
 
 
-def test_any_share_can_be_chosen_not_only_recorded_ones(explorer):
-    before = explorer.shown.value
-    explorer.shares["active"].value = 37.3
-    explorer.settle()
-    alt = image_of(explorer.shown)["alt"]
-    assert "γ = 37 %" in alt and explorer.shown.value != before
+def test_shares_between_the_recorded_ones_can_be_chosen(explorer, results, store):
+    (place,) = (i for i, s in enumerate(explorer.data["stops"]) if 0.355 > s > 0.354)
+    assert explorer.data["stops"][place] not in explorer.data["fractions"]
+    move(explorer, γ=place)
+    nets = map(Resettable, networks(results.records[:2], store))
+    accuracies = [
+        n.accuracy("active", explorer.data["stops"][place], 500) for n in nets
+    ]
+    assert explorer.live["γ"]["6"] == pytest.approx(50 * sum(accuracies))
+    assert explorer.live["state"] == explorer.state
 
 
 def test_while_a_slider_moves_one_network_of_the_width_is_shown(explorer):
     """In an event loop, as in a notebook, everything else waits until it rests."""
 
-    async def move() -> tuple[str, str]:
-        explorer.width.value = 6
-        explorer.shares["active"].value = 20.0
-        moving = image_of(explorer.shown)["alt"]
-        note = explorer._picks["active"].note
-        assert note == f"{min(PREVIEW_IMAGES, 500)} test images, n = 1"
+    async def slide() -> tuple[dict, dict]:
+        move(explorer, width=0)
+        move(explorer, γ=90)
+        moving = explorer.live
         await asyncio.sleep(0.6)
-        return moving, image_of(explorer.shown)["alt"]
+        return moving, explorer.live
 
-    moving, resting = asyncio.run(move())
-    gamma = moving.split("ε")[0]
-    assert "at width 6" in gamma and "at width 12" not in gamma
-    assert "at width 12" in resting.split("ε")[0]
-    assert explorer._picks["active"].note == "500 test images, n = 2"
+    moving, resting = asyncio.run(slide())
+    assert list(moving["γ"]) == ["6"] and list(moving["ε"]) == ["6", "12"]
+    assert moving["note"] == f"{min(PREVIEW_IMAGES, 500)} test images, n = 1"
+    assert list(resting["γ"]) == ["6", "12"]
+    assert resting["note"] == "500 test images, n = 2"
 
 
-def test_learning_rates_have_buttons(store):
+def test_another_learning_rate_is_evaluated_at_once(store):
     rates = [tiny.config(optimizer=Adam(lr=lr)) for lr in (0.03, 0.001)]
     records = tiny.results(store, *rates).records
-    nets = [load_trained(record, store, "cpu") for record in records]
-    explorer = ReinitExplorer(nets, reinit_table(records))
-    assert isinstance(explorer.lr, ToggleButtons)
-    assert [label for label, _ in explorer.lr.options] == ["0.03", "0.001"]
-    before = explorer.shown.value
-    explorer.lr.value = 0.001
-    assert explorer.shown.value != before
+    explorer = ReinitExplorer(networks(records, store), records)
+    before = explorer.live["γ"]
+    move(explorer, lr=1)
+    assert explorer.chosen("lr") == "0.001" and explorer.live["γ"] != before
 
 
-def test_a_built_page_gets_frames_and_a_notebook_sliders(monkeypatch, results, store):
+def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
+    """Its networks diverged, say; the sliders go on."""
+    runs = [
+        tiny.CONFIG,
+        tiny.config(optimizer=Adam(lr=0.001), model=ReluNet(width=6, depth=2)),
+    ]
+    records = tiny.results(store, *runs).records
+    explorer = ReinitExplorer(networks(records, store), records)
+    assert explorer.chosen("lr") == "0.03"
+
+    async def slide() -> dict:
+        move(explorer, width=0)
+        move(explorer, γ=90)
+        return explorer.live
+
+    live = asyncio.run(slide())
+    assert live["γ"] == {} and live["note"] == "no network of this width"
+
+
+def test_a_built_page_gets_records_and_a_notebook_networks(monkeypatch, results, store):
     monkeypatch.setattr(explorers, "store_for", lambda _: store)
     assert len(trained_networks(results, device="cpu")) == 4
-    assert isinstance(explore(results, device="cpu"), ReinitExplorer)
+    live = explore(results, device="cpu", start=0.5)
+    assert isinstance(live, ReinitExplorer) and live.chosen("γ") == "50 %"
     monkeypatch.setenv("LAZYRICH_PAGE", "static")
     monkeypatch.setattr(explorers, "load_trained", None)  # nor are networks read
-    assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
+    static = explore(results, device="cpu", start=0.5)
+    assert not isinstance(static, ReinitExplorer) and static.chosen("γ") == "50 %"
 
 
 def test_a_bar_says_how_far_the_reading_of_networks_is(
@@ -117,27 +139,8 @@ def test_without_weights_the_records_still_show(monkeypatch, results, store):
     for path in store.weights.iterdir():
         path.unlink()
     assert trained_networks(results, device="cpu") == []
-    assert "not kept here" in first_layer(results).value
+    assert "not kept here" in first_layer(results).data
     assert not isinstance(explore(results, device="cpu"), ReinitExplorer)
-
-
-def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
-    """Its networks diverged, say; the sliders go on."""
-    runs = [
-        tiny.CONFIG,
-        tiny.config(optimizer=Adam(lr=0.001), model=ReluNet(width=6, depth=2)),
-    ]
-    records = tiny.results(store, *runs).records
-    nets = [load_trained(record, store, "cpu") for record in records]
-    explorer = ReinitExplorer(nets, reinit_table(records))
-    assert explorer.lr.value == 0.03
-
-    async def move() -> str:
-        explorer.width.value = 6
-        explorer.shares["active"].value = 20.0
-        return explorer._picks["active"].note
-
-    assert asyncio.run(move()) == "no network of this width"
 
 
 def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
@@ -146,7 +149,7 @@ def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
     monkeypatch.setattr(
         Store, "read_weights", lambda self, name: read.append(name) or plain(self, name)
     )
-    control, stack = first_layer(results).children
-    assert len(control.options) == len(stack.children) == 10
+    made = first_layer(results)
+    assert len(made.data["frames"]) == 10 and made.chosen("stop") == "10 %"
     widest = max(results.records, key=lambda record: record.columns()["width"])
     assert read == [widest.run_id]  # a wide one fills memory: no other is read

@@ -1,9 +1,12 @@
+import base64
 import dataclasses
+import io
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.notebook import pictures
@@ -69,19 +72,23 @@ def test_units_come_in_the_order_they_moved(trained):
     assert (moved[units].diff() <= 0).all()
 
 
+def pixels(source: str) -> np.ndarray:
+    data = base64.b64decode(source.removeprefix("data:image/png;base64,"))
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
 def test_frames_go_from_trained_to_initial_weights(trained):
-    frames = pictures.weight_frames(trained)
-    assert [frame.label for frame in frames][:2] == ["0 %", "0.1 %"]
-    shares = [float(f.alt.split(", ")[2].split(" %")[0]) for f in frames]
+    made = pictures.first_layer_slider(trained)
+    assert made.data["controls"][0]["labels"][:2] == ["0 %", "0.1 %"]
+    frames = [made.data["frames"][f"0,{i}"] for i in range(len(pictures.SHARES))]
+    shares = [float(f["words"].split(", ")[1].split(" %")[0]) for f in frames]
     assert shares == sorted(shares) and shares[-1] == 100
-    first, last = (np.asarray(frames[i].image).astype(int) for i in (0, -1))
-    third = len(first) // 3
-    columns = slice(80, 500)
-    # Row 1 shows the initial weights, row 3 ends as a copy of it; row 2 is trained.
-    rows = [
-        image[10 + third * i : third * i + 90, columns]
-        for image in (first, last)
-        for i in (0, 1, 2)
-    ]
-    assert np.array_equal(rows[0], rows[3]) and np.array_equal(rows[1], rows[4])
-    assert not np.array_equal(rows[2], rows[5])
+    before, after, first = (image["source"] for image in frames[0]["images"])
+    *same, last = (image["source"] for image in frames[-1]["images"])
+    assert same == [before, after] and first == after and last == before != after
+
+
+def test_shades_are_the_colormaps():
+    drawn = pixels(pictures.shaded(np.array([[0.0, 0.5, 1.0]]), pictures.WEIGHTS))
+    low, middle, high = drawn[0].tolist()
+    assert low[2] > low[0] and high[0] > high[2] and min(middle) > 230

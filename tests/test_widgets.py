@@ -1,108 +1,64 @@
-import base64
-import html.parser
-import io
+"""What every explorer is: controls, data, a start, and the same text in each run."""
 
-import ipywidgets
-import numpy as np
-import pandas as pd
-from ipywidgets.embed import dependency_state
-from PIL import Image
+import json
 
-from lazyrich_helpers.notebook import widgets
-from lazyrich_helpers.notebook.reinit_view import ReinitView, recorded_pick
-from tests.test_plots import table  # noqa: F401  (a fixture)
+import pytest
 
+from lazyrich_helpers.analysis import figure_style
+from lazyrich_helpers.notebook.widgets import STATIC, Explorer, check, choice, slider
 
-class Images(html.parser.HTMLParser):
-    """Collects the attributes of <img> tags."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[dict[str, str | None]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        if tag == "img":
-            self.found.append(dict(attrs))
+CONTROLS = [
+    slider("x", "x", "abc"),
+    slider("y", "y", "abc"),
+    check("both", "together", "xy"),
+    choice("row", "row", ["first", "second"]),
+]
 
 
-def image_of(picture: ipywidgets.HTML) -> dict[str, str | None]:
-    (image,) = Images(picture.value).found
-    return image
+def explorer(**start):
+    return Explorer("frames", CONTROLS, {"frames": {}}, start)
 
 
-def pixels(picture: ipywidgets.HTML) -> np.ndarray:
-    source = image_of(picture)["src"] or ""
-    shown = Image.open(io.BytesIO(base64.b64decode(source.split(",")[1])))
-    return np.asarray(shown.convert("RGB")).astype(int)
+def test_controls_start_where_they_are_told_and_say_what_they_stand_at():
+    made = explorer(x=2)
+    assert made.state == {"x": 2, "y": 0, "both": 0, "row": 0}
+    assert [made.chosen(name) for name in ("x", "both", "row")] == ["c", "no", "first"]
 
 
-def frame(label: str, color: str) -> widgets.Frame:
-    return widgets.Frame(label, f"all {color}", Image.new("RGB", (8, 8), color))
+@pytest.mark.parametrize("place", [-1, 3, 0.5])
+def test_a_start_outside_is_a_sentence(place):
+    with pytest.raises(ValueError, match=r"start of x must be from 0 to 2; got "):
+        explorer(x=place)
 
 
-def test_slider_has_a_picture_with_alt_text_per_position(table):  # noqa: F811
-    control, stack = widgets.reinit_slider(table).children
-    assert len(stack.children) == len(control.options) == 3
-    assert [label for label, _ in control.options] == ["0 %", "10 %", "100 %"]
-    alts = [image_of(picture)["alt"] for picture in stack.children]
-    assert alts[1] == (
-        "γ = 10 % of the parameters reset: "
-        "test accuracy 50 % at width 10, 30 % at width 100. "
-        "ε = 10 % kept: test accuracy 50 % at width 10, 30 % at width 100."
-    )
+def test_the_text_is_the_same_for_the_same_data_and_no_other():
+    assert repr(explorer()) == repr(explorer())
+    assert repr(explorer()) != repr(explorer(x=1))
+    other = Explorer("frames", CONTROLS, {"frames": {"0,0": 1}}, {})
+    assert repr(explorer()) != repr(other)
 
 
-def test_pictures_are_the_figures(table):  # noqa: F811
-    shown = pixels(widgets.reinit_slider(table).children[1].children[1])
-    picks = {s: recorded_pick(table, s, 0.1) for s in ("active", "lazy")}
-    expected = np.asarray(ReinitView(table).picture(picks)).astype(int)
-    assert np.abs(shown - expected).max() < 32  # 128 colours stand for them all
-    assert np.abs(shown - expected).mean() < 1
+def test_the_whole_state_may_be_written_into_a_page():
+    state = explorer().get_state()
+    assert json.loads(json.dumps(state["data"]))["controls"] == CONTROLS
+    assert state["_esm"].count("export default") == 1
 
 
-def test_every_position_is_linked_without_a_kernel(table):  # noqa: F811
-    both = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
-    box = widgets.reinit_slider(both)
-    buttons, control, chosen = box.children
-    assert [label for label, _ in buttons.options] == ["0.1", "0.01"]
-    page = dependency_state([box], drop_defaults=False)  # what a built page holds
-    links = [m["state"] for m in page.values() if m["model_name"] == "LinkModel"]
-    found = {(*link["source"], *link["target"]) for link in links}
-    slides = {
-        (f"IPY_MODEL_{control.model_id}", "index", f"IPY_MODEL_{s.model_id}")
-        for s in chosen.children
-    }
-    assert found == {(*slide, "selected_index") for slide in slides} | {
-        (
-            f"IPY_MODEL_{buttons.model_id}",
-            "index",
-            f"IPY_MODEL_{chosen.model_id}",
-            "selected_index",
-        )
-    }
+def test_the_scripts_are_small():
+    sizes = {path.name: path.stat().st_size for path in STATIC.iterdir()}
+    assert sum(sizes.values()) < 40_000 and sizes["frame.js"] < 10_000
 
 
-def test_one_row_needs_no_buttons():
-    box = widgets.slider("x", {"only": [frame("a", "red"), frame("b", "blue")]})
-    control, stack = box.children
-    assert isinstance(control, ipywidgets.SelectionSlider)
-    assert [pixels(p)[0, 0].tolist() for p in stack.children] == [
-        [255, 0, 0],
-        [0, 0, 255],
-    ]
+@pytest.mark.parametrize("color", ["black", "white", "#440154", "#fde725", "tab:red"])
+def test_colours_stand_out_from_both_grounds(color):
+    drawn = figure_style.on_grounds(color)
+    for own, ground in zip(drawn, figure_style.GROUNDS, strict=True):
+        ratio = figure_style.contrast(own, ground)
+        assert ratio >= figure_style.CONTRAST
+        if figure_style.contrast(color, ground) < figure_style.CONTRAST:
+            assert ratio < figure_style.CONTRAST + 1  # no farther than need be
 
 
-def test_a_slider_can_start_anywhere():
-    frames = [frame("a", "red"), frame("b", "blue")]
-    control, stack = widgets.slider("x", {"only": frames}, start=1).children
-    assert control.index == stack.selected_index == 1
-
-
-def test_alt_text_is_escaped():
-    text = widgets.picture(Image.new("RGB", (4, 4)), 'less "than" <b>')
-    assert image_of(ipywidgets.HTML(text))["alt"] == 'less "than" <b>'
-
-
-def test_no_records_are_a_sentence(table):  # noqa: F811
-    assert widgets.reinit_slider(table.iloc[:0]).value == "Not run yet."
+def test_contrast_is_the_standards():
+    assert figure_style.contrast("black", "white") == pytest.approx(21)
+    assert figure_style.contrast("#777777", "white") == pytest.approx(4.48, abs=0.01)

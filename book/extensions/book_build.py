@@ -1,15 +1,14 @@
 """What a bare `jupyter-book build .` needs beyond Sphinx: offline pages, honest caches.
 
-Five promises, each kept by one part of this file:
+Four promises, each kept by one part of this file:
 
-* A built page loads every script from itself. The first build fetches three npm
+* A built page loads every script from itself. The first build fetches four npm
   packages into the git-ignored `book/static/lib/`; later builds find them there.
 * A page without a slider does not load what sliders need.
 * A page never shows outputs that the present code would not give. Executed
   notebooks are cached under a digest of the package, the records, the budget and
   the versions in use: another digest, another cache.
 * A build that warned is not forgotten: the next one reads its pages again.
-* The records lie beside the pages, as one file to take along.
 """
 
 import base64
@@ -21,7 +20,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -46,7 +44,7 @@ RECORDS = chosen("LAZYRICH_RECORDS", ROOT / "book" / "records")
 STATIC = ROOT / "book" / "static"
 LIB = STATIC / "lib"
 
-VERSIONS_THAT_COUNT = ("torch", "numpy", "matplotlib", "ipywidgets")
+VERSIONS_THAT_COUNT = ("torch", "numpy", "matplotlib", "ipywidgets", "anywidget")
 CACHES_KEPT = 4
 """So that smoke and laptop, or two branches, do not throw each other out."""
 
@@ -87,6 +85,13 @@ NPM_PACKAGES = (
             # Its modules look for fonts beside their own names: two of them.
             "dist/*.woff2": ("@jupyter-widgets", "@jupyter-widgets/html-manager/dist"),
         },
+    ),
+    NpmPackage(
+        name="anywidget",
+        version="0.11.0",
+        sha512="LHZgW2j5UjyerZSZcO+BtZPXGMSORQV2bUT480hOR5x/BXS8sOradi/71amJfMueSEnKX0dq"
+        "PwTfsOGHTsyZpQ==",
+        files={"dist/index.js": ("anywidget",)},
     ),
     NpmPackage(
         name="mathjax",
@@ -189,7 +194,7 @@ def serve_own_scripts(app: Sphinx, config: Config) -> None:
     """Point widgets and MathJax at `book/static/`; say so if that cannot be."""
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.html_css_files = [*config.html_css_files, "book.css"]
-    config.html_js_files = [*config.html_js_files, "book.js", "ledger.js"]
+    config.html_js_files = [*config.html_js_files, "ledger.js"]
     try:
         install_assets()
     except AssetsUnavailable as problem:
@@ -272,7 +277,8 @@ def outputs_digest() -> str:
     """Name of everything outside a notebook that its outputs depend on."""
     lines = [f"budget {os.environ.get('LAZYRICH_BUDGET')}"]
     lines += [f"{name} {version_of(name)}" for name in VERSIONS_THAT_COUNT]
-    lines += sorted(by_content(entry) for entry in files_below(PACKAGE, ".py", ".npz"))
+    code = (".py", ".js", ".css", ".npz")
+    lines += sorted(by_content(entry) for entry in files_below(PACKAGE, *code))
     lines += sorted(by_stat(entry) for entry in files_below(RECORDS, ".json", ".npz"))
     return digest_of(lines)
 
@@ -320,19 +326,6 @@ def forget_after_warnings(app: Sphinx, exception: Exception | None) -> None:
         Path(app.doctreedir, ENV_PICKLE_FILENAME).unlink(missing_ok=True)
 
 
-# --- 4. Records to take along ---------------------------------------------------------
-
-
-def pack_records(app: Sphinx, exception: Exception | None) -> None:
-    """Lay all records beside the pages, as one file."""
-    if exception or app.builder.format != "html":
-        return
-    path = Path(app.outdir, "_static", "records.zip")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-        for entry in files_below(RECORDS, ".json", ".npz"):
-            packed.write(entry.path, f"records/{entry.name}")
-
-
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the parts; Sphinx calls this once, before it reads any page."""
     app.add_config_value("book_page_digest", "", "html", [str])
@@ -340,5 +333,4 @@ def setup(app: Sphinx) -> dict[str, bool]:
         app.connect("config-inited", part)
     app.connect("html-page-context", only_where_a_widget_is, priority=900)  # comes last
     app.connect("build-finished", forget_after_warnings)
-    app.connect("build-finished", pack_records)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

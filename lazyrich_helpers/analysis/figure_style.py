@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -38,6 +38,10 @@ RC: Any = {
     "axes.spines.right": False,
     "legend.frameon": False,
 }
+GROUNDS = ("#ffffff", "#14181e")
+"""What lines are seen on: a page in light mode and, darkest, in dark mode."""
+CONTRAST = 3.0
+"""Least contrast of a line with its ground (WCAG 2.2, criterion 1.4.11)."""
 
 
 def shade(place: int, count: int) -> tuple[float, ...]:
@@ -139,3 +143,30 @@ def legend_above(figure: Figure) -> None:
     longest = max(map(len, names), default=0)
     ncols = ROOM // (longest + 8)  # beside its line or marker
     figure.legend(handles, names, loc="outside upper center", ncols=ncols)
+
+
+def on_grounds(color: Any) -> list[str]:
+    """Return a colour as it is drawn on each of `GROUNDS`, as hex.
+
+    It is made no darker or lighter than gives it `CONTRAST`.
+    """
+    own, found = np.array(to_rgb(color)), []
+    for ground in GROUNDS:
+        goal = 0.0 if _luminance(ground) > 0.5 else 1.0  # black or white
+        mixes = [tuple((own * (50 - step) + goal * step) / 50) for step in range(51)]
+        found += [to_hex(mix) for mix in mixes if contrast(mix, ground) >= CONTRAST][:1]
+    return found
+
+
+def contrast(one: Any, two: Any) -> float:
+    """Return the contrast ratio of two colours, from 1 to 21 (WCAG 2.2)."""
+    low, high = sorted([_luminance(one), _luminance(two)])
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(color: Any) -> float:
+    parts = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in to_rgb(color)
+    ]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]

@@ -1,22 +1,25 @@
-"""Sliders over results: live on a reader's networks, or pictures in a built page."""
+"""Explorers of a chapter's results: live on a reader's networks, or as recorded."""
 
 import os
 
-import ipywidgets
+from IPython.display import HTML
 
-from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.notebook.live import ReinitExplorer
 from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
-from lazyrich_helpers.notebook.pictures import weight_frames
+from lazyrich_helpers.notebook.pictures import first_layer_slider
+from lazyrich_helpers.notebook.reinit_view import START, reinit_slider
 from lazyrich_helpers.notebook.schedule_view import probability_slider
-from lazyrich_helpers.notebook.widgets import reinit_slider, slider
-from lazyrich_helpers.runner.batch import (
-    store_for,
-)
+from lazyrich_helpers.notebook.widgets import Explorer
+from lazyrich_helpers.runner.batch import store_for
 from lazyrich_helpers.runner.kept import load_trained
 from lazyrich_helpers.runner.progress import watched
 from lazyrich_helpers.training.loop import Trained
+
+
+def has_kernel() -> bool:
+    """Return whether Python will answer; the book's build says where it will not."""
+    return os.environ.get("LAZYRICH_PAGE") != "static"
 
 
 def trained_networks(results: Results, *, device: str) -> list[Trained]:
@@ -27,42 +30,38 @@ def trained_networks(results: Results, *, device: str) -> list[Trained]:
     return [trained for trained in loaded if trained is not None]
 
 
-def explore(results: Results, *, device: str) -> ipywidgets.Widget:
-    """Return sliders for γ and ε over `results`: live, or frames in a built page.
+def explore(results: Results, *, device: str, start: float = START) -> Explorer | HTML:
+    """Return sliders for γ and ε over `results`, first at the share `start`.
 
-    Live ones re-initialize and evaluate the networks themselves. Where no kernel will
-    answer, or the weights are gone, the same figure is drawn beforehand from the
-    records. The book's build says so by `LAZYRICH_PAGE=static`.
+    With a kernel they evaluate the networks themselves, at any share; without one, or
+    where the weights are gone, they show what is recorded.
     """
-    table = reinit_table(results.records)
-    if os.environ.get("LAZYRICH_PAGE") == "static":
-        return reinit_slider(table)
-    networks = trained_networks(results, device=device)
-    return ReinitExplorer(networks, table) if networks else reinit_slider(table)
+    networks = trained_networks(results, device=device) if has_kernel() else []
+    if networks:
+        return ReinitExplorer(networks, results.records, start=start)
+    return reinit_slider(results.records, start=start)
 
 
-def explore_schedules(results: Results, *, device: str) -> ipywidgets.Widget:
-    """Return sliders over schedules: live, or a slider over ρ in a built page.
+def explore_schedules(results: Results, *, device: str) -> Explorer | HTML:
+    """Return sliders over schedules, of one network.
 
-    Live ones train a network where `results` has none; without a kernel the recorded
-    ones are shown.
+    With a kernel they train what `results` has not. Without one the recorded
+    probabilities are shown.
     """
-    if os.environ.get("LAZYRICH_PAGE") == "static":
-        return probability_slider(results)
-    return ScheduleExplorer(results, device)
+    if has_kernel():
+        return ScheduleExplorer(results, device)
+    return probability_slider(results)
 
 
-def first_layer(results: Results) -> ipywidgets.Widget:
+def first_layer(results: Results) -> Explorer | HTML:
     """Return the γ slider over the first layer's weights, of the widest network.
 
     Weights are not part of a record: where they were not kept, it says so.
     """
     store = store_for(results.recipe.budget)
-    widest_first = sorted(
-        results.records, key=lambda record: record.columns()["width"], reverse=True
-    )
-    loaded = (load_trained(record, store, "cpu") for record in widest_first)
+    records = sorted(results.records, key=lambda record: -record.columns()["width"])
+    loaded = (load_trained(record, store, "cpu") for record in records)
     widest = next((trained for trained in loaded if trained is not None), None)
     if widest is None:
-        return ipywidgets.HTML("The weights of these networks are not kept here.")
-    return slider("γ", {"": weight_frames(widest)})
+        return HTML("The weights of these networks are not kept here.")
+    return first_layer_slider(widest)

@@ -1,31 +1,29 @@
-"""The re-initialization figure, recomputed on a reader's own networks as they slide.
-
-Where there is no kernel, `widgets.reinit_slider` shows the same figure from records.
-"""
+"""The γ/ε explorer on a reader's own networks: re-initialized as the sliders move."""
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
-import ipywidgets
-import pandas as pd
+import numpy as np
 
+from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.notebook.reinit_view import (
-    Pick,
-    ReinitView,
+    START,
+    SYMBOLS,
     evaluation_note,
-    mean_percent,
+    explorer_parts,
+    label_of,
 )
-from lazyrich_helpers.notebook.widgets import CONTROL, in_words, picture
-from lazyrich_helpers.reinit.reinitialization import (
-    SCENARIOS,
-    movement_order,
-    reinitialized,
-)
+from lazyrich_helpers.notebook.widgets import Explorer
+from lazyrich_helpers.reinit.reinitialization import movement_order, reinitialized
 from lazyrich_helpers.runner.progress import watched
 from lazyrich_helpers.training.loop import Trained, count_correct
 
+STOPS = [0.0, *(float(f"{10 ** (k / 20):.6g}") for k in range(-100, 1))]
+"""Shares that can be chosen beside the recorded ones: twenty a decade."""
 PREVIEW_IMAGES = 1000
 SETTLE_SECONDS = 0.4
 """How long a slider has to rest before everything is evaluated."""
@@ -76,98 +74,75 @@ class Resettable:
         return count_correct(trained.network, some, precision) / len(some)
 
 
-class ReinitExplorer(ipywidgets.VBox):
-    """Sliders for γ and ε over trained networks, with their learning rate and width.
+class ReinitExplorer(Explorer):
+    """Sliders for γ and ε over trained networks, at any share.
 
     While a slider moves, one network of the chosen width is evaluated on the first
-    `PREVIEW_IMAGES` test images; when it rests, all of the learning rate on all images.
+    `PREVIEW_IMAGES` test images; when it rests, all of the setting on all images.
     """
 
-    def __init__(self, networks: Sequence[Trained], table: pd.DataFrame) -> None:
-        """Take the networks and their `tables.reinit_table`, of one depth and data."""
-        self._nets: dict[tuple[float, int], list[Resettable]] = {}
-        for trained in watched(networks):  # to order millions of parameters
-            columns = trained.config.columns()
-            key = columns["lr"], columns["width"]
-            self._nets.setdefault(key, []).append(Resettable(trained))
-        rates = sorted({lr for lr, _ in self._nets}, reverse=True)
-        widths = sorted({width for _, width in self._nets})
-        self._views = {lr: ReinitView(table.loc[table.lr == lr]) for lr in rates}
-        self.lr = ipywidgets.ToggleButtons(
-            options=[(f"{lr:g}", lr) for lr in rates],
-            description="learning rate",
-            style={"button_width": "auto"},
-        )
-        self.width = ipywidgets.ToggleButtons(
-            options=[(f"{width:,}", width) for width in widths],
-            index=len(widths) - 1,
-            description="width",
-            style={"button_width": "auto"},
-        )
-        self.shares = {
-            scenario: ipywidgets.FloatLogSlider(
-                value=0.1,
-                base=10,
-                min=-3,
-                max=2,
-                step=0.02,
-                description=f"{symbol} in %",
-                readout_format=".3g",
-                layout=CONTROL,
-            )
-            for scenario, symbol in zip(SCENARIOS, "γε", strict=True)
-        }
-        self.shown = ipywidgets.HTML()
-        self._picks: dict[str, Pick] = {}
+    def __init__(
+        self,
+        networks: Sequence[Trained],
+        records: Sequence[Record],
+        *,
+        start: float = START,
+    ) -> None:
+        """Take the networks and their records; `start` as in `reinit_slider`."""
+        table = reinit_table(records)
+        stops = sorted({*STOPS, *table.fraction})
+        super().__init__("reinit", *explorer_parts(table, records, stops, start))
+        # watched: to order millions of parameters takes its time
+        self._nets = [Resettable(trained) for trained in watched(networks)]
+        self._found: dict[str, dict[str, float]] = {}
         self._rest = Rest(self.settle)
-        super().__init__([self.lr, self.width, *self.shares.values(), self.shown])
-        for scenario, share in self.shares.items():
-            share.observe(lambda _, s=scenario: self.preview(s), names="value")
-        for control in (self.lr, self.width):
-            control.observe(lambda _: self.settle(), names="value")
+        self.observe(self._moved, names="state")
         self.settle()
 
-    def preview(self, scenario: str) -> None:
-        """Show the moved share at once, for one network; the rest when it rests."""
-        lr, width = self._chosen
-        one = self._nets.get((lr, width), [])[:1]
-        self._evaluate(scenario, {width: one} if one else {}, PREVIEW_IMAGES)
-        self._show()
+    def _moved(self, change: Any) -> None:
+        names = {n for n, at in change["new"].items() if at != change["old"].get(n)}
+        if not names <= {*SYMBOLS, "width", "together"}:
+            self.settle()
+        elif moved := [symbol for symbol in SYMBOLS if symbol in names]:
+            self.preview(moved)
+
+    def preview(self, symbols: Sequence[str]) -> None:
+        """Show the moved shares at once, for one network; the rest when it rests."""
+        width = self.chosen("width")
+        one = self._by_width().get(width, [])[:1]
+        self._evaluate(symbols, {width: one} if one else {}, PREVIEW_IMAGES)
         self._rest.begin()
 
     def settle(self) -> None:
-        """Show all networks of the learning rate, on all test images."""
-        nets = {
-            w: found for (lr, w), found in self._nets.items() if lr == self.lr.value
-        }
-        for scenario in SCENARIOS:
-            self._evaluate(scenario, nets, None)
-        self._show()
+        """Show all networks of the setting, on all test images."""
+        self._evaluate(list(SYMBOLS), self._by_width(), None)
 
-    @property
-    def _chosen(self) -> tuple[float, int]:
-        lr, width = self.lr.value, self.width.value
-        assert lr is not None and width is not None  # buttons always have a choice
-        return lr, width
+    def _by_width(self) -> dict[str, list[Resettable]]:
+        """Return the networks of the chosen setting."""
+        found: dict[str, list[Resettable]] = {}
+        for net in self._nets:
+            columns = net.trained.config.columns()
+            names = self.data["choices"]
+            if all(label_of(columns[name]) == self.chosen(name) for name in names):
+                found.setdefault(f"{columns['width']:,}", []).append(net)
+        return found
 
     def _evaluate(
-        self, scenario: str, nets: dict[int, list[Resettable]], most: int | None
+        self,
+        symbols: Sequence[str],
+        nets: dict[str, list[Resettable]],
+        most: int | None,
     ) -> None:
-        fraction = self.shares[scenario].value / 100
-        if not nets:  # this learning rate lacks the width: it diverged there
-            self._picks[scenario] = Pick(fraction, {}, "no network of this width")
-            return
-        some = next(iter(nets.values()))[0]
-        num_test = min(most or len(some.trained.data.test), len(some.trained.data.test))
-        accuracies = {
-            width: mean_percent(
-                pd.Series([net.accuracy(scenario, fraction, num_test) for net in found])
-            )
-            for width, found in nets.items()
-        }
-        note = evaluation_note(num_test, [len(found) for found in nets.values()])
-        self._picks[scenario] = Pick(fraction, accuracies, note)
-
-    def _show(self) -> None:
-        image = self._views[self._chosen[0]].picture(self._picks)
-        self.shown.value = picture(image, in_words(self._picks))
+        note = "no network of this width"
+        for symbol in symbols:
+            fraction = self.data["stops"][self.state[symbol]]
+            found = self._found[symbol] = {}
+            for width, own in nets.items():
+                size = len(own[0].trained.data.test)
+                num = min(most or size, size)
+                mean = np.mean(
+                    [n.accuracy(SYMBOLS[symbol], fraction, num) for n in own]
+                )
+                found[width] = round(100 * float(mean), 2)
+                note = evaluation_note(num, [len(each) for each in nets.values()])
+        self.live = {"state": dict(self.state), "note": note, **self._found}

@@ -1,21 +1,21 @@
 """Layer-Wise Sparse training of a small network, tried out as sliders move."""
 
 import dataclasses
+from typing import Any
 
-import ipywidgets
-
-from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import TopK, TopKAllBottoms, TopKBottomQ
 from lazyrich_helpers.notebook.live import Rest
-from lazyrich_helpers.notebook.schedule_view import ScheduleView, Shown, shown_of
-from lazyrich_helpers.notebook.widgets import CONTROL, picture
+from lazyrich_helpers.notebook.schedule_view import Schedules
+from lazyrich_helpers.notebook.widgets import Explorer, slider
 from lazyrich_helpers.training.loop import new_network, train
 from lazyrich_helpers.training.run_config import RunConfig
 
+PROBABILITIES = [place / 20 for place in range(21)]
 
-class ScheduleExplorer(ipywidgets.VBox):
+
+class ScheduleExplorer(Explorer):
     """Sliders for the layers at the top, those at the bottom, and their probability.
 
     What is updated and what it saves is shown at once. When the sliders rest, a network
@@ -24,79 +24,53 @@ class ScheduleExplorer(ipywidgets.VBox):
 
     def __init__(self, results: Results, device: str) -> None:
         """Take runs of one network and seed; its full training among them."""
-        self._table = lws_table(results.records)
-        self._config = results.recipe.configs[0]
+        self._network = Schedules(results)
         self._device = device
-        self._view = ScheduleView(self._table, self._config)
-        self._num_layers = len(self._config.blueprint().layers)
         self._trained: dict[UpdateSchedule, float] = {}
-        self.k = _layers("top layers, always", self._num_layers, low=1)
-        self.q = _layers("bottom layers, at ρ", self._num_layers, low=0)
-        self.q.value = self._num_layers
-        self.rho = ipywidgets.FloatSlider(
-            value=0.1, min=0, max=1, step=0.05, description="ρ", layout=CONTROL
-        )
-        self.shown = ipywidgets.HTML()
-        self.note = ipywidgets.HTML()
+        num_layers = self._network.num_layers
+        controls = [
+            slider("k", "top layers, always", map(str, range(1, num_layers + 1))),
+            slider("q", "bottom layers, at ρ", map(str, range(num_layers + 1))),
+            slider("rho", "ρ", [f"{rho:g}" for rho in PROBABILITIES]),
+        ]
+        data = {"networks": [self._network.overview()], "cells": {}}
+        start = {"q": num_layers, "rho": PROBABILITIES.index(0.1)}
+        super().__init__("schedules", controls, data, start)
         self._rest = Rest(self.settle)
-        super().__init__([self.k, self.q, self.rho, self.note, self.shown])
-        for control in (self.k, self.q, self.rho):
-            control.observe(lambda _: self.preview(), names="value")
+        self.observe(self._moved, names="state")
         self._show()
 
     @property
     def config(self) -> RunConfig:
         """The run that the sliders describe."""
-        return dataclasses.replace(self._config, updates=self._schedule())
+        k, q = int(self.chosen("k")), int(self.chosen("q"))
+        rho = float(self.chosen("rho"))
+        schedule: UpdateSchedule = TopKBottomQ(k=k, q=q, rho=rho) if q else TopK(k=k)
+        if q == self._network.num_layers:
+            schedule = TopKAllBottoms(k=k, rho=rho)
+        return dataclasses.replace(self._network.config, updates=schedule)
 
-    def preview(self) -> None:
-        """Show the schedule and what it saves; train when the sliders rest."""
-        self._show()
-        if not self._shown().accuracies:
-            self.note.value = "Will be trained when the sliders rest."
+    def _moved(self, change: Any) -> None:
+        self._show("It will be trained when the sliders rest.")
         self._rest.begin()
 
     def settle(self) -> None:
         """Train what the sliders describe, once, and show what it reached."""
-        if not self._shown().accuracies:
+        if not self.live["cell"]["n"]:
             config = self.config
             data = config.data.load(self._device)
             network = new_network(config, data)
             num_epochs = config.training.num_epochs
             correct = None
             for epoch in train(network, data, config, eval_every=num_epochs):
-                self.note.value = f"Training: epoch {epoch.number} of {num_epochs}."
+                self._show(f"Training: epoch {epoch.number} of {num_epochs}.")
                 correct = epoch.num_correct
             self._trained[config.updates] = (correct or 0) / len(data.test)
         self._show()
 
-    def _schedule(self) -> UpdateSchedule:
-        k, q, rho = self.k.value, self.q.value, round(self.rho.value, 2)
-        if q == 0:
-            return TopK(k=k)
-        if q == self._num_layers:
-            return TopKAllBottoms(k=k, rho=rho)
-        return TopKBottomQ(k=k, q=q, rho=rho)
-
-    def _shown(self) -> Shown:
-        """Return the run with what such runs reached, recorded or just now."""
-        now = self._trained.get(self._schedule())
-        if now is not None:
-            return Shown(self.config, (now,))
-        return shown_of(self._table, self.config)
-
-    def _show(self) -> None:
-        shown = self._shown()
-        self.note.value = ""
-        self.shown.value = picture(self._view.picture(shown), str(shown))
-
-
-def _layers(description: str, num_layers: int, *, low: int) -> ipywidgets.IntSlider:
-    return ipywidgets.IntSlider(
-        value=1,
-        min=low,
-        max=num_layers,
-        description=description,
-        style={"description_width": "initial"},
-        layout=CONTROL,
-    )
+    def _show(self, note: str = "") -> None:
+        schedule = self.config.updates
+        cell = self._network.cell(schedule, self._trained.get(schedule))
+        if note and not cell["n"]:
+            cell["words"] += f" {note}"
+        self.live = {"state": dict(self.state), "cell": cell}

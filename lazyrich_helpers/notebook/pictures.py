@@ -1,20 +1,19 @@
 """Images as images: samples of the data, and a first layer's weights."""
 
-from collections.abc import Mapping
+import base64
+import io
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
-from lazyrich_helpers.analysis.figure_style import DPI
 from lazyrich_helpers.data.datasets import Dataset, Split
-from lazyrich_helpers.notebook.widgets import Frame
+from lazyrich_helpers.notebook.widgets import Explorer, slider
 from lazyrich_helpers.reinit.reinitialization import (
     movement_order,
     percent_label,
@@ -24,7 +23,9 @@ from lazyrich_helpers.training.loop import Trained
 
 NUM_UNITS = 6
 SHARES = (0.0, 0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-"""Values of γ that `weight_frames` shows."""
+"""Values of γ that `first_layer_slider` shows."""
+WEIGHTS = "RdBu_r"
+"""Blue where negative, red where positive."""
 
 
 def samples(split: Split, num_classes: int, *, each: int) -> Tensor:
@@ -88,46 +89,53 @@ def most_moved_units(trained: Trained, num_units: int) -> Tensor:
     return moved.norm(dim=1).argsort(descending=True, stable=True)[:num_units]
 
 
-def weight_frames(trained: Trained) -> list[Frame]:
-    """Return the first layer before, after and re-initialized, at each of `SHARES`."""
+def first_layer_slider(trained: Trained) -> Explorer:
+    """Return a slider over γ: the first layer before, after and re-initialized."""
     units = most_moved_units(trained, NUM_UNITS)
     order = movement_order(trained.initial, trained.final)
     before = weight_images(trained.initial, trained, units)
     after = weight_images(trained.final, trained, units)
     limit = float(np.abs(np.stack([before, after])).max())
-    frames = []
-    for share in SHARES:
+    frames = {}
+    for place, share in enumerate(SHARES):
         reset = reinitialized(
             trained.initial, trained.final, order, fraction=share, scenario="active"
         )
-        label = percent_label(share)
         now = weight_images(reset, trained, units)
-        back = float((now == before).mean())
-        alt = (
-            f"Weights of {len(units)} units of the first layer, as images. At γ = "
-            f"{label}, {100 * back:.0f} % of them equal their initial values."
-        )
-        rows = {"before": before, "after": after, "reset": now}
-        frames.append(Frame(label, alt, _drawn(rows, limit)))
-    return frames
+        rows = {"before training": before, "after it": after, "re-initialized": now}
+        back = 100 * float((now == before).mean())
+        frames[f"0,{place}"] = {
+            "images": [_row(name, images / limit) for name, images in rows.items()],
+            "words": f"At γ = {percent_label(share)}, {back:.0f} % of the weights that "
+            "are shown equal their initial values.",
+        }
+    controls = [slider("stop", "γ", map(percent_label, SHARES))]
+    ramp = shaded(np.linspace(0, 1, 32)[None], WEIGHTS)
+    scale = {"image": ramp, "low": f"−{limit:.2g}", "high": f"{limit:.2g}"}
+    start = {"stop": SHARES.index(0.1)}
+    return Explorer("frames", controls, {"frames": frames, "scale": scale}, start)
 
 
-def _drawn(rows: Mapping[str, np.ndarray], limit: float) -> Image.Image:
-    figure = Figure(figsize=(5.2, 3.0), dpi=DPI)
-    canvas = FigureCanvasAgg(figure)
-    scale = Normalize(-limit, limit)
-    shades = ScalarMappable(scale, "RdBu_r")
-    for place, (name, images) in enumerate(rows.items()):
-        # Units side by side in one image: axes are what takes the time to draw.
-        padded = np.pad(images, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
-        strip = np.concatenate(list(padded), axis=1)[:, :-1]
-        ax = figure.add_axes((0.12, 0.68 - 0.32 * place, 0.77, 0.3))
-        ax.imshow(strip, cmap=shades.cmap, norm=scale)
-        ax.set_xticks([])
-        ax.set_yticks([])
-        ax.spines[:].set_visible(False)
-        ax.set_ylabel(name, rotation=0, ha="right", va="center")
-    bar = figure.add_axes((0.91, 0.06, 0.015, 0.9))
-    figure.colorbar(shades, cax=bar, ticks=[-limit, 0, limit], format="%.1f")
-    canvas.draw()
-    return Image.fromarray(np.array(canvas.buffer_rgba())).convert("RGB")
+def _row(name: str, images: np.ndarray) -> dict[str, Any]:
+    """Return units side by side, of weights from −1 to 1, with a gap between two."""
+    padded = np.pad(images, ((0, 0), (0, 0), (0, 1)))
+    strip = np.concatenate(list(padded), axis=1)[:, :-1]
+    height, width = strip.shape
+    picture = {"source": shaded((strip + 1) / 2, WEIGHTS), "label": name}
+    alt = f"Weights of {len(images)} units of the first layer, {name}."
+    return picture | {"width": 540, "height": round(540 * height / width), "alt": alt}
+
+
+def shaded(values: np.ndarray, shades: str) -> str:
+    """Return values from 0 to 1 as a picture of as many pixels, a data URI.
+
+    It has 16 shades where they are of one hue, of a diverging map 32.
+    """
+    count = 32 if shades == WEIGHTS else 16
+    levels = np.clip(values * count, 0, count - 1).astype(np.uint8)
+    colors = colormaps[shades](np.linspace(0, 1, count))[:, :3]
+    image = Image.fromarray(levels, "P")
+    image.putpalette((255 * colors).round().astype(np.uint8).tobytes())
+    png = io.BytesIO()
+    image.save(png, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()

@@ -1,146 +1,142 @@
-"""Both re-initializations with a share picked out in each: the figure under sliders.
+"""The γ/ε explorer: both re-initializations of recorded networks at any share."""
 
-The curves are drawn once; picking a share redraws only what moves, in milliseconds.
-"""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
+from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import DPI, width_color
-from lazyrich_helpers.analysis.plots import SYMBOLS, reinit_curves
-from lazyrich_helpers.reinit.reinitialization import SCENARIOS, percent_label
+from lazyrich_helpers.analysis.figure_style import layer_color, on_grounds, width_color
+from lazyrich_helpers.analysis.tables import one_setting, reinit_table
+from lazyrich_helpers.experiments.record import Record
+from lazyrich_helpers.measures.movement import BINS_PER_DECADE, DECADES, Movement
+from lazyrich_helpers.notebook.widgets import (
+    Control,
+    Explorer,
+    check,
+    choice,
+    slider,
+)
+from lazyrich_helpers.reinit.reinitialization import percent_label
 
-KEPT, RESET = "0.82", "tab:orange"
-
-
-@dataclass(frozen=True)
-class Pick:
-    """A share, and what is left of the networks when it is reset or kept."""
-
-    fraction: float
-    """γ or ε, 0 to 1."""
-    accuracies: Mapping[int, float]
-    """Width → mean test accuracy in percent; widths not listed show no number."""
-    note: str
-    """What was evaluated, such as "10,000 test images, n = 5"."""
+SYMBOLS = {"γ": "active", "ε": "lazy"}
+CHOICES = {"dataset": "data", "depth": "hidden layers", "lr": "learning rate"}
+"""Columns that become buttons where records differ in them."""
+START = 0.001
 
 
-def recorded_pick(table: pd.DataFrame, scenario: str, fraction: float) -> Pick:
-    """Return the pick of a fraction that `table` holds, from `tables.reinit_table`."""
-    rows = table.loc[(table.scenario == scenario) & (table.fraction == fraction)]
-    groups = rows.groupby("width")
-    accuracies = {int(w): mean_percent(g.accuracy) for w, g in groups}  # type: ignore[call-overload]
-    note = evaluation_note(int(rows.num_test.max()), groups.seed.nunique().tolist())
-    return Pick(fraction, accuracies, note)
+def reinit_slider(
+    records: Iterable[Record], *, start: float = START
+) -> Explorer | HTML:
+    """Return sliders for γ and ε over every share that is recorded.
+
+    Args:
+        records: Alike but for width, seed and `CHOICES`; with the measure `Reinit` and,
+            for the lower views, `Movement`.
+        start: The share that is shown first, or the recorded one next to it.
+    """
+    records = list(records)
+    table = reinit_table(records)
+    if table.empty:
+        return HTML("Not run yet.")
+    stops = sorted(set(table.fraction))
+    return Explorer("reinit", *explorer_parts(table, records, stops, start))
 
 
-def mean_percent(accuracies: pd.Series) -> float:
-    """Return the mean of accuracies, 0 to 1, in percent."""
-    return 100 * float(np.mean(sorted(accuracies)))
+def explorer_parts(
+    table: pd.DataFrame, records: Sequence[Record], stops: Sequence[float], start: float
+) -> tuple[list[Control], dict[str, Any], dict[str, int]]:
+    """Return controls, data and first positions of an explorer over `stops`."""
+    found = {n: sorted(set(table[n].dropna()), reverse=n == "lr") for n in CHOICES}
+    choices = {name: values for name, values in found.items() if len(values) > 1}
+    settings = {}
+    for places in itertools.product(*(range(len(v)) for v in choices.values())):
+        rows = table
+        for (name, values), place in zip(choices.items(), places, strict=True):
+            rows = rows.loc[rows[name] == values[place]]
+        if not rows.empty:
+            settings[",".join(map(str, places))] = _setting(rows, records)
+    widths = sorted(int(width) for width in set(table.width))
+    labels = [f"{width:,}" for width in widths]
+    colors = [on_grounds(width_color(width)) for width in widths]
+    shares = [percent_label(stop) for stop in stops]
+    controls = [
+        slider("γ", "γ, reset", shares),
+        slider("ε", "ε, kept", shares),
+        check("together", "γ and ε together", ["γ", "ε"]),
+        *(choice(n, CHOICES[n], map(label_of, choices[n])) for n in choices),
+        choice("width", "width w, lower views", labels),
+    ]
+    data = {
+        "stops": list(stops),
+        "fractions": sorted(set(table.fraction)),
+        "widths": [
+            {"label": label, "color": color, "rank": rank % 6}
+            for rank, (label, color) in enumerate(zip(labels, colors, strict=True))
+        ],
+        "choices": list(choices),
+        "settings": settings,
+    }
+    first = min(range(len(stops)), key=lambda place: abs(stops[place] - start))
+    state = {"γ": first, "ε": first, "together": 1, "width": len(widths) - 1}
+    return controls, data, state
 
 
-def evaluation_note(num_test: int, num_seeds: list[int]) -> str:
+def label_of(value: Any) -> str:
+    """Return a column's value as its button says it."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def _setting(table: pd.DataFrame, records: Sequence[Record]) -> dict[str, Any]:
+    """Return what is known of the networks of one setting, by width."""
+    one_setting(table, "width")
+    run_ids = set(table.run_id)
+    runs: dict[str, list[Any]] = {}
+    for record in records:
+        if record.run_id in run_ids and Movement.name in record.measures:
+            layers = record.measures[Movement.name]["layers"]
+            runs.setdefault(f"{record.columns()['width']:,}", []).append(layers)
+    moves = {width: mean_movement(layers) for width, layers in runs.items()}
+    depth = max(map(len, moves.values()), default=0)
+    seeds = table.groupby("width").seed.nunique().tolist()
+    return {
+        **{symbol: _means(table, scenario) for symbol, scenario in SYMBOLS.items()},
+        "moves": moves,
+        "layerColors": [on_grounds(layer_color(i, depth)) for i in range(depth)],
+        "note": evaluation_note(int(table.num_test.max()), seeds),
+    }
+
+
+def _means(table: pd.DataFrame, scenario: str) -> dict[str, list[float]]:
+    """Return mean accuracies in percent, by width, at each fraction."""
+    rows = table.loc[table.scenario == scenario]
+    means = 100 * rows.pivot_table("accuracy", index="fraction", columns="width")
+    return {f"{width:,}": column.round(2).tolist() for width, column in means.items()}
+
+
+def mean_movement(runs: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the mean of `Movement`'s `layers` over runs of one width.
+
+    A layer has `bins`: shares of its `size` weights, in bins of a quarter decade. The
+    first begins at `low`, the decimal logarithm of a movement. The rest did not move.
+    """
+    found = []
+    for layers in zip(*runs, strict=True):
+        size = layers[0]["num_weights"]
+        bins = np.mean([layer["histogram"] for layer in layers], axis=0) / size
+        used = np.flatnonzero(bins)
+        first, last = (used[0], used[-1]) if len(used) else (0, 0)
+        low = DECADES[0] + first / BINS_PER_DECADE + math.log10(layers[0]["sigma_0"])
+        shares = [float(f"{share:.3g}") for share in bins[first : last + 1]]
+        found.append({"size": size, "low": round(low, 4), "bins": shares})
+    return found
+
+
+def evaluation_note(num_test: int, num_seeds: Sequence[int]) -> str:
     """Return on how many images and networks a number rests."""
     low, high = min(num_seeds), max(num_seeds)
     seeds = f"{low}" if low == high else f"{low} to {high}"
     return f"{num_test:,} test images, n = {seeds}"
-
-
-class ReinitView:
-    """One drawing of both scenarios; `picture` shows it at any pair of picks."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        """Draw the curves of `table`: one learning rate, from `tables.reinit_table`."""
-        self.figure = Figure(figsize=(5.2, 6.6))
-        self._canvas = FigureCanvasAgg(self.figure)
-        self.figure.set_dpi(DPI)
-        self._panels = {
-            scenario: _Panel(
-                table,
-                scenario,
-                self.figure.add_axes((0.12, bottom + 0.36, 0.84, 0.012)),
-                self.figure.add_axes((0.12, bottom, 0.84, 0.35)),
-            )
-            for scenario, bottom in zip(SCENARIOS, (0.58, 0.08), strict=True)
-        }
-        self._canvas.draw()
-        self._background = self._canvas.copy_from_bbox(self.figure.bbox)
-
-    def picture(self, picks: Mapping[str, Pick]) -> Image.Image:
-        """Return the figure as an image, with a pick for each scenario."""
-        self._canvas.restore_region(self._background)
-        for scenario, pick in picks.items():
-            self._panels[scenario].show(pick)
-        return Image.fromarray(np.array(self._canvas.buffer_rgba())).convert("RGB")
-
-
-class _Panel:
-    """A strip, which is the whole network, above the curves of one scenario."""
-
-    def __init__(
-        self, table: pd.DataFrame, scenario: str, strip: Axes, ax: Axes
-    ) -> None:
-        self.scenario, self.strip, self.ax = scenario, strip, ax
-        strip.set_xlim(0, 100)
-        strip.set_axis_off()
-        reinit_curves(table, ax, scenario=scenario, scale="log")
-        for line in ax.lines:
-            line.set_alpha(0.5)
-        ax.set_title("")
-        ax.set_ylabel("test accuracy (%)")
-        self.widths = sorted(int(w) for w in table.width.unique())
-        self.colors = {w: width_color(w) for w in self.widths}
-        at_bottom = scenario == "active"  # where its curves leave room
-        self.rows = {
-            w: 0.10 + 0.09 * (len(self.widths) - i) if at_bottom else 0.95 - 0.09 * i
-            for i, w in enumerate(self.widths)
-        }
-        self.note_row = 0.1 if at_bottom else 0.95 - 0.09 * len(self.widths)
-        for width, row in self.rows.items():
-            color = self.colors[width]
-            ax.plot(0.03, row - 0.02, "o", color=color, transform=ax.transAxes)
-
-    def show(self, pick: Pick) -> None:
-        """Draw what the pick moves on top of what stands."""
-        symbol = SYMBOLS[self.scenario]
-        share = percent_label(pick.fraction)
-        reset = pick.fraction if self.scenario == "active" else 1 - pick.fraction
-        verb = "reset" if self.scenario == "active" else "kept, the rest reset"
-        title = f"{symbol} = {share} of the parameters {verb}"
-        percent = 100 * pick.fraction
-        start = 0.0 if self.scenario == "active" else percent
-        self._draw(
-            self.strip,
-            *self.strip.barh(0, 100, color=KEPT),
-            *self.strip.barh(0, 100 * reset, left=start, color=RESET),
-            self.strip.text(50, 0.8, title, ha="center", va="bottom"),
-        )
-        self._draw(self.ax, self.ax.axvline(percent, color=RESET, linewidth=1))
-        for width, row in self.rows.items():
-            value = pick.accuracies.get(width)
-            number = "" if value is None else f": {value:.1f} %"
-            self._write(row, f"w = {width:,}{number}")
-            if value is not None:
-                color = self.colors[width]
-                dot = self.ax.plot(percent, value, "o", color=color, clip_on=False)
-                self._draw(self.ax, *dot)
-        self._write(self.note_row, pick.note, size="small")
-
-    def _write(self, row: float, text: str, size: str = "medium") -> None:
-        left = 0.06 if size == "medium" else 0.025
-        place = {"transform": self.ax.transAxes, "fontsize": size, "va": "top"}
-        self._draw(self.ax, self.ax.text(left, row, text, **place))  # type: ignore[arg-type]
-
-    def _draw(self, ax: Axes, *artists: Artist) -> None:
-        """Draw and forget: what stands in the axes is in the background."""
-        for artist in artists:
-            ax.draw_artist(artist)
-            artist.remove()

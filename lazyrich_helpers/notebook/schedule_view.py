@@ -1,198 +1,228 @@
-"""One schedule at a time: what it updates when, what that saves, what it reached."""
+"""Explorers of schedules: what each updates when, what that costs, what it reached."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
-import ipywidgets
 import numpy as np
 import pandas as pd
-from matplotlib.artist import Artist
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from PIL import Image
+from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import DPI
-from lazyrich_helpers.analysis.lws_cells import cell_name, of_cell
-from lazyrich_helpers.analysis.lws_plots import layer_picture, look
-from lazyrich_helpers.analysis.lws_tables import lws_table
+from lazyrich_helpers.analysis.figure_style import on_grounds
+from lazyrich_helpers.analysis.lws_cells import cell_name, cell_names
+from lazyrich_helpers.analysis.lws_plots import look
+from lazyrich_helpers.analysis.lws_tables import (
+    dynamics_table,
+    lws_table,
+    paper_table_1,
+)
 from lazyrich_helpers.experiments.recipes import Results
-from lazyrich_helpers.lws.schedules import BottomQ, TopBottom, TopK, in_words
+from lazyrich_helpers.lws.plans import UpdateSchedule
+from lazyrich_helpers.lws.schedules import (
+    BottomQ,
+    Full,
+    TopBottom,
+    TopK,
+    TopKAllBottoms,
+    TopKBottomQ,
+    in_words,
+)
 from lazyrich_helpers.measures.costs import backward_cost
 from lazyrich_helpers.measures.updates import updated_layers
-from lazyrich_helpers.notebook.widgets import Frame, slider
+from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 from lazyrich_helpers.training.run_config import RunConfig
 
-MARK = "tab:red"
 STATIC = {TopK: "top", BottomQ: "bottom", TopBottom: "top and bottom"}
+DATA = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
+"""Data sets as buttons say them, where that is not their name."""
+TABLE_1 = {"dataset": "cifar10", "model": "vgg11", "init": "xavier_normal"}
+"""What the paper's Table 1 is of."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A schedule in a run of it, and what is known of such runs."""
+class Schedules:
+    """One network trained with several schedules, and what is recorded of each."""
 
-    config: RunConfig
-    accuracies: tuple[float, ...]
-    """Of the test images, 0 to 1, one per seed; empty where it was not run."""
-    costs: tuple[float, ...] = ()
-    """Backward operations over full training's, one per seed; empty: as this run."""
-
-    @property
-    def name(self) -> str:
-        """The schedule's name, as in `top 1 all bottoms, ρ 0.1`."""
-        columns = self.config.columns()
-        return cell_name(
-            in_words(self.config.updates), columns.get("rho", float("nan"))
-        )
-
-    @property
-    def cost(self) -> float:
-        """Backward operations as a share of full training's, the seeds' mean."""
-        return float(np.mean(self.costs or (backward_cost(self.config),)))
-
-    def __str__(self) -> str:
-        """The picture in words."""
-        saved = f"{self.name}: {100 * self.cost:.0f} % of full training's backward pass"
-        if not self.accuracies:
-            return f"{saved}; not run yet."
-        mean, num = np.mean(self.accuracies), len(self.accuracies)
-        seeds = f"{num} seed" + ("s" if num > 1 else "")
-        return f"{saved}; test accuracy {100 * mean:.1f} % (n = {seeds})."
-
-
-class ScheduleView:
-    """Pictures of schedules in front of all that were run with the same network."""
-
-    def __init__(self, table: pd.DataFrame, config: RunConfig) -> None:
-        """Take a `lws_table`, and any run of the network and learning rate to show.
-
-        Source: Li & Banerjee (2021), Figures 9 and 12, for the lower panel.
-        """
-        self._num_layers = len(config.blueprint().layers)
-        self._figure = Figure(figsize=(5.2, 4.4), dpi=DPI)
-        self._canvas = FigureCanvasAgg(self._figure)
-        self._plan = self._figure.add_axes((0.11, 0.64, 0.86, 0.28))
-        self._costs = self._figure.add_axes((0.11, 0.11, 0.86, 0.36))
-        layer_picture(self._updated(config), self._plan)
-        alike = _alike(table, config)
-        for _, cell in alike.groupby(["schedule", "rho"], dropna=False):
-            own = look(cell)
-            place = cell.backward.mean(), 100 * (1 - cell.test_accuracy.mean())
-            style = {"color": own.color, "marker": own.marker, "alpha": 0.45}
-            self._costs.scatter(*place, 22, **style)
-        self._costs.set_xlim(0, 1.03)
-        self._costs.set_ylim(0, 105 - 100 * min(alike.test_accuracy, default=0))
-        self._costs.set_xlabel("backward operations / full training's")
-        self._costs.set_ylabel("test error (%)")
-        self._canvas.draw()
-        self._background = self._canvas.copy_from_bbox(self._figure.bbox)
-
-    def picture(self, shown: Shown) -> Image.Image:
-        """Return the schedule's layers over its epochs, and its error over its cost."""
-        self._canvas.restore_region(self._background)
-        (image,) = self._plan.images
-        image.set_data(self._updated(shown.config))
-        self._plan.draw_artist(image)
-        words = str(shown).split(": ", 1)[1]
-        self._draw(self._plan, _title(self._plan, shown.name, "medium"))
-        self._draw(self._costs, _title(self._costs, words, "small"))
-        self._draw(self._costs, self._costs.axvline(shown.cost, color=MARK))
-        if shown.accuracies:
-            error = 100 * (1 - np.mean(shown.accuracies))
-            dot = self._costs.plot(shown.cost, error, "o", color=MARK, markersize=9)
-            self._draw(self._costs, *dot)
-        return Image.fromarray(np.array(self._canvas.buffer_rgba())).convert("RGB")
-
-    def _updated(self, config: RunConfig) -> np.ndarray:
-        training = config.training
-        return updated_layers(
-            config.updates,
-            num_layers=self._num_layers,
-            num_epochs=training.num_epochs,
-            seed=training.seed,
-        )
-
-    def _draw(self, ax: Axes, *artists: Artist) -> None:
-        """Draw and forget: what stands in the axes is in the background."""
-        for artist in artists:
-            ax.draw_artist(artist)
-            artist.remove()
-
-
-def _title(ax: Axes, text: str, size: str) -> Artist:
-    place = {"transform": ax.transAxes, "ha": "center", "va": "bottom"}
-    return ax.text(0.5, 1.03, text, fontsize=size, **place)  # type: ignore[arg-type]
-
-
-def probability_slider(results: Results) -> ipywidgets.VBox:
-    """Return a slider over ρ, with buttons for what it is the probability of."""
-    rows: dict[str, dict[str, RunConfig]] = {}
-    for config in _first_seeds(results):
-        columns = config.columns()
-        if "rho" in columns:
-            row = rows.setdefault(in_words(config.updates), {})
-            row[f"{columns['rho']:g}"] = config
-    return _slider(results, rows, "ρ", "always, sometimes")
-
-
-def layers_slider(results: Results) -> ipywidgets.VBox:
-    """Return a slider over the number of layers, with buttons for where they are."""
-    rows: dict[str, dict[str, RunConfig]] = {}
-    for config in _first_seeds(results):
-        where = STATIC.get(type(config.updates))
-        if where is not None:
-            columns = config.columns()
-            row = rows.setdefault(where, {})
-            row[str(columns.get("k", columns.get("q")))] = config
-    return _slider(results, rows, "layers", "where")
-
-
-def _first_seeds(results: Results) -> list[RunConfig]:
-    """Return the runs of the first seed, at the first width and learning rate."""
-    configs = results.recipe.configs
-    first = configs[0]
-    return [
-        config
-        for config in configs
-        if (config.training, config.model, config.optimizer)
-        == (first.training, first.model, first.optimizer)
-    ]
-
-
-def _slider(
-    results: Results,
-    rows: Mapping[str, Mapping[str, RunConfig]],
-    description: str,
-    choice: str,
-) -> ipywidgets.VBox:
-    table = lws_table(results.records)
-    view = ScheduleView(table, results.recipe.configs[0])
-    frames = {
-        name: [
-            _frame(view, label, shown_of(table, config))
-            for label, config in row.items()
+    def __init__(self, *results: Results) -> None:
+        """Take runs of one data set, of which the first network is shown."""
+        configs = [config for each in results for config in each.recipe.configs]
+        self.config = first = configs[0]
+        alike = first.training, first.model, first.optimizer
+        self.first_seeds = [
+            c for c in configs if (c.training, c.model, c.optimizer) == alike
         ]
-        for name, row in rows.items()
+        own = first.columns()
+        records = [
+            record
+            for each in results
+            for record in each.records
+            if all(record.columns()[name] == own[name] for name in ("width", "lr"))
+        ]
+        self.label = DATA.get(own["dataset"]) or str(own["dataset"])
+        self.num_layers = len(first.blueprint().layers)
+        self.runs = lws_table(records)
+        self._curves = dynamics_table(records).dropna(subset="accuracy")
+        self._paper = paper_table_1().query("init == 'xavier'")
+        if any(own[name] != value for name, value in TABLE_1.items()):
+            self._paper = self._paper.iloc[:0]
+
+    def overview(self) -> dict[str, Any]:
+        """Return all schedules that were run; when networks were evaluated."""
+        points = [
+            {"name": name, "color": on_grounds(look(rows).color), **_measured(rows)}
+            for name, rows in self.runs.groupby(cell_names(self.runs))
+        ]
+        epochs = sorted(set(self._curves.epoch)) if len(self._curves) else []
+        return {"points": points, "epochs": epochs, "full": self._curve("full")}
+
+    def cell(
+        self, updates: UpdateSchedule, reached: float | None = None
+    ) -> dict[str, Any]:
+        """Return what a schedule updates, costs, and reached, in numbers and words.
+
+        `reached` is its test accuracy, 0 to 1, if it was trained just now.
+        """
+        config = replace(self.config, updates=updates)
+        rho = config.columns().get("rho", float("nan"))
+        name = cell_name(in_words(updates), rho)
+        runs, paper = _named(self.runs, name), _named(self._paper, name)
+        if len(runs):
+            cell = _measured(runs)
+        else:
+            cell = {"cost": backward_cost(config), "error": None, "n": 0}
+            if reached is not None:
+                cell |= {"error": _error(reached), "n": 1}
+        words = [
+            f"{name}: {100 * cell['cost']:.0f} % of full training's backward FLOPs"
+        ]
+        if cell["n"]:
+            words += [f"test accuracy {100 - cell['error']:.1f} % (n = {cell['n']})"]
+        else:
+            words += ["not run yet"]
+        for cost, accuracy in zip(paper.backward, paper.test_accuracy, strict=True):
+            cell["paper"] = {"cost": cost, "error": _error(accuracy)}
+            words += [f"in the paper {100 * accuracy:.1f} %"]
+        plans = self._plans(config)
+        return (
+            cell | plans | {"words": f"{'; '.join(words)}.", "curve": self._curve(name)}
+        )
+
+    def _curve(self, name: str) -> list[float]:
+        """Return mean test errors in percent, wherever the network was evaluated."""
+        looks = _named(self._curves, name)
+        return _error(looks.groupby("epoch").accuracy.mean()) if len(looks) else []
+
+    def _plans(self, config: RunConfig) -> dict[str, Any]:
+        """Return the different plans, a 0 or 1 per layer, and a letter per epoch."""
+        updated = updated_layers(
+            updates=config.updates,
+            num_layers=self.num_layers,
+            num_epochs=config.training.num_epochs,
+            seed=config.training.seed,
+        )
+        plans, epochs = np.unique(updated.astype(int), axis=1, return_inverse=True)
+        codes = "".join(chr(ord("a") + place) for place in epochs.ravel())
+        return {"plans": ["".join(map(str, plan)) for plan in plans.T], "epochs": codes}
+
+
+def _named(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    return table.loc[[each == name for each in cell_names(table)]]
+
+
+def _measured(runs: pd.DataFrame) -> dict[str, Any]:
+    cost, error = float(runs.backward.mean()), _error(runs.test_accuracy.mean())
+    return {"cost": round(cost, 4), "error": error, "n": len(runs)}
+
+
+def _error(accuracy: Any) -> Any:
+    """Return test errors in percent of accuracies from 0 to 1."""
+    return np.round(100 * (1 - np.asarray(accuracy, float)), 2).tolist()
+
+
+def limits(updates: UpdateSchedule) -> dict[float, UpdateSchedule]:
+    """Return what a schedule is where its probability is 0, and where it is 1."""
+    match updates:
+        case TopKAllBottoms(k=k):
+            return {0.0: TopK(k=k), 1.0: Full()}
+        case TopKBottomQ(k=k, q=q):
+            return {0.0: TopK(k=k), 1.0: TopBottom(k=k, q=q)}
+    return {}
+
+
+Places = dict[tuple[str, float], UpdateSchedule]
+"""A button's label and a slider's position → the schedule that is shown there."""
+
+
+def probability_slider(*results: Results, start: float = 0.1) -> Explorer | HTML:
+    """Return a slider over ρ, with buttons for the schedule and the data set.
+
+    At ρ = 0 and ρ = 1 stand the schedules without chance that these are, if recorded.
+
+    Args:
+        results: Of one network for each data set; several of one data set are shown
+            together, such as those with static schedules.
+        start: The ρ that is shown first.
+    """
+
+    def places(config: RunConfig, recorded: set[str]) -> Places:
+        if "rho" not in config.columns():
+            return {}
+        row = in_words(config.updates)
+        ends = limits(config.updates).items()
+        found = {(row, rho): end for rho, end in ends if in_words(end) in recorded}
+        return found | {(row, config.columns()["rho"]): config.updates}
+
+    return _explorer(results, places, "ρ", "schedule", start)
+
+
+def layers_slider(*results: Results, start: int = 1) -> Explorer | HTML:
+    """Return a slider over the number of layers, with buttons for where they are."""
+
+    def places(config: RunConfig, recorded: set[str]) -> Places:
+        row, columns = STATIC.get(type(config.updates)), config.columns()
+        number = columns.get("k") or columns.get("q")
+        return {(row, number): config.updates} if row and number else {}
+
+    return _explorer(results, places, "layers", "where", start)
+
+
+def _explorer(
+    results: Iterable[Results],
+    places: Callable[[RunConfig, set[str]], Places],
+    stop: str,
+    row: str,
+    start: float,
+) -> Explorer | HTML:
+    by_data: dict[str, list[Results]] = {}
+    for each in results:
+        by_data.setdefault(each.recipe.configs[0].columns()["dataset"], []).append(each)
+    networks = [Schedules(*group) for group in by_data.values()]
+    found: list[Places] = []
+    for network in networks:
+        recorded = set(network.runs.schedule)
+        own = [places(config, recorded) for config in network.first_seeds]
+        found.append(
+            {place: updates for each in own for place, updates in each.items()}
+        )
+    rows = list(dict.fromkeys(name for own in found for name, _ in own))
+    stops = sorted({number for own in found for _, number in own})
+    for own in found:  # where another data set has more probabilities
+        for (name, _), updates in list(own.items()):
+            if isinstance(updates, TopKAllBottoms | TopKBottomQ):
+                for rho in stops:
+                    own.setdefault((name, rho), replace(updates, rho=rho))
+    cells = {
+        f"{i},{rows.index(name)},{stops.index(number)}": network.cell(updates)
+        for i, (network, own) in enumerate(zip(networks, found, strict=True))
+        for (name, number), updates in own.items()
     }
-    return slider(description, frames, choice=choice)
-
-
-def _frame(view: ScheduleView, label: str, shown: Shown) -> Frame:
-    return Frame(label, str(shown), view.picture(shown))
-
-
-def _alike(table: pd.DataFrame, config: RunConfig) -> pd.DataFrame:
-    """Return the rows of a run's width and learning rate."""
-    columns = config.columns()
-    return table.loc[(table.width == columns["width"]) & (table.lr == columns["lr"])]
-
-
-def shown_of(table: pd.DataFrame, config: RunConfig) -> Shown:
-    """Return a run with what a `lws_table` has of its schedule, of all seeds."""
-    shown = Shown(config, ())
-    alike = _alike(table, config)
-    accuracies, costs = (
-        tuple(of_cell(alike, shown.name, column))
-        for column in ("test_accuracy", "backward")
-    )
-    return replace(shown, accuracies=accuracies, costs=costs)
+    if not cells:
+        return HTML("Not run yet.")
+    controls = [
+        slider("stop", stop, [f"{number:g}" for number in stops]),
+        choice("row", row, rows),
+        choice("data", "data", [network.label for network in networks]),
+    ]
+    controls = [control for control in controls if len(control["labels"]) > 1]
+    first = min(range(len(stops)), key=lambda i: abs(stops[i] - start))
+    data = {"networks": [network.overview() for network in networks], "cells": cells}
+    return Explorer("schedules", controls, data, {"stop": first})
