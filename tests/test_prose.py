@@ -13,15 +13,6 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted({*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")})
-NOT_YET = (
-    "01_introduction.ipynb",
-    "03_setup.ipynb",
-    "04_active_parameters.ipynb",
-    "05_layer_distribution.ipynb",
-    "06_static_lws.ipynb",
-    "07_probabilistic_lws.ipynb",
-)
-"""Pages that still have typed numbers: empty this."""
 
 NUMBER = r"\d[\d.,]*"
 NUMBERS = rf"{NUMBER}(?:(?:,| and| or| to) {NUMBER})*"
@@ -74,9 +65,7 @@ def typed(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
-def test_results_in_prose_are_computed(path, request):
-    if path.name in NOT_YET:
-        request.applymarker(pytest.mark.xfail(strict=False))
+def test_results_in_prose_are_computed(path):
     assert not typed(prose(path))
 
 
