@@ -130,7 +130,7 @@ def _middle_is_idle(found: Sequence[Question]) -> Headline:
     sentence = (
         f"In a ReLU network of four hidden layers of {width:,} units, the 1 % largest "
         f"gradients are {means.iloc[-1]:.1f} times over-represented in the top layer, "
-        f"{means.iloc[0]:.1f} times in the bottom one and {middle:.1f} times in the "
+        f"{means.iloc[0]:.1f} times in the lowest one and {middle:.1f} times in the "
         f"middle ones (MNIST, n = {table.seed.nunique()})."
     )
     return Headline(question.verdict, sentence, question.page)
@@ -152,7 +152,7 @@ def _lower_layers_now_and_then(found: Sequence[Question]) -> Headline:
 
     sentence = (
         "Training the top layer always and all others in one epoch of ten takes "
-        f"{cost:.2f} of full training's backward operations and loses {points(small)} "
+        f"{cost:.2f} of full training's backward FLOPs and loses {points(small)} "
         f"with VGG-5 on MNIST at a quarter of the paper's width; {points(full)} at the "
         f"paper's width, where the claim is {wide.verdict.word}; and {points(deep)} "
         "with VGG-11 on a fifth of CIFAR-10."

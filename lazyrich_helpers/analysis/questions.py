@@ -121,14 +121,15 @@ def _reinit() -> list[Question]:
             table = tables[dataset] = reinit_table(runs.records)
             asked = _each(claims.reinit_claims(depth), table)
             asked += [(claims.MOST_ARE_LAZY, movement_table(runs.records))]
-            name = "MNIST" if dataset == "mnist" else "Fashion-MNIST"
+            name, page = "Fashion-MNIST", "04b_other_data_and_readings"
             if dataset == "mnist":  # the untrained networks saw those images
+                name, page = "MNIST", "04_active_parameters"
                 beside = table if table.empty else with_untrained(table, random)
                 asked += [(beats, beside), *([(grows, random)] if lr == 0.1 else [])]
-            where = ("4", _relu_net(depth, name), "04_active_parameters")
+            where = ("4", _relu_net(depth, name), page)
             found += _asked(where, runs, asked)
         both = (tables["mnist"], tables["fashion_mnist"])
-        where = ("4", f"ReLU-Net d = {depth}, both data sets", "04_active_parameters")
+        where = ("4", f"ReLU-Net d = {depth}, both data sets", page)
         found += _asked(where, runs, [(claims.ALIKE, both)])
     return found
 
@@ -210,8 +211,9 @@ def _probabilistic() -> list[Question]:
     pretrained = ("6.2", "VGG-11 pre-trained, CIFAR-10", page)
     found += _asked(pretrained, started, _each(PRETRAINED_CIFAR10, both))
     line = [(timing_claims.PRINTED_LINE, paper_table_1())]
-    found += _asked(("6.2", "Table 1", page), cifar, line, Claim.verdict_on)
+    clock = "07b_time_and_caching"
+    found += _asked(("6.2", "Table 1", clock), cifar, line, Claim.verdict_on)
     scale = make_recipe("table-1", "paper", seeds=[0]).configs[0]  # trained whole
     full = [(timing_claims.FULL_TIME, (r, scale)) for r in STEPS["vgg11"].records]
-    timed = ("6.2", VGG11[64], page)
+    timed = ("6.2", VGG11[64], clock)
     return found + _asked(timed, STEPS["vgg11"], full, Claim.verdict_on)
