@@ -17,6 +17,7 @@ from lazyrich_helpers.measures.gradient_concentration import GradientConcentrati
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
 from tests import tiny
 
 MEASURES = (Accuracy, Activity, Criticality, GradientConcentration)
@@ -28,7 +29,7 @@ def records(store):
     progress.begin([])
     recipe = tiny.recipe(measures=MEASURES)
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    each = (execute([c], recipe, store, "cpu", progress) for c in configs)
+    each = (execute([c], recipe, store, "cpu", progress, Stop()) for c in configs)
     return [record for records in each for record in records]
 
 

@@ -28,6 +28,7 @@ from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.reinit.reinitialization import SCENARIOS
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 
@@ -37,7 +38,9 @@ def records(store):
     progress = Lines()
     progress.begin([])
     configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    each = (execute([c], tiny.recipe(), store, "cpu", progress) for c in configs)
+    each = (
+        execute([c], tiny.recipe(), store, "cpu", progress, Stop()) for c in configs
+    )
     return [record for records in each for record in records]
 
 

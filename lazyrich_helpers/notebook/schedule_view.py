@@ -60,7 +60,7 @@ class Schedules:
         self.label = DATA.get(own["dataset"]) or str(own["dataset"])
         self.num_layers = len(first.blueprint().layers)
         self.runs = lws_table(records)
-        self._curves = dynamics_table(records).dropna(subset="accuracy")
+        self._curves = dynamics_table(records).dropna(subset="error")
         self._paper = paper_table_1().query("init == 'xavier'")
         if any(own[name] != value for name, value in TABLE_1.items()):
             self._paper = self._paper.iloc[:0]

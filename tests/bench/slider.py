@@ -1,13 +1,12 @@
 """A move of the re-initialization slider over a reader's own network."""
 
-from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.notebook.live import PREVIEW_IMAGES, ReinitExplorer
 from tests.bench.sample import in_turns, seconds
 from tests.bench.setting import Options, after_ten_steps
 
-TITLE = "slider: one move of γ, picture included; milliseconds"
+TITLE = "slider: one move of γ; milliseconds"
 
 
 def rows(options: Options) -> list[dict[str, object]]:
@@ -15,9 +14,9 @@ def rows(options: Options) -> list[dict[str, object]]:
     trained = after_ten_steps(options, depth=1)
     measured = {Reinit.name: Reinit().result(trained)}
     record = Record(trained.config, status="ok", measures=measured)
-    explorer = ReinitExplorer([trained], reinit_table([record]))
+    explorer = ReinitExplorer([trained], [record])
     explorer._rest.begin = lambda: None  # what a rest evaluates is the other row
-    ways = {"moves": lambda: explorer.preview("active"), "rests": explorer.settle}
+    ways = {"moves": lambda: explorer.preview("γ"), "rests": explorer.settle}
     timed = {name: lambda way=way: seconds(way) for name, way in ways.items()}
     found = in_turns(timed, num=options.repetitions if not options.quick else 1)
     images = {"moves": PREVIEW_IMAGES, "rests": len(trained.data.test)}
