@@ -11,7 +11,8 @@ from lazyrich_helpers.analysis.activity_claims import (
     RELU_NET_CLAIMS,
 )
 from lazyrich_helpers.analysis.activity_tables import activity_table, layer_summary
-from lazyrich_helpers.analysis.verdicts import Several, Share, Word
+from lazyrich_helpers.analysis.amounts import Several, Share
+from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.claims import (
     ALIKE,
     MOST_ARE_LAZY,
@@ -20,7 +21,7 @@ from lazyrich_helpers.analysis.claims import (
 from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
 from lazyrich_helpers.analysis.statistics import above, signed
 from lazyrich_helpers.analysis.tables import reinit_table
-from lazyrich_helpers.analysis.verdicts import Claim, Points, Several, Share, Word
+from lazyrich_helpers.analysis.verdicts import Claim, Word
 from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word

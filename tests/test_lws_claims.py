@@ -5,6 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
 from lazyrich_helpers.analysis.random_lws_claims import (
@@ -13,7 +14,7 @@ from lazyrich_helpers.analysis.random_lws_claims import (
     RHOS,
 )
 from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
-from lazyrich_helpers.analysis.verdicts import Points, Several, Share, Word
+from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from tests import tiny
 from tests.test_claims import changes

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.analysis.amounts import Several, Share
 from lazyrich_helpers.analysis.lws_tables import paper_table_1
 from lazyrich_helpers.analysis.timing_claims import (
     FULL_TIME,
@@ -18,7 +19,7 @@ from lazyrich_helpers.analysis.timing_tables import (
     relative,
     times_table,
 )
-from lazyrich_helpers.analysis.verdicts import Several, Share, Word
+from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.timing import PHASES

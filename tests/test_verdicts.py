@@ -15,12 +15,10 @@ from lazyrich_helpers.analysis import (
     static_lws_claims,
     timing_claims,
 )
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
-    Points,
-    Several,
-    Share,
     Word,
     everywhere,
     for_widths,

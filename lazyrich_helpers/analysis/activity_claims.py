@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several, Share
 from lazyrich_helpers.analysis.statistics import above, num_seeds
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
-    Several,
-    Share,
     Word,
     everywhere,
     for_widths,

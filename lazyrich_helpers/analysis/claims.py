@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.analysis import reinit_effects as effects
+from lazyrich_helpers.analysis.amounts import Points
 from lazyrich_helpers.analysis.reinit_claims import (
     A1,
     A2,
@@ -26,7 +27,6 @@ from lazyrich_helpers.analysis.verdicts import (
     Answer,
     Claim,
     Finding,
-    Points,
     Word,
     at_each_width,
     everywhere,

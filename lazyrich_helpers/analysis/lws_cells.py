@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.statistics import num_seeds
-from lazyrich_helpers.analysis.verdicts import Several, widths_of
+from lazyrich_helpers.analysis.verdicts import widths_of
 
 
 def cell_name(schedule: str, rho: float) -> str:

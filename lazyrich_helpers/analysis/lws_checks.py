@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.lws_cells import (
     cells_for,
     in_part,
@@ -24,7 +25,6 @@ from lazyrich_helpers.analysis.verdicts import (
     Check,
     Claim,
     Finding,
-    Several,
     Word,
     over,
     word_of,

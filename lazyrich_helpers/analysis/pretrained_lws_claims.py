@@ -10,6 +10,7 @@ Source: Li & Banerjee (2021), Section 6.2.
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.lws_cells import (
     cells_for,
     in_part,
@@ -38,7 +39,6 @@ from lazyrich_helpers.analysis.statistics import (
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
-    Several,
     Word,
     over,
     widths_of,

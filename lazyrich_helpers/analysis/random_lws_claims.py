@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.lws_checks import (
     FULL_WIDTH,
     XAVIER,
@@ -24,7 +25,7 @@ from lazyrich_helpers.analysis.lws_checks import (
     some_loses_less,
     takes_on_average,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Points, Several, Share
+from lazyrich_helpers.analysis.verdicts import Claim, Finding
 
 KS = Several((1, 4))
 RHOS = Several((0.1, 0.2, 0.3, 0.4, 0.5))

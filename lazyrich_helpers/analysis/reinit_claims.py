@@ -8,15 +8,13 @@ from a table each time the page is built; none is typed.
 import pandas as pd
 
 from lazyrich_helpers.analysis import reinit_effects as effects
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
 from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.analysis.verdicts import (
     Answer,
     Claim,
     Finding,
-    Points,
-    Several,
-    Share,
     Word,
     at_each_width,
     everywhere,

@@ -7,6 +7,7 @@ where the 95 % interval over seeds lies beyond the line it states. The lines are
 Source: Li & Banerjee (2021), Section 6.1.
 """
 
+from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.lws_checks import (
     ENDS,
     FULL_WIDTH,
@@ -17,7 +18,6 @@ from lazyrich_helpers.analysis.lws_checks import (
     lws_claim,
     some_loses_less,
 )
-from lazyrich_helpers.analysis.verdicts import Points, Several, Share
 
 BOTH_ENDS = "top {ends} bottom {ends}"
 

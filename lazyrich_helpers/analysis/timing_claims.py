@@ -5,6 +5,7 @@ Source: Li & Banerjee (2021), Sections 6.1 and 6.2, Table 1.
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several, Share
 from lazyrich_helpers.analysis.lws_cells import cell_name, cells_for
 from lazyrich_helpers.analysis.lws_checks import ENDS
 from lazyrich_helpers.analysis.lws_tables import paper_table_1
@@ -13,8 +14,6 @@ from lazyrich_helpers.analysis.timing_tables import recorded_times, step_ratios
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
-    Several,
-    Share,
     Word,
     everywhere,
     over,

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.amounts import Several
+from lazyrich_helpers.analysis.scope import scope_of
 from lazyrich_helpers.analysis.statistics import num_seeds
 from lazyrich_helpers.analysis.tables import one_setting
-from lazyrich_helpers.reinit.reinitialization import percent_label
 
 Place = TypeVar("Place")
 
@@ -30,38 +31,6 @@ class Word(StrEnum):
     UNDECIDED = "undecided"
     """It was run, but the interval spans the line."""
     NOT_RUN = "not run"
-
-
-class Points(float):
-    """A number of points, of accuracy in percent."""
-
-    def __format__(self, spec: str) -> str:
-        return f"{float(self):g} point" + ("" if self == 1 else "s")
-
-
-class Share(float):
-    """A part of a whole, 0 to 1, which is printed in percent."""
-
-    def __format__(self, spec: str) -> str:
-        return percent_label(self)
-
-
-class Several(tuple[Any, ...]):
-    """Numbers that are printed as `1, 3 and 10`, or with the word of the format."""
-
-    def __format__(self, spec: str) -> str:
-        *most, last = [
-            f"{v}" if isinstance(v, str | Share) else f"{v:,g}" for v in self
-        ]
-        *most, last = _shared_unit([*most, last])
-        return f"{', '.join(most)} {spec or 'and'} {last}" if most else last
-
-
-def _shared_unit(texts: list[str]) -> list[str]:
-    """Return `1`, `10 %` for `1 %`, `10 %`: the unit is said once."""
-    if all(text.endswith(" %") for text in texts):
-        texts = [*(text.removesuffix(" %") for text in texts[:-1]), texts[-1]]
-    return texts
 
 
 @dataclass(frozen=True)
@@ -245,36 +214,6 @@ def for_widths(chosen: Sequence[int], widths: Sequence[int]) -> str:
 def widths_of(table: pd.DataFrame) -> list[int]:
     """Return the widths in the table, ascending."""
     return sorted(int(width) for width in table.width.unique())
-
-
-NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
-"""Data set → its name on a page."""
-
-
-def scope_of(*tables: pd.DataFrame) -> str:
-    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10 to 5,000`."""
-    rows = pd.DataFrame(pd.concat([table for table in tables if not table.empty]))
-    shown = {
-        "dataset": "{}",
-        "train_size": "{} images",
-        "depth": "d = {}",
-        "width": "w = {}",
-        "lr": "lr {}",
-    }
-    parts = [
-        text.format(_range(sorted(rows[name].dropna().unique())))
-        for name, text in shown.items()
-        if name in rows
-    ]
-    return " · ".join([*parts, *([num_seeds(rows)] if "seed" in rows else [])])
-
-
-def _range(found: list[Any]) -> str:
-    """Return the one value, two numbers, both ends of more, or all names."""
-    if found and isinstance(found[0], str):
-        return " and ".join(NAMES.get(str(name), str(name)) for name in found)
-    ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
-    return (" and " if len(found) == 2 else " to ").join(ends)
 
 
 def at_each_width(
