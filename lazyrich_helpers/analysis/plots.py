@@ -17,6 +17,8 @@ from lazyrich_helpers.analysis.figure_style import (
     ORANGE,
     WIDTH,
     draw_means,
+    legend_above,
+    pairs,
     panels,
     shade,
     width_color,
@@ -98,7 +100,7 @@ def reinit_grid(
             ax.label_outer()
             ax.set_title(TITLES[scenario] if ax in rows[0] else "", fontsize="medium")
         axes[0].set_ylabel(f"{name}\ntest accuracy (%)")
-    _legend_above(fig, rows[0, 0])
+    legend_above(fig)
     return fig
 
 
@@ -107,33 +109,14 @@ def active_panels(tables: Mapping[str, pd.DataFrame], **lines: Any) -> Figure:
 
     `lines` says what has a line; see `reinit_curves`.
     """
-    fig, axes = _two_in_a_row(len(tables), 2.6)
+    fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         reinit_curves(table, ax, scenario="active", scale="log", **lines)
         ax.set_title(name, fontsize="medium")
     for ax in axes[::2]:
         ax.set_ylabel("test accuracy (%)")
-    _legend_above(fig, axes[0])
+    legend_above(fig)
     return fig
-
-
-def _legend_above(fig: Figure, ax: Axes) -> None:
-    """Name the lines of one of the axes above all of them, so that it hides none."""
-    handles, labels = ax.get_legend_handles_labels()
-    columns = 6 if max(map(len, labels), default=0) < 12 else 3
-    fig.legend(handles, labels, loc="outside upper center", ncols=columns)
-
-
-def _two_in_a_row(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure of panels, at most two in a row, each so many inches high."""
-    columns, rows = min(count, 2), (count + 1) // 2
-    fig, axes = plt.subplots(
-        rows, columns, figsize=(WIDTH, height * rows), sharey=True, squeeze=False,
-        layout="constrained",
-    )  # fmt: skip
-    for left_over in axes.flat[count:]:
-        left_over.set_axis_off()
-    return fig, list(axes.flat[:count])
 
 
 def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
@@ -150,7 +133,7 @@ def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
         _initial_and_trained(table, ax)
         ax.set_ylabel(f"{name}\ntest accuracy (%)")
     axes[-1].set_xlabel("width w")
-    _legend_above(fig, axes[0])
+    legend_above(fig)
     return fig
 
 
@@ -183,7 +166,7 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
         tables: Its title → its `tables.movement_table`.
         layer: Which layer, counted from 0 at the bottom.
     """
-    fig, axes = _two_in_a_row(len(tables), 2.9)
+    fig, axes = pairs(len(tables), 2.9, sharey=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
         for place, (width, rows) in enumerate(chosen.groupby("width")):
