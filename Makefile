@@ -28,9 +28,8 @@ publish: book  ## build, then put the pages on branch gh-pages of REMOTE (origin
 	$(BIN)/ghp-import --no-jekyll --push --force --remote $(REMOTE) \
 		--branch gh-pages --message "Built pages" _build/html
 
-pdf: $(INSTALLED)  ## the whole book on paper: _build/book.pdf; needs a Chromium
-	LAZYRICH_BUDGET=$${LAZYRICH_BUDGET:-laptop} $(BIN)/jupyter-book build . --builder singlehtml
-	$(BIN)/python book/extensions/print_pdf.py _build/singlehtml _build/book.pdf
+pdf: book  ## build, then print all pages into _build/book.pdf; needs a Chromium
+	$(BIN)/python book/extensions/print_pdf.py _build/html _build/book.pdf
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
 	$(TEST) $(ARGS)

@@ -67,3 +67,14 @@ def test_a_page_says_what_it_asks(take):
     bare = {"body": ""}
     take.describe_page(None, "search", "search.html", bare, None)
     assert bare == {"body": ""}
+
+
+def test_the_pdf_has_all_pages_in_reading_order():
+    path = ROOT / "book" / "extensions" / "print_pdf.py"
+    spec = importlib.util.spec_from_file_location("print_pdf", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    nested = {"file": "b", "sections": [{"file": "b2"}]}
+    parts = [{"caption": "x", "chapters": [nested, {"file": "c"}]}]
+    assert [*module.pages({"root": "a", "parts": parts})] == ["a", "b", "b2", "c"]
