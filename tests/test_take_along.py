@@ -69,6 +69,12 @@ def test_a_page_says_what_it_asks(take):
     assert bare == {"body": ""}
 
 
+def test_a_fold_is_read_by_what_it_shows(take):
+    context = {"body": '<summary aria-label="Toggle hidden content"><p>Setup</p>'}
+    take.name_folds(None, "book/a", "page.html", context, None)
+    assert context["body"] == "<summary><p>Setup</p>"
+
+
 def test_the_pdf_has_all_pages_in_reading_order():
     path = ROOT / "book" / "extensions" / "print_pdf.py"
     spec = importlib.util.spec_from_file_location("print_pdf", path)

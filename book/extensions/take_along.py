@@ -68,9 +68,20 @@ def _plain(html: str) -> str:
     return " ".join(unescape(re.sub(r"<.*?>", "", html)).split())
 
 
+def name_folds(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
+) -> None:
+    """Let a fold be read aloud by what it shows, not as one of many alike."""
+    generic = ' aria-label="Toggle hidden content"'
+    context["body"] = context.get("body", "").replace(
+        f"<summary{generic}>", "<summary>"
+    )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the parts; Sphinx calls this once, before it reads any page."""
     app.connect("html-page-context", describe_page)
+    app.connect("html-page-context", name_folds)
     app.connect("build-finished", hand_out_outputs)
     app.connect("build-finished", pack_records)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
