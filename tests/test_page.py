@@ -15,9 +15,15 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
         (None, "Ours.", ""),
     ).data
     assert '<li class="verdict-partly">It falls by <b>3</b>.' in html
-    assert "claim A1 partly for w ≥ 1,000." in html and 'href="#fig-a"' in html
+    assert (
+        "The paper (A1): It falls. This holds for w ≥ 1,000." in html
+        and 'href="#fig-a"' in html
+    )
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
     assert '<li class="finding-ours">Ours.</li>' in html
+    assert all(mark in html for mark in "✓◐✗?○→")
+    open_ = claim.given(Finding(Word.UNDECIDED, ""))
+    assert "This is undecided." in findings((open_, "Some.", "")).data
 
 
 def test_a_table_for_readers():

@@ -29,7 +29,7 @@ from lazyrich_helpers.reinit.reinitialization import SCENARIOS
 
 TITLES = {
     "active": "γ-active: the most active are reset",
-    "lazy": "ε-lazy: only they are kept",
+    "lazy": "ε-lazy: only the most active are kept",
 }
 SYMBOLS = {"active": "γ", "lazy": "ε"}
 LOG_TICKS = (0, 0.001, 0.01, 0.1, 1, 10, 100)

@@ -28,23 +28,32 @@ def house_style() -> None:
         )
 
 
+MARKS = (
+    "✓ holds · ◐ holds partly · ✗ does not hold · ? undecided: the interval spans the "
+    "line · ○ not run at its scale · → no claim of the paper"
+)
+
+
 def findings(*found: Finding) -> HTML:
-    """Return what a chapter found: a line for each, with its mark, and a link."""
+    """Return what a chapter found: a line for each, with its mark, claim and link."""
     items = "".join(_item(*each) for each in found)
-    return HTML(f'<ul class="findings">{items}</ul>')
+    legend = f'<p class="marks">Marks are for the paper’s claims: {MARKS}.</p>'
+    return HTML(f'<ul class="findings">{items}</ul>{legend}')
 
 
 def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
     link = f' <a href="#{figure}">Figure</a>' if figure else ""
     if verdict is None:
         return f'<li class="finding-ours">{sentence}{link}</li>'
-    word, claim = verdict, ""
+    word, told = verdict, f"The paper’s claim: {verdict}."
     if isinstance(verdict, Verdict):
-        word, claim = verdict.word, f" {verdict.claim}"
-        part = f" {verdict.part}" if word is Word.PARTLY else ""
-        claim += f" {word}{part}"
-    mark = f"<em>Paper’s claim{escape(claim or f' {word}')}.</em>"
-    return f'<li class="{css_class(Word(word))}">{sentence} {mark}{link}</li>'
+        word = verdict.word
+        found = f"holds {verdict.part}" if word is Word.PARTLY else str(verdict)
+        told = f"The paper ({verdict.claim}): {verdict.in_short}. This {found}."
+        if word is Word.UNDECIDED or word is Word.NOT_RUN:
+            told = told.replace(". This ", ". This is ")
+    mark = f"<em>{escape(told)}</em>"
+    return f'<li class="{css_class(Word(word))}">{sentence}{link}<br>{mark}</li>'
 
 
 def facts(**values: str) -> None:
