@@ -9,9 +9,10 @@ import pytest
 
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.notebook.chapter import ChapterError
-from lazyrich_helpers.notebook.studies import computed_study, study_line
+from lazyrich_helpers.notebook.studies import study_line, study_settings
 from lazyrich_helpers.papers.studies import neighbours, studies
 from lazyrich_helpers.run import main
+from lazyrich_helpers.runner.stopping import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +106,30 @@ def test_a_broken_file_is_named_with_the_remedy(tmp_path):
         read_study(STUDY)
 
 
-def test_a_chapter_may_choose_otherwise_and_wrong_words_are_sentences():
-    found = computed_study(STUDY, "smoke", scales=(3.0,), seeds=None)
-    assert found.table.square.tolist() == pytest.approx([3, 3])
-    for bad in ({"budget": "huge"}, {"budget": "smoke", "widths": [1]}):
-        with pytest.raises(ChapterError, match=r"must be one of"):
-            computed_study(STUDY, **bad)
+def test_a_chapter_may_choose_otherwise():
+    chosen = study_settings(STUDY, budget="smoke", scales=[3], seeds=None)
+    assert chosen.computed("squares").table.square.tolist() == pytest.approx([3, 3])
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ({"budget": "huge"}, "budget must be one of"),
+        ({"device": "abacus"}, "device must be"),
+        ({"scales": 3.0}, "scales must be of type"),
+        ({"seeds": ["one"]}, "seeds must be of type int"),
+    ],
+)
+def test_a_wrong_parameter_is_a_sentence(bad, sentence):
+    with pytest.raises(ChapterError, match=sentence):
+        study_settings(STUDY, **{"budget": "smoke", **bad})
+
+
+def test_an_interrupted_chapter_says_how_to_go_on(monkeypatch):
+    chosen = study_settings(STUDY, budget="smoke")
+    monkeypatch.setattr(Stop, "asked", True)
+    with pytest.raises(ChapterError, match="run the cell again"):
+        chosen.computed("squares")
 
 
 def test_the_badge_says_scale_n_arithmetic_and_what_is_missing():

@@ -2,19 +2,20 @@
 
 import dataclasses
 import os
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import Any, get_type_hints
 
 from IPython.display import HTML
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import typed
 from lazyrich_helpers.experiments.study import (
     Study,
     StudyResult,
     complete_study,
     read_study,
 )
-from lazyrich_helpers.notebook.chapter import ChapterError
+from lazyrich_helpers.notebook.chapter import ChapterError, require_known
 from lazyrich_helpers.notebook.page import house_style
 from lazyrich_helpers.runner.batch import pick_device
 from lazyrich_helpers.runner.progress import duration, watched
@@ -26,46 +27,79 @@ def recorded_study(study: Study) -> StudyResult:
     return read_study(study, "paper")
 
 
-def computed_study(
-    study: Study, budget: str, *, device: str = "cpu", **changes: Any
-) -> StudyResult:
-    """Compute what is missing of a study, keep it, and return all of it.
+@dataclass(frozen=True)
+class ChosenStudies:
+    """A chapter's validated parameters: its studies at one budget, on one device."""
+
+    budget: str
+    device: str
+    studies: dict[str, Study]
+
+    def computed(self, name: str) -> StudyResult:
+        """Compute what is missing of a study, keep it, and return all of it.
+
+        Interrupting the kernel ends it after the point in hand.
+
+        Raises:
+            ChapterError: If a value cannot be, or it was interrupted.
+        """
+        stop = Stop()
+        try:
+            with graceful_stop(stop):
+                result = complete_study(
+                    self.studies[name],
+                    self.budget,
+                    device=self.device,
+                    watch=watched,
+                    stop=lambda: stop.asked,
+                )
+        except (ValueError, TypeError) as error:
+            raise ChapterError(str(error)) from None
+        if stop.asked:
+            raise ChapterError("Stopped; run the cell again to go on from there.")
+        return result
+
+
+def study_settings(
+    *studies: Study, budget: str, device: str = "auto", **choices: Any
+) -> ChosenStudies:
+    """Check a chapter's parameters; None leaves a choice to the budget.
 
     The environment variable `LAZYRICH_BUDGET`, where set, outranks `budget`.
-    Interrupting the kernel ends it after the point in hand.
 
     Args:
-        study: What is measured.
+        studies: What the chapter computes.
         budget: `smoke`, `laptop` or `paper`.
         device: As in `batch.pick_device`.
-        changes: Settings of the study to choose otherwise; None leaves one as it is.
+        choices: Fields of the studies' settings to choose otherwise, each for every
+            study that has it.
 
     Raises:
-        ChapterError: If a value is unknown, or it was interrupted.
+        ChapterError: If a value is unknown or of the wrong type, or papermill was given
+            a parameter that the chapter does not have.
     """
     house_style()
-    given = {name: value for name, value in changes.items() if value is not None}
-    budget, stop = os.environ.get("LAZYRICH_BUDGET") or budget, Stop()
+    require_known({"budget", "device", *choices})
+    budget = os.environ.get("LAZYRICH_BUDGET") or budget
+    given = {name: value for name, value in choices.items() if value is not None}
     try:
-        settings = study.settings(budget)
-        names = [field.name for field in dataclasses.fields(settings)]
-        for name in given:
-            require(name in names, "a choice", f"one of {', '.join(names)}", name)
-        chosen = {budget: dataclasses.replace(settings, **given)} if given else {}
-        study = dataclasses.replace(study, budgets={**study.budgets, **chosen})
-        with graceful_stop(stop):
-            result = complete_study(
-                study,
-                budget,
-                device=pick_device(device),
-                watch=watched,
-                stop=lambda: stop.asked,
-            )
-    except (ValueError, TypeError) as error:
+        chosen = {study.name: _chosen(study, budget, given) for study in studies}
+        return ChosenStudies(budget, pick_device(str(device)), chosen)
+    except ValueError as error:
         raise ChapterError(str(error)) from None
-    if stop.asked:
-        raise ChapterError("Stopped; run the cell again to go on from there.")
-    return result
+
+
+def _chosen(study: Study, budget: str, given: dict[str, Any]) -> Study:
+    """Return a study whose settings at `budget` are those that a reader chose."""
+    settings = study.settings(budget)
+    hints = get_type_hints(type(settings))
+    own = {
+        name: typed(name, value, hints[name])
+        for name, value in given.items()
+        if name in hints
+    }
+    chosen = dataclasses.replace(settings, **own)
+    return dataclasses.replace(study, budgets={**study.budgets, budget: chosen})
 
 
 def study_line(*results: StudyResult) -> HTML:
