@@ -1,0 +1,275 @@
+r"""From lazy to rich by five knobs, and the plane of two of them.
+
+The plane is that of Atanasov et al. (2024): strength of feature learning $\gamma$
+against learning rate $\eta$. Its best learning rate is predicted to grow as
+$\gamma^2$ where training is lazy, and as $\gamma^{2/L}$, for $L$ layers, where it is
+rich. A network in its standard form, of width $N$, lies on it at
+$\gamma = 1/\sqrt N$ and at its own learning rate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.papers.dial_instruments import readings
+from lazyrich_helpers.papers.dial_nets import Nets, Split, new_nets, rows, train
+
+NUM_LAYERS = 3
+KEPT_DIGITS = 4
+"""Significant ones of a reading."""
+
+
+def _decades(low: int, high: int, per_decade: int) -> tuple[float, ...]:
+    """Return powers of ten from 10^low to 10^high, evenly spaced."""
+    steps = range(low * per_decade, high * per_decade + 1)
+    return tuple(float(f"{10 ** (k / per_decade):.6g}") for k in steps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaneSettings:
+    """Networks at every point of the plane."""
+
+    gammas: tuple[float, ...] = tuple(
+        float(f"{10 ** (k / 3):.6g}") for k in range(-8, 7)
+    )
+    etas: tuple[float, ...] = _decades(-6, 2, 3)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    width: int = 64
+    num_steps: int = 1000
+    train_size: int = 1000
+    optimizer: str = "sgd"
+    objective: str = "cross_entropy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WidthSettings:
+    """Networks in their standard form at widths and learning rates."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256, 512)
+    etas: tuple[float, ...] = _decades(-4, 0, 2)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    num_steps: int = 1000
+    train_size: int = 1000
+    optimizer: str = "sgd"
+
+
+KNOBS = {
+    "output scale": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
+    "initialization scale": (0.33, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0),
+    "width": (16, 32, 64, 128, 256, 512),
+    "step size": (0.03, 0.1, 0.3, 1.0, 3.0, 6.0),
+    "frozen layers": ("none", "1", "2", "3", "1, 2", "2, 3"),
+}
+"""Knob → its positions. Scales and steps are in units of the common network's; layers
+are counted from the lowest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnobSettings:
+    """One network, and what each knob makes of it."""
+
+    knobs: tuple[str, ...] = tuple(KNOBS)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    width: int = 128
+    target: float = 0.2
+    """Training loss at which all are looked at, in nats."""
+    num_steps: int = 4000
+    """At most."""
+    train_size: int = 1000
+
+
+def plane_point(settings: PlaneSettings, gamma: float, device: str) -> pd.DataFrame:
+    """Train at one γ, at all η, and return what is read off in the end."""
+    learn, test = _digits(settings.train_size, device)
+    nets = new_nets(
+        settings.width,
+        *_sizes(learn),
+        [1 / (gamma * math.sqrt(settings.width))] * len(settings.etas),
+        settings.seeds,
+        objective=settings.objective,
+    )
+    sizes = _steps(settings.etas, settings, settings.width)
+    train(nets, learn, sizes, settings.num_steps, optimizer=settings.optimizer)
+    return _with_keys(readings(nets, nets.weights, learn, test), "eta", settings)
+
+
+def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFrame:
+    """Train plain networks of one width, at all η, and return what is read off."""
+    learn, test = _digits(settings.train_size, device)
+    nets = new_nets(
+        width,
+        *_sizes(learn),
+        [1.0] * len(settings.etas),
+        settings.seeds,
+        centred=False,
+    )
+    each = [
+        _steps(settings.etas, settings, w.shape[1])  # by the layer's own inputs
+        for w in nets.weights
+    ]
+    train(nets, learn, each, settings.num_steps, optimizer=settings.optimizer)
+    return _with_keys(readings(nets, nets.weights, learn, test), "eta", settings)
+
+
+def knob_point(settings: KnobSettings, knob: str, device: str) -> pd.DataFrame:
+    """Turn one knob, and return what is read off at equal training loss."""
+    learn, test = _digits(settings.train_size, device)
+    found = []
+    for width, levels in _stacks(settings, knob):
+        nets, sizes = _turned(settings, knob, width, levels, learn)
+        reached = train(nets, learn, sizes, settings.num_steps, target=settings.target)
+        table = readings(nets, reached.weights, learn, test)
+        table.insert(0, "steps", reached.steps.tolist())
+        names = [name for name in levels for _ in settings.seeds]
+        table.insert(0, "seed", [*settings.seeds] * len(levels))
+        table.insert(0, "level", [str(name) for name in names])
+        found.append(table)
+    return _rounded(pd.concat(found, ignore_index=True))
+
+
+def _stacks(settings: KnobSettings, knob: str) -> list[tuple[int, Sequence]]:
+    """Return what can be trained as one: a width, and positions of the knob."""
+    levels = KNOBS[knob]
+    if knob == "width":
+        return [(int(width), [width]) for width in levels]
+    return [(settings.width, levels)]
+
+
+def _turned(
+    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: Split
+) -> tuple[Nets, Tensor]:
+    """Return the networks of a knob's positions, and their steps (M,)."""
+    alphas, spreads = [1.0] * len(levels), [1.0] * len(levels)
+    if knob == "output scale":
+        alphas = [float(level) for level in levels]
+    if knob == "initialization scale":
+        spreads = [float(level) for level in levels]
+    nets = new_nets(width, *_sizes(learn), alphas, settings.seeds, spreads=spreads)
+    # With spread s, f is s³ times that of standard weights: α = s³ in another form.
+    scales = [a * s**NUM_LAYERS for a, s in zip(alphas, spreads, strict=True)]
+    etas = [suited_step(1 / (scale * math.sqrt(width))) for scale in scales]
+    sizes = torch.tensor(
+        [width * s**2 * eta for s, eta in zip(spreads, etas, strict=True)]
+    )
+    if knob == "step size":
+        sizes = sizes * torch.tensor(levels)
+    sizes = sizes.repeat_interleave(len(settings.seeds))
+    if knob == "frozen layers":
+        masks = [[str(n) not in level for n in (1, 2, 3)] for level in levels]
+        nets.trained = torch.tensor(masks).repeat_interleave(len(settings.seeds), dim=0)
+    return nets, sizes
+
+
+def suited_step(gamma: float) -> float:
+    r"""Return a step size η that is suited at γ.
+
+    Of the two predicted powers, $\gamma^2$ and $\gamma^{2/L}$, the smaller value, with
+    factors that put it below the best one on the plane.
+    """
+    return min(4 * gamma**2, 0.5 * gamma ** (2 / NUM_LAYERS))
+
+
+def _digits(train_size: int, device: str) -> tuple[Split, Split]:
+    return rows(images("digits", train_size=train_size).load(device))
+
+
+def _sizes(split: Split) -> tuple[int, int]:
+    """Return the numbers of inputs and of classes."""
+    return split.inputs.shape[1], int(split.labels.max()) + 1
+
+
+def _steps(
+    etas: Sequence[float], settings: PlaneSettings | WidthSettings, width: int
+) -> Tensor:
+    """Return what multiplies a direction of the weights (M,), of layers of a width."""
+    factor = width if settings.optimizer == "sgd" else math.sqrt(width)
+    return factor * torch.tensor(etas).repeat_interleave(len(settings.seeds))
+
+
+def _with_keys(
+    table: pd.DataFrame, name: str, settings: PlaneSettings | WidthSettings
+) -> pd.DataFrame:
+    """Return the rows with their step size and seed in front."""
+    table.insert(0, "seed", [*settings.seeds] * len(settings.etas))
+    table.insert(0, name, [eta for eta in settings.etas for _ in settings.seeds])
+    return _rounded(table)
+
+
+def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+    def shorter(value: float) -> float:
+        return float(f"{value:.{KEPT_DIGITS}g}")
+
+    read = table.columns[table.columns.get_loc("seed") + 1 :]
+    return table.assign(**{name: table[name].map(shorter) for name in read})
+
+
+SMALL = {"etas": (0.001, 0.1), "seeds": (0, 1), "num_steps": 40, "train_size": 200}
+LAPTOP = {"etas": _decades(-3, 1, 1), "seeds": (0, 1), "num_steps": 300}
+
+
+def _plane(optimizer: str, objective: str) -> Study:
+    own = {"optimizer": optimizer, "objective": objective}
+    name = objective.replace("_", "-")
+    return Study(
+        name=f"plane-{optimizer}-{name}",
+        says=f"Strength of feature learning against learning rate, {optimizer}, "
+        f"{objective.replace('_', ' ')}",
+        point=plane_point,
+        over="gammas",
+        budgets={
+            "smoke": PlaneSettings(gammas=(0.1, 1.0), width=16, **SMALL, **own),
+            "laptop": PlaneSettings(gammas=_decades(-2, 1, 1), **LAPTOP, **own),
+            "paper": PlaneSettings(**own),
+        },
+    )
+
+
+def _widths(optimizer: str) -> Study:
+    return Study(
+        name=f"widths-{optimizer}",
+        says=f"Widths against learning rate, {optimizer}, cross entropy",
+        point=width_point,
+        over="widths",
+        budgets={
+            "smoke": WidthSettings(widths=(8, 16), optimizer=optimizer, **SMALL),
+            "laptop": WidthSettings(widths=(16, 128), optimizer=optimizer, **LAPTOP),
+            "paper": WidthSettings(optimizer=optimizer),
+        },
+    )
+
+
+KNOB_STUDY = Study(
+    name="five-knobs",
+    says="Five knobs between lazy and rich, read at equal training loss",
+    point=knob_point,
+    over="knobs",
+    budgets={
+        "smoke": KnobSettings(
+            knobs=("output scale",), seeds=(0, 1), width=16, num_steps=40
+        ),
+        "laptop": KnobSettings(knobs=("output scale",), seeds=(0, 1), num_steps=500),
+        "paper": KnobSettings(),
+    },
+)
+PLANES = {
+    "theory": _plane("sgd", "squared_error"),
+    "sgd": _plane("sgd", "cross_entropy"),
+    "adam": _plane("adam", "cross_entropy"),
+}
+"""What a plane is for → its study: the theory's loss, and the book's with each
+optimizer."""
+WIDTHS = {"sgd": _widths("sgd"), "adam": _widths("adam")}
+STUDIES = (*PLANES.values(), *WIDTHS.values(), KNOB_STUDY)
+PAPER = "Atanasov et al. (2024)"
+PAGE = "book/02_lazy_and_rich"
+
+
+def verdicts() -> tuple:
+    """Return the verdicts."""
+    return ()
