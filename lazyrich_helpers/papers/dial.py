@@ -10,6 +10,7 @@ $\gamma = 1/\sqrt N$ and at its own learning rate.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import torch
@@ -205,16 +206,21 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     def shorter(value: float) -> float:
         return float(f"{value:.{KEPT_DIGITS}g}")
 
-    read = table.columns[table.columns.get_loc("seed") + 1 :]
+    read = table.columns[table.columns.tolist().index("seed") + 1 :]
     return table.assign(**{name: table[name].map(shorter) for name in read})
 
 
-SMALL = {"etas": (0.001, 0.1), "seeds": (0, 1), "num_steps": 40, "train_size": 200}
-LAPTOP = {"etas": _decades(-3, 1, 1), "seeds": (0, 1), "num_steps": 300}
+SMALL: dict[str, Any] = {
+    "etas": (0.001, 0.1),
+    "seeds": (0, 1),
+    "num_steps": 40,
+    "train_size": 200,
+}
+LAPTOP: dict[str, Any] = {"etas": _decades(-3, 1, 1), "seeds": (0, 1), "num_steps": 300}
 
 
 def _plane(optimizer: str, objective: str) -> Study:
-    own = {"optimizer": optimizer, "objective": objective}
+    own: dict[str, Any] = {"optimizer": optimizer, "objective": objective}
     name = objective.replace("_", "-")
     return Study(
         name=f"plane-{optimizer}-{name}",
@@ -266,10 +272,3 @@ PLANES = {
 optimizer."""
 WIDTHS = {"sgd": _widths("sgd"), "adam": _widths("adam")}
 STUDIES = (*PLANES.values(), *WIDTHS.values(), KNOB_STUDY)
-PAPER = "Atanasov et al. (2024)"
-PAGE = "book/02_lazy_and_rich"
-
-
-def verdicts() -> tuple:
-    """Return the verdicts."""
-    return ()

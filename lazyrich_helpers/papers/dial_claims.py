@@ -1,0 +1,58 @@
+"""What Atanasov et al. (2024) say of the plane, asked of the recorded one."""
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.statistics import confidence_interval, signed
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.experiments.study import read_study
+from lazyrich_helpers.papers import dial
+from lazyrich_helpers.papers.dial_tables import best_etas, lazy_slopes, rich_slopes
+
+PAPER = "Atanasov et al. (2024)"
+PAGE = "book/02_lazy_and_rich"
+STUDIES = dial.STUDIES
+
+
+def slope_is(found: pd.Series, *, power: float, within: float) -> Finding:
+    """Ask whether an exponent, by seed, is `power`, give or take `within`."""
+    mean, half = confidence_interval(found)
+    numbers = f"exponent {signed(mean, 2)} ± {half:.2f} (n = {len(found)} seeds)."
+    low, high = mean - half - power, mean + half - power
+    if -within <= low and high <= within:
+        return Finding(Word.HOLDS, numbers)
+    apart = high < -within or low > within
+    return Finding(Word.FAILS if apart else Word.UNDECIDED, numbers)
+
+
+DL1 = Claim(
+    name="DL1",
+    says="Where training is lazy, the best learning rate grows as the square of the "
+    "strength of feature learning (we ask for an exponent of {power:g} ± {within})",
+    check=slope_is,
+    asks={"power": 2.0, "within": 0.2},
+)
+DL2 = Claim(
+    name="DL2",
+    says="Where it is rich, the best learning rate grows as its power 2/L, for L "
+    "layers (we ask for an exponent of {power:.2f} ± {within}; L = 3)",
+    check=slope_is,
+    asks={"power": 2 / dial.NUM_LAYERS, "within": 0.2},
+)
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return the verdicts, from the recorded plane."""
+    plane = read_study(dial.PLANES["theory"])
+    settings = plane.settings
+    scope = (
+        f"digits · {settings.train_size:,} images · d = 2 · w = {settings.width} · "
+        f"SGD, {settings.num_steps:,} steps, squared error · n = {len(settings.seeds)}"
+    )
+    if plane.missing:
+        unknown = Finding(Word.NOT_RUN, "Not run yet.")
+        return DL1.given(unknown, scope), DL2.given(unknown, scope)
+    best = best_etas(plane.table)
+    pairs = ((DL1, lazy_slopes(best)), (DL2, rich_slopes(best)))
+    return tuple(
+        claim.given(slope_is(values, **claim.asks), scope) for claim, values in pairs
+    )

@@ -1,0 +1,152 @@
+"""Figures of the dial: the plane, widths as a path on it, five knobs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+
+from lazyrich_helpers.analysis.figure_style import (
+    DASHES,
+    MARKERS,
+    ORANGE,
+    WIDTH,
+    legend_above,
+    pairs,
+    shade,
+    width_color,
+)
+from lazyrich_helpers.papers.dial import NUM_LAYERS
+from lazyrich_helpers.papers.dial_tables import INSTRUMENTS, LAZY, RICH, best_etas
+
+GAMMA, ETA = "feature-learning strength γ", "learning rate η"
+
+
+def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
+    """Draw means over seeds of a reading at each γ and η; white where none is finite.
+
+    Args:
+        ax: Where to draw.
+        table: Of a plane.
+        value: The reading.
+        label: What it is.
+    """
+    grid = table.pivot_table(index="eta", columns="gammas", values=value)
+    norm = LogNorm() if value == "train_loss" else None
+    mesh = ax.pcolormesh(
+        grid.columns, grid.index, grid.to_numpy(), norm=norm, cmap="cividis"
+    )
+    ax.set(xscale="log", yscale="log", xlabel=GAMMA, ylabel=ETA)
+    bar = ax.figure.colorbar(mesh, ax=ax, location="top", aspect=30)
+    bar.set_label(label)
+
+
+def theory_figure(theory: pd.DataFrame, accuracy: pd.DataFrame) -> Figure:
+    """Draw the plane with its best step sizes and their predicted powers.
+
+    Args:
+        theory: The plane with the theory's loss.
+        accuracy: The plane with the book's, at its right.
+    """
+    fig, (left, right) = pairs(2, 3.4)
+    draw_plane(left, theory, "train_loss", "training loss (squared error)")
+    draw_plane(right, accuracy, "accuracy", "test accuracy (%; cross-entropy)")
+    for ax, table in ((left, theory), (right, accuracy)):
+        best = np.log10(best_etas(table).groupby("gamma").eta.mean())
+        ax.plot(best.index, 10**best, "o", color="w", mec="k", ms=5, label="best η")
+    best = best_etas(theory).groupby("gamma").eta.mean()
+    for own, power, name in (
+        (best[best.index <= LAZY], 2, "∝ γ²"),
+        (best[best.index >= RICH], 2 / NUM_LAYERS, "∝ γ^(2/3)"),
+    ):
+        middle = np.exp((np.log(own) - power * np.log(own.index)).mean())
+        line = middle * own.index.to_numpy() ** power
+        style = {"color": ORANGE, "linewidth": 2, "linestyle": DASHES[len(own) % 2]}
+        left.plot(own.index, line, label=f"predicted: η {name}", **style)
+    legend_above(fig)
+    return fig
+
+
+def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
+    """Draw a reading of plain networks over width, and what the plane says of them.
+
+    Args:
+        placed: From `dial_tables.on_the_plane`, with a column `optimizer`.
+        label: What the reading is.
+        etas: Learning rates that are drawn.
+    """
+    names = list(placed.optimizer.unique())
+    fig, axes = plt.subplots(
+        1, len(names), figsize=(WIDTH, 3), layout="constrained", sharey=True
+    )
+    for ax, name in zip(np.atleast_1d(axes), names, strict=True):
+        own = placed[placed.optimizer == name]
+        for place, eta in enumerate(etas):
+            line = own[np.isclose(own.eta, eta)].sort_values("widths")
+            style = {"color": shade(place, len(etas)), "marker": MARKERS[place]}
+            ax.plot(line.widths, line.found, label=f"η = {eta:g}", **style)
+            ax.plot(line.widths, line.predicted, color=style["color"], linestyle=":")
+        ax.set(xscale="log", xlabel="width N", title=name)
+    np.atleast_1d(axes)[0].set_ylabel(label)
+    legend_above(fig)
+    return fig
+
+
+def agreement_figure(placed: dict[str, pd.DataFrame]) -> Figure:
+    """Draw what was found of plain networks over what the plane predicts.
+
+    Args:
+        placed: Reading's name → from `dial_tables.on_the_plane`.
+    """
+    fig, axes = pairs(len(placed), 3)
+    for ax, (name, table) in zip(axes, placed.items(), strict=True):
+        for place, (width, own) in enumerate(table.groupby("widths")):
+            ax.plot(
+                own.predicted,
+                own.found,
+                MARKERS[place],
+                color=width_color(int(str(width))),
+                label=f"N = {width}",
+            )
+        low, high = table[["found", "predicted"]].stack().agg(["min", "max"])
+        ax.plot([low, high], [low, high], color="0.5", linewidth=0.8)
+        ax.set(xlabel="predicted by the plane", ylabel=name)
+    legend_above(fig)
+    return fig
+
+
+def knob_figure(knobs: pd.DataFrame) -> Figure:
+    """Draw every instrument over the movement of the parameters, a line for each knob.
+
+    Args:
+        knobs: The table of the study; positions that did not reach the loss are left
+            out.
+    """
+    shown = [name for name in INSTRUMENTS if name != "movement"]
+    fig, axes = plt.subplots(
+        3, 2, figsize=(WIDTH, 7), layout="constrained", sharex=True
+    )
+    reached = knobs[knobs.steps > 0]
+    names = list(reached.knobs.unique())
+    for ax, instrument in zip(axes.flat, shown, strict=True):
+        for place, (knob, own) in enumerate(reached.groupby("knobs", sort=False)):
+            mean = own.groupby("level")[["movement", instrument]].mean()
+            mean = mean.sort_values("movement")
+            is_order = knob != "frozen layers"  # these have none
+            ax.plot(
+                mean.movement,
+                mean[instrument],
+                color=shade(place, len(names)),
+                marker=MARKERS[place],
+                linestyle=DASHES[place] if is_order else "",
+                label=str(knob),
+            )
+        ax.set(xscale="log", title=INSTRUMENTS[instrument])
+        ax.title.set_fontsize("medium")
+        if instrument in ("kernel", "turned", "needed"):
+            ax.set_yscale("log")
+    for ax in axes[-1]:
+        ax.set_xlabel(INSTRUMENTS["movement"])
+    legend_above(fig)
+    return fig
