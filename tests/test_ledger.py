@@ -14,8 +14,10 @@ from lazyrich_helpers.analysis.ledger import (
     KINDS,
     OPEN,
     LedgerRow,
+    Neighbour,
     ledger,
     ledger_table,
+    neighbours_table,
     word_counts,
 )
 from lazyrich_helpers.analysis.ledger_plots import stacked_words
@@ -257,3 +259,18 @@ def test_a_run_counts_once_in_the_coverage(store):
     assert (before.recorded, after.recorded) == (0, 1)
     assert before.asked == after.asked and after.others == 0
     assert str(after).startswith(f"1 of the {after.asked:,} runs at the paper’s scale")
+
+
+def test_neighbours_have_a_row_for_each_claim_here_and_in_the_files(asked):
+    claim = Claim(
+        name="XX1", says="Wide < deep (we ask for {n})", check=len, asks={"n": 3}
+    )
+    verdict = claim.given(Finding(Word.FAILS, "1 & 2."), "digits · n = 5")
+    one = Neighbour(paper="A & B (2020)", page="book/papers/ab", verdicts=(verdict,))
+    html = str(ledger_view.neighbours_html([one]).data)
+    for text in ("XX1", "A &amp; B (2020)", "Wide &lt; deep.", 'href="papers/ab.html"'):
+        assert text in html
+    assert "does not hold" in html and "We ask for 3." in html
+    (row,) = neighbours_table([one, one]).drop_duplicates().to_dict("records")
+    assert row["claim"] == "XX1" and row["verdict"] == "does not hold"
+    assert {*row} <= {*ledger_table(asked)} and row["scope"] == "digits · n = 5"

@@ -79,6 +79,37 @@ def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A neighbouring paper's headline claims, and what is found."""
+
+    paper: str
+    """Its authors and year."""
+    page: str
+    """Of the book, from its top folder, without an ending."""
+    verdicts: tuple[Verdict, ...]
+
+
+def neighbours_table(found: Iterable[Neighbour]) -> pd.DataFrame:
+    """Return one row per neighbour's claim, as far as `ledger_table` has columns."""
+    rows = [
+        {
+            "section": neighbour.paper,
+            "claim": verdict.claim,
+            "paper_says": verdict.says,
+            "verdict": str(verdict.word),
+            "part": verdict.part,
+            "found": verdict.numbers,
+            "scope": verdict.scope,
+            "proved": verdict.proved,
+            "page": neighbour.page,
+        }
+        for neighbour in found
+        for verdict in neighbour.verdicts
+    ]
+    return pd.DataFrame(rows)
+
+
 KINDS: dict[str, Callable[[LedgerRow], bool]] = {
     "holds wherever it is asked": lambda row: row.words == (Word.HOLDS,),
     "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,

@@ -10,7 +10,7 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.ledger import KINDS, LedgerRow
+from lazyrich_helpers.analysis.ledger import KINDS, LedgerRow, Neighbour
 from lazyrich_helpers.analysis.question import PAPER, SECTIONS, TUNED
 from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
 from lazyrich_helpers.notebook.deciding import Deciders
@@ -88,6 +88,25 @@ def _cell(verdict: Verdict | None, head: str) -> str:
         f"<p><strong>{escape(verdict.word)}{proved}</strong> {escape(verdict.part)}</p>"
         f"{brief}<details><summary>{escape(verdict.scope) or 'More'}</summary>"
         f"{line}<p>{escape(verdict.numbers)}</p></details></td>"
+    )
+
+
+def neighbours_html(found: Sequence[Neighbour]) -> HTML:
+    """Return a row for each headline claim of the neighbouring papers."""
+    heads = ("What the neighbour says", "What we find")
+    rows = [
+        f"<tr><td><p><strong>{verdict.claim}</strong> {escape(neighbour.paper)}</p>"
+        f"<p>{escape(verdict.in_short)}. "
+        f'<a href="{neighbour.page.removeprefix("book/")}.html">Chapter</a></p></td>'
+        f"{_cell(verdict, heads[1])}</tr>"
+        for neighbour in found
+        for verdict in neighbour.verdicts
+    ]
+    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+    return HTML(
+        '<div class="ledger neighbours" role="region" aria-label="Neighbours’ claims" '
+        f'tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 

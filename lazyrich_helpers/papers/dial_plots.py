@@ -18,7 +18,13 @@ from lazyrich_helpers.analysis.figure_style import (
     width_color,
 )
 from lazyrich_helpers.papers.dial import NUM_LAYERS
-from lazyrich_helpers.papers.dial_tables import INSTRUMENTS, LAZY, RICH, best_etas
+from lazyrich_helpers.papers.dial_tables import (
+    INSTRUMENTS,
+    LAZY,
+    RICH,
+    best_etas,
+    knob_means,
+)
 
 GAMMA, ETA = "feature-learning strength γ", "learning rate η"
 
@@ -81,9 +87,9 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
         1, len(names), figsize=(WIDTH, 3), layout="constrained", sharey=True
     )
     for ax, name in zip(np.atleast_1d(axes), names, strict=True):
-        own = placed[placed.optimizer == name]
+        own = placed.loc[placed.optimizer == name]
         for place, eta in enumerate(etas):
-            line = own[np.isclose(own.eta, eta)].sort_values("widths")
+            line = own.loc[np.isclose(own.eta, eta)].sort_values("widths")
             style = {"color": shade(place, len(etas)), "marker": MARKERS[place]}
             ax.plot(line.widths, line.found, label=f"η = {eta:g}", **style)
             ax.plot(line.widths, line.predicted, color=style["color"], linestyle=":")
@@ -101,16 +107,16 @@ def agreement_figure(placed: dict[str, pd.DataFrame]) -> Figure:
     """
     fig, axes = pairs(len(placed), 3)
     for ax, (name, table) in zip(axes, placed.items(), strict=True):
-        for place, (width, own) in enumerate(table.groupby("widths")):
+        for place, width in enumerate(sorted(table.widths.unique())):
+            own = table.loc[table.widths == width]
             ax.plot(
                 own.predicted,
                 own.found,
                 MARKERS[place],
-                color=width_color(int(str(width))),
+                color=width_color(int(width)),
                 label=f"N = {width}",
             )
-        low, high = table[["found", "predicted"]].stack().agg(["min", "max"])
-        ax.plot([low, high], [low, high], color="0.5", linewidth=0.8)
+        ax.axline((0, 0), slope=1, color="0.5", linewidth=0.8)
         ax.set(xlabel="predicted by the plane", ylabel=name)
     legend_above(fig)
     return fig
@@ -127,12 +133,10 @@ def knob_figure(knobs: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(
         3, 2, figsize=(WIDTH, 7), layout="constrained", sharex=True
     )
-    reached = knobs[knobs.steps > 0]
-    names = list(reached.knobs.unique())
+    means, names = knob_means(knobs), list(knobs.knobs.unique())
     for ax, instrument in zip(axes.flat, shown, strict=True):
-        for place, (knob, own) in enumerate(reached.groupby("knobs", sort=False)):
-            mean = own.groupby("level")[["movement", instrument]].mean()
-            mean = mean.sort_values("movement")
+        for place, knob in enumerate(names):
+            mean = means.loc[knob].sort_values("movement")
             is_order = knob != "frozen layers"  # these have none
             ax.plot(
                 mean.movement,
@@ -140,7 +144,7 @@ def knob_figure(knobs: pd.DataFrame) -> Figure:
                 color=shade(place, len(names)),
                 marker=MARKERS[place],
                 linestyle=DASHES[place] if is_order else "",
-                label=str(knob),
+                label=knob,
             )
         ax.set(xscale="log", title=INSTRUMENTS[instrument])
         ax.title.set_fontsize("medium")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
-from scipy.stats import spearmanr
 
 LAZY, RICH = 0.05, 2.0
 """γ up to which the plane is fitted as lazy, and from which on as rich."""
@@ -27,18 +26,23 @@ def best_etas(table: pd.DataFrame) -> pd.DataFrame:
     Best is where the training loss is least after the same number of steps: the lowest
     point of a parabola, in logarithms, through the best η and its neighbours.
     """
-    rows = []
-    for (gamma, seed), own in table.groupby(["gammas", "seed"]):
-        own = own.dropna(subset="train_loss").sort_values("eta")
-        x, y = np.log10(own.eta), np.log10(own.train_loss)
-        best = int(np.argmin(y))
-        at = x.iloc[best]
-        if 0 < best < len(own) - 1:
-            near = slice(best - 1, best + 2)
-            a, b, _ = np.polyfit(x.iloc[near], y.iloc[near], 2)
-            at = -b / (2 * a) if a > 0 else at
-        rows.append({"gamma": gamma, "seed": seed, "eta": 10**at})
-    return pd.DataFrame(rows)
+    grid = table.pivot_table(
+        index=["gammas", "seed"], columns="eta", values="train_loss"
+    )
+    etas = np.log10(grid.columns.to_numpy())
+    best = [_lowest(etas, np.log10(row)) for row in grid.to_numpy()]
+    found = grid.index.to_frame(index=False).set_axis(["gamma", "seed"], axis=1)
+    return found.assign(eta=np.power(10.0, best))
+
+
+def _lowest(x: np.ndarray, y: np.ndarray) -> float:
+    """Return where a parabola through the lowest point and its neighbours is lowest."""
+    at = int(np.nanargmin(y))
+    near = slice(at - 1, at + 2)
+    if 0 < at < len(x) - 1 and np.isfinite(y[near]).all():
+        a, b, _ = np.polyfit(x[near], y[near], 2)
+        return float(-b / (2 * a))
+    return float(x[at])
 
 
 def slopes(best: pd.DataFrame, inside: Callable[[pd.Series], pd.Series]) -> pd.Series:
@@ -48,13 +52,11 @@ def slopes(best: pd.DataFrame, inside: Callable[[pd.Series], pd.Series]) -> pd.S
         best: From `best_etas`.
         inside: Says of values of γ whether they are meant.
     """
-    chosen = best[inside(best.gamma)]
-    return pd.Series(
-        {
-            seed: np.polyfit(np.log10(own.gamma), np.log10(own.eta), 1)[0]
-            for seed, own in chosen.groupby("seed")
-        }
-    )
+    chosen = best.loc[inside(best.gamma)]
+    seeds = sorted(chosen.seed.unique())
+    each = [chosen.loc[chosen.seed == seed] for seed in seeds]
+    fits = [np.polyfit(np.log(own.gamma), np.log(own.eta), 1) for own in each]
+    return pd.Series([slope for slope, _ in fits], index=seeds)
 
 
 def lazy_slopes(best: pd.DataFrame) -> pd.Series:
@@ -83,15 +85,15 @@ def on_the_plane(plane: pd.DataFrame, plain: pd.DataFrame, value: str) -> pd.Dat
     look_up = RegularGridInterpolator(
         (np.log(grid.index), np.log(grid.columns)), grid.to_numpy()
     )
-    found = plain.groupby(["widths", "eta"])[value].mean().rename("found").reset_index()
+    found = plain.pivot_table(index=["widths", "eta"], values=value).reset_index()
+    found = found.rename(columns={value: "found"})
     places = np.column_stack([-np.log(found.widths) / 2, np.log(found.eta)])
     return found.assign(predicted=look_up(places))
 
 
 def agreement(pairs: pd.DataFrame) -> float:
     """Return Spearman's rank correlation of what was found and predicted."""
-    pairs = pairs.dropna()
-    return float(spearmanr(pairs.found, pairs.predicted).statistic)
+    return pairs.found.corr(pairs.predicted, method="spearman")
 
 
 def together(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
@@ -100,12 +102,20 @@ def together(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
     A row for each knob, a column for each instrument: Spearman's rank correlation of
     the knob's positions, means over seeds, with `reference`; NaN where one is constant.
     """
-    rows = {}
-    for knob, own in knobs[knobs.steps > 0].groupby("knobs", sort=False):
-        means = own.groupby("level")[list(INSTRUMENTS)].mean()
-        varies = [name for name in INSTRUMENTS if means[name].nunique() > 1]
-        rows[knob] = {
-            name: float(spearmanr(means[reference], means[name]).statistic)
-            for name in varies
-        }
+    means = knob_means(knobs)
+    rows = {
+        knob: means.loc[knob].corrwith(means.loc[knob, reference], method="spearman")
+        for knob in knobs.knobs.unique()
+    }
     return pd.DataFrame(rows).T.reindex(columns=list(INSTRUMENTS))
+
+
+def knob_means(knobs: pd.DataFrame) -> pd.DataFrame:
+    """Return every instrument's mean over seeds, by knob and level, as they came.
+
+    Networks that did not come down to the loss are left out.
+    """
+    reached = knobs.loc[knobs.steps > 0]
+    return reached.pivot_table(
+        index=["knobs", "level"], values=list(INSTRUMENTS), sort=False
+    )

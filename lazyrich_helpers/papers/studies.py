@@ -1,10 +1,9 @@
 """Every study and every headline claim of the neighbouring papers, by name."""
 
 import importlib
-from dataclasses import dataclass
 from types import ModuleType
 
-from lazyrich_helpers.analysis.verdicts import Verdict
+from lazyrich_helpers.analysis.ledger import Neighbour
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
@@ -12,17 +11,6 @@ from lazyrich_helpers.runner.progress import watched
 
 MODULES: tuple[str, ...] = ("dial_claims",)
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Neighbour:
-    """A neighbouring paper's headline claims, and what is found."""
-
-    paper: str
-    """Its authors and year."""
-    page: str
-    """Of the book, from its top folder, without an ending."""
-    verdicts: tuple[Verdict, ...]
 
 
 def _modules() -> list[ModuleType]:

@@ -1,0 +1,103 @@
+"""What is read off the dial's studies: powers, places, and what goes together."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.papers.dial_claims import DL1, slope_is
+from lazyrich_helpers.papers.dial_tables import (
+    INSTRUMENTS,
+    agreement,
+    best_etas,
+    lazy_slopes,
+    on_the_plane,
+    rich_slopes,
+    together,
+)
+
+GAMMAS = tuple(10.0 ** (k / 2) for k in range(-4, 5))
+ETAS = tuple(10.0 ** (k / 3) for k in range(-18, 13))
+
+
+def plane(best) -> pd.DataFrame:
+    """Return a plane with the lowest loss at `best(gamma)`; ten times it diverges."""
+    rows = [
+        (
+            gamma,
+            eta,
+            seed,
+            10 ** (np.log10(eta / best(gamma)) ** 2)
+            if eta < 10 * best(gamma)
+            else np.nan,
+            100 * gamma + eta,
+        )
+        for gamma, eta, seed in itertools.product(GAMMAS, ETAS, (0, 1, 2))
+    ]
+    names = ["gammas", "eta", "seed", "train_loss", "accuracy"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def power_law(gamma: float) -> float:
+    """η = γ² up to 1, then γ^(2/3)."""
+    return min(gamma**2, gamma ** (2 / 3))
+
+
+def test_the_best_step_is_found_between_the_grids_points():
+    best = best_etas(plane(power_law))
+    assert len(best) == len(GAMMAS) * 3
+    wanted = [power_law(gamma) for gamma in best.gamma]
+    assert best.eta.tolist() == pytest.approx(wanted, rel=1e-6)
+
+
+def test_its_powers_are_found_on_both_sides():
+    best = best_etas(plane(power_law))
+    assert lazy_slopes(best).tolist() == pytest.approx([2, 2, 2])
+    assert rich_slopes(best).tolist() == pytest.approx([2 / 3] * 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "word"),
+    [
+        ((1.98, 2.0, 2.03), Word.HOLDS),
+        ((1.2, 2.0, 2.9), Word.UNDECIDED),
+        ((1.0, 1.01, 0.99), Word.FAILS),
+    ],
+)
+def test_a_power_is_asked_with_its_interval(values, word):
+    found = slope_is(pd.Series(values), **DL1.asks)
+    assert found.word is word and "n = 3" in found.numbers
+
+
+def test_a_plain_network_lies_at_one_over_the_root_of_its_width():
+    grid = plane(power_law)
+    plain = pd.DataFrame(
+        [(width, 0.1, seed, 50.0) for width in (16, 100) for seed in (0, 1)],
+        columns=["widths", "eta", "seed", "accuracy"],
+    )
+    placed = on_the_plane(grid, plain, "accuracy")
+    assert placed.found.tolist() == [50.0, 50.0]
+    assert placed.predicted[1] == pytest.approx(100 * 0.1 + 0.1)  # γ = 0.1: a point
+    assert 100 * 0.1 < placed.predicted[0] < 100 * 10**-0.5  # γ = 0.25: between two
+
+
+def test_agreement_is_of_ranks():
+    pairs = pd.DataFrame({"found": [1.0, 2, 30], "predicted": [1.0, 4, 5]})
+    assert agreement(pairs) == pytest.approx(1)
+    assert agreement(pairs.assign(found=-pairs.found)) == pytest.approx(-1)
+
+
+def test_what_goes_together_and_what_was_not_reached():
+    rows = []
+    for knob, sign in (("one", 1), ("other", -1)):
+        for level, seed in itertools.product(range(4), (0, 1)):
+            values = dict.fromkeys(INSTRUMENTS, sign * level) | {"movement": level}
+            rows.append(
+                {"knobs": knob, "level": str(level), "seed": seed, "steps": 10} | values
+            )
+    rows.append(dict(rows[0], level="9", steps=0, movement=99.0, kernel=-99))
+    found = together(pd.DataFrame(rows))
+    assert found.loc["one"].tolist() == pytest.approx([1] * len(INSTRUMENTS))
+    assert found.loc["other", "kernel"] == pytest.approx(-1)
