@@ -26,6 +26,8 @@ from lazyrich_helpers.papers.dial_tables import (
     knob_means,
 )
 
+LOGARITHMIC = {"kernel": 0.01, "turned": 0.001, "needed": 0.01}
+"""Instrument → the least that is drawn."""
 GAMMA, ETA = "feature-learning strength γ", "learning rate η"
 
 
@@ -39,7 +41,7 @@ def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
         label: What it is.
     """
     grid = table.pivot_table(index="eta", columns="gammas", values=value)
-    norm = LogNorm() if value == "train_loss" else None
+    norm = LogNorm(vmax=1) if value == "train_loss" else None  # above: no better
     mesh = ax.pcolormesh(
         grid.columns, grid.index, grid.to_numpy(), norm=norm, cmap="cividis"
     )
@@ -148,8 +150,9 @@ def knob_figure(knobs: pd.DataFrame) -> Figure:
             )
         ax.set(xscale="log", title=INSTRUMENTS[instrument])
         ax.title.set_fontsize("medium")
-        if instrument in ("kernel", "turned", "needed"):
+        if instrument in LOGARITHMIC:
             ax.set_yscale("log")
+            ax.set_ylim(bottom=LOGARITHMIC[instrument])  # a linear model's is zero
     for ax in axes[-1]:
         ax.set_xlabel(INSTRUMENTS["movement"])
     legend_above(fig)
