@@ -12,6 +12,7 @@ from lazyrich_helpers.papers.dial_tables import (
     INSTRUMENTS,
     agreement,
     best_etas,
+    from_to,
     lazy_slopes,
     on_the_plane,
     rich_slopes,
@@ -87,6 +88,13 @@ def test_agreement_is_of_ranks():
     pairs = pd.DataFrame({"found": [1.0, 2, 30], "predicted": [1.0, 4, 5]})
     assert agreement(pairs) == pytest.approx(1)
     assert agreement(pairs.assign(found=-pairs.found)) == pytest.approx(-1)
+
+
+def test_a_reading_is_told_from_the_narrowest_to_the_widest():
+    rows = [(100, 0.1, 2.0, 9.0), (16, 0.1, 30.0, 8.0), (16, 0.2, 0.0, 0.0)]
+    pairs = pd.DataFrame(rows, columns=["widths", "eta", "found", "predicted"])
+    assert from_to(pairs, "found", 0.1) == "from 30.0 to 2.0"
+    assert from_to(pairs, "predicted", 0.1) == "from 8.0 to 9.0"
 
 
 def test_what_goes_together_and_what_was_not_reached():

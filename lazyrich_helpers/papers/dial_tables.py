@@ -96,6 +96,18 @@ def agreement(pairs: pd.DataFrame) -> float:
     return pairs.found.corr(pairs.predicted, method="spearman")
 
 
+def from_to(pairs: pd.DataFrame, kind: str, eta: float) -> str:
+    """Return a reading of the narrowest and of the widest network: `from 4.5 to 0.6`.
+
+    Args:
+        pairs: From `on_the_plane`.
+        kind: `found` or `predicted`.
+        eta: Their learning rate.
+    """
+    own = pairs.loc[np.isclose(pairs.eta, eta)].sort_values("widths")[kind]
+    return f"from {own.iloc[0]:.1f} to {own.iloc[-1]:.1f}"
+
+
 def together(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
     """Return how each instrument follows another as a knob is turned.
 
