@@ -18,7 +18,7 @@ from lazyrich_helpers.training.stacked_sgd import (
     stacked_accuracy,
 )
 
-LONGER = 4
+LONGER = 3
 """Times as many epochs for `small, longer`."""
 DROP = 0.8
 """Part of the epochs before `one drop` drops."""
@@ -29,7 +29,7 @@ class Schedules:
     """Conv-Nets at several schedules, without momentum, decay or augmentation."""
 
     dataset: str = "cifar10"
-    train_size: int = 2000
+    train_size: int = 1000
     """Images; as many are held out."""
     test_size: int = 5000
     """The first so many test images."""
@@ -38,12 +38,12 @@ class Schedules:
     width: int = 16
     """Channels of each of three convolutions."""
     schedules: tuple[str, ...] = ("constant", "one drop", "cosine", "small, longer")
-    lrs: tuple[float, ...] = (0.01, 0.03, 0.1, 0.2)
+    lrs: tuple[float, ...] = (0.01, 0.05, 0.2)
     """Step sizes that schedules start with."""
     small_lr: float = 0.01
     """The step size of `small, longer` and after the drop."""
     batch_size: int = 32
-    num_epochs: int = 50
+    num_epochs: int = 60
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
