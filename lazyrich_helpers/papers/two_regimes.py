@@ -19,7 +19,7 @@ BATCH = 32
 """Of the momentum's networks that are trained with batches."""
 DIGITS_SCOPE = "digits · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
 CIFAR_SCOPE = (
-    "CIFAR-10, 16×16 pixels · {train_size:,} images · Conv-Nets · d = 3 · w = {width}"
+    "CIFAR-10, 16×16 pixels · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
 )
 
 

@@ -182,30 +182,30 @@ def drop_suffices(table: pd.DataFrame, small_lr: float, points: float) -> Findin
 
 TWO_REGIMES = Claim(
     name="TR1",
-    says="At large steps the training loss does not fall consistently at each epoch, at "
-    "small steps it does (we ask for rises in at least {large} of the epochs, and at "
-    "most {small})",
+    says="At large steps the training loss does not fall consistently at each epoch, "
+    "at small steps it does (we ask for rises in at least {large} of the epochs, and "
+    "at most {small})",
     check=two_regimes,
     asks={"large": Share(LARGE), "small": Share(SMALL)},
 )
 PLATEAU = Claim(
     name="TR2",
-    says="After large steps alone the final loss is much higher than when training ends "
-    "with small steps (we ask for {times:g} times)",
+    says="After large steps alone the final loss is much higher than when training "
+    "ends with small steps (we ask for {times:g} times)",
     check=higher_plateau,
     asks={"times": 2.0},
 )
 MATCHED = Claim(
     name="TR3",
-    says="At large steps a wide range of momentum gives similar losses if the step size "
-    "is changed to match η/(1 − μ) (we ask for a factor of {factor:g})",
+    says="At large steps a wide range of momentum gives similar losses if the step "
+    "size is changed to match η/(1 − μ) (we ask for a factor of {factor:g})",
     check=matched,
     asks={"factor": 1.5},
 )
 SPEED = Claim(
     name="TR4",
-    says="At small steps, unlike at large ones, momentum is needed to get down fast (as "
-    "we remember the text; we ask for a loss {times:g} times lower with μ = "
+    says="At small steps, unlike at large ones, momentum is needed to get down fast, "
+    "as we remember the text (we ask for a loss {times:g} times lower with μ = "
     "{momentum:g}, each at its best step size)",
     check=momentum_gains,
     asks={"momentum": 0.9, "times": 2.0},
@@ -219,8 +219,8 @@ GENERALIZES = Claim(
 )
 SCHEDULE = Claim(
     name="TR6",
-    says="A schedule needs no more than the two regimes, one after the other (we ask for "
-    "at most {points} below a cosine)",
+    says="A schedule needs no more than the two regimes, one after the other (we ask "
+    "for at most {points} below a cosine)",
     check=drop_suffices,
     asks={"points": Points(1)},
 )

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import Split, images
 from lazyrich_helpers.experiments.study import Study
-from lazyrich_helpers.models.convnets import ConvNet
+from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.papers.two_regimes_studies import rounded
 from lazyrich_helpers.training.stacked_sgd import (
     StackedSGD,
@@ -18,7 +18,7 @@ from lazyrich_helpers.training.stacked_sgd import (
     stacked_accuracy,
 )
 
-LONGER = 3
+LONGER = 4
 """Times as many epochs for `small, longer`."""
 DROP = 0.8
 """Part of the epochs before `one drop` drops."""
@@ -26,17 +26,17 @@ DROP = 0.8
 
 @dataclass(frozen=True, kw_only=True)
 class Schedules:
-    """Conv-Nets at several schedules, without momentum, decay or augmentation."""
+    """ReLU-Nets at several schedules, without momentum, decay or augmentation."""
 
     dataset: str = "cifar10"
-    train_size: int = 1000
+    train_size: int = 2000
     """Images; as many are held out."""
-    test_size: int = 5000
+    test_size: int = 2000
     """The first so many test images."""
     pooling: int = 2
     """Pixels that are averaged per side of an image: 32 become 16."""
-    width: int = 16
-    """Channels of each of three convolutions."""
+    width: int = 64
+    """Units per hidden layer, of which there are two."""
     schedules: tuple[str, ...] = ("constant", "one drop", "cosine", "small, longer")
     lrs: tuple[float, ...] = (0.01, 0.05, 0.2)
     """Step sizes that schedules start with."""
@@ -79,7 +79,7 @@ def schedules(settings: Schedules, schedule: str, device: str) -> pd.DataFrame:
     )
     train, held_out, test = _splits(settings, device)
     channels, height, width = train.images.shape[1:]
-    model = ConvNet(width=settings.width, depth=3)
+    model = ReluNet(width=settings.width, depth=2)
     network = model.build((channels, height, width), 10)
     seeds = about.seed.tolist()
     start = he_rows(network, seeds).to(device)
@@ -127,10 +127,10 @@ SCHEDULES = Study(
     over="schedules",
     budgets={
         "smoke": Schedules(
-            **DIGITS, train_size=100, width=4, lrs=(0.01, 0.1), num_epochs=2, seeds=(0,)
+            **DIGITS, train_size=100, width=8, lrs=(0.01, 0.1), num_epochs=2, seeds=(0,)
         ),
         "laptop": Schedules(
-            **DIGITS, train_size=200, width=8, lrs=(0.01, 0.1), num_epochs=15,
+            **DIGITS, train_size=200, width=32, lrs=(0.01, 0.1), num_epochs=15,
             seeds=(0, 1),
         ),
         "paper": Schedules(),

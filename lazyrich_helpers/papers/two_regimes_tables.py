@@ -100,7 +100,7 @@ def plateau(rows: pd.DataFrame) -> pd.Series:
 
 
 def at_equal_loss(rows: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
-    """Return each seed's test accuracy when its training loss first was down to a level.
+    """Return each seed's test accuracy once its training loss is down to a level.
 
     Args:
         rows: Of one schedule and step size.

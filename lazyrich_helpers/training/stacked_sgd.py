@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
-from torch.func import functional_call
+from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import Split
@@ -30,24 +29,13 @@ def stacked_logits(
 ) -> Float[Tensor, "num batch classes"]:
     """Return the logits of `network` at each row of parameters.
 
-    Convolutions are computed one network after the other: as one they took twice as
-    long (16 channels, 16×16 pixels, one core).
-
     Args:
         network: Says what is computed; its own parameters are not read.
         parameters: A row for each network.
         images: Shape (batch, channels, h, w), seen by all, or (num, batch, ...).
     """
     shared = images.dim() == 4
-    if not any(isinstance(module, nn.Conv2d) for module in network.modules()):
-        return Stack.at(network, parameters)(images, shared=shared)
-    named = list(network.named_parameters())
-    logits = []
-    for i, row in enumerate(parameters):
-        parts = row.split([p.numel() for _, p in named])
-        own = {n: part.view(p.shape) for (n, p), part in zip(named, parts, strict=True)}
-        logits.append(functional_call(network, own, images if shared else images[i]))
-    return torch.stack(logits)
+    return Stack.at(network, parameters)(images, shared=shared)
 
 
 def stacked_losses(
