@@ -6,6 +6,7 @@ from lazyrich_helpers.papers import two_regimes_claims as claims
 from lazyrich_helpers.papers.two_regimes_schedules import SCHEDULES
 from lazyrich_helpers.papers.two_regimes_studies import (
     BOUNDARY,
+    FULL_BATCH,
     LINES,
     MOMENTUM,
     STEP_SIZES,
@@ -14,7 +15,7 @@ from lazyrich_helpers.papers.two_regimes_tables import regime_table, regimes
 
 PAPER = "Leclerc & Madry (2020)"
 PAGE = "book/papers/two_regimes"
-STUDIES = (STEP_SIZES, LINES, BOUNDARY, MOMENTUM, SCHEDULES)
+STUDIES = (STEP_SIZES, LINES, BOUNDARY, MOMENTUM, FULL_BATCH, SCHEDULES)
 BATCH = 32
 """Of the momentum's networks that are trained with batches."""
 DIGITS_SCOPE = "digits · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"

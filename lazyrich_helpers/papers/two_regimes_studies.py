@@ -82,7 +82,8 @@ class Momentum(Digits):
     lrs: tuple[float, ...] = quarter_decades(-8, 6)
     """η/(1 − μ)."""
     momenta: tuple[float, ...] = (0.0, 0.5, 0.9, 0.95)
-    batch_sizes: tuple[int, ...] = (32, 1000)
+    batch_sizes: tuple[int, ...] = (32,)
+    """As large as the training set: full-batch gradient descent."""
     warm_epochs: int = 10
     """Epochs with the large step before the second start; the first is θ⁰."""
     warm_batch_size: int = 32
@@ -300,19 +301,44 @@ BOUNDARY = Study(
 )
 MOMENTUM = Study(
     name="regimes-momentum",
-    says="Training loss with momentum, at matched η/(1 − μ), by batch size and start",
+    says="Training loss with momentum, at matched η/(1 − μ), from two starts",
+    point=momentum,
+    over="batch_sizes",
+    budgets={
+        "smoke": Momentum(**FEW, momenta=(0.0, 0.9), warm_epochs=1, num_steps=20),
+        "laptop": Momentum(
+            **{**COARSE, "lrs": quarter_decades(-6, 4)[::2]},
+            momenta=(0.0, 0.9),
+            num_steps=150,
+        ),
+        "paper": Momentum(),
+    },
+)
+FULL_BATCH = Study(
+    name="regimes-full-batch",
+    says="Training loss of full-batch gradient descent with momentum, from two starts",
     point=momentum,
     over="batch_sizes",
     budgets={
         "smoke": Momentum(
-            **FEW, momenta=(0.0, 0.9), batch_sizes=(200,), warm_epochs=1, num_steps=20
+            **FEW,
+            momenta=(0.0, 0.9),
+            batch_sizes=(200,),
+            warm_epochs=1,
+            num_steps=20,
         ),
         "laptop": Momentum(
             **{**COARSE, "lrs": quarter_decades(-6, 4)[::2]},
             momenta=(0.0, 0.9),
-            batch_sizes=(32, 500),
-            num_steps=150,
+            batch_sizes=(500,),
+            num_steps=100,
         ),
-        "paper": Momentum(),
+        "paper": Momentum(
+            train_size=500,
+            lrs=quarter_decades(-4, 6),
+            momenta=(0.0, 0.9),
+            batch_sizes=(500,),
+            num_steps=300,
+        ),
     },
 )
