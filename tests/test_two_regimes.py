@@ -199,6 +199,14 @@ def test_matched_losses_are_within_a_factor(factor, word):
     assert found.word is word
 
 
+def test_matched_losses_may_part_at_the_largest_step():
+    table = momentum_table(1.0)
+    table.loc[(table.lr == 0.2) & (table.momentum == 0.9), "loss"] *= 3
+    claim = two_regimes_claims.MATCHED
+    found = claim.check(table, [0.1, 0.2], **claim.asks)
+    assert (found.word, found.part) == (Word.PARTLY, "for η/(1 − μ) ≤ 0.1")
+
+
 def test_momentum_gains_are_asked_with_batches_and_without():
     table = pd.concat([momentum_table(1.0), momentum_table(0.2, batch=1000)])
     claim = two_regimes_claims.SPEED

@@ -1,5 +1,7 @@
 """Leclerc & Madry (2020): two regimes of training, by the size of the steps."""
 
+import pandas as pd
+
 from lazyrich_helpers.analysis.verdicts import Verdict
 from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
 from lazyrich_helpers.papers import two_regimes_claims as claims
@@ -30,22 +32,23 @@ def _of(study: Study) -> StudyResult:
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return what is found of the paper's claims, from the recorded studies."""
-    results = [_of(study) for study in (STEP_SIZES, MOMENTUM, SCHEDULES)]
+    needed = (STEP_SIZES, MOMENTUM, FULL_BATCH, SCHEDULES)
+    results = [_of(study) for study in needed]
     if any(result.missing for result in results):
         return tuple(claim.given(claims.NOT_RUN) for claim in claims.CLAIMS)
-    steps, momentum, schedules = results
+    steps, momentum, full_batch, schedules = results
     table = regime_table(steps.table)
     kinds = regimes(table[table.batch_sizes == BATCH])
     large = [lr for lr, kind in kinds.items() if kind == "large"]
-    moved = momentum.table[momentum.table.warm_epochs > 0]
-    with_batches = moved[moved.batch_sizes == BATCH]
+    with_batches = after_large_steps(momentum.table)
+    both = after_large_steps(momentum.table, full_batch.table)
     small_lr = schedules.settings.small_lr
     digits, cifar = _scope(steps, DIGITS_SCOPE), _scope(schedules, CIFAR_SCOPE)
     asked = (
         (claims.TWO_REGIMES, (table,), digits),
         (claims.PLATEAU, (schedules.table,), cifar),
         (claims.MATCHED, (with_batches, large), digits),
-        (claims.SPEED, (moved,), digits),
+        (claims.SPEED, (both,), digits),
         (claims.GENERALIZES, (schedules.table, small_lr), cifar),
         (claims.SCHEDULE, (schedules.table, small_lr), cifar),
     )
@@ -53,6 +56,12 @@ def verdicts() -> tuple[Verdict, ...]:
         claim.given(claim.check(*things, **claim.asks), scope)
         for claim, things, scope in asked
     )
+
+
+def after_large_steps(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of momentum's studies that started where large steps had led."""
+    rows = pd.concat(tables, ignore_index=True)
+    return pd.DataFrame(rows[rows.warm_epochs > 0])
 
 
 def _scope(result: StudyResult, text: str) -> str:

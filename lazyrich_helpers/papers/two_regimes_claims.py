@@ -11,7 +11,14 @@ from lazyrich_helpers.analysis.statistics import (
     confidence_interval,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, over, word_of
+from lazyrich_helpers.analysis.verdicts import (
+    Claim,
+    Finding,
+    Word,
+    everywhere,
+    over,
+    word_of,
+)
 from lazyrich_helpers.papers.two_regimes_tables import (
     LARGE,
     SMALL,
@@ -79,29 +86,46 @@ def higher_plateau(table: pd.DataFrame, times: float) -> Finding:
                 numbers)  # fmt: skip
 
 
+def matched_logs(table: pd.DataFrame, lr: float, momentum: float) -> pd.Series:
+    """Return, by seed, the log of a loss over that without momentum at equal η/(1 − μ).
+
+    Args:
+        table: Of `MOMENTUM`, of one start.
+        lr: The value of η/(1 − μ).
+        momentum: μ of the first.
+    """
+    rows = table[table.lr == lr].set_index("seed")
+    losses = rows.groupby("momentum").loss
+    return np.log(losses.get_group(momentum) / losses.get_group(0.0))
+
+
 def matched(table: pd.DataFrame, lrs: list[float], factor: float) -> Finding:
-    """Ask whether losses at one η/(1 − μ) are those without momentum.
+    """Ask, at each η/(1 − μ), whether all momenta's losses are that without momentum.
 
     Args:
         table: Of `MOMENTUM`, with batches, from the large steps' state.
-        lrs: Values of η/(1 − μ) that are in one regime.
-        factor: Within which they are to be, on average over `lrs`.
+        lrs: Values of η/(1 − μ) that are in one regime, ascending.
+        factor: Within which they are to be.
     """
-    rows = table[table.lr.isin(lrs)]
-    plain = rows[rows.momentum == 0].set_index(["lr", "seed"]).loss
     words, told = {}, []
-    for momentum, own in rows[rows.momentum > 0].groupby("momentum"):
-        logs = np.log(own.set_index(["lr", "seed"]).loss / plain)
-        by_seed = logs.groupby("seed").mean()
-        words[float(str(momentum))] = word_of(within(by_seed, factor))
-        told.append(f"μ = {momentum}: {ratio(by_seed)}")
+    momenta = sorted(set(table.momentum) - {0.0})
+    for lr in lrs:
+        logs = {m: matched_logs(table, lr, m) for m in momenta}
+        answers = [within(own, factor) for own in logs.values()]
+        words[lr] = word_of(everywhere(answers))
+        found = ", ".join(f"μ = {m:g}: {ratio(own)}" for m, own in logs.items())
+        told.append(f"at {lr:.2g}, {found}")
     numbers = (
-        f"Loss over that without momentum, η/(1 − μ) from {min(lrs):.3g} to "
-        f"{max(lrs):.3g}: {'; '.join(told)} (n = {table.seed.nunique()} seeds, 95 % "
-        "intervals)."
+        f"Loss over that without momentum, by η/(1 − μ): {'; '.join(told)} (n = "
+        f"{table.seed.nunique()} seeds, 95 % intervals)."
     )
-    return over(words, lambda good: f"for μ = {', '.join(map('{:g}'.format, good))}",
-                numbers)  # fmt: skip
+
+    def named(good: list[float]) -> str:
+        if good == lrs[: len(good)]:
+            return f"for η/(1 − μ) ≤ {good[-1]:.2g}"
+        return f"for η/(1 − μ) = {', '.join(f'{lr:.2g}' for lr in good)}"
+
+    return over(words, named, numbers)
 
 
 def gains(table: pd.DataFrame, momentum: float) -> pd.Series:
@@ -110,7 +134,7 @@ def gains(table: pd.DataFrame, momentum: float) -> pd.Series:
     Each is at its own best step size.
 
     Args:
-        table: Of `MOMENTUM`, of one batch size and start.
+        table: Of `MOMENTUM` or `FULL_BATCH`, of one start.
         momentum: To compare with none.
     """
     best = best_with(table)
@@ -121,7 +145,7 @@ def gains(table: pd.DataFrame, momentum: float) -> pd.Series:
 def momentum_gains(table: pd.DataFrame, momentum: float, times: float) -> Finding:
     """Ask, with batches and without, how much lower the best loss with momentum is."""
     words, told = {}, []
-    largest = table.batch_sizes.max()
+    largest = table.batch_sizes.max()  # all images
     for batch, own in table.groupby("batch_sizes"):
         logs = gains(own, momentum)
         words[int(str(batch))] = word_of(above(logs, math.log(times)))
