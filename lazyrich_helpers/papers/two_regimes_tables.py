@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 
 SMALL, LARGE = 0.02, 0.1
-"""Share of epochs in which the training loss rises: at most, and at least. Ours, chosen on digits."""
+"""Share of epochs in which the training loss rises: at most, and at least.
+
+Ours, chosen with the curves on digits in view."""
 FAILED = 1.0
 """Training loss of a network that has not learned digits; at chance it is log 10."""
 LAST = 5
