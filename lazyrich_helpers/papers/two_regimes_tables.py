@@ -83,16 +83,16 @@ def tuned(table: pd.DataFrame, schedule: str, *, above: float = 0.0) -> pd.DataF
         schedule: One of them.
         above: Smaller step sizes, and this one, are left out.
     """
-    rows = table[(table.schedules == schedule) & (table.lr > above)]
-    ends = rows[rows.epoch == rows.epoch.max()]
+    rows = pd.DataFrame(table[(table.schedules == schedule) & (table.lr > above)])
+    ends = pd.DataFrame(rows[rows.epoch == rows.epoch.max()])
     best = ends.groupby("lr").held_out_accuracy.mean().idxmax()
-    return rows[rows.lr == best]
+    return pd.DataFrame(rows[rows.lr == best])
 
 
 def final(rows: pd.DataFrame, value: str = "test_accuracy") -> pd.Series:
     """Return a column at the last epoch, by seed."""
-    ends = rows[rows.epoch == rows.epoch.max()]
-    return ends.set_index("seed")[value].sort_index()
+    ends = pd.DataFrame(rows[rows.epoch == rows.epoch.max()])
+    return pd.Series(ends.set_index("seed")[value]).sort_index()
 
 
 def plateau(rows: pd.DataFrame) -> pd.Series:
@@ -134,4 +134,4 @@ def best_with(table: pd.DataFrame) -> pd.DataFrame:
     means = table.groupby(["momentum", "lr"]).loss.agg(lambda x: x.mean(skipna=False))
     best = means.groupby("momentum").idxmin().tolist()
     places = table.set_index(["momentum", "lr"]).index
-    return table[places.isin(best)]
+    return pd.DataFrame(table[places.isin(best)])
