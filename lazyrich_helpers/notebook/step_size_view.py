@@ -30,8 +30,8 @@ def step_size_slider(
     lrs = sorted(float(lr) for lr in curves.lr.unique())
     cells = {
         f"{i},{j}": _cell(
-            curves[(curves.batch_sizes == batch) & (curves.lr == lr)],
-            table[(table.batch_sizes == batch) & (table.lr == lr)],
+            _at(curves, batch, lr),
+            _at(table, batch, lr),
             f"η = {lr:.3g}, batches of {batch:,}",
             regimes[batch][lr],
         )
@@ -51,6 +51,10 @@ def step_size_slider(
     first = min(range(len(lrs)), key=lambda i: abs(lrs[i] - start))
     place = {"stop": first, "batch": len(batches) // 2}
     return Explorer("step_sizes", controls, data, place)
+
+
+def _at(rows: pd.DataFrame, batch: int, lr: float) -> pd.DataFrame:
+    return pd.DataFrame(rows[(rows.batch_sizes == batch) & (rows.lr == lr)])
 
 
 def _cell(

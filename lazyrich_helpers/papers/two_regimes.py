@@ -38,7 +38,7 @@ def verdicts() -> tuple[Verdict, ...]:
         return tuple(claim.given(claims.NOT_RUN) for claim in claims.CLAIMS)
     steps, momentum, full_batch, schedules = results
     table = regime_table(steps.table)
-    kinds = regimes(table[table.batch_sizes == BATCH])
+    kinds = regimes(pd.DataFrame(table[table.batch_sizes == BATCH]))
     large = [lr for lr, kind in kinds.items() if kind == "large"]
     with_batches = after_large_steps(momentum.table)
     both = after_large_steps(momentum.table, full_batch.table)

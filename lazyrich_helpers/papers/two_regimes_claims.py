@@ -55,9 +55,9 @@ def two_regimes(table: pd.DataFrame, large: float, small: float) -> Finding:
     words, told = {}, []
     for batch, own in table.groupby("batch_sizes"):
         kinds = regimes(own)
-        trains = own[own.lr.map(kinds) != "fails"]
+        trains = pd.DataFrame(own[own.lr.map(kinds) != "fails"])
         most = trains.groupby("lr").rises.mean().idxmax()
-        rises = trains[trains.lr == most].rises
+        rises = pd.Series(trains.set_index("lr").rises.loc[[most]])
         least = trains.groupby("lr").rises.mean().min()
         answer = above(rises, large) if least <= small else False
         words[int(str(batch))] = word_of(answer)
@@ -72,10 +72,12 @@ def two_regimes(table: pd.DataFrame, large: float, small: float) -> Finding:
 def higher_plateau(table: pd.DataFrame, times: float) -> Finding:
     """Ask of every large step size: its loss at the end over that after a drop."""
     words, told = {}, []
-    dropped = table[table.schedules == "one drop"]
+    dropped = pd.DataFrame(table[table.schedules == "one drop"])
     for lr in sorted(dropped.lr.unique()):
         kept = table[(table.schedules == "constant") & (table.lr == lr)]
-        logs = np.log(plateau(kept) / plateau(dropped[dropped.lr == lr]))
+        ended = pd.DataFrame(dropped[dropped.lr == lr])
+        ratios = plateau(pd.DataFrame(kept)) / plateau(ended)
+        logs = ratios.map(math.log)
         words[float(lr)] = word_of(above(logs, math.log(times)))
         told.append(f"η = {lr:g}: {ratio(logs)} times")
     numbers = (
@@ -167,8 +169,9 @@ def compared(table: pd.DataFrame, small_lr: float) -> pd.DataFrame:
     that of `one drop` at its end.
     """
     drop = tuned(table, "one drop")
-    longer = table[table.schedules == "small, longer"]
-    small = table[(table.schedules == "constant") & (table.lr == small_lr)]
+    longer = pd.DataFrame(table[table.schedules == "small, longer"])
+    kept = (table.schedules == "constant") & (table.lr == small_lr)
+    small = pd.DataFrame(table[kept])
     equal = at_equal_loss(longer, plateau(drop))
     return pd.DataFrame(
         {

@@ -91,7 +91,7 @@ def along_steps(table: pd.DataFrame, mark: int) -> Figure:
         mark: The step from which on it was measured.
     """
     fig, axes = pairs(4, 2.5)
-    own = table[table.step == mark]
+    own = pd.DataFrame(table[table.step == mark])
     names = {
         "convex": "share of steps: convex line",
         "overshoot": "share: beyond the minimum",
@@ -121,7 +121,7 @@ def with_momentum(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
     """
     fig, axes = pairs(2 * len(names), 2.6)
     for row, (batch, name) in enumerate(names.items()):
-        own = table[table.batch_sizes == batch]
+        own = pd.DataFrame(table[table.batch_sizes == batch])
         own = own.assign(raw=(own.lr * (1 - own.momentum)).map("{:.4g}".format))
         own["raw"] = own.raw.astype(float)
         left, right = axes[2 * row : 2 * row + 2]

@@ -26,14 +26,13 @@ def regime_table(curves: pd.DataFrame) -> pd.DataFrame:
         `test_accuracy` at the end.
     """
     rows = []
-    for (batch, lr, seed), own in curves.groupby(["batch_sizes", "lr", "seed"]):
+    names = ["batch_sizes", "lr", "seed"]
+    for place, own in curves.groupby(names):
         own = own.sort_values("epoch")
         loss = own.loss.to_numpy(float)
         rows.append(
             {
-                "batch_sizes": batch,
-                "lr": lr,
-                "seed": seed,
+                **dict(zip(names, tuple(place), strict=True)),  # type: ignore[arg-type]
                 "rises": 1 - float(np.mean(loss[1:] <= loss[:-1])),
                 "plateau": float(np.mean(loss[-LAST:])),
                 "test_accuracy": float(own.test_accuracy.iloc[-1]),
@@ -53,14 +52,15 @@ def regimes(table: pd.DataFrame) -> dict[float, str]:
     """
     best = float(table.groupby("lr").plateau.mean().idxmin())
     found = {}
-    for lr, own in table.groupby("lr"):
+    for lr in sorted(map(float, table.lr.unique())):
+        own = table[table.lr == lr]
         rises = own.rises.mean()
         if lr > best and not (own.plateau < FAILED).all():
-            found[float(lr)] = "fails"
+            found[lr] = "fails"
         elif rises <= SMALL:
-            found[float(lr)] = "small"
+            found[lr] = "small"
         else:
-            found[float(lr)] = "large" if rises >= LARGE else "between"
+            found[lr] = "large" if rises >= LARGE else "between"
     return found
 
 
