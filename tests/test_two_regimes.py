@@ -20,15 +20,15 @@ from lazyrich_helpers.papers.two_regimes_studies import (
     LINES,
     MOMENTUM,
     Boundary,
-    Lines,
     Momentum,
+    StepLines,
     StepSizes,
     boundary,
-    lines,
     momentum,
     rises,
     rounded,
     started,
+    step_lines,
     step_sizes,
     warm,
 )
@@ -243,10 +243,10 @@ def test_a_curve_starts_at_the_initial_weights_and_falls():
 
 
 def test_tiny_full_batch_steps_go_down_a_line_and_huge_ones_beyond_its_minimum():
-    settings = Lines(
+    settings = StepLines(
         **TINY, lrs=(0.001, 3.0), batch_sizes=(100,), marks=(2, 6), num_lines=3
     )
-    table = lines(settings, 100, "cpu").set_index("lr")
+    table = step_lines(settings, 100, "cpu").set_index("lr")
     assert set(table.step) == {2, 6} and len(table) == 8
     tiny = table.loc[0.001]
     assert (tiny.overshoot == 0).all() and (tiny.uphill == 0).all()

@@ -28,13 +28,17 @@ LEAST = 1e-4
 
 
 def _lines(ax: Axes, table: pd.DataFrame, by: str, value: str, **style: Any) -> None:
-    """Draw a line over step sizes for each value of a column, in order."""
-    groups = list(table.groupby(by))
-    for place, (key, own) in enumerate(groups):
+    """Draw a line over step sizes for each value of a column, in order.
+
+    `keys` are all values that the figure's panels have, for equal looks.
+    """
+    keys = style.get("keys", sorted(table[by].unique()))
+    for key, own in table.groupby(by):
+        place = keys.index(key)
         draw_means(
             ax,
             over_seeds(own, style.get("over", "lr"), value, scale=1),
-            shade(place, len(groups)),
+            shade(place, len(keys)),
             label=style["label"].format(key),
             marker=MARKERS[place],
             dashes=DASHES[place % len(DASHES)],
@@ -125,8 +129,9 @@ def with_momentum(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
         own = own.assign(raw=(own.lr * (1 - own.momentum)).map("{:.4g}".format))
         own["raw"] = own.raw.astype(float)
         left, right = axes[2 * row : 2 * row + 2]
-        _lines(left, own, "momentum", "loss", label="μ = {:g}", x="η/(1 − μ)")
-        _lines(right, own, "momentum", "loss", label="μ = {:g}", over="raw")
+        look = {"label": "μ = {:g}", "keys": sorted(table.momentum.unique())}
+        _lines(left, own, "momentum", "loss", x="η/(1 − μ)", **look)
+        _lines(right, own, "momentum", "loss", over="raw", **look)
         for ax in (left, right):
             _loss_axis(ax, f"training loss, {name}")
     legend_above(fig)

@@ -25,7 +25,7 @@ DROP = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedules:
+class StepSchedules:
     """ReLU-Nets at several schedules, without momentum, decay or augmentation."""
 
     dataset: str = "cifar10"
@@ -64,7 +64,7 @@ def step_size(
     return lr
 
 
-def schedules(settings: Schedules, schedule: str, device: str) -> pd.DataFrame:
+def schedules(settings: StepSchedules, schedule: str, device: str) -> pd.DataFrame:
     """Return the training loss after each epoch, and now and then the accuracies.
 
     From the small step size itself `one drop` and `cosine` are not run.
@@ -103,7 +103,7 @@ def schedules(settings: Schedules, schedule: str, device: str) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True)
 
 
-def _splits(settings: Schedules, device: str) -> list[Split]:
+def _splits(settings: StepSchedules, device: str) -> list[Split]:
     """Return the images, pooled and scaled by the training set's mean and spread."""
     data = images(settings.dataset, train_size=settings.train_size).load(device)
     test = Split(
@@ -126,13 +126,13 @@ SCHEDULES = Study(
     point=schedules,
     over="schedules",
     budgets={
-        "smoke": Schedules(
+        "smoke": StepSchedules(
             **DIGITS, train_size=100, width=8, lrs=(0.01, 0.1), num_epochs=2, seeds=(0,)
         ),
-        "laptop": Schedules(
+        "laptop": StepSchedules(
             **DIGITS, train_size=200, width=32, lrs=(0.01, 0.1), num_epochs=15,
             seeds=(0, 1),
         ),
-        "paper": Schedules(),
+        "paper": StepSchedules(),
     },
 )  # fmt: skip

@@ -51,7 +51,7 @@ class StepSizes(Digits):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lines(Digits):
+class StepLines(Digits):
     """Settings of `LINES`."""
 
     batch_sizes: tuple[int, ...] = (32, 1000)
@@ -161,7 +161,7 @@ def rounded(values: Tensor, digits: int = 4) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
 
 
-def lines(settings: Lines, batch_size: int, device: str) -> pd.DataFrame:
+def step_lines(settings: StepLines, batch_size: int, device: str) -> pd.DataFrame:
     """Return how sharp the loss is, and how it lies along steps, at each mark.
 
     Of the full training loss: `sharpness`; and of the steps from a mark on, the share
@@ -280,12 +280,14 @@ STEP_SIZES = Study(
 LINES = Study(
     name="regimes-lines",
     says="Sharpness, and the loss along the line between consecutive iterates",
-    point=lines,
+    point=step_lines,
     over="batch_sizes",
     budgets={
-        "smoke": Lines(**FEW, batch_sizes=(200,), marks=(5, 10), num_lines=2),
-        "laptop": Lines(**COARSE, batch_sizes=(32, 500), marks=(20, 200), num_lines=4),
-        "paper": Lines(),
+        "smoke": StepLines(**FEW, batch_sizes=(200,), marks=(5, 10), num_lines=2),
+        "laptop": StepLines(
+            **COARSE, batch_sizes=(32, 500), marks=(20, 200), num_lines=4
+        ),
+        "paper": StepLines(),
     },
 )
 BOUNDARY = Study(
