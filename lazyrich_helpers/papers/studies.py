@@ -9,7 +9,10 @@ from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.runner.progress import watched
 
-MODULES: tuple[str, ...] = ("dial_claims",)
+MODULES: tuple[str, ...] = (
+    "dial_claims",
+    "two_regimes",
+)
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""
 
 

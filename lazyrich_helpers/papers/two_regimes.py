@@ -1,0 +1,71 @@
+"""Leclerc & Madry (2020): two regimes of training, by the size of the steps."""
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.verdicts import Verdict
+from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
+from lazyrich_helpers.papers import two_regimes_claims as claims
+from lazyrich_helpers.papers.two_regimes_schedules import SCHEDULES
+from lazyrich_helpers.papers.two_regimes_studies import (
+    BOUNDARY,
+    FULL_BATCH,
+    LINES,
+    MOMENTUM,
+    STEP_SIZES,
+)
+from lazyrich_helpers.papers.two_regimes_tables import regime_table, regimes
+
+PAPER = "Leclerc & Madry (2020)"
+PAGE = "book/papers/two_regimes"
+STUDIES = (STEP_SIZES, LINES, BOUNDARY, MOMENTUM, FULL_BATCH, SCHEDULES)
+BATCH = 32
+"""Of the momentum's networks that are trained with batches."""
+DIGITS_SCOPE = "digits · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
+CIFAR_SCOPE = (
+    "CIFAR-10, 16×16 pixels · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
+)
+
+
+def _of(study: Study) -> StudyResult:
+    return read_study(study, "paper")
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return what is found of the paper's claims, from the recorded studies."""
+    needed = (STEP_SIZES, MOMENTUM, FULL_BATCH, SCHEDULES)
+    results = [_of(study) for study in needed]
+    if any(result.missing for result in results):
+        return tuple(claim.given(claims.NOT_RUN) for claim in claims.CLAIMS)
+    steps, momentum, full_batch, schedules = results
+    table = regime_table(steps.table)
+    kinds = regimes(pd.DataFrame(table[table.batch_sizes == BATCH]))
+    large = [lr for lr, kind in kinds.items() if kind == "large"]
+    with_batches = after_large_steps(momentum.table)
+    both = after_large_steps(momentum.table, full_batch.table)
+    small_lr = schedules.settings.small_lr
+    digits, cifar = _scope(steps, DIGITS_SCOPE), _scope(schedules, CIFAR_SCOPE)
+    asked = (
+        (claims.TWO_REGIMES, (table,), digits),
+        (claims.PLATEAU, (schedules.table,), cifar),
+        (claims.MATCHED, (with_batches, large), digits),
+        (claims.SPEED, (both,), digits),
+        (claims.GENERALIZES, (schedules.table, small_lr), cifar),
+        (claims.SCHEDULE, (schedules.table, small_lr), cifar),
+    )
+    return tuple(
+        claim.given(claim.check(*things, **claim.asks), scope)
+        for claim, things, scope in asked
+    )
+
+
+def after_large_steps(*tables: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of momentum's studies that started where large steps had led."""
+    rows = pd.concat(tables, ignore_index=True)
+    return pd.DataFrame(rows[rows.warm_epochs > 0])
+
+
+def _scope(result: StudyResult, text: str) -> str:
+    """Return what a study's networks have been, in a line."""
+    settings = result.settings
+    words = text.format(train_size=settings.train_size, width=settings.width)
+    return f"{words} · n = {len(settings.seeds)} seeds"
