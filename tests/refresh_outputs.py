@@ -4,8 +4,8 @@
 `book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
 are stripped. The first code of each installs the package where it is missing, from the
 repository that `_config.yml` names. It then draws `book/static/figure-2.png` from the
-records and, where the data are, `book/static/samples.png`, and writes what is found into
-`README.md`.
+records and, where the data are, `book/static/samples.png`, and writes what is found
+into `README.md`.
 """
 
 import os
