@@ -108,13 +108,14 @@ def draw_picture() -> None:
     from lazyrich_helpers.analysis import plots
     from lazyrich_helpers.analysis.tables import reinit_table
     from lazyrich_helpers.notebook.chapter import recorded
+    from lazyrich_helpers.notebook.page import png
 
     tables = {}
     for lr in (0.1, 0.001):
         found = recorded("figure-2", widths=[10, 100, 1000, 5000], lrs=[lr])
         tables[f"learning rate {lr:g}"] = reinit_table(found.records)
     fig = plots.reinit_grid(tables, scale="log")
-    fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    PICTURE.write_bytes(png(fig, dpi=110))
 
 
 def draw_samples() -> None:
@@ -125,11 +126,12 @@ def draw_samples() -> None:
     """
     from lazyrich_helpers.data.datasets import images
     from lazyrich_helpers.notebook import pictures
+    from lazyrich_helpers.notebook.page import png
 
     names = ("mnist", "fashion_mnist", "cifar10")
     sets = [images(name, train_size=1000).load() for name in names]
     fig = pictures.sample_figure(*sets, each=2)
-    fig.savefig(SAMPLES, dpi=110, metadata={"Software": None})
+    SAMPLES.write_bytes(png(fig, dpi=110))
 
 
 if __name__ == "__main__":

@@ -33,9 +33,9 @@ def plain_tables(records: Sequence[Record]) -> dict[str, pd.DataFrame]:
     runs["backward"] = [record.costs["backward"] for record in done]
     return {
         "runs": runs,
-        "curves": curves_table(done)[["run_id", *CURVES]],
-        "reinit": reinit_table(done)[["run_id", *REINIT]],
-        "movement": movement_table(done)[["run_id", *MOVEMENT]],
-        "activity": activity_table(done)[["run_id", *ACTIVITY]],
-        "criticality": criticality_table(done)[["run_id", *CRITICALITY]],
+        "curves": curves_table(done).loc[:, ["run_id", *CURVES]],
+        "reinit": reinit_table(done).loc[:, ["run_id", *REINIT]],
+        "movement": movement_table(done).loc[:, ["run_id", *MOVEMENT]],
+        "activity": activity_table(done).loc[:, ["run_id", *ACTIVITY]],
+        "criticality": criticality_table(done).loc[:, ["run_id", *CRITICALITY]],
     }
