@@ -126,12 +126,11 @@ def draw_samples() -> None:
     """
     from lazyrich_helpers.data.datasets import images
     from lazyrich_helpers.notebook import pictures
-    from lazyrich_helpers.notebook.page import png
 
     names = ("mnist", "fashion_mnist", "cifar10")
     sets = [images(name, train_size=1000).load() for name in names]
     fig = pictures.sample_figure(*sets, each=2)
-    SAMPLES.write_bytes(png(fig, dpi=110))
+    fig.savefig(SAMPLES, dpi=110, metadata={"Software": None})  # photographs
 
 
 if __name__ == "__main__":
