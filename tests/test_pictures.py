@@ -73,7 +73,7 @@ def test_units_come_in_the_order_they_moved(trained):
 
 
 def pixels(source: str) -> np.ndarray:
-    data = base64.b64decode(source.removeprefix("data:image/png;base64,"))
+    data = base64.b64decode(source.removeprefix("data:image/webp;base64,"))
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
