@@ -43,15 +43,19 @@ def png(figure: Figure, *, dpi: int = DPI) -> bytes:
 
 
 MARKS = (
-    "✓ holds · ◐ holds partly · ✗ does not hold · ? undecided: the interval spans the "
-    "line · ○ not run at its scale · → no claim of the paper"
+    "✓ holds · ◐ holds partly · ✗ does not hold · ? undecided: the interval spans "
+    "the threshold · ○ not run at its scale · → no claim of the paper"
+)
+SPREAD = (
+    "After ± stands half a 95 % interval over seeds; bands and bars in figures are one "
+    "standard error, unless the caption says otherwise."
 )
 
 
 def findings(*found: Finding) -> HTML:
     """Return what a chapter found: a line for each, with its mark, claim and link."""
     items = "".join(_item(*each) for each in found)
-    legend = f'<p class="marks">Marks are for the paper’s claims: {MARKS}.</p>'
+    legend = f'<p class="marks">Marks are for the paper’s claims: {MARKS}. {SPREAD}</p>'
     return HTML(f'<ul class="findings">{items}</ul>{legend}')
 
 
