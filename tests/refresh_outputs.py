@@ -28,11 +28,14 @@ CHECKED = "nbval-check-output"
 INSTALL = """\
 import site
 from importlib.util import find_spec
+from pathlib import Path
 
 if find_spec("lazyrich_helpers") is None:  # on Colab, or in another environment
-    source = "{source}"
-    package = f"--editable {{source}} lazyrich-helpers[notebook]"
-    get_ipython().run_line_magic("pip", f"install --quiet {{package}}")
+    folder, repository = "{checkout}", "{url}"
+    if not Path(folder, "_config.yml").exists():  # this notebook came alone
+        folder = "lazyrich"
+        get_ipython().system(f"git clone --quiet --depth 1 {{repository}} {{folder}}")
+    get_ipython().run_line_magic("pip", f"install --quiet -e {{folder}}[notebook]")
     site.main()  # lets this kernel see it
 """
 READ_ONLY = {"04b_other_data_and_readings"}
@@ -49,8 +52,7 @@ def installs(path: Path) -> str:
     settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     url = settings["repository"]["url"]
     checkout = "/".join(".." for _ in path.relative_to(ROOT).parents[1:])
-    source = f"git+{url}#egg=lazyrich-helpers" if url else checkout
-    return INSTALL.format(source=source)
+    return INSTALL.format(checkout=checkout, url=url)
 
 
 def with_installs(setup: str, path: Path) -> str:

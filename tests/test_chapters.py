@@ -139,11 +139,11 @@ def test_what_is_installed_is_the_checkout_or_the_repository(tmp_path, monkeypat
     settings.write_text("repository: {url: ''}")
     one, two = tmp_path / "book/a.ipynb", tmp_path / "book/papers/a.ipynb"
     first = refresh_outputs.with_installs("import torch\n", one)
-    assert 'source = ".."\n' in first
-    assert 'source = "../.."\n' in refresh_outputs.installs(two)
+    assert 'folder, repository = "..", ""\n' in first
+    assert 'folder, repository = "../.."' in refresh_outputs.installs(two)
     settings.write_text("repository: {url: https://github.com/someone/book}")
     then = refresh_outputs.with_installs(first, two)
-    assert '"git+https://github.com/someone/book#egg=lazyrich-helpers"\n' in then
+    assert 'repository = "../..", "https://github.com/someone/book"\n' in then
     assert first.endswith("\n\nimport torch\n") and then.count("import torch") == 1
 
 
