@@ -145,6 +145,7 @@ def test_what_is_installed_is_the_checkout_or_the_repository(tmp_path, monkeypat
     then = refresh_outputs.with_installs(first, two)
     assert 'repository = "../..", "https://github.com/someone/book"\n' in then
     assert first.endswith("\n\nimport torch\n") and then.count("import torch") == 1
+    assert then.count("find_spec(") == 1
 
 
 def test_figures_have_captions_names_and_alt_text(cells):

@@ -27,6 +27,7 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
     assert '<li class="finding-ours">Ours.</li>' in html
     assert all(mark in html for mark in "✓◐✗?○→")
+    assert "95 % interval" in html and "one standard error" in html
     open_ = claim.given(Finding(Word.UNDECIDED, ""))
     assert "This is undecided." in findings((open_, "Some.", "")).data
 
