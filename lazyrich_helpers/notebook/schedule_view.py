@@ -109,6 +109,8 @@ class Schedules:
     def _curve(self, name: str) -> list[float]:
         """Return mean test errors in percent, wherever the network was evaluated."""
         looks = _named(self._curves, name)
+        if looks.empty:
+            return []
         means = looks.groupby("epoch").accuracy.mean()
         return [float(f"{error:.3g}") for error in _error(means)]
 
