@@ -2,8 +2,10 @@
 
 `python -m tests.refresh_outputs` runs every chapter at budget `smoke` and rewrites
 `book/**/*.ipynb`: cells tagged `nbval-check-output` keep their text output, all others
-are stripped. It then draws `book/static/figure-2.png` from the records and, where the
-data are, `book/static/samples.png`, and writes what is found into `README.md`.
+are stripped. The first code of each installs the package where it is missing, from the
+repository that `_config.yml` names. It then draws `book/static/figure-2.png` from the
+records and, where the data are, `book/static/samples.png`, and writes what is found
+into `README.md`.
 """
 
 import os
@@ -11,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import yaml
 from nbclient import NotebookClient
 
 from lazyrich_helpers.data.datasets import DataError
@@ -22,6 +25,19 @@ SAMPLES = ROOT / "book" / "static" / "samples.png"
 README = ROOT / "README.md"
 FINDINGS, FINDINGS_END = "<!-- findings -->", "<!-- /findings -->"
 CHECKED = "nbval-check-output"
+INSTALL = """\
+import site
+from importlib.util import find_spec
+from pathlib import Path
+
+if find_spec("lazyrich_helpers") is None:  # on Colab, or in another environment
+    folder, repository = "{checkout}", "{url}"
+    if not Path(folder, "_config.yml").exists():  # this notebook came alone
+        folder = "lazyrich"
+        get_ipython().system(f"git clone --quiet --depth 1 {{repository}} {{folder}}")
+    get_ipython().run_line_magic("pip", f"install --quiet -e {{folder}}[notebook]")
+    site.main()  # lets this kernel see it
+"""
 READ_ONLY = {"04b_other_data_and_readings"}
 """Second pages, which only read records: without parameters and exercises."""
 
@@ -36,9 +52,25 @@ def recipe_chapters() -> list[Path]:
     return [path for path in training_chapters() if path.parent.name != "papers"]
 
 
+def installs(path: Path) -> str:
+    """Return the lines that install the package, in a notebook that lacks it."""
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    url = settings["repository"]["url"]
+    checkout = "/".join(".." for _ in path.relative_to(ROOT).parents[1:])
+    return INSTALL.format(checkout=checkout, url=url)
+
+
+def with_installs(setup: str, path: Path) -> str:
+    """Return a notebook's first cell of code, its lines that install made anew."""
+    _, end, rest = setup.partition(INSTALL.splitlines()[-1] + "\n\n")
+    return installs(path) + "\n" + (rest if end else setup)
+
+
 def refresh(path: Path) -> None:
     """Execute one notebook in an empty store and write it back."""
     notebook = nbformat.read(path, as_version=4)
+    setup = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    setup.source = with_installs(setup.source, path)
     with tempfile.TemporaryDirectory() as store:
         os.environ |= {"LAZYRICH_BUDGET": "smoke", "LAZYRICH_STORE": store}
         folder = {"metadata": {"path": str(path.parent)}}
@@ -83,13 +115,14 @@ def draw_picture() -> None:
     from lazyrich_helpers.analysis import plots
     from lazyrich_helpers.analysis.tables import reinit_table
     from lazyrich_helpers.notebook.chapter import recorded
+    from lazyrich_helpers.notebook.page import png
 
     tables = {}
     for lr in (0.1, 0.001):
         found = recorded("figure-2", widths=[10, 100, 1000, 5000], lrs=[lr])
         tables[f"learning rate {lr:g}"] = reinit_table(found.records)
     fig = plots.reinit_grid(tables, scale="log")
-    fig.savefig(PICTURE, dpi=110, metadata={"Software": None})
+    PICTURE.write_bytes(png(fig, dpi=110))
 
 
 def draw_samples() -> None:
@@ -104,7 +137,7 @@ def draw_samples() -> None:
     names = ("mnist", "fashion_mnist", "cifar10")
     sets = [images(name, train_size=1000).load() for name in names]
     fig = pictures.sample_figure(*sets, each=2)
-    fig.savefig(SAMPLES, dpi=110, metadata={"Software": None})
+    fig.savefig(SAMPLES, dpi=110, metadata={"Software": None})  # photographs
 
 
 if __name__ == "__main__":

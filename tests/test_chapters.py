@@ -10,6 +10,7 @@ import pytest
 from nbformat import NotebookNode
 
 from lazyrich_helpers.experiments.recipes import Scale
+from tests import refresh_outputs
 from tests.refresh_outputs import (
     CHECKED,
     ROOT,
@@ -134,7 +135,29 @@ def test_cells_are_short(cells):
         longest = 50 if "remove-input" in cell.metadata.get("tags", []) else 25
         assert len(cell.source.splitlines()) <= longest, cell.source
     assert "import " in first.source  # nobody reads it
-    assert len(first.source.splitlines()) <= 35
+    assert len(first.source.splitlines()) <= 45
+
+
+@pytest.mark.parametrize("path", chapters(), ids=TITLES)
+def test_the_first_code_installs_what_is_missing(path):
+    """From the repository that `_config.yml` names; `make outputs` writes it."""
+    setup = code(nbformat.read(path, as_version=4).cells)[0]
+    assert setup.source.startswith(refresh_outputs.installs(path))
+
+
+def test_what_is_installed_is_the_checkout_or_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(refresh_outputs, "ROOT", tmp_path)
+    settings = tmp_path / "_config.yml"
+    settings.write_text("repository: {url: ''}")
+    one, two = tmp_path / "book/a.ipynb", tmp_path / "book/papers/a.ipynb"
+    first = refresh_outputs.with_installs("import torch\n", one)
+    assert 'folder, repository = "..", ""\n' in first
+    assert 'folder, repository = "../.."' in refresh_outputs.installs(two)
+    settings.write_text("repository: {url: https://github.com/someone/book}")
+    then = refresh_outputs.with_installs(first, two)
+    assert 'repository = "../..", "https://github.com/someone/book"\n' in then
+    assert first.endswith("\n\nimport torch\n") and then.count("import torch") == 1
+    assert then.count("find_spec(") == 1
 
 
 def test_figures_have_captions_names_and_alt_text(cells):

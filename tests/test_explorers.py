@@ -82,7 +82,7 @@ def test_recorded_explorers_are_light():
     for explorer in found:
         state = explorer.get_state()
         parts = json.dumps([state[name] for name in ("data", "_esm", "_css")])
-        assert len(parts) < 75_000
+        assert len(parts) < 62_000
 
 
 def test_gamma_and_epsilon_move_apart(browser, results):

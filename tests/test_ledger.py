@@ -15,6 +15,7 @@ from lazyrich_helpers.analysis.ledger import (
     OPEN,
     LedgerRow,
     Neighbour,
+    in_one_sentence,
     ledger,
     ledger_table,
     neighbours_table,
@@ -164,9 +165,21 @@ def test_settings_are_columns_of_one_row():
     assert (rows[0].at(PAPER), rows[0].at(TUNED)) == (paper.verdict, tuned.verdict)
     assert rows[1].at(PAPER) == rows[1].at(TUNED) == sizes.verdict
     kinds = {kind: [is_so(row) for row in rows] for kind, is_so in KINDS.items()}
-    assert kinds["holds wherever it is asked"] == [False, True]
+    assert kinds["holds wherever it is tested"] == [False, True]
     assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
     assert kinds["better at a tuned rate than at the paper's"] == [False, False]
+
+
+def test_each_claim_counts_once_in_the_sentence():
+    found = [(HOLDS, "A"), (HOLDS, "A"), (HOLDS, "B"), (UNDECIDED, "B"), (FAILS, "C")]
+    found += [(HOLDS, "D"), (FAILS, "D"), (PARTLY, "E"), (NOT_RUN, "F")]
+    rows = []
+    for place, (word, name) in enumerate(found):
+        asked = dataclasses.replace(question(word, 5, name=name), about=f"{place}")
+        rows += ledger([asked])
+    text = in_one_sentence(rows)
+    assert "6 claims, 2 hold" in text and "2 in some" in text
+    assert "1 in none" in text and "for 1 no test" in text
 
 
 @pytest.mark.parametrize("more, word", [(0, HOLDS), (1, FAILS)])

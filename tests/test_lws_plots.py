@@ -7,6 +7,10 @@ import pytest
 
 from lazyrich_helpers.analysis import lws_plots
 from lazyrich_helpers.analysis.figure_style import legend_above
+from lazyrich_helpers.analysis.static_lws_plots import (
+    FAMILIES,
+    static_error_against_cost,
+)
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,
@@ -124,9 +128,8 @@ def test_any_schedule_has_a_look():
     others += [TopKAllBottoms(k=2, rho=0.1), TopKBottomQ(k=2, q=2, rho=0.1)]
     others += [TopKBottomQ(k=2, q=1, rho=0.1), tiny.Mask(mask="1")]
     assert len({look(each) for each in others}) == len(others)
-    assert look(TopBottom(k=2, q=2)) == look(BottomQ(q=2))
     assert look(TopKBottomQ(k=4, q=12, rho=0.1)) == look(TopBottom(k=2, q=2))
-    assert look(BottomQ(q=1))[:2] == look(TopKBottomQ(k=2, q=1, rho=0.1))[:2]
+    assert look(BottomQ(q=1)) == look(BottomQ(q=2))
 
 
 def test_one_layer_at_the_top_is_hollow_and_ten_are_not():
@@ -182,3 +185,37 @@ def test_trainings_are_drawn_over_what_was_spent():
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["top 4 all bottoms, ρ 0.5", "full"]
     plt.close(figure)
+
+
+def test_static_schedules_are_named_by_family_and_numbered(ax):
+    kinds = {TopK(k=1): 0.5, TopK(k=4): 0.6, BottomQ(q=1): 0.2}
+    kinds[TopBottom(k=1, q=1)] = 0.7
+    rows = [
+        {"schedule": in_words(each), "updates": each.to_dict()["kind"], "lr": 0.1}
+        | {"seed": 0, "test_accuracy": accuracy, "backward": 0.1 * place, "rho": NAN}
+        for place, (each, accuracy) in enumerate(kinds.items())
+    ]
+    static_error_against_cost(pd.DataFrame(rows), ax)
+    found = {handle.get_label() for handle in ax.get_legend_handles_labels()[0]}
+    assert found == {"top layers", "bottom layers", "as many at either end"}
+    assert sorted(text.get_text() for text in ax.texts) == ["1", "1", "1", "4"]
+
+
+def test_numbers_of_markers_that_meet_stand_side_by_side(ax):
+    rows = [
+        {"schedule": f"top {k}", "updates": "top_k", "lr": 0.1, "seed": 0, "rho": NAN}
+        | {"test_accuracy": accuracy, "backward": 0.0}
+        for k, accuracy in ((1, 0.2), (2, 0.21), (3, 0.6))
+    ]
+    static_error_against_cost(pd.DataFrame(rows), ax)
+    left = {text.get_text(): text.xyann[0] for text in ax.texts}
+    assert left["1"] == left["3"] < left["2"]
+
+
+def test_families_of_static_schedules_have_looks_of_their_own():
+    looks = [
+        lws_plots.look(pd.DataFrame([{"updates": kind, "k": 1, "q": 1}]))
+        for kind in FAMILIES
+    ]
+    assert len({(each.color, each.marker) for each in looks}) == len(looks)
+    assert not any(each.hollow for each in looks)

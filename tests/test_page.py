@@ -1,9 +1,14 @@
 """What a page shows beside its figures."""
 
+import io
+
+import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook.page import findings, number_table, stacked
+from lazyrich_helpers.notebook.page import findings, number_table, png, stacked
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
@@ -22,6 +27,7 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
     assert '<li class="finding-ours">Ours.</li>' in html
     assert all(mark in html for mark in "✓◐✗?○→")
+    assert "95 % interval" in html and "one standard error" in html
     open_ = claim.given(Finding(Word.UNDECIDED, ""))
     assert "This is undecided." in findings((open_, "Some.", "")).data
 
@@ -41,3 +47,21 @@ def test_a_table_for_readers():
 def test_tables_that_fold_as_one():
     one, two = (number_table(pd.DataFrame({name: [1]})) for name in "ab")
     assert stacked(one, two).data == f"{one.data}{two.data}"
+
+
+def test_a_picture_of_few_colours_looks_the_same_and_is_lighter():
+    figure = Figure(figsize=(3, 2))
+    ax = figure.subplots()
+    for place in range(12):
+        ax.fill_between([0, 1], place, place + 1, color=f"C{place}", alpha=0.3)
+        ax.plot([0, 1], [0, place], label="a line")
+    ax.legend()
+    plain = io.BytesIO()
+    figure.savefig(plain, dpi=200)
+    small = png(figure, dpi=200)
+    before, after = (Image.open(f).convert("RGB") for f in (plain, io.BytesIO(small)))
+    assert after.size == before.size == (600, 400)
+    apart = np.abs(np.asarray(before, int) - np.asarray(after, int))
+    assert apart.max() < 32 and apart.mean() < 4
+    assert after.getpixel((0, 0)) == (255, 255, 255)
+    assert len(small) < 0.6 * len(plain.getvalue())

@@ -120,6 +120,31 @@ def test_the_widget_manager_is_loaded_where_a_widget_is_and_nowhere_else(book):
         assert found == shown, pattern
 
 
+MOST_BYTES = 1_000_000
+
+
+@EVERY_PAGE
+def test_a_page_is_light(book, name):
+    """With its pictures, without the libraries that all pages share."""
+    page = book / f"{name}.html"
+    text = page.read_text()
+    pictures = {
+        page.parent / src for src in re.findall(r'src="(\S+/_images/.+?)"', text)
+    }
+    assert len(text) + sum(each.stat().st_size for each in pictures) < MOST_BYTES
+
+
+BUTTONS = r"colab\.research|mybinder\.org"
+
+
+def test_no_button_leads_to_a_repository_that_is_not_named(book):
+    settings = yaml.safe_load((ROOT / "_config.yml").read_text())
+    pages = [path for path in book.rglob("*.html") if "book" in path.parts]
+    with_buttons = {path.stem for path in pages if re.search(BUTTONS, path.read_text())}
+    notebooks = {path.stem for path in (ROOT / "book").rglob("*.ipynb")}
+    assert with_buttons == (notebooks if settings["repository"]["url"] else set())
+
+
 class Images(HTMLParser):
     """Collects the attributes of every `<img>`, those inside widgets included."""
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib import colormaps
 from PIL import Image
 
 from lazyrich_helpers.data.datasets import Split
@@ -73,7 +74,7 @@ def test_units_come_in_the_order_they_moved(trained):
 
 
 def pixels(source: str) -> np.ndarray:
-    data = base64.b64decode(source.removeprefix("data:image/png;base64,"))
+    data = base64.b64decode(source.removeprefix("data:image/webp;base64,"))
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
@@ -89,6 +90,9 @@ def test_frames_go_from_trained_to_initial_weights(trained):
 
 
 def test_shades_are_the_colormaps():
+    ramp = pixels(pictures.shaded(np.linspace(0, 1, 32)[None], pictures.WEIGHTS))
+    colors = colormaps[pictures.WEIGHTS](np.linspace(0, 1, 32))[:, :3]
+    assert (ramp[0] == (255 * colors).round()).all()  # nothing lost in packing
     drawn = pixels(pictures.shaded(np.array([[0.0, 0.5, 1.0]]), pictures.WEIGHTS))
     low, middle, high = drawn[0].tolist()
     assert low[2] > low[0] and high[0] > high[2] and min(middle) > 230

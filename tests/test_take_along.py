@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,21 +28,48 @@ def app(tmp_path):
     out = tmp_path / "html"
     for folder in (out / "_static", out / "_sources" / "book"):
         folder.mkdir(parents=True)
-    return SimpleNamespace(outdir=str(out), builder=SimpleNamespace(format="html"))
+    return SimpleNamespace(
+        outdir=str(out),
+        builder=SimpleNamespace(format="html"),
+        config=SimpleNamespace(nb_execution_cache_path="caches/one"),
+    )
 
 
-def test_all_records_are_one_archive_the_same_each_time(take, app):
-    for name in ("b", "a"):
-        (take.RECORDS / f"{name}.json").write_text(f'"{name}"')
+@pytest.fixture
+def committed():
+    """A few committed records, by name."""
+    return sorted((ROOT / "book" / "records").glob("*.json"))[:3]
+
+
+def test_all_records_are_one_archive_the_same_each_time(take, app, committed):
+    for path in committed:
+        (take.RECORDS / path.name).write_bytes(path.read_bytes())
     (take.RECORDS / "a.npz").write_text("arrays stay at home")
     take.pack_records(app, None)
     archive = Path(app.outdir, "_static", "records.zip")
     first = archive.read_bytes()
     with zipfile.ZipFile(archive) as packed:
-        assert packed.namelist() == ["records/a.json", "records/b.json"]
-        assert packed.read("records/b.json") == b'"b"'
+        names = [f"records/{path.name}" for path in committed]
+        assert packed.namelist()[: len(names)] == names
+        tables = packed.namelist()[len(names) :]
+        assert {Path(name).parent.name for name in tables} == {"tables"}
+        runs = pd.read_csv(packed.open("tables/runs.csv"))
+        assert packed.read(names[1]) == committed[1].read_bytes()
+    assert runs.run_id.tolist() == [path.stem for path in committed]
+    archive.unlink()
     take.pack_records(app, None)
     assert archive.read_bytes() == first
+
+
+def test_the_archive_is_made_anew_when_what_it_is_of_changes(take, app):
+    archive = Path(app.outdir, "_static", "records.zip")
+    take.pack_records(app, None)
+    before = archive.stat().st_mtime_ns
+    take.pack_records(app, None)
+    assert archive.stat().st_mtime_ns == before
+    app.config.nb_execution_cache_path = "caches/other"
+    take.pack_records(app, None)
+    assert archive.stat().st_mtime_ns > before
 
 
 def test_the_download_is_what_was_executed(take, app):

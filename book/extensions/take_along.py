@@ -1,5 +1,5 @@
-"""What a reader takes along: executed notebooks, all records; and what a page says
-of itself to a search engine or a chat."""
+"""What a reader takes along: executed notebooks, all records, as tables too; and what a
+page says of itself to a search engine or a chat."""
 
 import re
 import shutil
@@ -22,17 +22,30 @@ STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def pack_records(app: Sphinx, exception: Exception | None) -> None:
-    """Write every record into `_static/records.zip`."""
+    """Write every record into `_static/records.zip`, and tables of all as CSV.
+
+    Where it is there and of the same records and package, it stays.
+    """
     if exception or app.builder.format != "html":
         return
     target = Path(app.outdir, "_static", "records.zip")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(RECORDS.glob("*.json")):
-            archive.writestr(
-                zipfile.ZipInfo(f"records/{path.name}", STAMP),
-                path.read_bytes(),
-                zipfile.ZIP_DEFLATED,
-            )
+    state = Path(app.config.nb_execution_cache_path).name.encode()  # see book_build
+    if target.exists() and zipfile.ZipFile(target).comment == state:
+        return
+    # Only here: torch, which records need, takes seconds to import.
+    from lazyrich_helpers.analysis.plain_tables import plain_tables
+    from lazyrich_helpers.experiments.record import Record
+
+    texts = {path.name: path.read_text("utf-8") for path in RECORDS.glob("*.json")}
+    files = {f"records/{name}": texts[name] for name in sorted(texts)}
+    tables = plain_tables([Record.from_json(text) for text in files.values()])
+    for name, table in tables.items():
+        files[f"tables/{name}.csv"] = table.to_csv(index=False, float_format="%.6g")
+    with zipfile.ZipFile(target, "w") as archive:
+        archive.comment = state
+        for name, content in files.items():
+            packed = zipfile.ZipInfo(name, STAMP)
+            archive.writestr(packed, content, zipfile.ZIP_DEFLATED)
 
 
 def hand_out_outputs(app: Sphinx, exception: Exception | None) -> None:

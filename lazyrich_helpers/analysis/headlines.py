@@ -102,8 +102,8 @@ def _large_steps(found: Sequence[Question], setting: str, when: str) -> Headline
     )
     sentence = (
         f"{when}, {table.lr.iloc[0]:g}, resetting the {share} most active parameters "
-        f"of a ReLU network costs {listed} (d = 1, MNIST, n = {len(drops[wide])}; ± is "
-        "a 95 % interval)."
+        f"of a ReLU network costs {listed} (one hidden layer, MNIST, "
+        f"n = {len(drops[wide])}; ± is a 95 % interval)."
     )
     return Headline(question.verdict, sentence, question.page)
 
@@ -115,8 +115,8 @@ def _random_is_chance(found: Sequence[Question]) -> Headline:
     narrow, *_, wide = widths_of(table)
     sentence = (
         "Untrained networks are at chance at every width, by symmetry: they name "
-        f"{with_interval(means, sign=False)} % of MNIST's test images (d = 1, widths "
-        f"{narrow:,} to {wide:,}, n = {len(means)} each)."
+        f"{with_interval(means, sign=False)} % of MNIST's test images (one hidden "
+        f"layer, widths {narrow:,} to {wide:,}, n = {len(means)} each)."
     )
     return Headline(question.verdict, sentence, question.page)
 

@@ -109,7 +109,7 @@ def forest(rows: pd.DataFrame, ax: Axes) -> None:
     networks = list(dict.fromkeys(rows.network))
     marks = {PAPER: (ORANGE, "s", -0.15), TUNED: (BLUE, "o", 0.15)}
     line = {"color": "0.3", "linewidth": 0.9, "linestyle": "--"}
-    ax.axvline(rows.line.iloc[0], label="the line that we ask for", **line)
+    ax.axvline(rows.line.iloc[0], label="our threshold", **line)
     for setting, own in rows.groupby("setting"):
         color, marker, shift = marks[str(setting)]
         places = [networks.index(name) + shift for name in own.network]

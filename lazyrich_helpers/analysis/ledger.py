@@ -110,12 +110,29 @@ def neighbours_table(found: Iterable[Neighbour]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def in_one_sentence(rows: Iterable[LedgerRow]) -> str:
+    """Return how many claims hold, each counted once, whatever it was tested on."""
+    by_claim: dict[str, set[Word]] = {}
+    for row in rows:
+        decided = {*row.words} - {*OPEN}
+        by_claim.setdefault(row.first.verdict.claim, set()).update(decided)
+    found = list(by_claim.values())
+    hold, fail = found.count({Word.HOLDS}), found.count({Word.FAILS})
+    left = found.count(set())
+    mixed = len(found) - hold - fail - left
+    return (
+        f"Of the paper’s {len(found)} claims, {hold} hold in every test that is "
+        f"decided, {mixed} in some tests or in part, and {fail} in none; for {left} no "
+        "test is decided yet."
+    )
+
+
 KINDS: dict[str, Callable[[LedgerRow], bool]] = {
-    "holds wherever it is asked": lambda row: row.words == (Word.HOLDS,),
+    "holds wherever it is tested": lambda row: row.words == (Word.HOLDS,),
     "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,
     "better at a tuned rate than at the paper's": lambda row: _rank(row) < 0,
     "depends on width": lambda row: any(_of_width(v) for v in row.verdicts),
-    "does not hold wherever it is asked": lambda row: row.words == (Word.FAILS,),
+    "does not hold wherever it is tested": lambda row: row.words == (Word.FAILS,),
     "undecided, or not run where it is claimed": lambda row: (
         not {*row.words}.isdisjoint(OPEN)
     ),

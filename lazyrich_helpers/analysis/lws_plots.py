@@ -26,13 +26,13 @@ from lazyrich_helpers.analysis.lws_cells import cell_names
 from lazyrich_helpers.analysis.tables import one_setting
 
 UPDATED = ListedColormap(["#dfe3e8", BLUE])
-BOTTOMS = (ORANGE, "s")
+ENDS = (ORANGE, "s")
 LOOKS = {
     "full": ("black", "*"),
     "top_k_all_bottoms": (BLUE, "o"),
-    "bottom_q": BOTTOMS,
-    "top_bottom": BOTTOMS,
-    "top_k_bottom_q": BOTTOMS,
+    "bottom_q": ("#7b4a12", "^"),
+    "top_bottom": ENDS,
+    "top_k_bottom_q": ENDS,
     "random_uniform": ("#3f7d3f", "^"),
     "random_beta": ("#5f8a10", "v"),
     "top_k": ("0.5", "v"),
@@ -40,6 +40,7 @@ LOOKS = {
 }
 """Kind of a schedule → colour and marker."""
 BOTTOM_1 = ("#a65300", "D")
+"""Of random schedules, those that add the lowest layer alone."""
 OTHER = ("tab:purple", "P")
 
 
@@ -49,7 +50,7 @@ class Look(NamedTuple):
     color: str
     marker: str
     hollow: bool
-    """Whether it updates one layer at the top, beside a family mate with more."""
+    """Whether a random schedule always updates one layer, beside some with more."""
 
     @property
     def style(self) -> dict[str, Any]:
@@ -62,8 +63,10 @@ def look(runs: pd.DataFrame) -> Look:
     """Return the look of the schedule of these runs, by its `updates`, `k` and `q`."""
     first = runs.iloc[0]
     usual = LOOKS.get(first.updates, OTHER)
-    color, marker = BOTTOM_1 if first.get("q") == 1 else usual
-    return Look(color, marker, hollow=first.get("k") == 1)
+    lowest = first.updates == "top_k_bottom_q" and first.q == 1
+    color, marker = BOTTOM_1 if lowest else usual
+    random = first.updates in ("top_k_all_bottoms", "top_k_bottom_q")
+    return Look(color, marker, hollow=random and first.k == 1)
 
 
 def layer_picture(updated: np.ndarray, ax: Axes) -> None:

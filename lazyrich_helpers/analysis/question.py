@@ -16,7 +16,7 @@ SECTIONS = {
     "3": "Set-up",
     "4": "Re-initialization",
     "5": "Layers",
-    "6.1": "Fixed layers",
+    "6.1": "Static layers",
     "6.2": "Probabilistic layers",
 }
 """Section of the paper → what its claims are about."""

@@ -86,7 +86,9 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
         correct = pd.to_numeric(rows.pop("num_correct"))
         rows["accuracy"] = correct / record.origin["num_test"]
         frames.append(rows.assign(**record.columns()))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    if not frames:
+        return tidy([], ["epoch", "train_loss", "accuracy"])
+    return pd.concat(frames, ignore_index=True)
 
 
 def reinit_table(

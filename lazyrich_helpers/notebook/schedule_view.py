@@ -109,7 +109,10 @@ class Schedules:
     def _curve(self, name: str) -> list[float]:
         """Return mean test errors in percent, wherever the network was evaluated."""
         looks = _named(self._curves, name)
-        return _error(looks.groupby("epoch").accuracy.mean()) if len(looks) else []
+        if looks.empty:
+            return []
+        means = looks.groupby("epoch").accuracy.mean()
+        return [float(f"{error:.3g}") for error in _error(means)]
 
     def _plans(self, config: RunConfig) -> dict[str, Any]:
         """Return the different plans, a 0 or 1 per layer, and a letter per epoch."""

@@ -6,6 +6,7 @@ page; a static figure has to stand before it for paper and for pages without scr
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,9 @@ class Explorer(anywidget.AnyWidget):
             inside = state[name] in range(last + 1)
             require(inside, f"start of {name}", f"from 0 to {last}", state[name])
         self._view = view
-        scripts = [(STATIC / f"{name}.js").read_text() for name in ("frame", view)]
         super().__init__(
-            _esm="\n".join(scripts),
-            _css=(STATIC / "explorer.css").read_text(),
+            _esm=_packed("frame.js", f"{view}.js"),
+            _css=_packed("explorer.css"),
             data={**data, "controls": list(controls)},
             state=state,
         )
@@ -90,3 +90,9 @@ class Explorer(anywidget.AnyWidget):
         text = json.dumps([self.data, self.state], sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
         return f"Explorer({self._view!r}, {digest})"
+
+
+def _packed(*names: str) -> str:
+    """Return files as one, without indentation: each explorer of a page has a copy."""
+    texts = [(STATIC / name).read_text() for name in names]
+    return re.sub(r"^\s+", "", "\n".join(texts), flags=re.MULTILINE)
