@@ -86,7 +86,7 @@ class TrainingSettings:
     """Deep networks trained from each start, over one grid of learning rates."""
 
     inits: tuple[str, ...] = STARTS
-    width: int = 100
+    width: int = 64
     depths: tuple[int, ...] = (10, 20, 30)
     lrs: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     num_steps: int = 400
@@ -263,7 +263,6 @@ TRAINING = Study(
     budgets=_budgets(
         TrainingSettings(),
         {
-            "width": 64,
             "depths": (10,),
             "lrs": (0.01, 0.03, 0.1),
             "num_steps": 150,
