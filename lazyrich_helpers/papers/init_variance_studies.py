@@ -47,7 +47,7 @@ class StartSettings:
     inits: tuple[str, ...] = tuple(INITS)
     width: int = 512
     depth: int = 50
-    layers: tuple[int, ...] = LAYERS
+    layers: tuple[int, ...] = STOPS
     num_samples: int = 500
     """To start on, and as many others to measure on."""
     seeds: tuple[int, ...] = tuple(range(10))
