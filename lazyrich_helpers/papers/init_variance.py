@@ -22,7 +22,6 @@ from lazyrich_helpers.papers.init_variance_studies import (
     HISTOGRAMS,
     IMAGES,
     STARTED,
-    TRAINING,
 )
 from lazyrich_helpers.papers.init_variance_tables import (
     best_rates,
@@ -31,6 +30,7 @@ from lazyrich_helpers.papers.init_variance_tables import (
     steps_at_best,
     with_share,
 )
+from lazyrich_helpers.papers.init_variance_training import TRAINING
 
 PAPER = "Luther & Seung (2019)"
 PAGE = "book/papers/init_variance"

@@ -1,4 +1,4 @@
-"""What is measured of deep networks' starts: five studies of Luther & Seung (2019)."""
+"""What is measured of deep networks as they start, after Luther & Seung (2019)."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -14,11 +14,8 @@ from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.variance_preserving import pre_activations
 from lazyrich_helpers.papers.init_variance_nets import (
     INITS,
-    STARTS,
     gradient_squares,
     network_from,
-    steps_to,
-    train_together,
     variances_by_layer,
     white_noise,
 )
@@ -79,26 +76,6 @@ class ImageSettings:
     dataset: str = "mnist"
     train_size: int = 1000
     seeds: tuple[int, ...] = tuple(range(10))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingSettings:
-    """Deep networks trained from each start, over one grid of learning rates."""
-
-    inits: tuple[str, ...] = STARTS
-    width: int = 64
-    depths: tuple[int, ...] = (10, 20, 30)
-    lrs: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-    num_steps: int = 400
-    batch_size: int = 100
-    loss: float = 0.5
-    """To be reached, in nats; the mean over the last `window` batches."""
-    window: int = 10
-    num_points: int = 10
-    """Of the loss curve."""
-    dataset: str = "digits"
-    train_size: int = 1000
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
 def decay(settings: DecaySettings, width: int, device: str) -> pd.DataFrame:
@@ -164,46 +141,8 @@ def images_through(settings: ImageSettings, width: int, device: str) -> pd.DataF
     return pd.DataFrame(rows, columns=["seed", "gain", "layer", "total", "sample"])
 
 
-def training(settings: TrainingSettings, init: str, device: str) -> pd.DataFrame:
-    """Return steps to a loss, losses on the way and test accuracy, from one start.
-
-    Depths are trained one after the other; all seeds and learning rates as one.
-    """
-    data = images(settings.dataset, train_size=settings.train_size).load(device)
-    first = data.train.images[: settings.batch_size].cpu()
-    grid = list(itertools.product(settings.lrs, settings.seeds))
-    tables = []
-    for depth in settings.depths:
-        started = {
-            seed: network_from(init, settings.width, depth, seed, first).to(device)
-            for seed in settings.seeds
-        }
-        losses, correct = train_together(
-            [started[seed] for _, seed in grid],
-            data,
-            lrs=[lr for lr, _ in grid],
-            seeds=[seed for _, seed in grid],
-            num_steps=settings.num_steps,
-            batch_size=settings.batch_size,
-        )
-        losses = losses.cpu()
-        table = pd.DataFrame(grid, columns=["lr", "seed"])
-        table.insert(0, "depth", depth)
-        table["steps"] = steps_to(losses, settings.loss, settings.window)
-        table["accuracy"] = np.array(correct) / len(data.test)
-        for end in _ends(settings):
-            table[f"loss_{end}"] = losses[end - settings.window : end].mean(0).tolist()
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
-
-
-def _ends(settings: TrainingSettings) -> list[int]:
-    """Return after which steps the loss is kept."""
-    each = settings.num_steps // settings.num_points
-    return [each * point for point in range(1, settings.num_points + 1)]
-
-
-def _budgets(paper: Any, laptop: dict[str, Any], smoke: dict[str, Any]) -> Any:
+def budgets(paper: Any, laptop: dict[str, Any], smoke: dict[str, Any]) -> Any:
+    """Return settings by budget: a smaller one says what differs from the larger."""
     return {
         "smoke": replace(paper, **(laptop | smoke)),
         "laptop": replace(paper, **laptop),
@@ -211,16 +150,16 @@ def _budgets(paper: Any, laptop: dict[str, Any], smoke: dict[str, Any]) -> Any:
     }
 
 
-_FEW = {"seeds": (0, 1, 2)}
+FEW = {"seeds": (0, 1, 2)}
 _SHALLOW = {"depth": 6, "layers": (1, 2, 4, 6)}
 DECAY = Study(
     name="variance-decay",
     says="Total and sample variance down a ReLU network with He's start",
     point=decay,
     over="widths",
-    budgets=_budgets(
+    budgets=budgets(
         DecaySettings(),
-        {"widths": (32, 64, 128, 256), **_FEW},
+        {"widths": (32, 64, 128, 256), **FEW},
         {"widths": (16, 32), "num_samples": 100, **_SHALLOW},
     ),
 )
@@ -229,9 +168,9 @@ STARTED = Study(
     says="Variances and gradients down a ReLU network from each start",
     point=starts,
     over="inits",
-    budgets=_budgets(
+    budgets=budgets(
         StartSettings(),
-        {"width": 128, **_FEW},
+        {"width": 128, **FEW},
         {"width": 16, "num_samples": 100, **_SHALLOW},
     ),
 )
@@ -240,7 +179,7 @@ HISTOGRAMS = Study(
     says="Pre-activations of six units down a ReLU network from each start",
     point=histograms,
     over="inits",
-    budgets=_budgets(
+    budgets=budgets(
         HistogramSettings(),
         {"width": 128},
         {"width": 16, "num_samples": 100, **_SHALLOW},
@@ -251,30 +190,7 @@ IMAGES = Study(
     says="Total and sample variance of images in ReLU-Nets with Xavier's start",
     point=images_through,
     over="widths",
-    budgets=_budgets(
-        ImageSettings(), {"dataset": "digits", **_FEW}, {"widths": (10, 30)}
-    ),
-)
-TRAINING = Study(
-    name="variance-training",
-    says="Deep ReLU networks trained by SGD from each start",
-    point=training,
-    over="inits",
-    budgets=_budgets(
-        TrainingSettings(),
-        {
-            "depths": (10,),
-            "lrs": (0.01, 0.03, 0.1),
-            "num_steps": 150,
-            **_FEW,
-        },
-        {
-            "width": 16,
-            "depths": (4,),
-            "lrs": (0.1,),
-            "num_steps": 20,
-            "num_points": 2,
-            "seeds": (0, 1),
-        },
+    budgets=budgets(
+        ImageSettings(), {"dataset": "digits", **FEW}, {"widths": (10, 30)}
     ),
 )

@@ -33,6 +33,12 @@ def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["layer", "off", "half"]).set_index("layer")
 
 
+def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at learning rates at which every seed reached the loss."""
+    reached = rows.groupby("lr").steps.transform(lambda own: own.notna().all())
+    return pd.DataFrame(rows[reached])
+
+
 def best_rates(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at each start's and depth's best learning rate.
 
@@ -41,10 +47,10 @@ def best_rates(table: pd.DataFrame) -> pd.DataFrame:
     """
     kept = []
     for _, rows in table.groupby(["inits", "depth"], sort=False):
-        steps = rows.pivot(index="seed", columns="lr", values="steps")
-        reached = steps.dropna(axis="columns")
+        reached = everyone_reached(rows)
         if not reached.empty:
-            kept.append(rows[rows.lr == reached.mean().idxmin()])
+            best = reached.groupby("lr").steps.mean().idxmin()
+            kept.append(rows[rows.lr == best])
     return pd.concat(kept, ignore_index=True) if kept else table.iloc[:0]
 
 
