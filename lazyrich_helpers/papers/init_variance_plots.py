@@ -105,7 +105,7 @@ def units_down(
             ax.stairs(counts, edges, color=shade(place, len(rows)), linewidth=1.2)
         ax.set_yticks([])
         if row == 0:
-            ax.set_title(f"layer {layer}", fontsize="medium")
+            ax.set_title(f"layer {int(layer)}", fontsize="medium")
         if column == 0:
             ax.set_ylabel(NAMES[start])
     fig.supxlabel("pre-activation / σ of the layer", fontsize="medium")
@@ -145,7 +145,7 @@ def steps_over_rates(table: pd.DataFrame) -> Figure:
 
     Only means over seeds that all reach it are drawn.
     """
-    depths = sorted(table.depth.unique())
+    depths = sorted(int(depth) for depth in table.depth.unique())
     fig, axes = plt.subplots(
         1, len(depths), figsize=(WIDTH, 3), sharey=True, squeeze=False,
         layout="constrained",

@@ -27,9 +27,9 @@ def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
     rows = table[table.widths == width]
     expected = correlations(int(rows.layer.max()))
     found = []
-    for layer, at_layer in rows.groupby("layer"):
-        mean, half = confidence_interval(at_layer.rho)
-        found.append((layer, mean - expected[int(str(layer)) - 1], half))
+    for layer in sorted(int(value) for value in rows.layer.unique()):
+        mean, half = confidence_interval(rows[rows.layer == layer].rho)
+        found.append((layer, mean - expected[layer - 1], half))
     return pd.DataFrame(found, columns=["layer", "off", "half"]).set_index("layer")
 
 

@@ -24,9 +24,9 @@ class TrainingSettings:
     inits: tuple[str, ...] = STARTS
     width: int = 64
     depths: tuple[int, ...] = (10, 20, 30)
-    lrs: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
-    num_steps: int = 400
-    batch_size: int = 100
+    lrs: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1, 0.3)
+    num_steps: int = 300
+    batch_size: int = 64
     loss: float = 0.5
     """To be reached, in nats; the mean over the last `window` batches."""
     window: int = 10
@@ -40,10 +40,11 @@ class TrainingSettings:
 def training(settings: TrainingSettings, init: str, device: str) -> pd.DataFrame:
     """Return steps to a loss, losses on the way and test accuracy, from one start.
 
-    Depths are trained one after the other; all seeds and learning rates as one.
+    Starts see all training images. Depths are trained one after the other; all seeds
+    and learning rates as one.
     """
     data = images(settings.dataset, train_size=settings.train_size).load(device)
-    first = data.train.images[: settings.batch_size].cpu()
+    first = data.train.images.cpu()
     grid = list(itertools.product(settings.lrs, settings.seeds))
     tables = []
     for depth in settings.depths:
