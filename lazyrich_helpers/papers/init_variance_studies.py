@@ -34,7 +34,7 @@ class DecaySettings:
     layers: tuple[int, ...] = LAYERS
     """Whose variances are kept."""
     num_samples: int = 500
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = tuple(range(10))
 
 
 @dataclass(frozen=True, kw_only=True)
