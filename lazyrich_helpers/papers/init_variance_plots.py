@@ -28,11 +28,11 @@ from lazyrich_helpers.papers.init_variance_nets import NAMES, STARTS
 from lazyrich_helpers.papers.init_variance_tables import everyone_reached
 from lazyrich_helpers.papers.init_variance_theory import (
     GRADIENT_GROWTH,
-    Correlations,
     correlations,
 )
 
 THEORY: dict[str, Any] = {"color": "0.35", "linewidth": 1.2, "linestyle": "--"}
+IN_THEORY = "w → ∞ (recursion)"
 
 
 def start_color(start: str) -> tuple[float, ...]:
@@ -62,7 +62,7 @@ def decay_and_training(
         draw_means(left, summary, width_color(int(str(width))), label=label, marker="o")
     layers = np.arange(1, int(decay.layer.max()) + 1)
     theory = 100 * (1 - correlations(len(layers)))
-    left.plot(layers, theory, **THEORY, label="w → ∞ (recursion)")
+    left.plot(layers, theory, **THEORY, label=IN_THEORY)
     log_axis(left)
     left.set_xlabel("layer")
     left.set_title("sample variance (% of total)", fontsize="medium")
@@ -168,15 +168,12 @@ def steps_over_rates(table: pd.DataFrame) -> Figure:
     return fig
 
 
-def images_down(
-    table: pd.DataFrame, gains: Mapping[float, str], pairs_of_inputs: Correlations
-) -> Figure:
+def images_down(table: pd.DataFrame, gains: Mapping[float, str]) -> Figure:
     """Return images' total variance and ρ over layers, with Xavier's start.
 
     Args:
-        table: With `rho`, of widths and gains.
-        gains: Gain → how its total variance falls, in words.
-        pairs_of_inputs: Their correlations, from which ρ goes up as in theory.
+        table: With `rho` and `theory`, of widths and gains.
+        gains: Gain → its formula, in words.
     """
     fig, axes = pairs(2, 3.2)
     left, right = axes
@@ -192,8 +189,7 @@ def images_down(
         look = {"label": f"w = {width:,}", "marker": MARKERS[place]}
         summary = over_seeds(pd.DataFrame(rows), "layer", "rho", scale=1)
         draw_means(right, summary, width_color(int(str(width))), **look)
-    theory = correlations(depth, pairs_of_inputs)
-    right.plot(range(1, depth + 1), theory, **THEORY, label="w → ∞ (recursion)")
+    right.plot(table.groupby("layer").theory.mean(), **THEORY, label=IN_THEORY)
     log_axis(left)
     left.set_title(f"total variance, w = {widest:,}", fontsize="medium")
     right.set_title("ρ, correlation of two samples", fontsize="medium")

@@ -19,6 +19,10 @@ from lazyrich_helpers.papers.init_variance_nets import (
     variances_by_layer,
     white_noise,
 )
+from lazyrich_helpers.papers.init_variance_theory import (
+    correlations,
+    input_correlations,
+)
 
 LAYERS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50)
 STOPS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
@@ -129,16 +133,21 @@ def histograms(settings: HistogramSettings, init: str, device: str) -> pd.DataFr
 
 
 def images_through(settings: ImageSettings, width: int, device: str) -> pd.DataFrame:
-    """Return variances by layer, gain and seed, of images, at one width."""
+    """Return variances by layer, gain and seed, of images, at one width.
+
+    Beside them `theory`: ρ in infinite width, of all pairs of these images.
+    """
     data = images(settings.dataset, train_size=settings.train_size).load()
     inputs, rows = data.train.images, []
+    theory = correlations(settings.depth, input_correlations(inputs))
     model = ReluNet(width=width, depth=settings.depth)
     for gain, seed in itertools.product(settings.gains, settings.seeds):
         network = model.build(data.image_shape, data.num_classes)
         XavierNormal(gain=gain).initialize_(network, seed, inputs)
         found = variances_by_layer(network.to(device), inputs.to(device))
-        rows += [(seed, gain, *row) for row in found]
-    return pd.DataFrame(rows, columns=["seed", "gain", "layer", "total", "sample"])
+        rows += [(seed, gain, *row, theory[row[0] - 1]) for row in found]
+    columns = ["seed", "gain", "layer", "total", "sample", "theory"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def budgets(paper: Any, laptop: dict[str, Any], smoke: dict[str, Any]) -> Any:

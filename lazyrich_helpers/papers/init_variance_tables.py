@@ -1,8 +1,11 @@
 """What the studies of starts say: shares of variance, and steps at the best rate."""
 
+import math
+
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval
+from lazyrich_helpers.analysis.statistics import confidence_interval, with_interval
+from lazyrich_helpers.papers.init_variance_nets import NAMES
 from lazyrich_helpers.papers.init_variance_theory import correlations
 
 
@@ -52,6 +55,35 @@ def best_rates(table: pd.DataFrame) -> pd.DataFrame:
             best = reached.groupby("lr").steps.mean().idxmin()
             kept.append(rows[rows.lr == best])
     return pd.concat(kept, ignore_index=True) if kept else table.iloc[:0]
+
+
+def least_loss(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at each start's and depth's rate with the least loss at the end.
+
+    The mean is over seeds; a rate at which one diverged is none unless all are so.
+    """
+    last = [name for name in table if str(name).startswith("loss_")][-1]
+    ends = table.assign(end=table[last].fillna(math.inf))
+    kept = []
+    for _, rows in ends.groupby(["inits", "depth"], sort=False):
+        kept.append(rows[rows.lr == rows.groupby("lr").end.mean().idxmin()])
+    return pd.concat(kept, ignore_index=True).drop(columns="end")
+
+
+def reached_by_start(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per start and depth: best rate, steps to the loss, test accuracy.
+
+    Words stand for numbers with 95 % intervals; none where the loss is not reached.
+    """
+    rows = []
+    for (start, depth, lr), own in best_rates(table).groupby(
+        ["inits", "depth", "lr"], sort=False
+    ):
+        told = (with_interval(own.steps, sign=False),)
+        told += (with_interval(100 * own.accuracy, sign=False),)
+        rows.append((NAMES[str(start)], int(own.depth.iloc[0]), lr, *told))
+    columns = ["start", "hidden layers", "learning rate", "steps", "test accuracy"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def steps_at_best(table: pd.DataFrame, start: str, depth: int) -> pd.Series | None:
