@@ -9,6 +9,9 @@ from IPython.display import HTML
 from lazyrich_helpers.analysis.figure_style import on_grounds, shade
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 
+NUM_UNITS = 5
+"""Of a layer are drawn: what all of them hold stays below 60 kB."""
+
 
 def variance_slider(
     histograms: pd.DataFrame,
@@ -37,7 +40,8 @@ def variance_slider(
     bins = [name for name in histograms if str(name).startswith("bin_")]
     starts = []
     for place, (start, name) in enumerate(names.items()):
-        rows = histograms[histograms.inits == start]
+        shown = (histograms.inits == start) & (histograms.unit < NUM_UNITS)
+        rows = histograms[shown]
         means = shares[shares.inits == start].groupby("layer").share.mean()
         units = [np.asarray(rows[rows.layer == each][bins]).tolist() for each in layers]
         starts.append(
@@ -48,7 +52,6 @@ def variance_slider(
                 "counts": units,
             }
         )
-    num_units = len(starts[0]["counts"][0])
     controls = [
         slider("stop", "layer", map(str, layers)),
         choice("start", "start", names.values()),
@@ -58,7 +61,7 @@ def variance_slider(
         "starts": starts,
         "theory": [round(100 * theory[value - 1], 2) for value in layers],
         "limit": limit,
-        "colors": [on_grounds(shade(i, num_units)) for i in range(num_units)],
+        "colors": [on_grounds(shade(i, NUM_UNITS)) for i in range(NUM_UNITS)],
     }
     first = layers.index(layer) if layer in layers else len(layers) - 1
     return Explorer("variance", controls, data, {"stop": first})

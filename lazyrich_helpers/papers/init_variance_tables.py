@@ -27,11 +27,11 @@ def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
 
     `half` is half of the 95 % interval over seeds.
     """
-    rows = table[table.widths == width]
+    rows = pd.DataFrame(table[table.widths == width])
     expected = correlations(int(rows.layer.max()))
     found = []
     for layer in sorted(int(value) for value in rows.layer.unique()):
-        mean, half = confidence_interval(rows[rows.layer == layer].rho)
+        mean, half = confidence_interval(rows.rho[rows.layer == layer])
         found.append((layer, mean - expected[layer - 1], half))
     return pd.DataFrame(found, columns=["layer", "off", "half"]).set_index("layer")
 
@@ -76,12 +76,11 @@ def reached_by_start(table: pd.DataFrame) -> pd.DataFrame:
     Words stand for numbers with 95 % intervals; none where the loss is not reached.
     """
     rows = []
-    for (start, depth, lr), own in best_rates(table).groupby(
-        ["inits", "depth", "lr"], sort=False
-    ):
-        told = (with_interval(own.steps, sign=False),)
-        told += (with_interval(100 * own.accuracy, sign=False),)
-        rows.append((NAMES[str(start)], int(own.depth.iloc[0]), lr, *told))
+    for _, own in best_rates(table).groupby(["inits", "depth"], sort=False):
+        start, depth, lr = own.inits.iloc[0], int(own.depth.iloc[0]), own.lr.iloc[0]
+        steps = with_interval(own.steps, sign=False)
+        accuracy = with_interval(100 * own.accuracy, sign=False)
+        rows.append((NAMES[start], depth, lr, steps, accuracy))
     columns = ["start", "hidden layers", "learning rate", "steps", "test accuracy"]
     return pd.DataFrame(rows, columns=columns)
 
