@@ -158,6 +158,8 @@ def steps_over_rates(table: pd.DataFrame) -> Figure:
                 ax.plot([], [], color=color, marker=look["marker"], label=look["label"])
                 continue
             draw_means(ax, over_seeds(reached, "lr", "steps", scale=1), color, **look)
+        if not any(len(line.get_xdata()) for line in ax.get_lines()):
+            ax.text(0.5, 0.5, "not reached", ha="center", transform=ax.transAxes)
         ax.set_xscale("log")
         ax.set_xlim(table.lr.min() / 1.5, table.lr.max() * 1.5)
         ax.set_xlabel("learning rate")
