@@ -27,6 +27,7 @@ from lazyrich_helpers.lws.schedules import (
 from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.variance_preserving import LayerSequential
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 from lazyrich_helpers.training.run_config import KINDS, RunConfig, Training
@@ -46,6 +47,7 @@ EXAMPLES = {
     "decayed_adam": DecayedAdam(lr=0.1, decay_epochs=7),
     "epochs": Training(num_epochs=5),
     "cropped_images": CROPPED,
+    "layer_sequential": LayerSequential(statistics="sample"),
     "weights_file": WeightsFile(file="a.pt", sha256="1" * 8),
     "top_k": TopK(k=2),
     "bottom_q": BottomQ(q=2),
@@ -60,6 +62,7 @@ EXAMPLES = {
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
 OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
+OTHER |= {"statistics": "layer"}
 PARTS = (*KINDS, Training)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -75,17 +76,32 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
 
     def draw_(self, network: Network, seed: int) -> None:
         """Overwrite every parameter of `network`, which lies on the CPU."""
-        for index, layer in enumerate(network.layers):
-            stream = generator("init", seed, index)
-            for parameter in layer.parameters():
-                if parameter.dim() < 2:
-                    nn.init.zeros_(parameter)
-                else:
-                    std = xavier_std(parameter, gain=self.gain)
-                    nn.init.normal_(parameter, std=std, generator=stream)
-            for module in layer.modules():
-                if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-                    module.reset_parameters()
+        draw_normal_(network, seed, functools.partial(xavier_std, gain=self.gain))
+
+
+def draw_normal_(
+    network: Network, seed: int, std_of: Callable[[Tensor], float]
+) -> None:
+    """Overwrite every parameter of `network`, which lies on the CPU.
+
+    Weights are Gaussian, each layer's from a stream of its own; biases are zero. Batch
+    norm starts as the identity: scales 1, shifts 0, running means 0 and variances 1.
+
+    Args:
+        network: Overwritten.
+        seed: Of the run.
+        std_of: Weight → its standard deviation.
+    """
+    for index, layer in enumerate(network.layers):
+        stream = generator("init", seed, index)
+        for parameter in layer.parameters():
+            if parameter.dim() < 2:
+                nn.init.zeros_(parameter)
+            else:
+                nn.init.normal_(parameter, std=std_of(parameter), generator=stream)
+        for module in layer.modules():
+            if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+                module.reset_parameters()
 
 
 def xavier_std(

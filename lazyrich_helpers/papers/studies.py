@@ -11,6 +11,7 @@ from lazyrich_helpers.runner.progress import watched
 
 MODULES: tuple[str, ...] = (
     "dial_claims",
+    "init_variance",
     "two_regimes",
 )
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""

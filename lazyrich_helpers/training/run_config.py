@@ -35,6 +35,11 @@ from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, Network, ReluNet, blueprint
 from lazyrich_helpers.models.resnet import ResNet18
+from lazyrich_helpers.models.variance_preserving import (
+    HeNormal,
+    LayerSequential,
+    SamplePreserving,
+)
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import CrossEntropy, Objective
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, OptimizerPart
@@ -42,7 +47,8 @@ from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, Optimiz
 KINDS: tuple[type[Part], ...] = (
     *(Images, CroppedImages, RemainingImages, RemainingCroppedImages),
     *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
-    *(XavierNormal, ImageNetVGG11, WeightsFile),
+    *(XavierNormal, HeNormal, LayerSequential, SamplePreserving),
+    *(ImageNetVGG11, WeightsFile),
     *(CrossEntropy, Adam, DecayedAdam, SGD),
     *(Full, TopK, BottomQ, TopBottom, Middle, TopKBottomQ, TopKAllBottoms),
     *(RandomUniform, RandomBeta, FreezeOut, LayerFreezing, LISA, BAdam),
@@ -165,7 +171,8 @@ def label_without_seed(config: RunConfig) -> str:
     if columns.get("num_views"):
         settings += [f"{columns['num_views']} views"]
     if columns["init"] != XavierNormal.kind:
-        settings += [f"from {columns['init']}"]
+        own = f" ({columns['statistics']})" if "statistics" in columns else ""
+        settings += [f"from {columns['init']}{own}"]
     elif columns["gain"] != 1:
         settings += [f"gain={columns['gain']:.3g}"]
     return " ".join([*images, columns["model"], *settings])

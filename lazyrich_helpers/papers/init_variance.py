@@ -1,0 +1,212 @@
+"""Luther & Seung (2019), on which variance a start preserves: claims and verdicts."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.amounts import Several
+from lazyrich_helpers.analysis.statistics import above, confidence_interval, num_seeds
+from lazyrich_helpers.analysis.verdicts import (
+    Claim,
+    Finding,
+    Verdict,
+    Word,
+    for_widths,
+    over,
+    word_of,
+)
+from lazyrich_helpers.experiments.study import StudyResult, read_study
+from lazyrich_helpers.papers.init_variance_studies import (
+    DECAY,
+    HISTOGRAMS,
+    IMAGES,
+    STARTED,
+)
+from lazyrich_helpers.papers.init_variance_tables import (
+    best_rates,
+    off_theory,
+    speed_up,
+    steps_at_best,
+    with_share,
+)
+from lazyrich_helpers.papers.init_variance_training import TRAINING
+
+PAPER = "Luther & Seung (2019)"
+PAGE = "book/papers/init_variance"
+STUDIES = (DECAY, STARTED, HISTOGRAMS, IMAGES, TRAINING)
+
+Answer = tuple[bool | None, str]
+
+
+def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
+    """Check that little of the total variance is left as sample variance."""
+
+    def answer(width: int) -> Answer:
+        rows = table[(table.widths == width) & (table.layer == layer)]
+        percent = 100 * rows.share
+        mean, half = confidence_interval(percent)
+        more = above(percent, share)
+        return (None if more is None else not more), f"{mean:.1f} ± {half:.1f}"
+
+    return _by_width(table, answer, f"sample variance in layer {layer} (% of total)")
+
+
+def check_recursion(table: pd.DataFrame, *, off: float) -> Finding:
+    """Check that ρ is the wide network's in every layer."""
+
+    def answer(width: int) -> Answer:
+        found = off_theory(table, width)
+        low, high = found.off.abs() - found.half, found.off.abs() + found.half
+        worst = found.off[found.off.abs().idxmax()]
+        text = f"{worst:+.3f}".replace("-", "−")
+        if (high <= off).all():
+            return True, text
+        return (False if (low > off).any() else None), text
+
+    return _by_width(table, answer, "largest deviation of ρ from the recursion")
+
+
+def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> Finding:
+    """Check that sample statistics keep the sample variance, layer statistics not."""
+    asked = {"layer": (low, "layer statistics"), "sample": (high, "sample statistics")}
+    words, told = {}, []
+    for start, (line, name) in asked.items():
+        rows = table[(table.inits == start) & (table.layer == layer)]
+        mean, half = confidence_interval(100 * rows.share)
+        more = above(100 * rows.share, line)
+        good = more if start == "sample" or more is None else not more
+        words[name] = word_of(good)
+        told.append(f"{name} {mean:.1f} ± {half:.1f}")
+    numbers = f"Sample variance in layer {layer} (% of total): {', '.join(told)}"
+    return over(words, lambda names: f"for {Several(names)}", _with_n(numbers, table))
+
+
+def check_faster(table: pd.DataFrame) -> Finding:
+    """Check that sample statistics need fewer steps than layer statistics."""
+    best = best_rates(table)
+
+    def answer(depth: int) -> Answer:
+        layer, sample = (steps_at_best(best, s, depth) for s in ("layer", "sample"))
+        if layer is None or sample is None:
+            reached = {"layer": layer, "sample": sample}
+            lacking = [name for name, steps in reached.items() if steps is None]
+            decided = None if len(lacking) == 2 else sample is not None
+            return decided, f"not reached from {Several(lacking)} statistics"
+        mean, half = confidence_interval(layer - sample)
+        text = f"{mean:.0f} ± {half:.0f} of {layer.mean():.0f} steps saved"
+        return above(layer - sample, 0), text.replace("-", "−")
+
+    return _by_depth(table, answer, "at the best learning rates")
+
+
+def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
+    """Check that sample statistics save much of the steps that batch norm saves."""
+    best = best_rates(table)
+
+    def answer(depth: int) -> Answer:
+        part = speed_up(best, depth)
+        if part is None:
+            start = steps_at_best(best, "sample", depth)
+            return (False if start is None else None), "the loss is not reached"
+        mean, half = confidence_interval(100 * part)
+        return above(100 * part, fraction), f"{mean:.0f} ± {half:.0f} %"
+
+    return _by_depth(table, answer, "part of batch norm's saving")
+
+
+def _by_width(
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    widths = sorted(int(width) for width in table.widths.unique())
+    answers = {width: answer(width) for width in widths}
+    listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
+    words = {width: word_of(good) for width, (good, _) in answers.items()}
+    numbers = _with_n(f"{unit[0].upper()}{unit[1:]}: {listed}", table)
+    return over(words, lambda good: for_widths(good, widths), numbers)
+
+
+def _by_depth(
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    answers = {int(depth): answer(int(depth)) for depth in sorted(table.depth.unique())}
+    listed = "; ".join(f"{d} layers: {text}" for d, (_, text) in answers.items())
+    words = {depth: word_of(good) for depth, (good, _) in answers.items()}
+    numbers = _with_n(f"{unit[0].upper()}{unit[1:]}: {listed}", table)
+    return over(words, lambda good: f"for {Several(map(str, good))} layers", numbers)
+
+
+def _with_n(numbers: str, table: pd.DataFrame) -> str:
+    return f"{numbers} ({num_seeds(table, 'inits' if 'inits' in table else 'widths')})."
+
+
+CLAIMS = {
+    DECAY.name: (
+        Claim(
+            name="IV1",
+            says="Kaiming's start keeps the total variance, while the variance over "
+            "samples decays (we ask: to {share:g} % of the total in layer {layer})",
+            check=check_decay,
+            asks={"layer": 50, "share": 10.0},
+        ),
+        Claim(
+            name="IV2",
+            says="In wide networks the decay is that of a mean-field recursion (in its "
+            "corrected form; we ask: ρ within {off:g} in every layer)",
+            check=check_recursion,
+            asks={"off": 0.05},
+        ),
+    ),
+    STARTED.name: (
+        Claim(
+            name="IV3",
+            says="Normalizing by layer statistics does not keep the sample variance, "
+            "by sample statistics it does (we ask: below {low:g} % and above {high:g} "
+            "% of the total in layer {layer})",
+            check=check_kept,
+            asks={"layer": 50, "low": 10.0, "high": 90.0},
+        ),
+    ),
+    TRAINING.name: (
+        Claim(
+            name="IV4",
+            says="Re-initialized to sample statistics, a deep network trains faster "
+            "than re-initialized to layer statistics",
+            check=check_faster,
+        ),
+        Claim(
+            name="IV5",
+            says="It gains a substantial fraction of batch norm's speed-up (we ask: "
+            "{fraction} % of the steps saved)",
+            check=check_fraction,
+            asks={"fraction": 50},
+        ),
+    ),
+}
+"""Study → what is asked of it."""
+
+
+def verdicts_of(result: StudyResult) -> tuple[Verdict, ...]:
+    """Return the verdicts on one study's claims."""
+    claims = CLAIMS[result.study.name]
+    if result.missing:
+        return tuple(c.given(Finding(Word.NOT_RUN, "Not run yet.")) for c in claims)
+    table, scope = result.table, scope_of_study(result.settings)
+    table = with_share(table) if "total" in table else table
+    return tuple(c.given(c.check(table, **c.asks), scope) for c in claims)
+
+
+def scope_of_study(settings: Any) -> str:
+    """Return what a study was run on, in a line."""
+    if hasattr(settings, "dataset"):
+        depths = ", ".join(map(str, settings.depths))
+        return f"{settings.dataset} · w = {settings.width} · {depths} hidden layers"
+    widths = getattr(settings, "widths", None) or (settings.width,)
+    ends = " to ".join(f"{w:,}" for w in dict.fromkeys((widths[0], widths[-1])))
+    return f"white noise · w = {ends} · {settings.depth} layers"
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return every headline claim of the paper with what the recorded studies say."""
+    studies = (DECAY, STARTED, TRAINING)
+    return tuple(v for study in studies for v in verdicts_of(read_study(study)))
