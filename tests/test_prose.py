@@ -12,7 +12,8 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted({*(ROOT / "book").glob("*.ipynb"), *(ROOT / "book").glob("*.md")})
+BOOK = ROOT / "book"
+PAGES = sorted({*BOOK.rglob("*.ipynb"), *BOOK.glob("*.md")})
 
 NUMBER = r"\d[\d.,]*"
 NUMBERS = rf"{NUMBER}(?:(?:,| and| or| to) {NUMBER})*"
