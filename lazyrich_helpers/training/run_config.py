@@ -36,14 +36,14 @@ from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, Network, ReluNet, blueprint
 from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.models.weights_file import WeightsFile
-from lazyrich_helpers.training.objectives import CrossEntropy, Objective
+from lazyrich_helpers.training.objectives import CrossEntropy, Objective, Scaled
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, OptimizerPart
 
 KINDS: tuple[type[Part], ...] = (
     *(Images, CroppedImages, RemainingImages, RemainingCroppedImages),
     *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
     *(XavierNormal, ImageNetVGG11, WeightsFile),
-    *(CrossEntropy, Adam, DecayedAdam, SGD),
+    *(CrossEntropy, Scaled, Adam, DecayedAdam, SGD),
     *(Full, TopK, BottomQ, TopBottom, Middle, TopKBottomQ, TopKAllBottoms),
     *(RandomUniform, RandomBeta, FreezeOut, LayerFreezing, LISA, BAdam),
 )
