@@ -123,3 +123,20 @@ def _groups(parameters: Sequence[Tensor], limit: int) -> Iterator[list[Tensor]]:
             group = []
         group.append(p)
     yield group
+
+
+def stacked_tangent_kernels(networks: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the tangent kernel (num, n, n) of each of several networks, in one go.
+
+    Of one output each. They are one module that maps inputs (num, n, ...) to outputs
+    (num, n), and whose parameters have a first axis of networks: no output depends on
+    another network's. Then one backward pass is enough for the same input of each.
+    """
+    parameters = list(networks.parameters())
+    outputs = networks(inputs)
+    rows = []
+    for column in outputs.unbind(1):
+        each = torch.autograd.grad(column.sum(), parameters, retain_graph=True)
+        rows.append(torch.cat([slope.flatten(1) for slope in each], dim=1))
+    features = torch.stack(rows, dim=1)  # (num, n, parameters of one)
+    return features @ features.transpose(1, 2)
