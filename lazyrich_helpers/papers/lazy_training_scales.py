@@ -57,7 +57,7 @@ class WidthSettings:
     num_inputs: int = 100
     """d."""
     num_examples: int = 1000
-    num_steps: int = 5000
+    num_steps: int = 2500
     teacher_scale: float = 100.0
     """Of the teacher's output."""
     step_size: float = 0.5

@@ -126,17 +126,22 @@ def _groups(parameters: Sequence[Tensor], limit: int) -> Iterator[list[Tensor]]:
 
 
 def stacked_tangent_kernels(networks: nn.Module, inputs: Tensor) -> Tensor:
-    """Return the tangent kernel (num, n, n) of each of several networks, in one go.
+    """Return the tangent kernel (num, n, n) of each network of `stacked_gradients`."""
+    features = stacked_gradients(networks, inputs)
+    return features @ features.transpose(1, 2)
 
-    Of one output each. They are one module that maps inputs (num, n, ...) to outputs
-    (num, n), and whose parameters have a first axis of networks: no output depends on
-    another network's. Then one backward pass is enough for the same input of each.
+
+def stacked_gradients(networks: nn.Module, inputs: Tensor) -> Tensor:
+    """Return each output's gradient, (num, n, parameters of one network).
+
+    The networks, of one output each, are one module that maps inputs (num, n, ...) to
+    outputs (num, n); its parameters have a first axis of networks, and no output
+    depends on another network's. One backward pass then does an input of each.
     """
     parameters = list(networks.parameters())
     outputs = networks(inputs)
     rows = []
     for column in outputs.unbind(1):
         each = torch.autograd.grad(column.sum(), parameters, retain_graph=True)
-        rows.append(torch.cat([slope.flatten(1) for slope in each], dim=1))
-    features = torch.stack(rows, dim=1)  # (num, n, parameters of one)
-    return features @ features.transpose(1, 2)
+        rows.append(torch.cat([gradient.flatten(1) for gradient in each], dim=1))
+    return torch.stack(rows, dim=1)
