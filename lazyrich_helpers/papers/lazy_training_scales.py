@@ -34,7 +34,7 @@ class ScaleSettings:
     num_units: int = 50
     """m, of the student; half of them are drawn, the others mirror them."""
     num_examples: int = 1000
-    num_steps: int = 10_000
+    num_steps: int = 5000
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
