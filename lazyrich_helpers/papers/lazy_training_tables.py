@@ -41,6 +41,13 @@ def width_slopes(table: pd.DataFrame, value: str) -> pd.DataFrame:
     return pd.Series(rows).unstack(0)
 
 
+def scalings_apart(table: pd.DataFrame) -> pd.Series:
+    """Return the widest 1/√m nets' test losses over the 1/m nets', a seed each."""
+    widest = table[table.widths == table.widths.max()]
+    losses = widest.pivot(index="seed", columns="scaling", values="test_loss")
+    return losses["1/√m"] / losses["1/m"]
+
+
 def at_best_rates(table: pd.DataFrame) -> pd.DataFrame:
     """Return, for each α, the rows of the learning rate best on held-out images."""
     grouped = table.groupby(["inverse_alphas", "lr"]).held_out_accuracy.mean()
