@@ -152,7 +152,7 @@ IMAGES = Study(
             num_epochs=10, seeds=(0, 1),
         ),
         "paper": ImageSettings(
-            inverse_alphas=(4.0, 1.0, 0.1, 0.01, 0.001, 0.0)
+            inverse_alphas=(4.0, 1.0, 0.1, 0.001, 0.0)
         ),
     },
     arithmetic="fp64",

@@ -146,7 +146,7 @@ SCALE = Study(
             num_steps=2000, seeds=(0, 1, 2),
         ),
         "paper": ScaleSettings(
-            taus=(0.0063, 0.02, 0.063, 0.2, 0.63, 2.0, 10.0)
+            taus=(0.0063, 0.02, 0.1, 1.0, 10.0)
         ),
     },
     arithmetic="fp64",
@@ -164,6 +164,6 @@ WIDTH = Study(
             widths=(4, 16, 64), num_inputs=30, num_examples=300, num_steps=1000,
             seeds=(0, 1, 2),
         ),
-        "paper": WidthSettings(widths=(4, 8, 16, 32, 64, 128, 256)),
+        "paper": WidthSettings(widths=(4, 8, 16, 32, 64, 128)),
     },
 )  # fmt: skip
