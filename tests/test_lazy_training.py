@@ -23,8 +23,8 @@ from lazyrich_helpers.papers.lazy_training_kappa import (
 from lazyrich_helpers.papers.lazy_training_laws import LAWS, law_point
 from lazyrich_helpers.papers.lazy_training_nets import (
     descend,
+    half_squares,
     lesson,
-    losses,
     students,
 )
 from lazyrich_helpers.papers.lazy_training_paths import PATHS, times_of
@@ -101,8 +101,8 @@ def test_nets_trained_as_one_are_trained_as_alone():
         pass
     torch.testing.assert_close(nets.vectors()[1:2], alone.vectors())
     start = students(SEEDS, 8, 4)
-    before = losses(start, task.inputs, task.goals)
-    assert (losses(nets, task.inputs, task.goals) < 0.9 * before).all()
+    before = half_squares(start, task.inputs, task.goals)
+    assert (half_squares(nets, task.inputs, task.goals) < 0.9 * before).all()
 
 
 def test_a_step_is_down_the_mean_squares_gradient():

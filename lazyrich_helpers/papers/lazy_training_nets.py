@@ -138,7 +138,7 @@ def descend(
     for step in range(num_steps):
         yield step
         # Nets share no parameter: the gradient of the sum is each one's own.
-        loss = losses(nets, task.inputs, task.goals).sum()
+        loss = half_squares(nets, task.inputs, task.goals).sum()
         slopes = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for p, slope in zip(parameters, slopes, strict=True):
@@ -146,6 +146,6 @@ def descend(
     yield num_steps
 
 
-def losses(nets: TwoLayerNets, inputs: Tensor, goals: Tensor) -> Tensor:
+def half_squares(nets: TwoLayerNets, inputs: Tensor, goals: Tensor) -> Tensor:
     """Return half the mean squared distance to the goals, of each net (num,)."""
     return (nets(inputs) - goals).square().mean(1) / 2

@@ -10,8 +10,8 @@ from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.lazy_training_nets import (
     Lesson,
     descend,
+    half_squares,
     lesson,
-    losses,
     students,
 )
 
@@ -63,8 +63,8 @@ def path_point(settings: PathSettings, tau: float, device: str) -> pd.DataFrame:
         with torch.no_grad():
             a, b = nets.hidden[0], nets.readout[0]
             arrows = (b.abs()[:, None] * a).tolist()
-            train = losses(nets, task.inputs, task.goals).item()
-            test = losses(nets, task.test_inputs, task.test_goals).item()
+            train = half_squares(nets, task.inputs, task.goals).item()
+            test = half_squares(nets, task.test_inputs, task.test_goals).item()
         rows += [
             (step, unit, x, y, int(up), train, test)
             for unit, ((x, y), up) in enumerate(zip(arrows, b.sign(), strict=True))
