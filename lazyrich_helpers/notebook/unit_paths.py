@@ -27,7 +27,7 @@ def unit_paths(
     taus, steps = sorted(table.taus.unique()), sorted(table.step.unique())
     controls = [
         slider("tau", "scale of the start, τ", [f"{tau:g}" for tau in taus]),
-        slider("time", "steps", [f"{step:,}" for step in steps]),
+        slider("time", "steps", [f"{int(step):,}" for step in steps]),
     ]
     data = {
         "steps": [int(step) for step in steps],

@@ -31,7 +31,7 @@ function plane([width], scale, data, time) {
     return { x: cx, y: cy, text };
   });
   const alt = `${units.length} units in the plane, with their paths from the start.`;
-  return panel("Units (● b > 0, ▲ b < 0; dotted: teacher’s)", picture, alt, points);
+  return panel("Units: ● b > 0, ▲ b < 0", picture, alt, points);
 }
 
 /** Training and test loss over time, the chosen time marked. */
@@ -66,7 +66,8 @@ function draw({ data, state, size }) {
   ];
   const [train, test] = [scale.train[state.time], scale.test[state.time]];
   const tau = data.controls[0].labels[state.tau];
-  const words = `τ = ${tau}, step ${step}: training loss ${train}, test loss ${test}.`;
+  const now = `τ = ${tau}, step ${step}: training loss ${train}, test loss ${test}.`;
+  const words = `${now} Dotted: the teacher’s directions.`;
   return { panels, words };
 }
 
