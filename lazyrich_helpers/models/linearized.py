@@ -34,7 +34,8 @@ def linearized_outputs(
     def outputs(own: dict[str, Tensor]) -> Tensor:
         return functional_call(model, own, (inputs,))
 
-    return jvp(outputs, (start,), (moved,))
+    found = jvp(outputs, (start,), (moved,))
+    return found[0], found[1]
 
 
 class Linearized(nn.Module):

@@ -31,7 +31,7 @@ def unit_paths(
     ]
     data = {
         "steps": [int(step) for step in steps],
-        "scales": [_scale(table[table.taus == tau]) for tau in taus],
+        "scales": [_scale(table.loc[table.taus == tau]) for tau in taus],
         "teacher": [[*map(_short, unit)] for unit in teacher],
         "colors": [on_grounds(ORANGE), on_grounds(BLUE)],
     }

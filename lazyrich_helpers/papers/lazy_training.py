@@ -35,11 +35,11 @@ def _laws(table: pd.DataFrame, within: float) -> Finding:
     slopes = tables.law_slopes(table)
     answers = []
     for law, expected in tables.LAWS.items():
-        mean, half = confidence_interval(slopes[law])
+        mean, half = confidence_interval(pd.Series(slopes[law]))
         off = abs(mean - expected)
         open_ = off - half <= within < off + half
         answers.append(None if open_ else off <= within)
-    found = ", ".join(tables.exponent(slopes[law]) for law in tables.LAWS)
+    found = ", ".join(tables.exponent(pd.Series(slopes[law])) for law in tables.LAWS)
     numbers = f"Exponents of α: {found} ({_n(slopes)})."
     return Finding(word_of(everywhere(answers)), numbers, brief=numbers)
 
@@ -57,7 +57,7 @@ def _scale(table: pd.DataFrame, times: float) -> Finding:
 
 
 def _width(table: pd.DataFrame, least: int) -> Finding:
-    slopes = tables.width_slopes(table[table.widths >= least], "test_loss")
+    slopes = tables.width_slopes(table.loc[table.widths >= least], "test_loss")
     falls = above(slopes["1/m"], 0.0)
     words = {
         "for 1/√m": word_of(above(slopes["1/√m"], 0.0)),
@@ -84,7 +84,7 @@ def _kappa(table: pd.DataFrame, exponent: float) -> Finding:
 
 
 def _images(table: pd.DataFrame, points: float) -> Finding:
-    best = tables.at_best_rates(table[table.inverse_alphas > 0])
+    best = tables.at_best_rates(table.loc[table.inverse_alphas > 0])
     rich = best[best.inverse_alphas == 1].set_index("seed").test_accuracy
     lazy = best[best.inverse_alphas == best.inverse_alphas.min()]
     lost = 100 * (rich - lazy.set_index("seed").test_accuracy)
@@ -96,7 +96,7 @@ def _images(table: pd.DataFrame, points: float) -> Finding:
 
 
 def _states(table: pd.DataFrame, percent: float) -> Finding:
-    best = tables.at_best_rates(table[table.inverse_alphas > 0])
+    best = tables.at_best_rates(table.loc[table.inverse_alphas > 0])
     lazy = best[best.inverse_alphas == best.inverse_alphas.min()]
     rich = best[best.inverse_alphas == 1]
     kept = 100 * lazy.kept_states

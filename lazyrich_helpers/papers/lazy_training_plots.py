@@ -1,6 +1,7 @@
 """Figures of the lazy-training studies."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -15,7 +16,7 @@ DISTANCES = {
     "from_linear": "to the linearized net: 1/α²",
     "outputs_apart": "of outputs: 1/α",
 }
-SCALINGS = {"1/√m": style.ORANGE, "1/m": style.BLUE}
+SCALINGS = {"1/√m": style.shade(2, 3), "1/m": style.shade(0, 3)}
 
 
 def loss_over_scale(table: pd.DataFrame) -> Figure:
@@ -91,7 +92,8 @@ def conv_net_over_alpha(table: pd.DataFrame) -> Figure:
         style.draw_means(
             left, summary, color, label=label, marker="os"[place], dashes=dashes
         )
-        left.axhline(100 * linear[column].mean(), **(style.DOTTED | {"color": color}))
+        level = 100 * float(np.mean(linear[column].to_numpy()))
+        left.axhline(level, color=color, linewidth=0.8, linestyle=":")
     kept = over_seeds(nets, "alpha", "kept_states")
     style.draw_means(right, kept, style.shade(1, 3), marker="o")
     left.set(ylabel="accuracy (%)")
@@ -108,7 +110,7 @@ def paths(table: pd.DataFrame, settings: PathSettings, taus: list[float]) -> Fig
     fig, axes = style.pairs(len(taus), 3.2)
     for ax, tau in zip(axes, taus, strict=True):
         rows = table[table.taus == tau]
-        reach = rows[["x", "y"]].abs().to_numpy().max()
+        reach = max(rows.x.abs().max(), rows.y.abs().max())
         for _, unit in rows.groupby("unit"):
             up = unit.sign.iloc[-1] > 0
             color = style.BLUE if up else style.ORANGE

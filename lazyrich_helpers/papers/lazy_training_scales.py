@@ -103,7 +103,7 @@ def _trained(
     nets = nets.to(device, dtype)
     task = Lesson(*(part.to(device, dtype) for part in vars(task).values()))
     before, first = copy.deepcopy(nets), nets.vectors()
-    best = torch.full((len(first),), float("inf"), device=first.device)
+    test_loss = best = torch.full((len(first),), float("inf")).to(first)
     for step in descend(nets, task, step_size, settings.num_steps):
         if step % LOOK_EVERY == 0 or step == settings.num_steps:
             with torch.no_grad():
