@@ -1,5 +1,6 @@
 """A small convolutional net on digits, from richly trained to linearized."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,7 @@ def _trained(
             found[f"{name}_accuracy"] = right
         loss = objective.loss(model, *_pair(train), start)  # type: ignore
     found["train_loss"] = loss.item() * scale**2
+    found |= {"moved": math.nan, "kept_states": math.nan}
     if inverse_alpha:  # a linearized net's units have no states of their own
         moved = (flat_parameters(net) - start).norm() / start.norm()
         found["moved"] = moved.item()

@@ -92,7 +92,7 @@ def conv_net_over_alpha(table: pd.DataFrame) -> Figure:
         style.draw_means(
             left, summary, color, label=label, marker="os"[place], dashes=dashes
         )
-        level = 100 * float(np.mean(linear[column].to_numpy()))
+        level = 100 * float(np.mean(np.asarray(linear[column])))
         left.axhline(level, color=color, linewidth=0.8, linestyle=":")
     kept = over_seeds(nets, "alpha", "kept_states")
     style.draw_means(right, kept, style.shade(1, 3), marker="o")
