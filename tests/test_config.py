@@ -29,6 +29,7 @@ from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.variance_preserving import LayerSequential
 from lazyrich_helpers.models.weights_file import WeightsFile
+from lazyrich_helpers.training.objectives import Scaled
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 from lazyrich_helpers.training.run_config import KINDS, RunConfig, Training
 from tests import tiny
@@ -43,6 +44,7 @@ EXAMPLES = {
     "remaining_cropped_images": remaining(CROPPED, 200),
     "relu_net": ReluNet(width=10, depth=2),
     "conv_net": ConvNet(width=10, depth=2),
+    "scaled": Scaled(output_scale=3.0),
     "adam": Adam(lr=0.1),
     "decayed_adam": DecayedAdam(lr=0.1, decay_epochs=7),
     "epochs": Training(num_epochs=5),
@@ -61,6 +63,7 @@ EXAMPLES = {
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
+OTHER |= {"loss_kind": "square"}
 OTHER |= {"switch_mode": "random", "file": "b.pt", "sha256": "2" * 8}
 OTHER |= {"statistics": "layer"}
 PARTS = (*KINDS, Training)

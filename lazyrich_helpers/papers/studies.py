@@ -12,6 +12,7 @@ from lazyrich_helpers.runner.progress import watched
 MODULES: tuple[str, ...] = (
     "dial_claims",
     "init_variance",
+    "lazy_training",
     "two_regimes",
 )
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""

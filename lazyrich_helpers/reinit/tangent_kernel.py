@@ -123,3 +123,25 @@ def _groups(parameters: Sequence[Tensor], limit: int) -> Iterator[list[Tensor]]:
             group = []
         group.append(p)
     yield group
+
+
+def stacked_tangent_kernels(networks: nn.Module, inputs: Tensor) -> Tensor:
+    """Return the tangent kernel (num, n, n) of each network of `stacked_gradients`."""
+    features = stacked_gradients(networks, inputs)
+    return features @ features.transpose(1, 2)
+
+
+def stacked_gradients(networks: nn.Module, inputs: Tensor) -> Tensor:
+    """Return each output's gradient, (num, n, parameters of one network).
+
+    The networks, of one output each, are one module that maps inputs (num, n, ...) to
+    outputs (num, n); its parameters have a first axis of networks, and no output
+    depends on another network's. One backward pass then does an input of each.
+    """
+    parameters = list(networks.parameters())
+    outputs = networks(inputs)
+    rows = []
+    for column in outputs.unbind(1):
+        each = torch.autograd.grad(column.sum(), parameters, retain_graph=True)
+        rows.append(torch.cat([gradient.flatten(1) for gradient in each], dim=1))
+    return torch.stack(rows, dim=1)

@@ -5,9 +5,10 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn import functional as F
 
-from lazyrich_helpers.config import Part
+from lazyrich_helpers.config import Part, require, require_one_of
 from lazyrich_helpers.models.network import Network
 
 
@@ -50,6 +51,57 @@ class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
         # Classes second, as torch has them; an ensemble's logits lie so in memory, too.
         each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
         return each.mean(-1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaled(Part, slot="objective", kind="scaled"):
+    r"""The loss of a scaled model: large scales make training lazy, small ones rich.
+
+    $F_\alpha(w) = R(\alpha h(w)) / \alpha^2$, or with the centred model
+    $h(w) - h(w_0)$ in place of $h(w)$. $R$ is the batch's mean cross-entropy, or half
+    the squared distance to the labels' one-hot vectors. Where it is centred, what is
+    trained is `outputs`: the network's own logits, and so a record's accuracies, are
+    of $h(w)$, which at large scales has hardly left $h(w_0)$.
+
+    Source: Chizat, Oyallon & Bach (2019), Section 2; its code centres so.
+    """
+
+    of_logits: ClassVar[bool] = False
+
+    output_scale: float
+    """α."""
+    centred: bool = True
+    """Whether the outputs at initialization are taken off. They are not trained."""
+    loss_kind: str = "cross_entropy"
+    """`cross_entropy` or `square`."""
+
+    def check(self) -> None:
+        positive = self.output_scale > 0
+        require(positive, "output_scale", "more than 0", self.output_scale)
+        require_one_of(("cross_entropy", "square"), "loss_kind", self.loss_kind)
+
+    def outputs(self, network: Network, inputs: Tensor, start: Tensor) -> Tensor:
+        """Return α h, or α (h − h at θ⁰): what predicts (batch, num_classes)."""
+        logits = network(inputs)
+        if self.centred:
+            named = list(network.named_parameters())
+            parts = start.split([p.numel() for _, p in named])
+            own = {n: v.view_as(p) for (n, p), v in zip(named, parts, strict=True)}
+            with torch.no_grad():
+                first = functional_call(network, own, (inputs,))
+            logits = logits - first
+        return self.output_scale * at_least_single(logits)
+
+    def loss(
+        self, network: Network, inputs: Tensor, labels: Tensor, start: Tensor
+    ) -> Tensor:
+        outputs = self.outputs(network, inputs, start)
+        if self.loss_kind == "cross_entropy":
+            value = F.cross_entropy(outputs, labels)
+        else:
+            goal = F.one_hot(labels, outputs.shape[1]).to(outputs)
+            value = (outputs - goal).square().sum(1).mean() / 2
+        return value / self.output_scale**2
 
 
 def at_least_single(values: Tensor) -> Tensor:

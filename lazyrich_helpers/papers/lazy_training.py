@@ -1,0 +1,196 @@
+"""Lazy training: studies and claims of Chizat, Oyallon & Bach (2019)."""
+
+import numpy as np
+import pandas as pd
+
+from lazyrich_helpers.analysis.statistics import (
+    above,
+    confidence_interval,
+    num_seeds,
+    with_interval,
+)
+from lazyrich_helpers.analysis.verdicts import (
+    Claim,
+    Finding,
+    Verdict,
+    Word,
+    everywhere,
+    over,
+    word_of,
+)
+from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.papers import lazy_training_tables as tables
+from lazyrich_helpers.papers.lazy_training_images import IMAGES
+from lazyrich_helpers.papers.lazy_training_kappa import KAPPA
+from lazyrich_helpers.papers.lazy_training_laws import LAWS
+from lazyrich_helpers.papers.lazy_training_paths import PATHS
+from lazyrich_helpers.papers.lazy_training_scales import SCALE, WIDTH
+
+PAPER = "Chizat, Oyallon & Bach (2019)"
+PAGE = "book/papers/lazy_training"
+STUDIES = (LAWS, KAPPA, SCALE, WIDTH, PATHS, IMAGES)
+
+
+def _laws(table: pd.DataFrame, within: float) -> Finding:
+    slopes = tables.law_slopes(table)
+    answers = []
+    for law, expected in tables.LAWS.items():
+        mean, half = confidence_interval(pd.Series(slopes[law]))
+        off = abs(mean - expected)
+        open_ = off - half <= within < off + half
+        answers.append(None if open_ else off <= within)
+    found = ", ".join(tables.exponent(pd.Series(slopes[law])) for law in tables.LAWS)
+    numbers = f"Exponents of α: {found} ({_n(slopes)})."
+    return Finding(word_of(everywhere(answers)), numbers, brief=numbers)
+
+
+def _scale(table: pd.DataFrame, times: float) -> Finding:
+    ends = tables.at_ends(table, "taus", "test_loss")
+    ratios = ends.largest / ends.smallest
+    low, high = table.taus.min(), table.taus.max()
+    numbers = (
+        f"Test loss at τ = {high:g} over that at τ = {low:g}: "
+        f"{tables.ratio(ratios)} ({_n(table)})."
+    )
+    found = above(pd.Series(np.log(ratios)), float(np.log(times)))
+    return Finding(word_of(found), numbers, brief=numbers)
+
+
+def _width(table: pd.DataFrame, least: int) -> Finding:
+    slopes = tables.width_slopes(table.loc[table.widths >= least], "test_loss")
+    falls = above(slopes["1/m"], 0.0)
+    words = {
+        "for 1/√m": word_of(above(slopes["1/√m"], 0.0)),
+        "for 1/m": word_of(None if falls is None else not falls),
+    }
+    numbers = (
+        f"Exponents over m: {tables.exponent(slopes['1/√m'])} for 1/√m, "
+        f"{tables.exponent(slopes['1/m'])} for 1/m. At m = {table.widths.max():,} the "
+        f"1/√m net's test loss is {tables.ratio(tables.scalings_apart(table))} times "
+        f"the 1/m net's ({_n(table)})."
+    )
+    return over(words, lambda good: good[0], numbers)
+
+
+def _kappa(table: pd.DataFrame, exponent: float) -> Finding:
+    slopes = tables.width_slopes(table, "kappa")
+    falls = above(-slopes["1/√m"], exponent)
+    stays = above(slopes["1/m"], -exponent)
+    numbers = (
+        f"κ over m: exponent {tables.exponent(slopes['1/√m'])} for 1/√m, "
+        f"{tables.exponent(slopes['1/m'])} for 1/m ({_n(table)})."
+    )
+    return Finding(word_of(everywhere([falls, stays])), numbers, brief=numbers)
+
+
+def _images(table: pd.DataFrame, points: float) -> Finding:
+    best = tables.at_best_rates(table.loc[table.inverse_alphas > 0])
+    rich = best[best.inverse_alphas == 1].set_index("seed").test_accuracy
+    lazy = best[best.inverse_alphas == best.inverse_alphas.min()]
+    lost = 100 * (rich - lazy.set_index("seed").test_accuracy)
+    numbers = (
+        f"From α = 1 to α = {1 / best.inverse_alphas.min():,.0f} it loses "
+        f"{with_interval(lost, sign=False)} points ({_n(table)})."
+    )
+    return Finding(word_of(above(lost, points)), numbers, brief=numbers)
+
+
+def _states(table: pd.DataFrame, percent: float) -> Finding:
+    best = tables.at_best_rates(table.loc[table.inverse_alphas > 0])
+    lazy = best[best.inverse_alphas == best.inverse_alphas.min()]
+    rich = best[best.inverse_alphas == 1]
+    kept = 100 * lazy.kept_states
+    numbers = (
+        f"In their initial state: {with_interval(kept, sign=False)} % at "
+        f"α = {1 / best.inverse_alphas.min():,.0f}, "
+        f"{with_interval(100 * rich.kept_states, sign=False)} % at α = 1 ({_n(table)})."
+    )
+    return Finding(word_of(above(kept, percent)), numbers, brief=numbers)
+
+
+CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
+    (
+        Claim(
+            name="LT1",
+            says="Trained for a fixed time at output scale α, a net stays of order "
+            "1/α from its start, 1/α² from its linearization, and its outputs 1/α from "
+            "those (we ask: measured exponents within {within} of −1, −2, −1)",
+            check=_laws,
+            asks={"within": 0.05},
+        ),
+        LAWS,
+        "Tanh net, 40 units, fp64",
+    ),
+    (
+        Claim(
+            name="LT2",
+            says="A student that starts at a large scale, and so is trained lazily, "
+            "has a larger test loss than one that starts small (we ask: {times} times)",
+            check=_scale,
+            asks={"times": 2},
+        ),
+        SCALE,
+        "d = 100, m = 50, 1,000 examples: the paper's sizes",
+    ),
+    (
+        Claim(
+            name="LT3",
+            says="With outputs of 1/√m the test loss grows with the width m, with 1/m "
+            "it does not (we ask: the exponents' signs, from m = {least})",
+            check=_width,
+            asks={"least": 8},
+        ),
+        WIDTH,
+        "d = 100, 1,000 examples",
+    ),
+    (
+        Claim(
+            name="LT4",
+            says="The relative scale κ falls with the width for 1/√m, not for 1/m (its "
+            "bound, as we remember it; we ask: faster and slower than m^−{exponent})",
+            check=_kappa,
+            asks={"exponent": 0.1},
+        ),
+        KAPPA,
+        "Tanh nets at their start, fp64",
+    ),
+    (
+        Claim(
+            name="LT5",
+            says="A convolutional net loses test accuracy when it is trained lazily "
+            "(we ask: {points} point from α = 1 to the largest α)",
+            check=_images,
+            asks={"points": 1},
+        ),
+        IMAGES,
+        "Conv-Net of 8 channels, digits, fp64",
+    ),
+    (
+        Claim(
+            name="LT6",
+            says="The lazier the training, the fewer ReLUs flip: as we remember the "
+            "paper, nearly none (we ask: {percent} % stay, at the largest α)",
+            check=_states,
+            asks={"percent": 99},
+        ),
+        IMAGES,
+        "Conv-Net of 8 channels, digits, fp64",
+    ),
+)
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return what the recorded studies say of the claims."""
+    return tuple(_verdict(*each) for each in CLAIMS)
+
+
+def _verdict(claim: Claim, study: Study, scope: str) -> Verdict:
+    result = read_study(study)
+    if result.missing:
+        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
+    found = claim.check(result.table, **claim.asks)
+    return claim.given(found, f"{scope} · {_n(result.table)}")
+
+
+def _n(table: pd.DataFrame) -> str:
+    return num_seeds(table.assign(all=0), "all")
