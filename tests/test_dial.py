@@ -8,13 +8,13 @@ from lazyrich_helpers.papers import dial
 from lazyrich_helpers.papers.dial_instruments import (
     SHARES,
     flipped,
+    instrument_table,
     kept_accuracies,
     movement,
-    readings,
     reset_accuracy,
     tangent_kernels,
 )
-from lazyrich_helpers.papers.dial_nets import Nets, Split, new_nets, train
+from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets, train_nets
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 
@@ -23,7 +23,7 @@ WIDTH, INPUTS, CLASSES = 6, 5, 3
 def split():
     draw = torch.Generator().manual_seed(0)
     inputs = torch.randn(60, INPUTS, generator=draw)
-    return Split(inputs, (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long())
+    return LabeledRows(inputs, (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long())
 
 
 def nets(**options) -> Nets:
@@ -47,7 +47,7 @@ def linears(network: nn.Sequential) -> list[nn.Linear]:
 
 def test_outputs_are_the_scaled_centred_networks(split):
     stack = nets()
-    train(stack, split, torch.full((4,), 0.05), 20)
+    train_nets(stack, split, torch.full((4,), 0.05), 20)
     for number, alpha in enumerate((1.0, 1.0, 4.0, 4.0)):
         now = alone(stack, number, stack.weights)(split.inputs)
         before = alone(stack, number, stack.initial)(split.inputs)
@@ -62,9 +62,9 @@ def test_outputs_are_the_scaled_centred_networks(split):
 def test_a_step_is_the_gradient_of_its_own_loss(split, objective):
     """One step of a network in a stack is what torch's SGD does to it alone."""
     stack = nets(alphas=[2.0], seeds=(3,), objective=objective, centred=False)
-    whole = Split(split.inputs[:50], split.labels[:50])  # one minibatch
+    whole = LabeledRows(split.inputs[:50], split.labels[:50])  # one minibatch
     network = alone(stack, 0, stack.initial)
-    train(stack, whole, torch.tensor([0.1]), 1)
+    train_nets(stack, whole, torch.tensor([0.1]), 1)
     made = 2.0 * network(whole.inputs)
     if objective == "cross_entropy":
         loss = nn.functional.cross_entropy(made, whole.labels)
@@ -83,8 +83,8 @@ def test_adam_is_torchs(split):
     stack = nets(alphas=[1.0], seeds=(0,), centred=False)
     twin = [w.clone().requires_grad_() for w in stack.initial]
     optimizer = torch.optim.Adam(twin, lr=0.01)
-    whole = Split(split.inputs[:50], split.labels[:50])
-    train(stack, whole, torch.tensor([0.01]), 5, optimizer="adam")
+    whole = LabeledRows(split.inputs[:50], split.labels[:50])
+    train_nets(stack, whole, torch.tensor([0.01]), 5, optimizer="adam")
     for _ in range(5):
         made = stack.outputs(whole.inputs[None], twin)[0]
         optimizer.zero_grad()
@@ -96,9 +96,9 @@ def test_adam_is_torchs(split):
 
 def test_networks_in_a_stack_do_not_disturb_each_other(split):
     both = nets()
-    train(both, split, torch.tensor([0.02, 0.02, 1e6, 1e6]), 30)  # two diverge
+    train_nets(both, split, torch.tensor([0.02, 0.02, 1e6, 1e6]), 30)  # two diverge
     one = nets(alphas=[1.0])
-    train(one, split, torch.tensor([0.02, 0.02]), 30)
+    train_nets(one, split, torch.tensor([0.02, 0.02]), 30)
     for w, other in zip(one.weights, both.weights, strict=True):
         torch.testing.assert_close(w, other[:2], rtol=1e-4, atol=1e-5)
 
@@ -106,7 +106,7 @@ def test_networks_in_a_stack_do_not_disturb_each_other(split):
 def test_a_frozen_layer_does_not_move(split):
     stack = nets()
     stack.trained = torch.tensor([[1, 0, 1]] * 4)
-    train(stack, split, torch.full((4,), 0.05), 10)
+    train_nets(stack, split, torch.full((4,), 0.05), 10)
     same = [
         torch.equal(w, w0) for w, w0 in zip(stack.weights, stack.initial, strict=True)
     ]
@@ -115,7 +115,7 @@ def test_a_frozen_layer_does_not_move(split):
 
 def test_networks_are_kept_as_they_reach_the_target(split):
     stack = nets(alphas=[1.0])
-    reached = train(stack, split, torch.tensor([0.2, 1e-9]), 400, target=0.5)
+    reached = train_nets(stack, split, torch.tensor([0.2, 1e-9]), 400, target=0.5)
     assert reached.steps[0] > 0 and reached.steps[1] == 0
     loss = stack.loss(split, reached.weights)
     assert 0.3 < loss[0] <= 0.5 < loss[1]
@@ -163,7 +163,7 @@ def test_movement_and_flips_are_counted(split):
 
 def test_resetting_takes_the_farthest_and_keeping_all_is_the_network(split):
     stack = nets(alphas=[1.0])
-    train(stack, split, torch.tensor([0.05, 0.05]), 100)
+    train_nets(stack, split, torch.tensor([0.05, 0.05]), 100)
     kept = kept_accuracies(stack, stack.weights, split)
     accuracy = stack.accuracy(split, stack.weights)
     assert SHARES[-1] == 1 and torch.equal(kept[-1], accuracy)
@@ -179,7 +179,7 @@ def test_resetting_takes_the_farthest_and_keeping_all_is_the_network(split):
 def test_a_diverged_network_is_no_number(split):
     stack = nets(alphas=[1.0])
     stack.weights[1][1, 0, 0] = float("nan")
-    table = readings(stack, stack.weights, split, split)
+    table = instrument_table(stack, stack.weights, split, split)
     assert table.loc[0].notna().any() and table.loc[1].isna().all()
 
 
@@ -188,8 +188,8 @@ def test_initialization_scale_is_the_output_scale_in_another_form(split):
     spread, eta = 1.5, 0.01
     wide = nets(alphas=[1.0], spreads=[spread])
     scaled = nets(alphas=[spread**3])
-    train(wide, split, torch.full((2,), eta * spread**2), 20)
-    train(scaled, split, torch.full((2,), eta), 20)
+    train_nets(wide, split, torch.full((2,), eta * spread**2), 20)
+    train_nets(scaled, split, torch.full((2,), eta), 20)
     for w, other in zip(wide.weights, scaled.weights, strict=True):
         torch.testing.assert_close(w / spread, other, rtol=1e-3, atol=1e-4)
 

@@ -18,8 +18,14 @@ from torch import Tensor
 
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import Study
-from lazyrich_helpers.papers.dial_instruments import readings
-from lazyrich_helpers.papers.dial_nets import Nets, Split, new_nets, rows, train
+from lazyrich_helpers.papers.dial_instruments import instrument_table
+from lazyrich_helpers.papers.dial_nets import (
+    LabeledRows,
+    Nets,
+    new_nets,
+    rows,
+    train_nets,
+)
 
 NUM_LAYERS = 3
 KEPT_DIGITS = 4
@@ -96,8 +102,10 @@ def plane_point(settings: PlaneSettings, gamma: float, device: str) -> pd.DataFr
         objective=settings.objective,
     )
     sizes = _steps(settings.etas, settings, settings.width)
-    train(nets, learn, sizes, settings.num_steps, optimizer=settings.optimizer)
-    return _with_keys(readings(nets, nets.weights, learn, test), "eta", settings)
+    train_nets(nets, learn, sizes, settings.num_steps, optimizer=settings.optimizer)
+    return _with_keys(
+        instrument_table(nets, nets.weights, learn, test), "eta", settings
+    )
 
 
 def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFrame:
@@ -114,8 +122,10 @@ def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFram
         _steps(settings.etas, settings, w.shape[1])  # by the layer's own inputs
         for w in nets.weights
     ]
-    train(nets, learn, each, settings.num_steps, optimizer=settings.optimizer)
-    return _with_keys(readings(nets, nets.weights, learn, test), "eta", settings)
+    train_nets(nets, learn, each, settings.num_steps, optimizer=settings.optimizer)
+    return _with_keys(
+        instrument_table(nets, nets.weights, learn, test), "eta", settings
+    )
 
 
 def knob_point(settings: KnobSettings, knob: str, device: str) -> pd.DataFrame:
@@ -124,8 +134,10 @@ def knob_point(settings: KnobSettings, knob: str, device: str) -> pd.DataFrame:
     found = []
     for width, levels in _stacks(settings, knob):
         nets, sizes = _turned(settings, knob, width, levels, learn)
-        reached = train(nets, learn, sizes, settings.num_steps, target=settings.target)
-        table = readings(nets, reached.weights, learn, test)
+        reached = train_nets(
+            nets, learn, sizes, settings.num_steps, target=settings.target
+        )
+        table = instrument_table(nets, reached.weights, learn, test)
         table.insert(0, "steps", reached.steps.tolist())
         names = [name for name in levels for _ in settings.seeds]
         table.insert(0, "seed", [*settings.seeds] * len(levels))
@@ -143,7 +155,7 @@ def _stacks(settings: KnobSettings, knob: str) -> list[tuple[int, Sequence]]:
 
 
 def _turned(
-    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: Split
+    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: LabeledRows
 ) -> tuple[Nets, Tensor]:
     """Return the networks of a knob's positions, and their steps (M,)."""
     alphas, spreads = [1.0] * len(levels), [1.0] * len(levels)
@@ -176,11 +188,11 @@ def suited_step(gamma: float) -> float:
     return min(4 * gamma**2, 0.5 * gamma ** (2 / NUM_LAYERS))
 
 
-def _digits(train_size: int, device: str) -> tuple[Split, Split]:
+def _digits(train_size: int, device: str) -> tuple[LabeledRows, LabeledRows]:
     return rows(images("digits", train_size=train_size).load(device))
 
 
-def _sizes(split: Split) -> tuple[int, int]:
+def _sizes(split: LabeledRows) -> tuple[int, int]:
     """Return the numbers of inputs and of classes."""
     return split.inputs.shape[1], int(split.labels.max()) + 1
 

@@ -6,7 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.papers.dial_nets import Nets, Split
+from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets
 from lazyrich_helpers.reinit.features import low_rank_measure
 from lazyrich_helpers.reinit.tangent_kernel import kernel_change
 
@@ -18,8 +18,8 @@ ENOUGH = 0.99
 """Of the trained accuracy: what the smallest share of parameters must keep."""
 
 
-def readings(
-    nets: Nets, weights: Sequence[Tensor], train: Split, test: Split
+def instrument_table(
+    nets: Nets, weights: Sequence[Tensor], train: LabeledRows, test: LabeledRows
 ) -> pd.DataFrame:
     """Return a row for each network, in their order.
 
@@ -61,7 +61,7 @@ def movement(nets: Nets, weights: Sequence[Tensor]) -> Tensor:
     return moved.norm(dim=1) / _flat(nets.initial).norm(dim=1)
 
 
-def flipped(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tensor:
+def flipped(nets: Nets, weights: Sequence[Tensor], split: LabeledRows) -> Tensor:
     """Return the share of ReLUs that are in another state than before (M,)."""
     before = nets.hidden(split.inputs[None], nets.initial)
     after = nets.hidden(split.inputs[None], weights)
@@ -72,7 +72,9 @@ def flipped(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tensor:
     return torch.stack(changed).mean(0)
 
 
-def kept_accuracies(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tensor:
+def kept_accuracies(
+    nets: Nets, weights: Sequence[Tensor], split: LabeledRows
+) -> Tensor:
     """Return accuracies (len(SHARES), M) with all but the most active shares reset."""
     rank = _rank(nets, weights)
     return torch.stack(
@@ -84,7 +86,7 @@ def kept_accuracies(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tens
 
 
 def reset_accuracy(
-    nets: Nets, weights: Sequence[Tensor], split: Split, share: float = 0.01
+    nets: Nets, weights: Sequence[Tensor], split: LabeledRows, share: float = 0.01
 ) -> Tensor:
     """Return accuracies (M,) with the share of parameters that moved most reset."""
     rank = _rank(nets, weights)
@@ -154,7 +156,7 @@ def _needed(kept: Tensor, accuracy: Tensor) -> Tensor:
 
 
 def _kernel_changes(
-    nets: Nets, weights: Sequence[Tensor], test: Split, finite: Tensor
+    nets: Nets, weights: Sequence[Tensor], test: LabeledRows, finite: Tensor
 ) -> list[tuple[float, float]]:
     inputs = test.inputs[:NUM_LOOKED_AT]
     before = tangent_kernels(nets, nets.initial, inputs).double()
@@ -174,7 +176,7 @@ def _kernel_changes(
 
 
 def _richness(
-    nets: Nets, weights: Sequence[Tensor], test: Split, finite: Tensor
+    nets: Nets, weights: Sequence[Tensor], test: LabeledRows, finite: Tensor
 ) -> list[float]:
     _, second = nets.hidden(test.inputs[None], weights)
     made = nets.outputs(test.inputs[None], weights)

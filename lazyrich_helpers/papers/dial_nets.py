@@ -44,18 +44,18 @@ OBJECTIVES = {"cross_entropy": _cross_entropy, "squared_error": _squared_error}
 
 
 @dataclass(frozen=True)
-class Split:
+class LabeledRows:
     """Images as rows of mean square 1 (n, D), and their labels (n,)."""
 
     inputs: Tensor
     labels: Tensor
 
 
-def rows(data: Dataset) -> tuple[Split, Split]:
+def rows(data: Dataset) -> tuple[LabeledRows, LabeledRows]:
     """Return the training and the test images of a data set as rows."""
     scale = data.train.images.square().mean().sqrt()
     parts = (data.train, data.test)
-    train, test = (Split(p.images.flatten(1) / scale, p.labels) for p in parts)
+    train, test = (LabeledRows(p.images.flatten(1) / scale, p.labels) for p in parts)
     return train, test
 
 
@@ -96,14 +96,14 @@ class Nets:
             made = made - self.raw(inputs, self.initial)
         return self.alphas[:, None, None] * made
 
-    def loss(self, split: Split, weights: Sequence[Tensor]) -> Tensor:
+    def loss(self, split: LabeledRows, weights: Sequence[Tensor]) -> Tensor:
         """Return the mean of the objective over images (M,)."""
         with torch.no_grad():
             made = self.outputs(split.inputs[None], weights)
             labels = split.labels.expand(len(made), -1)
             return OBJECTIVES[self.objective](made, labels)
 
-    def accuracy(self, split: Split, weights: Sequence[Tensor]) -> Tensor:
+    def accuracy(self, split: LabeledRows, weights: Sequence[Tensor]) -> Tensor:
         """Return the share of images classified correctly (M,)."""
         with torch.no_grad():
             named = self.outputs(split.inputs[None], weights).argmax(-1)
@@ -164,9 +164,9 @@ class Reached:
     """(M,); 0: not reached."""
 
 
-def train(
+def train_nets(
     nets: Nets,
-    split: Split,
+    split: LabeledRows,
     steps: Tensor | list[Tensor],
     num_steps: int,
     *,
@@ -213,7 +213,7 @@ def train(
 
 
 def _batches(
-    nets: Nets, split: Split, num_steps: int
+    nets: Nets, split: LabeledRows, num_steps: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (M, batch, D) and labels; networks of a seed see the same ones."""
     num_levels, taken = len(nets.alphas) // len(nets.seeds), 0

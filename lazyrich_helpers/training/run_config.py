@@ -47,14 +47,9 @@ from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, Optimiz
 KINDS: tuple[type[Part], ...] = (
     *(Images, CroppedImages, RemainingImages, RemainingCroppedImages),
     *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
-<<<<<<< HEAD
     *(XavierNormal, HeNormal, LayerSequential, SamplePreserving),
     *(ImageNetVGG11, WeightsFile),
-    *(CrossEntropy, Adam, DecayedAdam, SGD),
-=======
-    *(XavierNormal, ImageNetVGG11, WeightsFile),
     *(CrossEntropy, Scaled, Adam, DecayedAdam, SGD),
->>>>>>> lazy
     *(Full, TopK, BottomQ, TopBottom, Middle, TopKBottomQ, TopKAllBottoms),
     *(RandomUniform, RandomBeta, FreezeOut, LayerFreezing, LISA, BAdam),
 )
