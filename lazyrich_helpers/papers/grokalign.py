@@ -1,6 +1,13 @@
 """Walker et al. (2025): networks that generalize late, and their aligned Jacobians."""
 
-from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.papers.grokalign_claims import (
+    GROKKING_CLAIMS,
+    KERNEL_CLAIM,
+    XOR_CLAIM,
+    scope,
+)
 from lazyrich_helpers.papers.grokalign_kernel import KernelSettings, kernel_steps
 from lazyrich_helpers.papers.grokalign_regions import RegionSettings, region_pictures
 from lazyrich_helpers.papers.grokalign_resets import ResetSettings, resets
@@ -21,7 +28,7 @@ GROKKING = Study(
             methods=TWO, seeds=(0, 1), width=16, num_steps=100, every=50
         ),
         "laptop": GrokkingSettings(
-            methods=TWO, seeds=(0, 1), train_size=100, width=32, num_steps=2000
+            methods=TWO, seeds=(0, 1), train_size=100, width=32, num_steps=1500
         ),
         "paper": GrokkingSettings(),
     },
@@ -33,7 +40,7 @@ REGIONS = Study(
     over="methods",
     budgets={
         "smoke": RegionSettings(width=16, moments=(0, 20, 100), pixels=16),
-        "laptop": RegionSettings(train_size=100, width=32, moments=(0, 50, 500, 2000)),
+        "laptop": RegionSettings(train_size=100, width=32, moments=(0, 50, 500, 1500)),
         "paper": RegionSettings(),
     },
 )
@@ -82,3 +89,22 @@ RESETS = Study(
     },
 )
 STUDIES = (GROKKING, REGIONS, XOR, KERNEL, RESETS)
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return every claim's verdict, from the recorded studies."""
+    asked = (
+        *((claim, GROKKING, "8×8 digits") for claim in GROKKING_CLAIMS),
+        (XOR_CLAIM, XOR, "20,000 inputs"),
+        (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
+    )
+    return tuple(_verdict(*each) for each in asked)
+
+
+def _verdict(claim: Claim, study: Study, data: str) -> Verdict:
+    """Ask a claim of a study's recorded table, if all of it is there."""
+    found = read_study(study)
+    if found.missing:
+        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
+    finding = claim.check(found.table, **claim.asks)
+    return claim.given(finding, scope(found.table, data))

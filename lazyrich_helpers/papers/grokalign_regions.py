@@ -11,6 +11,7 @@ from lazyrich_helpers.papers.grokalign_nets import Weights, hidden, outputs, rig
 from lazyrich_helpers.papers.grokalign_training import (
     METHODS,
     GrokkingSettings,
+    Images,
     load_images,
     training,
 )
@@ -84,11 +85,22 @@ def regions(weights: Weights, grid: Tensor) -> tuple[str, int]:
     return picture, len(torch.unique(on, dim=0))
 
 
+def first_images(data: Images) -> Tensor:
+    """Return the first training images of classes 0, 1 and 2, (3, d)."""
+    places = [int((data.train_labels == label).nonzero()[0]) for label in range(3)]
+    return data.train[places]
+
+
+def image_places(settings: RegionSettings) -> list[list[float]]:
+    """Return where the plane's images lie in its picture, as `plane` does."""
+    data = load_images(settings.dataset, settings.train_size, "cpu")
+    return plane(first_images(data), settings.pixels)[1].tolist()
+
+
 def region_pictures(settings: RegionSettings, name: str, device: str) -> pd.DataFrame:
     """Return a row for each moment of a method's training."""
     data = load_images(settings.dataset, settings.train_size, device)
-    firsts = [int((data.train_labels == label).nonzero()[0]) for label in range(3)]
-    grid, _ = plane(data.train[firsts], settings.pixels)
+    grid, _ = plane(first_images(data), settings.pixels)
     rows = []
     shorter = replace(settings, num_steps=max(settings.moments))
     for step, weights in training(shorter, METHODS[name], data):

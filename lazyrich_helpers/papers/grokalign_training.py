@@ -163,7 +163,7 @@ def noise(
 ) -> Tensor:
     """Return noise for inputs (num, n, d), by each network's training accuracy."""
     wrong = 1 - right(outputs(weights, inputs), labels)
-    scale = (MOST_NOISE * wrong).clamp_min(LEAST_NOISE)
+    scale = (MOST_NOISE * wrong).clamp_min(LEAST_NOISE).to(inputs)
     drawn = torch.randn(inputs.shape, generator=draws).to(inputs)
     return scale[:, None, None] * drawn
 
