@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 
 from lazyrich_helpers.analysis.figure_style import on_grounds, shade
 from lazyrich_helpers.notebook.pictures import paletted
@@ -15,7 +15,6 @@ from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 TINTS = (0.55, 0.15, -0.6)
 """How far colours are mixed with white, below 0 with black: inside a region, at a
 border, at several."""
-BLACK = np.zeros(3)
 
 
 def regions_slider(
@@ -53,7 +52,7 @@ def regions_slider(
         "curves": curves,
         "steps": steps,
         "places": [[round(float(v), 4) for v in place] for place in places],
-        "classes": [to_hex(_tint(color, TINTS[0])) for color in colors],
+        "classes": [to_hex(tuple(_tint(color, TINTS[0]))) for color in colors],
         "color": on_grounds(shade(1, 3)),
     }
     controls = [
@@ -64,10 +63,10 @@ def regions_slider(
     return Explorer("regions", controls, data, {"stop": first, "row": len(methods) - 1})
 
 
-def _tint(color: Sequence[float], share: float) -> np.ndarray:
+def _tint(color: Any, share: float) -> np.ndarray:
     """Return a colour mixed with white, or below 0 with black."""
-    goal = BLACK if share < 0 else 1 - BLACK
-    return (1 - abs(share)) * np.array(color) + abs(share) * goal
+    goal = 0.0 if share < 0 else 1.0
+    return (1 - abs(share)) * np.array(to_rgb(color)) + abs(share) * goal
 
 
 def _frame(row: dict[str, Any], num_classes: int) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What Walker et al. (2025) claim, and what is found at this scale."""
 
-import numpy as np
+import math
+
 import pandas as pd
 
 from lazyrich_helpers.analysis.statistics import (
@@ -15,6 +16,7 @@ from lazyrich_helpers.papers.grokalign_tables import (
     at_end,
     by_seed,
     first_reach,
+    networks,
     reaches,
 )
 
@@ -24,13 +26,13 @@ RIVALS = ("Grokfast", "noise")
 def _faster(table: pd.DataFrame, column: str, unit: str) -> Finding:
     """Ask whether GrokAlign gets to the accuracy sooner than weight decay alone."""
     found = reaches(table)
-    logs = np.log(by_seed(found, "GrokAlign", f"{column}_ratio"))
-    times = in_two_digits(by_seed(found, "GrokAlign", f"{column}_ratio"))
+    ratios = by_seed(found, "GrokAlign", f"{column}_ratio")
+    times = in_two_digits(ratios)
     means = [
         f"{by_seed(found, m, column).mean():,.0f}" for m in (BASELINE, "GrokAlign")
     ]
     numbers = f"{' against '.join(means)} {unit}: {times} times fewer."
-    return Finding(word_of(above(logs, 0)), numbers)
+    return Finding(word_of(above(ratios.map(math.log), 0)), numbers)
 
 
 def fewer_steps(table: pd.DataFrame) -> Finding:
@@ -46,11 +48,11 @@ def less_time(table: pd.DataFrame) -> Finding:
 def more_than_rivals(table: pd.DataFrame) -> Finding:
     """Ask of each rival whether GrokAlign takes fewer steps, seed by seed."""
     found = reaches(table)
-    own = np.log(by_seed(found, "GrokAlign", "step_ratio"))
+    own = by_seed(found, "GrokAlign", "step_ratio")
     answers, numbers = [], []
     for name in RIVALS:
         ratios = by_seed(found, name, "step_ratio")
-        answers.append(above(own - np.log(ratios), 0))
+        answers.append(above((own / ratios).map(math.log), 0))
         numbers.append(f"{name}: {in_two_digits(ratios)} times fewer steps")
     return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
 
@@ -59,10 +61,10 @@ def aligns(table: pd.DataFrame) -> Finding:
     """Ask whether each method's rows align after its training images are learned."""
     answers, numbers = [], []
     for name in (BASELINE, "GrokAlign"):
-        own = table[table.methods == name]
+        own = table.loc[table.methods == name]
         fitted = [
             first_reach(rows, "train", 1.0, "true_row")
-            for _, rows in own.groupby("seed")
+            for _, _, rows in networks(own, "methods")
         ]
         gained = by_seed(at_end(own), name, "true_row") - fitted
         answers.append(above(gained, 0))
@@ -95,14 +97,15 @@ def xor_sooner(table: pd.DataFrame, *, penalty: float) -> Finding:
         })
         for value, own in table.groupby("penalties")
     }  # fmt: skip
-    sooner = np.log(steps[0.0] / steps[penalty])
+    sooner = (steps[0.0] / steps[penalty]).map(math.log)
     numbers = " against ".join(f"{steps[p].mean():.0f}" for p in (penalty, 0.0))
     return Finding(word_of(above(sooner, 0)), f"{numbers} steps to 80 %.")
 
 
 def kernel_tells(table: pd.DataFrame, *, error: float) -> Finding:
     """Ask whether the smallest step is told with an error below the line."""
-    errors = table[table.lrs == table.lrs.min()].groupby("seed").error.max()
+    smallest = table.loc[table.lrs == table.lrs.min()]
+    errors = smallest.groupby("seed").error.max()
     found = above(errors, error)
     numbers = f"At η = {table.lrs.min():g} the error is {in_two_digits(errors)}."
     return Finding(word_of(None if found is None else not found), numbers)

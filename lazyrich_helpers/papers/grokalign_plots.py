@@ -1,5 +1,6 @@
 """Figures of late generalization and of Jacobians: tables → figures."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
         scale = 100 if column in ("test", "robust") else 1
         for place, method in enumerate(methods):
-            own = table[(table.methods == method) & (table.step > 0)]
+            own = table.loc[(table.methods == method) & (table.step > 0)]
             style: dict[str, Any] = {"dashes": DASHES[place % len(DASHES)]}
             color = shade(place, len(methods))
             curve = over_seeds(own, "step", column, scale=scale)
@@ -75,7 +76,7 @@ def savings(table: pd.DataFrame) -> Figure:
     fig, (ax,) = panels(1, 0.9 + 0.38 * len(methods))
     for place, method in enumerate(reversed(methods)):
         for column, color, shift in (("step", BLUE, 0.13), ("seconds", ORANGE, -0.13)):
-            logs = np.log(by_seed(found, method, f"{column}_ratio"))
+            logs = by_seed(found, method, f"{column}_ratio").map(math.log)
             mean, half = confidence_interval(logs)
             ends = np.exp([mean - half, mean + half]) if np.isfinite(half) else []
             y = place + shift
@@ -117,7 +118,7 @@ def xor_courses(table: pd.DataFrame) -> Figure:
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
         scale = 100 if column in ("test", "noisy") else 1
         for place, penalty in enumerate(penalties):
-            own = table[table.penalties == penalty]
+            own = table.loc[table.penalties == penalty]
             draw_means(
                 ax,
                 over_seeds(own, "step", column, scale=scale),
@@ -141,8 +142,9 @@ def reset_curves(table: pd.DataFrame) -> Figure:
     fig, axes = pairs(2, 2.6)
     columns = {"accuracy": "test accuracy (%)", "alignment": "cosine of the true row"}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
-        for place, (width, own) in enumerate(table.groupby("widths")):
-            kept = own[own.gamma > 0].assign(percent=lambda t: 100 * t.gamma)
+        for place, width in enumerate(sorted(table.widths.unique())):
+            own = table.loc[(table.widths == width) & (table.gamma > 0)]
+            kept = own.assign(percent=100 * own.gamma)
             scale = 100 if column == "accuracy" else 1
             curve = over_seeds(kept, "percent", column, scale=scale)
             _line(ax, curve, int(width), place)
@@ -168,7 +170,7 @@ def kernel_errors(table: pd.DataFrame) -> Figure:
     fig, (ax,) = panels(1, 2.4)
     moments: Sequence[int] = sorted(int(step) for step in table.step.unique())
     for place, moment in enumerate(moments):
-        curve = over_seeds(table[table.step == moment], "lrs", "error", scale=1)
+        curve = over_seeds(table.loc[table.step == moment], "lrs", "error", scale=1)
         color = shade(place, len(moments))
         label = f"after {moment} steps" if moment else "at initialization"
         draw_means(ax, curve, color, label=label, marker=MARKERS[place])

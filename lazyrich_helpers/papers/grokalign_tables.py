@@ -1,11 +1,16 @@
 """When networks generalize, and what they lose: numbers from the studies' tables."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 LEVEL = 0.85
 """Test accuracy at which a network counts as generalizing; the paper's."""
 BASELINE = "weight decay"
+COSTS = ("step", "seconds")
+"""What a training may save."""
 
 
 def first_reach(table: pd.DataFrame, column: str, level: float, of: str) -> float:
@@ -27,6 +32,14 @@ def first_reach(table: pd.DataFrame, column: str, level: float, of: str) -> floa
     return float(np.interp(level, ends[:, 0], ends[:, 1]))
 
 
+def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFrame]]:
+    """Yield a column's value, the seed and the rows of each network, as they lie."""
+    for value in dict.fromkeys(table[by]):
+        rows = table.loc[table[by] == value]
+        for seed in dict.fromkeys(rows.seed):
+            yield value, int(seed), rows.loc[rows.seed == seed]
+
+
 def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
     """Return steps and CPU seconds until each network reaches `LEVEL`.
 
@@ -38,19 +51,14 @@ def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
         column: Which accuracy.
     """
     rows = [
-        (*names, first_reach(own, column, LEVEL, "step"), _seconds(own, column))
-        for names, own in table.groupby(["methods", "seed"], sort=False)
+        (method, seed, *(first_reach(own, column, LEVEL, of) for of in COSTS))
+        for method, seed, own in networks(table, "methods")
     ]
-    names = ["methods", "seed", "step", "seconds"]
-    found = pd.DataFrame(rows, columns=names)
-    base = found[found.methods == BASELINE].set_index("seed")
-    for name in ("step", "seconds"):
+    found = pd.DataFrame(rows, columns=["methods", "seed", *COSTS])
+    base = found.loc[found.methods == BASELINE].set_index("seed")
+    for name in COSTS:
         found[f"{name}_ratio"] = found.seed.map(base[name]) / found[name]
     return found
-
-
-def _seconds(table: pd.DataFrame, column: str) -> float:
-    return first_reach(table, column, LEVEL, "seconds")
 
 
 def at_level(table: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -59,20 +67,20 @@ def at_level(table: pd.DataFrame, column: str) -> pd.DataFrame:
     Columns: `methods`, `seed`, `value`.
     """
     rows = [
-        (*names, first_reach(own, "test", LEVEL, column))
-        for names, own in table.groupby(["methods", "seed"], sort=False)
+        (method, seed, first_reach(own, "test", LEVEL, column))
+        for method, seed, own in networks(table, "methods")
     ]
     return pd.DataFrame(rows, columns=["methods", "seed", "value"])
 
 
 def at_end(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the last step."""
-    return table[table.step == table.step.max()]
+    return table.loc[table.step == table.step.max()]
 
 
 def by_seed(table: pd.DataFrame, method: str, column: str) -> pd.Series:
     """Return a method's values by seed, of a table with a row for each seed."""
-    return table[table.methods == method].set_index("seed")[column]
+    return table.loc[table.methods == method].set_index("seed").loc[:, column]
 
 
 def half_lost(table: pd.DataFrame) -> pd.DataFrame:
@@ -86,9 +94,9 @@ def half_lost(table: pd.DataFrame) -> pd.DataFrame:
         table: Of the study `grokalign-resets`.
     """
     rows = []
-    for names, own in table.groupby(["widths", "seed"]):
+    for width, seed, own in networks(table, "widths"):
         gammas = [_half(own, column) for column in ("accuracy", "alignment")]
-        rows.append((*names, *gammas, gammas[0] / gammas[1]))
+        rows.append((width, seed, *gammas, gammas[0] / gammas[1]))
     names = ["widths", "seed", "accuracy", "alignment", "ratio"]
     return pd.DataFrame(rows, columns=names)
 
