@@ -12,9 +12,8 @@ from lazyrich_helpers.analysis.figure_style import on_grounds, shade
 from lazyrich_helpers.notebook.pictures import paletted
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 
-TINTS = (0.55, 0.15, -0.6)
-"""How far colours are mixed with white, below 0 with black: inside a region, at a
-border, at several."""
+TINTS = (0.75, 0.4, 0.0)
+"""How far colours are mixed with white: inside a region, at a border, at several."""
 
 
 def regions_slider(
@@ -52,7 +51,7 @@ def regions_slider(
         "curves": curves,
         "steps": steps,
         "places": [[round(float(v), 4) for v in place] for place in places],
-        "classes": [to_hex(tuple(_tint(color, TINTS[0]))) for color in colors],
+        "classes": [to_hex(color) for color in colors],
         "color": on_grounds(shade(1, 3)),
     }
     controls = [
@@ -64,9 +63,8 @@ def regions_slider(
 
 
 def _tint(color: Any, share: float) -> np.ndarray:
-    """Return a colour mixed with white, or below 0 with black."""
-    goal = 0.0 if share < 0 else 1.0
-    return (1 - abs(share)) * np.array(to_rgb(color)) + abs(share) * goal
+    """Return a colour mixed with white."""
+    return (1 - share) * np.array(to_rgb(color)) + share
 
 
 def _frame(row: dict[str, Any], num_classes: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ function plane(width, frame, data) {
   const alt = `Plane through three images, coloured by class. ${frame.words}`;
   const shown = panel("A plane through three images", picture, alt, []);
   const classes = data.classes.map((color, label) => {
-    const style = `background:${color};color:#000;padding:0 0.45em`;
+    const style = `background:${color};color:#fff;padding:0 0.45em`;
     return html("span", { style }, label);
   });
   shown.append(html("p", { class: "lr-legend" }, "class", ...classes));
