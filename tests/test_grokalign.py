@@ -379,7 +379,7 @@ def made_up(base=400.0, ours=200.0, num_seeds=4):
     return pd.DataFrame(rows)
 
 
-def test_reaching_is_interpolated_and_nan_where_it_never_happens():
+def test_reaching_is_interpolated_and_never_is_the_last_step():
     table = made_up()
     found = grokalign_tables.reaches(table).set_index(["methods", "seed"])
     assert found.loc[("weight decay", 0), "step"] == pytest.approx(400)
@@ -387,7 +387,9 @@ def test_reaching_is_interpolated_and_nan_where_it_never_happens():
     assert found.loc[("GrokAlign", 0), "step_ratio"] == pytest.approx(2)
     assert found.loc[("GrokAlign", 0), "seconds_ratio"] == pytest.approx(2)
     never = grokalign_tables.reaches(made_up(base=3000.0))
-    assert never[never.methods == "weight decay"].step.isna().all()
+    base = never.set_index("methods").loc["weight decay"]
+    assert (base.step == 1000).all() and not base.reached.any()
+    assert math.isnan(grokalign_tables.first_reach(made_up(), "test", 2.0, "step"))
 
 
 @pytest.mark.parametrize(

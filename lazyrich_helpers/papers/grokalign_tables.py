@@ -43,18 +43,23 @@ def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFr
 def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
     """Return steps and CPU seconds until each network reaches `LEVEL`.
 
-    Beside them stand the baseline's over them, for the same seed: `steps_ratio` and
-    `seconds_ratio`, above 1 where a method is faster.
+    Beside them stand the baseline's over them, for the same seed: `step_ratio` and
+    `seconds_ratio`, above 1 where a method is faster. One that does not get there
+    counts with its last step, so with less than it needs; `reached` is False.
 
     Args:
         table: Of the study `grokalign-grokking`.
         column: Which accuracy.
     """
-    rows = [
-        (method, seed, *(first_reach(own, column, LEVEL, of) for of in COSTS))
-        for method, seed, own in networks(table, "methods")
-    ]
-    found = pd.DataFrame(rows, columns=["methods", "seed", *COSTS])
+    rows = []
+    for method, seed, own in networks(table, "methods"):
+        reached = bool((own[column] >= LEVEL).any())
+        costs = [
+            first_reach(own, column, LEVEL, of) if reached else float(own[of].max())
+            for of in COSTS
+        ]
+        rows.append((method, seed, reached, *costs))
+    found = pd.DataFrame(rows, columns=["methods", "seed", "reached", *COSTS])
     base = found.loc[found.methods == BASELINE].set_index("seed")
     for name in COSTS:
         found[f"{name}_ratio"] = found.seed.map(base[name]) / found[name]
