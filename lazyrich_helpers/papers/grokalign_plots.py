@@ -80,7 +80,7 @@ def savings(table: pd.DataFrame) -> Figure:
             mean, half = confidence_interval(logs)
             ends = np.exp([mean - half, mean + half]) if np.isfinite(half) else []
             y = place + shift
-            label = {"step": "steps", "seconds": "CPU time"}[column]
+            label = {"step": "steps", "seconds": "time"}[column]
             first = label if place == 0 else ""
             ax.plot(np.exp(mean), y, "o", color=color, label=first)
             ax.plot(ends, [y] * len(ends), color=color)
