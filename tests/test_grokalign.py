@@ -29,8 +29,8 @@ from lazyrich_helpers.papers.grokalign_kernel import (
     predicted_error,
 )
 from lazyrich_helpers.papers.grokalign_nets import (
+    drawn_weights,
     hidden,
-    initial_weights,
     outputs,
     own_inputs,
 )
@@ -49,7 +49,7 @@ from lazyrich_helpers.reinit.input_jacobian import (
 @pytest.fixture
 def nets():
     """Two networks with inputs of their own, and their outputs."""
-    weights = [w.detach().double() for w in initial_weights([6, 9, 9, 4], [0, 1])]
+    weights = [w.detach().double() for w in drawn_weights([6, 9, 9, 4], [0, 1])]
     drawn = torch.randn(5, 6, generator=generator("inputs")).double()
     inputs = own_inputs(weights, drawn)
     return weights, inputs, outputs(weights, inputs)
@@ -278,7 +278,7 @@ def test_attacks_stay_within_the_radius_and_raise_the_loss(nets):
 
 
 def test_weights_start_as_torch_has_them_but_larger():
-    weights = initial_weights([400, 50, 10], [0, 1], gain=8)
+    weights = drawn_weights([400, 50, 10], [0, 1], gain=8)
     assert [tuple(w.shape) for w in weights] == [(2, 50, 400), (2, 10, 50)]
     low, high = weights[0].detach().aminmax()
     assert (low.item(), high.item()) == pytest.approx((-0.4, 0.4), rel=1e-3)
@@ -297,7 +297,7 @@ def test_training_in_the_span_is_training_of_all_inputs():
     draws = generator("grokalign_xor", 0)
     train, test = (grokalign_xor.xor_inputs(n, 300, draws) for n in (20, 10))
     labels = train[:, 0] * train[:, 1]
-    weights = [w.detach().double() for w in initial_weights([300, 8, 1], [0])]
+    weights = [w.detach().double() for w in drawn_weights([300, 8, 1], [0])]
     weights = [w.requires_grad_() for w in weights]
     optimizer = torch.optim.SGD(weights, lr=0.1, weight_decay=0.1)
     for _ in range(20):
@@ -466,7 +466,7 @@ def test_records_keep_their_identities():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: grokalign_plots.courses(
+        lambda: grokalign_plots.grokking_courses(
             read_study(GROKKING).table, {"test": "test", "norm": "norm"}
         ),
         lambda: grokalign_plots.savings(read_study(GROKKING).table),

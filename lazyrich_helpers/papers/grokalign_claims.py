@@ -14,9 +14,9 @@ from lazyrich_helpers.analysis.verdicts import Claim, Finding, everywhere, word_
 from lazyrich_helpers.papers.grokalign_tables import (
     BASELINE,
     at_end,
-    by_seed,
     first_reach,
     networks,
+    of_method,
     reaches,
 )
 
@@ -26,10 +26,10 @@ RIVALS = ("Grokfast", "noise")
 def _faster(table: pd.DataFrame, column: str, unit: str) -> Finding:
     """Ask whether GrokAlign gets to the accuracy sooner than weight decay alone."""
     found = reaches(table)
-    ratios = by_seed(found, "GrokAlign", f"{column}_ratio")
+    ratios = of_method(found, "GrokAlign", f"{column}_ratio")
     times = in_two_digits(ratios)
     means = [
-        f"{by_seed(found, m, column).mean():,.0f}" for m in (BASELINE, "GrokAlign")
+        f"{of_method(found, m, column).mean():,.0f}" for m in (BASELINE, "GrokAlign")
     ]
     numbers = f"{' against '.join(means)} {unit}: {times} times fewer."
     return Finding(word_of(above(ratios.map(math.log), 0)), numbers)
@@ -48,10 +48,10 @@ def less_time(table: pd.DataFrame) -> Finding:
 def more_than_rivals(table: pd.DataFrame) -> Finding:
     """Ask of each rival whether GrokAlign takes fewer steps, seed by seed."""
     found = reaches(table)
-    own = by_seed(found, "GrokAlign", "step_ratio")
+    own = of_method(found, "GrokAlign", "step_ratio")
     answers, numbers = [], []
     for name in RIVALS:
-        ratios = by_seed(found, name, "step_ratio")
+        ratios = of_method(found, name, "step_ratio")
         answers.append(above((own / ratios).map(math.log), 0))
         numbers.append(f"{name}: {in_two_digits(ratios)} times fewer steps")
     return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
@@ -66,7 +66,7 @@ def aligns(table: pd.DataFrame) -> Finding:
             first_reach(rows, "train", 1.0, "true_row")
             for _, _, rows in networks(own, "methods")
         ]
-        gained = by_seed(at_end(own), name, "true_row") - fitted
+        gained = of_method(at_end(own), name, "true_row") - fitted
         answers.append(above(gained, 0))
         numbers.append(f"{name}: the cosine gains {in_two_digits(gained)}")
     return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
@@ -75,7 +75,7 @@ def aligns(table: pd.DataFrame) -> Finding:
 def more_aligned(table: pd.DataFrame) -> Finding:
     """Ask whether GrokAlign's highest row is more aligned at the end."""
     last = at_end(table)
-    two = [by_seed(last, name, "highest_row") for name in ("GrokAlign", BASELINE)]
+    two = [of_method(last, name, "highest_row") for name in ("GrokAlign", BASELINE)]
     numbers = " against ".join(in_two_digits(values) for values in two)
     return Finding(word_of(above(two[0] - two[1], 0)), f"Cosine {numbers}.")
 
@@ -83,7 +83,7 @@ def more_aligned(table: pd.DataFrame) -> Finding:
 def more_robust(table: pd.DataFrame) -> Finding:
     """Ask whether GrokAlign's networks withstand attacks better at the end."""
     last = at_end(table)
-    two = [100 * by_seed(last, name, "robust") for name in ("GrokAlign", BASELINE)]
+    two = [100 * of_method(last, name, "robust") for name in ("GrokAlign", BASELINE)]
     numbers = " against ".join(with_interval(v, sign=False) for v in two)
     return Finding(word_of(above(two[0] - two[1], 0)), f"{numbers} % under attack.")
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.papers.grokalign_nets import initial_weights
+from lazyrich_helpers.papers.grokalign_nets import drawn_weights
 from lazyrich_helpers.papers.grokalign_training import load_images
 from lazyrich_helpers.reinit.input_jacobian import centroids
 from lazyrich_helpers.reinit.tangent_kernel import tangent_kernel
@@ -58,7 +58,7 @@ def kernel_steps(settings: KernelSettings, lr: float, device: str) -> pd.DataFra
 
 def binary_network(num_inputs: int, width: int, seed: int) -> nn.Sequential:
     """Return a network of one hidden layer and one output, without biases, fp64."""
-    first, second = (w[0] for w in initial_weights([num_inputs, width, 1], [seed]))
+    first, second = (w[0] for w in drawn_weights([num_inputs, width, 1], [seed]))
     layers = [
         nn.Linear(num_inputs, width, bias=False),
         nn.ReLU(),

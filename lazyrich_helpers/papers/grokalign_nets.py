@@ -15,7 +15,7 @@ from lazyrich_helpers.random_streams import generator
 Weights = list[Tensor]
 
 
-def initial_weights(
+def drawn_weights(
     sizes: Sequence[int], seeds: Sequence[int], *, gain: float = 1.0
 ) -> Weights:
     r"""Return weights of a network for each seed, fp32, which need gradients.

@@ -24,14 +24,14 @@ from lazyrich_helpers.analysis.figure_style import (
     width_color,
 )
 from lazyrich_helpers.analysis.statistics import confidence_interval, over_seeds
-from lazyrich_helpers.papers.grokalign_tables import BASELINE, LEVEL, by_seed, reaches
+from lazyrich_helpers.papers.grokalign_tables import BASELINE, LEVEL, of_method, reaches
 
 PRINTED = {"GrokAlign": (7.56, 6.41), "Grokfast": (1 / 1.01, 1 / 1.03)}
 PRINTED |= {"noise": (1.32, 1 / 1.92)}
 """Steps and time saved, as the paper prints them for cross-entropy on MNIST."""
 
 
-def courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
+def grokking_courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     """Return a panel for each column over steps, a line for each method.
 
     Training accuracy is drawn beside test accuracy, thin and dotted. Lines are means
@@ -76,7 +76,7 @@ def savings(table: pd.DataFrame) -> Figure:
     fig, (ax,) = panels(1, 0.9 + 0.38 * len(methods))
     for place, method in enumerate(reversed(methods)):
         for column, color, shift in (("step", BLUE, 0.13), ("seconds", ORANGE, -0.13)):
-            logs = by_seed(found, method, f"{column}_ratio").map(math.log)
+            logs = of_method(found, method, f"{column}_ratio").map(math.log)
             mean, half = confidence_interval(logs)
             ends = np.exp([mean - half, mean + half]) if np.isfinite(half) else []
             y = place + shift

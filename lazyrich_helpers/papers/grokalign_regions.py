@@ -11,7 +11,7 @@ from lazyrich_helpers.papers.grokalign_nets import Weights, hidden, outputs, rig
 from lazyrich_helpers.papers.grokalign_training import (
     METHODS,
     GrokkingSettings,
-    Images,
+    ImageRows,
     load_images,
     training,
 )
@@ -85,7 +85,7 @@ def regions(weights: Weights, grid: Tensor) -> tuple[str, int]:
     return picture, len(torch.unique(on, dim=0))
 
 
-def first_images(data: Images) -> Tensor:
+def first_images(data: ImageRows) -> Tensor:
     """Return the first training images of classes 0, 1 and 2, (3, d)."""
     places = [int((data.train_labels == label).nonzero()[0]) for label in range(3)]
     return data.train[places]

@@ -1,19 +1,21 @@
 """Re-initialization and alignment: what resetting the most moved weights destroys."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.papers.grokalign_nets import (
     Weights,
-    initial_weights,
+    drawn_weights,
     outputs,
     own_inputs,
     right,
 )
-from lazyrich_helpers.papers.grokalign_training import Images, load_images
+from lazyrich_helpers.papers.grokalign_training import ImageRows, load_images
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import jacobians, row_alignment
 from lazyrich_helpers.reinit.reinitialization import movement_order, reinitialized
@@ -43,7 +45,7 @@ def resets(settings: ResetSettings, width: int, device: str) -> pd.DataFrame:
     data = load_images(settings.dataset, settings.train_size, device)
     num_classes = int(data.train_labels.max()) + 1
     sizes = [data.train.shape[1], width, width, num_classes]
-    start = [w.detach().to(device) for w in initial_weights(sizes, settings.seeds)]
+    start = [w.detach().to(device) for w in drawn_weights(sizes, settings.seeds)]
     final = adam_trained(start, data, settings)
     frames = []
     for gamma, weights in reset_weights(start, final):
@@ -54,7 +56,7 @@ def resets(settings: ResetSettings, width: int, device: str) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def adam_trained(start: Weights, data: Images, settings: ResetSettings) -> Weights:
+def adam_trained(start: Weights, data: ImageRows, settings: ResetSettings) -> Weights:
     """Return the weights after training, all networks in the same order of images."""
     weights = [w.clone().requires_grad_() for w in start]
     optimizer = torch.optim.Adam(weights, lr=settings.lr)
@@ -71,7 +73,7 @@ def adam_trained(start: Weights, data: Images, settings: ResetSettings) -> Weigh
     return [w.detach() for w in weights]
 
 
-def reset_weights(start: Weights, final: Weights):
+def reset_weights(start: Weights, final: Weights) -> Iterator[tuple[float, Weights]]:
     """Yield γ and the weights of every network after γ-active re-initialization."""
     before = torch.cat([w.flatten(1) for w in start], 1)  # (num, parameters)
     after = torch.cat([w.flatten(1) for w in final], 1)
@@ -86,7 +88,7 @@ def reset_weights(start: Weights, final: Weights):
         yield gamma, [p.view_as(w) for p, w in zip(parts, start, strict=True)]
 
 
-def accuracy_and_alignment(weights: Weights, data: Images):
+def accuracy_and_alignment(weights: Weights, data: ImageRows) -> tuple[Tensor, Tensor]:
     """Return each network's test accuracy, and the mean cosine of true-class rows."""
     inputs = own_inputs(weights, data.test[:NUM_MEASURED])
     rows = row_alignment(jacobians(outputs(weights, inputs), inputs), inputs)

@@ -83,7 +83,7 @@ def at_end(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[table.step == table.step.max()]
 
 
-def by_seed(table: pd.DataFrame, method: str, column: str) -> pd.Series:
+def of_method(table: pd.DataFrame, method: str, column: str) -> pd.Series:
     """Return a method's values by seed, of a table with a row for each seed."""
     return table.loc[table.methods == method].set_index("seed").loc[:, column]
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.papers.grokalign_nets import (
     Weights,
-    initial_weights,
+    drawn_weights,
     outputs,
     own_inputs,
     right,
@@ -86,7 +86,7 @@ class GrokkingSettings:
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageRows:
     """Rows of pixels, less their mean and over their standard deviation."""
 
     train: Tensor
@@ -97,13 +97,13 @@ class Images:
     """What a pixel's range, 0 to 1, is long here."""
 
 
-def load_images(dataset: str, train_size: int, device: str) -> Images:
+def load_images(dataset: str, train_size: int, device: str) -> ImageRows:
     """Return a balanced training set and `2 * NUM_MEASURED` or more test images."""
     data = images(dataset, train_size=train_size).load(device)
     train, test = (s.images.flatten(1) for s in (data.train, data.test))
     mean, std = train.mean(), train.std()
     few = slice(0, 1000)
-    return Images(
+    return ImageRows(
         (train - mean) / std,
         data.train.labels,
         (test[few] - mean) / std,
@@ -113,7 +113,7 @@ def load_images(dataset: str, train_size: int, device: str) -> Images:
 
 
 def training(
-    settings: GrokkingSettings, method: Method, data: Images
+    settings: GrokkingSettings, method: Method, data: ImageRows
 ) -> Iterator[tuple[int, Weights]]:
     """Yield the step and the weights before it, and those after the last.
 
@@ -123,7 +123,7 @@ def training(
     sizes.append(int(data.train_labels.max()) + 1)
     weights = [
         w.detach().to(data.train.device).requires_grad_()
-        for w in initial_weights(sizes, settings.seeds, gain=settings.gain)
+        for w in drawn_weights(sizes, settings.seeds, gain=settings.gain)
     ]
     optimizer = torch.optim.AdamW(
         weights, lr=settings.lr, weight_decay=settings.weight_decay
@@ -141,7 +141,7 @@ def training(
 
 
 def loss(
-    weights: Weights, data: Images, method: Method, draws: torch.Generator
+    weights: Weights, data: ImageRows, method: Method, draws: torch.Generator
 ) -> Tensor:
     """Return the training loss, summed over networks; `draws` is for this step."""
     inputs = own_inputs(weights, data.train)
@@ -204,7 +204,7 @@ def grokking(settings: GrokkingSettings, name: str, device: str) -> pd.DataFrame
     return pd.concat(frames, ignore_index=True)
 
 
-def measured(weights: Weights, data: Images, radius: float) -> dict[str, Tensor]:
+def measured(weights: Weights, data: ImageRows, radius: float) -> dict[str, Tensor]:
     """Return what is measured of each network (num,), by name."""
     labels = data.test_labels[:NUM_MEASURED]
     inputs = own_inputs(weights, data.test[:NUM_MEASURED])

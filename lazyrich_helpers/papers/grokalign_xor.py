@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.papers.grokalign_nets import initial_weights, outputs
+from lazyrich_helpers.papers.grokalign_nets import drawn_weights, outputs
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import jacobians, projected_norm
 
@@ -77,7 +77,7 @@ def xor_problem(settings: XorSettings, device: str) -> XorProblem:
         noise = settings.noise_std * torch.randn(num, size, generator=draws)
         noise[:, :2] = 0
         sizes = [settings.num_inputs, settings.width, 1]
-        first, second = (w[0].detach() for w in initial_weights(sizes, [seed]))
+        first, second = (w[0].detach() for w in drawn_weights(sizes, [seed]))
         spanning = torch.cat([first.double(), train])
         # With Z = L Q and orthonormal rows Q, the rows of L are Z's coordinates.
         gram = spanning @ spanning.T
