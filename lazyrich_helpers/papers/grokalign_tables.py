@@ -55,7 +55,9 @@ def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
     for method, seed, own in networks(table, "methods"):
         reached = bool((own[column] >= LEVEL).any())
         costs = [
-            first_reach(own, column, LEVEL, of) if reached else float(own[of].max())
+            first_reach(own, column, LEVEL, of)
+            if reached
+            else float(own[of].to_numpy()[-1])
             for of in COSTS
         ]
         rows.append((method, seed, reached, *costs))
