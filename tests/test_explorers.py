@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.models.layout import spans
@@ -15,8 +16,11 @@ from lazyrich_helpers.notebook.chapter import recorded
 from lazyrich_helpers.notebook.heat_maps import heat_map_slider
 from lazyrich_helpers.notebook.live import ReinitExplorer
 from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
+from lazyrich_helpers.notebook.regions_view import regions_slider
 from lazyrich_helpers.notebook.reinit_view import reinit_slider
 from lazyrich_helpers.notebook.schedule_view import probability_slider
+from lazyrich_helpers.papers.grokalign import REGIONS
+from lazyrich_helpers.papers.grokalign_regions import image_places
 from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
 from lazyrich_helpers.runner.kept import load_trained
 from tests import browser as chromium
@@ -180,3 +184,19 @@ def test_pointing_shows_values_and_arrow_keys_stay_inside(browser, results):
             "all => all.map(i => i.labels.length)"
         )
         assert set(names) == {1}
+
+
+def test_regions_show_their_picture_and_words(browser):
+    found = read_study(REGIONS)
+    explorer = regions_slider(found.table, image_places(found.settings))
+    with chromium.widget(browser, explorer) as page:
+        for row in (1, 0):
+            page.locator("input[type=radio]").nth(row).check()
+            press(page, 0, "Home")
+            for place in range(len(found.settings.moments)):
+                frame = explorer.data["frames"][f"{row},{place}"]
+                assert page.locator(".lr-said").inner_text() == frame["words"]
+                shown = page.locator("svg image").get_attribute("href")
+                assert shown == frame["source"]
+                press(page, 0, "ArrowRight")
+        assert page.locator("circle.lr-place").count() == 3

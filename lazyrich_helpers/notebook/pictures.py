@@ -133,7 +133,11 @@ def shaded(values: np.ndarray, shades: str) -> str:
     """
     count = 32 if shades == WEIGHTS else 16
     levels = np.clip(values * count, 0, count - 1).astype(np.uint8)
-    colors = colormaps[shades](np.linspace(0, 1, count))[:, :3]
+    return paletted(levels, colormaps[shades](np.linspace(0, 1, count))[:, :3])
+
+
+def paletted(levels: np.ndarray, colors: np.ndarray) -> str:
+    """Return a picture as a data URI: for each pixel, uint8, one of colours (k, 3)."""
     image = Image.fromarray(levels, "P")
     image.putpalette((255 * colors).round().astype(np.uint8).tobytes())
     # Smallest for so few pixels: its header and palette are.

@@ -11,6 +11,7 @@ from lazyrich_helpers.runner.progress import watched
 
 MODULES: tuple[str, ...] = (
     "dial_claims",
+    "grokalign",
     "init_variance",
     "lazy_training",
     "two_regimes",

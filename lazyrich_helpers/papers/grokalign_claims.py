@@ -1,0 +1,159 @@
+"""What Walker et al. (2025) claim, and what is found at this scale."""
+
+import math
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.statistics import (
+    above,
+    in_two_digits,
+    num_seeds,
+    with_interval,
+)
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, everywhere, word_of
+from lazyrich_helpers.papers.grokalign_tables import (
+    BASELINE,
+    at_end,
+    first_reach,
+    networks,
+    of_method,
+    reaches,
+)
+
+RIVALS = ("Grokfast", "noise")
+
+
+def _faster(table: pd.DataFrame, column: str, unit: str) -> Finding:
+    """Ask whether GrokAlign gets to the accuracy sooner than weight decay alone."""
+    found = reaches(table)
+    ratios = of_method(found, "GrokAlign", f"{column}_ratio")
+    times = in_two_digits(ratios)
+    means = [
+        f"{of_method(found, m, column).mean():,.0f}" for m in (BASELINE, "GrokAlign")
+    ]
+    numbers = f"{' against '.join(means)} {unit}: {times} times fewer."
+    return Finding(word_of(above(ratios.map(math.log), 0)), numbers)
+
+
+def fewer_steps(table: pd.DataFrame) -> Finding:
+    """Ask of steps whether GrokAlign takes fewer."""
+    return _faster(table, "step", "steps")
+
+
+def less_time(table: pd.DataFrame) -> Finding:
+    """Ask of CPU seconds whether GrokAlign takes fewer."""
+    return _faster(table, "seconds", "CPU seconds of all seeds together")
+
+
+def more_than_rivals(table: pd.DataFrame) -> Finding:
+    """Ask of each rival whether GrokAlign takes fewer steps, seed by seed."""
+    found = reaches(table)
+    own = of_method(found, "GrokAlign", "step_ratio")
+    answers, numbers = [], []
+    for name in RIVALS:
+        ratios = of_method(found, name, "step_ratio")
+        answers.append(above((own / ratios).map(math.log), 0))
+        numbers.append(f"{name}: {in_two_digits(ratios)} times fewer steps")
+    return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
+
+
+def aligns(table: pd.DataFrame) -> Finding:
+    """Ask whether each method's rows align after its training images are learned."""
+    answers, numbers = [], []
+    for name in (BASELINE, "GrokAlign"):
+        own = table.loc[table.methods == name]
+        fitted = [
+            first_reach(rows, "train", 1.0, "true_row")
+            for _, _, rows in networks(own, "methods")
+        ]
+        gained = of_method(at_end(own), name, "true_row") - fitted
+        answers.append(above(gained, 0))
+        numbers.append(f"{name}: the cosine gains {in_two_digits(gained)}")
+    return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
+
+
+def more_aligned(table: pd.DataFrame) -> Finding:
+    """Ask whether GrokAlign's highest row is more aligned at the end."""
+    last = at_end(table)
+    two = [of_method(last, name, "highest_row") for name in ("GrokAlign", BASELINE)]
+    numbers = " against ".join(in_two_digits(values) for values in two)
+    return Finding(word_of(above(two[0] - two[1], 0)), f"Cosine {numbers}.")
+
+
+def more_robust(table: pd.DataFrame) -> Finding:
+    """Ask whether GrokAlign's networks withstand attacks better at the end."""
+    last = at_end(table)
+    two = [100 * of_method(last, name, "robust") for name in ("GrokAlign", BASELINE)]
+    numbers = " against ".join(with_interval(v, sign=False) for v in two)
+    return Finding(word_of(above(two[0] - two[1], 0)), f"{numbers} % under attack.")
+
+
+def xor_sooner(table: pd.DataFrame, *, penalty: float) -> Finding:
+    """Ask whether a penalty makes noisy accuracy reach 80 % sooner."""
+    steps = {
+        value: pd.Series({
+            seed: first_reach(rows, "noisy", 0.8, "step")
+            for seed, rows in own.groupby("seed")
+        })
+        for value, own in table.groupby("penalties")
+    }  # fmt: skip
+    sooner = (steps[0.0] / steps[penalty]).map(math.log)
+    numbers = " against ".join(f"{steps[p].mean():.0f}" for p in (penalty, 0.0))
+    return Finding(word_of(above(sooner, 0)), f"{numbers} steps to 80 %.")
+
+
+def kernel_tells(table: pd.DataFrame, *, error: float) -> Finding:
+    """Ask whether the smallest step is told with an error below the line."""
+    smallest = table.loc[table.lrs == table.lrs.min()]
+    errors = smallest.groupby("seed").error.max()
+    found = above(errors, error)
+    numbers = f"At η = {table.lrs.min():g} the error is {in_two_digits(errors)}."
+    return Finding(word_of(None if found is None else not found), numbers)
+
+
+GROKKING_CLAIMS = (
+    Claim(
+        "GA1",
+        "Penalizing the Jacobian's norm takes fewer steps to 85 % test accuracy than "
+        "weight decay alone (7.56 times fewer in the paper)",
+        fewer_steps,
+    ),
+    Claim("GA2", "It takes less time, too (6.41 times less)", less_time),
+    Claim(
+        "GA3",
+        "It saves more steps than Grokfast and than noise on the inputs",
+        more_than_rivals,
+    ),
+    Claim(
+        "GA4",
+        "The Jacobian comes to align with the input after the training images are "
+        "learned",
+        aligns,
+    ),
+    Claim("GA5", "With the penalty it ends more aligned than without", more_aligned),
+    Claim(
+        "GA6",
+        "Robustness to attacks comes late as well, and the penalty brings more of it",
+        more_robust,
+    ),
+)
+XOR_CLAIM = Claim(
+    "GA7",
+    "On XOR the penalty (we ask at λ = {penalty}) makes the network robust to noise "
+    "sooner",
+    xor_sooner,
+    {"penalty": 0.3},
+)
+KERNEL_CLAIM = Claim(
+    "GA8",
+    "The tangent kernel says how a small step changes the product of centroid and "
+    "input (we ask for an error below {error:g})",
+    kernel_tells,
+    {"error": 0.01},
+)
+
+
+def scope(table: pd.DataFrame, data: str) -> str:
+    """Return what a claim rests on: data, and how many seeds."""
+    by = next(iter(table.columns))
+    return f"{data} · {num_seeds(table, by)}"

@@ -1,0 +1,118 @@
+"""When networks generalize, and what they lose: numbers from the studies' tables."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+LEVEL = 0.85
+"""Test accuracy at which a network counts as generalizing; the paper's."""
+BASELINE = "weight decay"
+COSTS = ("step", "seconds")
+"""What a training may save."""
+
+
+def first_reach(table: pd.DataFrame, column: str, level: float, of: str) -> float:
+    """Return `of` where `column` first reaches `level`; NaN where it never does.
+
+    Between two measurements it is interpolated.
+
+    Args:
+        table: Rows of one network, in the order of its steps.
+        column: What is asked of each row.
+        level: The line.
+        of: What is returned, such as `step`.
+    """
+    reached = (table[column] >= level).to_numpy()
+    if not reached.any():
+        return float("nan")
+    place = int(reached.argmax())
+    ends = table[[column, of]].to_numpy(dtype=float)[max(0, place - 1) : place + 1]
+    return float(np.interp(level, ends[:, 0], ends[:, 1]))
+
+
+def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFrame]]:
+    """Yield a column's value, the seed and the rows of each network, as they lie."""
+    for value in dict.fromkeys(table[by]):
+        rows = table.loc[table[by] == value]
+        for seed in dict.fromkeys(rows.seed):
+            yield value, int(seed), rows.loc[rows.seed == seed]
+
+
+def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
+    """Return steps and CPU seconds until each network reaches `LEVEL`.
+
+    Beside them stand the baseline's over them, for the same seed: `step_ratio` and
+    `seconds_ratio`, above 1 where a method is faster. One that does not get there
+    counts with its last step, so with less than it needs; `reached` is False.
+
+    Args:
+        table: Of the study `grokalign-grokking`.
+        column: Which accuracy.
+    """
+    rows = []
+    for method, seed, own in networks(table, "methods"):
+        reached = bool((own[column] >= LEVEL).any())
+        costs = [
+            first_reach(own, column, LEVEL, of)
+            if reached
+            else float(own[of].to_numpy()[-1])
+            for of in COSTS
+        ]
+        rows.append((method, seed, reached, *costs))
+    found = pd.DataFrame(rows, columns=["methods", "seed", "reached", *COSTS])
+    base = found.loc[found.methods == BASELINE].set_index("seed")
+    for name in COSTS:
+        found[f"{name}_ratio"] = found.seed.map(base[name]) / found[name]
+    return found
+
+
+def at_level(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return, by method and seed, a column where test accuracy reaches `LEVEL`.
+
+    Columns: `methods`, `seed`, `value`.
+    """
+    rows = [
+        (method, seed, first_reach(own, "test", LEVEL, column))
+        for method, seed, own in networks(table, "methods")
+    ]
+    return pd.DataFrame(rows, columns=["methods", "seed", "value"])
+
+
+def at_end(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the last step."""
+    return table.loc[table.step == table.step.max()]
+
+
+def of_method(table: pd.DataFrame, method: str, column: str) -> pd.Series:
+    """Return a method's values by seed, of a table with a row for each seed."""
+    return table.loc[table.methods == method].set_index("seed").loc[:, column]
+
+
+def half_lost(table: pd.DataFrame) -> pd.DataFrame:
+    """Return, by width and seed, γ at which half of accuracy and alignment is lost.
+
+    Half of what training gave: of the way from the trained network's value to that of
+    the initial one, which is at γ = 1. Interpolated in log γ; `ratio` is accuracy's γ
+    over alignment's, above 1 where alignment goes first.
+
+    Args:
+        table: Of the study `grokalign-resets`.
+    """
+    rows = []
+    for width, seed, own in networks(table, "widths"):
+        gammas = [_half(own, column) for column in ("accuracy", "alignment")]
+        rows.append((width, seed, *gammas, gammas[0] / gammas[1]))
+    names = ["widths", "seed", "accuracy", "alignment", "ratio"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _half(table: pd.DataFrame, column: str) -> float:
+    """Return γ at which a column has first come half of its way."""
+    values = table[column].to_numpy()
+    lost = pd.DataFrame({
+        "lost": (values[0] - values[1:]) / (values[0] - values[-1]),
+        "gamma": np.log10(table.gamma.to_numpy()[1:]),
+    })  # fmt: skip
+    return 10 ** first_reach(lost, "lost", 0.5, "gamma")
