@@ -1,0 +1,259 @@
+"""One network, one budget, every sampler: what each reaches, and what it costs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from lazyrich_helpers.data.datasets import Dataset, images
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.lws import perturbing_samplers as perturbing
+from lazyrich_helpers.lws import samplers
+from lazyrich_helpers.lws.partial import Sampler
+from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
+from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
+from lazyrich_helpers.models.stacked import (
+    Core,
+    LowRankReluNet,
+    StackedReluNet,
+    draw_,
+)
+from lazyrich_helpers.papers.partial_sgd_masks import updated_shares
+from lazyrich_helpers.random_streams import generator
+from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
+
+TUNING_SEED = 100
+"""Of the runs that choose a learning rate; no seed of the table."""
+NUM_LOOKS = 20
+"""Evaluations of a training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A sampler of the table, and how its steps are counted."""
+
+    label: str
+    sampler: Sampler
+    kind: str = "masks"
+    """`masks`, `perturbs`, `both`, `part`: what of the protocol it uses."""
+    per_core: int = 1
+    """Steps to a core step: 2 where two parts take turns."""
+    evaluations: int = 1
+    """Gradients to a step."""
+    build: Callable[..., Any] = StackedReluNet
+    rest: float = 2.0
+    """As `draw_` has it."""
+
+
+def _low_rank(num: int, sizes: tuple[int, ...]) -> LowRankReluNet:
+    return LowRankReluNet(num, sizes, rank=max(1, sizes[1] // 16))
+
+
+def _lws(draw: str) -> Sampler:
+    return samplers.scheduled(TopKAllBottoms(k=2, rho=0.2, draw=draw))
+
+
+ENTRIES = {
+    "sgd": Entry(label="SGD", sampler=samplers.scheduled(Full())),
+    "lws-static": Entry(label="LWS: top 2", sampler=samplers.scheduled(TopK(k=2))),
+    "lws-epoch": Entry(label="LWS: top 2 all bottoms, ρ 0.2", sampler=_lws("epoch")),
+    "lws-step": Entry(label="the same, drawn each step", sampler=_lws("step")),
+    "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
+    "freeze-out": Entry(label="FreezeOut", sampler=samplers.freeze_out(0.5)),
+    "lisa": Entry(label="LISA", sampler=samplers.lisa(10)),
+    "badam": Entry(label="BAdam's cycles", sampler=samplers.badam(10)),
+    "modules": Entry(
+        label="modules by importance", sampler=samplers.important_modules(2, 10)
+    ),
+    "threshold": Entry(
+        label="gradient threshold", sampler=samplers.below_threshold(0.5, 0.2)
+    ),
+    "random": Entry(label="random 10 %", sampler=samplers.random_entries(0.1)),
+    "rows": Entry(label="largest 10 % of units", sampler=samplers.largest_rows(0.1)),
+    "dropout": Entry(label="dropout", sampler=perturbing.drop_units(0.8), kind="part"),
+    "connections": Entry(
+        label="DropConnect", sampler=perturbing.drop_connections(0.8), kind="both"
+    ),
+    "extragradient": Entry(
+        label="extragradient",
+        sampler=perturbing.extragradient,
+        kind="perturbs",
+        evaluations=2,
+    ),
+    "sam": Entry(
+        label="SAM",
+        sampler=perturbing.sharpness_aware(0.1),
+        kind="perturbs",
+        evaluations=2,
+    ),
+    "subnets": Entry(
+        label="independent subnets",
+        sampler=perturbing.independent_subnets(2, 10),
+        kind="part",
+        per_core=2,
+    ),
+    "slimmable": Entry(
+        label="half width and whole",
+        sampler=perturbing.slimmable((0.5,)),
+        kind="part",
+        per_core=2,
+    ),
+    "low-rank": Entry(
+        label="low-rank core and whole",
+        sampler=perturbing.alternating(Core(), None),
+        kind="part",
+        per_core=2,
+        build=_low_rank,
+        rest=0.0,
+    ),
+}
+"""Name → sampler, at the options that the table has it with."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerSettings:
+    """A fully connected network, its data, and a budget of steps."""
+
+    samplers: tuple[str, ...] = tuple(ENTRIES)
+    dataset: str = "mnist"
+    train_size: int = 2000
+    width: int = 256
+    depth: int = 4
+    """Hidden layers."""
+    batch_size: int = 100
+    num_steps: int = 400
+    """T: gradients of full training."""
+    lrs: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+    seeds: tuple[int, ...] = (0, 1, 2)
+
+
+def num_steps(entry: Entry, total: int, matched: str) -> int:
+    """Return the steps of a sampler, at `core` or `total` steps of full training.
+
+    At matched core steps each trains its core as often as full training does, whatever
+    else it computes; at matched total steps it computes as many gradients.
+    """
+    if matched == "core":
+        return total * entry.per_core
+    return total // entry.evaluations
+
+
+def point(settings: SamplerSettings, name: str, device: str) -> pd.DataFrame:
+    """Return what a sampler reached and cost at every look, of every seed."""
+    entry = ENTRIES[name]
+    data = images(settings.dataset, train_size=settings.train_size).load(device)
+    counts = {m: num_steps(entry, settings.num_steps, m) for m in ("core", "total")}
+    if counts["core"] == counts["total"]:
+        counts = {"both": settings.num_steps}
+    frames = []
+    for matched, count in counts.items():
+        lr = _best_lr(settings, entry, data, count)
+        for seed in settings.seeds:
+            rows = _trained(settings, entry, data, count, seed, lr)
+            if seed != settings.seeds[0]:
+                rows["updated"] = ""  # masks are shown of the first
+            rows.insert(0, "matched", matched)
+            rows.insert(0, "seed", seed)
+            frames.append(rows.assign(lr=lr))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _network(
+    settings: SamplerSettings, entry: Entry, data: Dataset, seeds: list[int]
+) -> Any:
+    inputs = data.train.images[0].numel()
+    sizes = (inputs, *[settings.width] * settings.depth, data.num_classes)
+    network = entry.build(len(seeds), sizes)
+    draw_(network, [generator("partial", seed) for seed in seeds], rest=entry.rest)
+    return network.to(data.device)
+
+
+def _steps(settings, entry, data, count, network, seeds, lr: Tensor):
+    return partial_sgd(
+        network,
+        shuffled(data.train, seeds, settings.batch_size),
+        entry.sampler,
+        lr=lr.to(data.device),
+        num_steps=count,
+        steps_per_epoch=len(data.train) // settings.batch_size,
+        seed=seeds[0],
+    )
+
+
+def _best_lr(settings, entry, data, count) -> float:
+    """Return the rate that is best on held-out images; all rates are trained as one."""
+    seeds = [TUNING_SEED] * len(settings.lrs)
+    network = _network(settings, entry, data, seeds)
+    lrs = torch.tensor(settings.lrs)
+    for _ in _steps(settings, entry, data, count, network, seeds, lrs):
+        pass
+    found = accuracies(network, data.held_out, len(seeds))
+    return settings.lrs[int(found.argmax())]
+
+
+def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
+    """Return a row for each look; costs are sums since the start."""
+    network = _network(settings, entry, data, [seed])
+    inputs, labels = shuffled(data.train, [seed], settings.batch_size)(0)
+    rows, held, shares = [], {}, []
+    sums = {"forward": 0, "backward": 0, "backward_seconds": 0.0, "seconds": 0.0}
+    training = _steps(settings, entry, data, count, network, [seed], torch.tensor([lr]))
+    looks = {round(count * (n + 1) / NUM_LOOKS) for n in range(NUM_LOOKS)}
+    for step, done in enumerate(training, start=1):
+        plan, extra = done.plan, done.num_extra
+        forward, backward = plan_flops(network, plan, extra)
+        own = (forward, backward, done.backward_seconds, done.seconds)
+        sums = {k: v + more for (k, v), more in zip(sums.items(), own, strict=True)}
+        shares.append(updated_shares(network, plan))
+        key = (plan.layers, forward, extra)
+        if step in looks:
+            mean = torch.tensor(shares).mean(0)
+            shares = []
+            rows.append(
+                {
+                    "step": step,
+                    "accuracy": accuracies(network, data.test, 1).item(),
+                    **sums,
+                    "updated": " ".join(
+                        f"{100 * share:.0f}" for share in mean.tolist()
+                    ),
+                }
+            )
+        if key not in held:
+            held[key] = plan_bytes(network, plan, extra, inputs, labels)
+    return pd.DataFrame(rows).assign(bytes=max(held.values()))
+
+
+SMOKE = ("sgd", "lws-step", "random", "sam")
+LAPTOP = (*SMOKE, "lws-static", "lws-epoch", "badam", "dropout", "slimmable")
+_SMALL = {"dataset": "digits", "train_size": 1000, "batch_size": 50}
+SAMPLERS = Study(
+    name="partial-samplers",
+    says="Samplers of masks and perturbations on one network: accuracy, operations, "
+    "CPU time and memory, at matched core and at matched total steps",
+    point=point,
+    over="samplers",
+    budgets={
+        "smoke": SamplerSettings(
+            samplers=SMOKE,
+            width=16,
+            depth=2,
+            num_steps=40,
+            lrs=(0.05, 0.2),
+            seeds=(0, 1),
+            **_SMALL,
+        ),
+        "laptop": SamplerSettings(
+            samplers=LAPTOP,
+            width=64,
+            depth=3,
+            num_steps=200,
+            lrs=(0.05, 0.1, 0.2),
+            **_SMALL,
+        ),
+        "paper": SamplerSettings(),
+    },
+)
