@@ -78,9 +78,9 @@ def random_entries(share: float) -> Sampler:
 
     def sampler(course: Course) -> Iterator[Plan]:
         for step in range(course.num_steps):
-            stream = generator("entries", course.seed, step)
 
-            def mask(layer: int, number: int, p: Tensor, stream=stream) -> Tensor:
+            def mask(layer: int, number: int, p: Tensor, step=step) -> Tensor:
+                stream = generator("entries", course.seed, step, layer, number)
                 drawn = torch.rand(p.shape[1:], generator=stream) < share
                 return drawn.to(p.device).expand_as(p)
 

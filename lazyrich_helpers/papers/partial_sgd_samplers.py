@@ -1,6 +1,5 @@
 """One network, one budget, every sampler: what each reaches, and what it costs."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,17 +9,9 @@ from torch import Tensor
 
 from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
-from lazyrich_helpers.lws import perturbing_samplers as perturbing
-from lazyrich_helpers.lws import samplers
-from lazyrich_helpers.lws.partial import Sampler
-from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
-from lazyrich_helpers.models.stacked import (
-    Core,
-    LowRankReluNet,
-    StackedReluNet,
-    draw_,
-)
+from lazyrich_helpers.models.stacked import draw_
+from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, Entry, num_steps
 from lazyrich_helpers.papers.partial_sgd_masks import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
@@ -29,88 +20,6 @@ TUNING_SEED = 100
 """Of the runs that choose a learning rate; no seed of the table."""
 NUM_LOOKS = 20
 """Evaluations of a training."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A sampler of the table, and how its steps are counted."""
-
-    label: str
-    sampler: Sampler
-    kind: str = "masks"
-    """`masks`, `perturbs`, `both`, `part`: what of the protocol it uses."""
-    per_core: int = 1
-    """Steps to a core step: 2 where two parts take turns."""
-    evaluations: int = 1
-    """Gradients to a step."""
-    build: Callable[..., Any] = StackedReluNet
-    rest: float = 2.0
-    """As `draw_` has it."""
-
-
-def _low_rank(num: int, sizes: tuple[int, ...]) -> LowRankReluNet:
-    return LowRankReluNet(num, sizes, rank=max(1, sizes[1] // 16))
-
-
-def _lws(draw: str) -> Sampler:
-    return samplers.scheduled(TopKAllBottoms(k=2, rho=0.2, draw=draw))
-
-
-ENTRIES = {
-    "sgd": Entry(label="SGD", sampler=samplers.scheduled(Full())),
-    "lws-static": Entry(label="LWS: top 2", sampler=samplers.scheduled(TopK(k=2))),
-    "lws-epoch": Entry(label="LWS: top 2 all bottoms, ρ 0.2", sampler=_lws("epoch")),
-    "lws-step": Entry(label="the same, drawn each step", sampler=_lws("step")),
-    "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
-    "freeze-out": Entry(label="FreezeOut", sampler=samplers.freeze_out(0.5)),
-    "lisa": Entry(label="LISA", sampler=samplers.lisa(10)),
-    "badam": Entry(label="BAdam's cycles", sampler=samplers.badam(10)),
-    "modules": Entry(
-        label="modules by importance", sampler=samplers.important_modules(2, 10)
-    ),
-    "threshold": Entry(
-        label="gradient threshold", sampler=samplers.below_threshold(0.5, 0.2)
-    ),
-    "random": Entry(label="random 10 %", sampler=samplers.random_entries(0.1)),
-    "rows": Entry(label="largest 10 % of units", sampler=samplers.largest_rows(0.1)),
-    "dropout": Entry(label="dropout", sampler=perturbing.drop_units(0.8), kind="part"),
-    "connections": Entry(
-        label="DropConnect", sampler=perturbing.drop_connections(0.8), kind="both"
-    ),
-    "extragradient": Entry(
-        label="extragradient",
-        sampler=perturbing.extragradient,
-        kind="perturbs",
-        evaluations=2,
-    ),
-    "sam": Entry(
-        label="SAM",
-        sampler=perturbing.sharpness_aware(0.1),
-        kind="perturbs",
-        evaluations=2,
-    ),
-    "subnets": Entry(
-        label="independent subnets",
-        sampler=perturbing.independent_subnets(2, 10),
-        kind="part",
-        per_core=2,
-    ),
-    "slimmable": Entry(
-        label="half width and whole",
-        sampler=perturbing.slimmable((0.5,)),
-        kind="part",
-        per_core=2,
-    ),
-    "low-rank": Entry(
-        label="low-rank core and whole",
-        sampler=perturbing.alternating(Core(), None),
-        kind="part",
-        per_core=2,
-        build=_low_rank,
-        rest=0.0,
-    ),
-}
-"""Name → sampler, at the options that the table has it with."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,17 +37,6 @@ class SamplerSettings:
     """T: gradients of full training."""
     lrs: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
     seeds: tuple[int, ...] = (0, 1, 2)
-
-
-def num_steps(entry: Entry, total: int, matched: str) -> int:
-    """Return the steps of a sampler, at `core` or `total` steps of full training.
-
-    At matched core steps each trains its core as often as full training does, whatever
-    else it computes; at matched total steps it computes as many gradients.
-    """
-    if matched == "core":
-        return total * entry.per_core
-    return total // entry.evaluations
 
 
 def point(settings: SamplerSettings, name: str, device: str) -> pd.DataFrame:
