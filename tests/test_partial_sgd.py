@@ -116,7 +116,7 @@ def test_what_is_masked_does_not_move_and_the_rest_does(name):
     entry = ENTRIES[name]
     options = {"rank": 2, "build": LowRankReluNet} if name == "low-rank" else {}
     net, moved_at_all = network(**options), False
-    for done, before, now in trained(net, entry.sampler, num_steps=12):
+    for done, before, now in trained(net, entry.sampler, num_steps=24):
         plan = done.plan
         assert done.num_extra == entry.evaluations - 1
         for layer, (old, new) in enumerate(zip(before.layers, now.layers, strict=True)):

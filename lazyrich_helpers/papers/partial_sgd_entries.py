@@ -43,10 +43,10 @@ ENTRIES = {
     "lws-step": Entry(label="the same, drawn each step", sampler=_lws("step")),
     "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
     "freeze-out": Entry(label="FreezeOut", sampler=samplers.freeze_out(0.5)),
-    "lisa": Entry(label="LISA", sampler=samplers.lisa(10)),
-    "badam": Entry(label="BAdam's cycles", sampler=samplers.badam(10)),
+    "lisa": Entry(label="LISA", sampler=samplers.lisa(20)),
+    "badam": Entry(label="BAdam's cycles", sampler=samplers.badam(20)),
     "modules": Entry(
-        label="modules by importance", sampler=samplers.important_modules(2, 10)
+        label="modules by importance", sampler=samplers.important_modules(2, 20)
     ),
     "threshold": Entry(
         label="gradient threshold", sampler=samplers.below_threshold(0.5, 0.2)
@@ -71,7 +71,7 @@ ENTRIES = {
     ),
     "subnets": Entry(
         label="independent subnets",
-        sampler=perturbing.independent_subnets(2, 10),
+        sampler=perturbing.independent_subnets(2, 20),
         kind="part",
         per_core=2,
     ),

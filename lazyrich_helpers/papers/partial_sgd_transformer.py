@@ -30,13 +30,13 @@ class TransformerSettings:
 
     ranks: tuple[int, ...] = (1, 2, 4)
     train_sizes: tuple[int, ...] = (200, 1000)
-    size: int = 32
+    size: int = 16
     """Of a token's vector."""
     heads: int = 2
     blocks: int = 2
-    batch_size: int = 50
+    batch_size: int = 25
     num_steps: int = 400
-    lrs: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    lrs: tuple[float, ...] = (0.03, 0.1, 0.3)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
@@ -130,7 +130,7 @@ TRANSFORMER = Study(
         "laptop": TransformerSettings(
             ranks=(1, 4),
             train_sizes=(200,),
-            size=16,
+            size=8,
             num_steps=100,
             lrs=(0.03, 0.1),
             seeds=(0, 1, 2),

@@ -26,12 +26,12 @@ class WidthSettings:
     shares: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)
     """Of the hidden units, the first ones."""
     dataset: str = "mnist"
-    train_size: int = 2000
-    width: int = 128
-    depth: int = 4
-    batch_size: int = 100
-    num_steps: int = 400
-    lrs: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2)
+    train_size: int = 1000
+    width: int = 64
+    depth: int = 3
+    batch_size: int = 50
+    num_steps: int = 300
+    lrs: tuple[float, ...] = (0.05, 0.1, 0.2)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
@@ -96,7 +96,7 @@ def _best(
     )
 
 
-_SMALL = {"dataset": "digits", "train_size": 1000, "batch_size": 50}
+_SMALL = {"dataset": "digits"}
 WIDTHS = Study(
     name="partial-widths",
     says="One set of weights used at several widths, and each width trained alone",
