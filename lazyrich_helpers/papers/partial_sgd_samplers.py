@@ -97,7 +97,7 @@ def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
     """Return a row for each look; costs are sums since the start."""
     network = _network(settings, entry, data, [seed])
     inputs, labels = shuffled(data.train, [seed], settings.batch_size)(0)
-    rows, held, shares = [], {}, []
+    rows, plans, shares = [], {}, []
     sums = {"forward": 0, "backward": 0, "backward_seconds": 0.0, "seconds": 0.0}
     training = _steps(settings, entry, data, count, network, [seed], torch.tensor([lr]))
     looks = {round(count * (n + 1) / NUM_LOOKS) for n in range(NUM_LOOKS)}
@@ -107,7 +107,7 @@ def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
         own = (forward, backward, done.backward_seconds, done.seconds)
         sums = {k: v + more for (k, v), more in zip(sums.items(), own, strict=True)}
         shares.append(updated_shares(network, plan))
-        key = (plan.layers, forward, extra)
+        plans.setdefault((plan.layers, forward, extra), plan)  # one of each cost
         if step in looks:
             mean = torch.tensor(shares).mean(0)
             shares = []
@@ -123,9 +123,11 @@ def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
                     ),
                 }
             )
-        if key not in held:
-            held[key] = plan_bytes(network, plan, extra, inputs, labels)
-    return pd.DataFrame(rows).assign(bytes=max(held.values()))
+    held = [
+        plan_bytes(network, plan, extra, inputs, labels)
+        for (_, _, extra), plan in plans.items()
+    ]
+    return pd.DataFrame(rows).assign(bytes=max(held))
 
 
 SMOKE = ("sgd", "lws-step", "random", "sam")
