@@ -31,7 +31,7 @@ class WidthSettings:
     depth: int = 3
     batch_size: int = 50
     num_steps: int = 300
-    lrs: tuple[float, ...] = (0.05, 0.1, 0.2)
+    lrs: tuple[float, ...] = (0.1, 0.2, 0.4)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
 
 
