@@ -39,8 +39,8 @@ def _lws(draw: str) -> Sampler:
 ENTRIES = {
     "sgd": Entry(label="SGD", sampler=samplers.scheduled(Full())),
     "lws-static": Entry(label="LWS: top 2", sampler=samplers.scheduled(TopK(k=2))),
-    "lws-epoch": Entry(label="LWS: top 2 all bottoms, ρ 0.2", sampler=_lws("epoch")),
-    "lws-step": Entry(label="the same, drawn each step", sampler=_lws("step")),
+    "lws-epoch": Entry(label="LWS: ρ = 0.2, by epoch", sampler=_lws("epoch")),
+    "lws-step": Entry(label="LWS: ρ = 0.2, by step", sampler=_lws("step")),
     "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
     "freeze-out": Entry(label="FreezeOut", sampler=samplers.freeze_out(0.5)),
     "lisa": Entry(label="LISA", sampler=samplers.lisa(20)),

@@ -28,7 +28,8 @@ function masks(size, { updated, steps }) {
 function costs(size, cells, chosen) {
   const best = Math.max(...cells.map((cell) => cell.accuracy));
   const low = Math.max(0, 5 * Math.floor(best / 5) - 20);
-  const rates = axis("test accuracy (%)", [low, low + 25], [0, 5, 10, 15, 20, 25].map((n) => low + n));
+  const marks = [0, 5, 10, 15, 20, 25].map((more) => low + more);
+  const rates = axis("test accuracy (%)", [low, low + 25], marks);
   const most = Math.max(2.1, ...cells.map((cell) => cell.flops));
   const flops = axis("FLOPs / SGD's", [0, most], [0, 0.5, 1, 1.5, 2]);
   const { picture, x, y, upright } = plot(...size, flops, rates);
