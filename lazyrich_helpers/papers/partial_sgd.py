@@ -35,8 +35,8 @@ ELSEWHERE = ("extragradient", "sam")
 
 def check_bound(table: pd.DataFrame) -> Finding:
     """Check that no mean over seeds is above its bound."""
-    promised = table[table.rhos > 0]
-    means = promised.groupby(["rhos", "radius"]).mean()
+    promised = pd.DataFrame(table[table.rhos > 0])
+    means = pd.DataFrame(promised.groupby(["rhos", "radius"]).mean())
     ratios = pd.concat([means.masked / means.bound, means.full / means.full_bound])
     numbers = (
         f"The largest mean is {ratios.max():.2f} of its bound, over "
@@ -48,10 +48,8 @@ def check_bound(table: pd.DataFrame) -> Finding:
 
 def _at_each_setting(gains: pd.DataFrame, least: float) -> Finding:
     """Ask at each rank and size whether the mean gain is above `least`."""
-    found = {
-        (rank, size): rows.gain
-        for (rank, size), rows in gains.groupby(["ranks", "train_size"])
-    }
+    rows = gains.set_index(["ranks", "train_size"]).gain
+    found = {place: rows.loc[place] for place in rows.index.unique()}
     words = {place: word(above(values, least)) for place, values in found.items()}
     listed = "; ".join(
         f"rank {rank}, {size:,} images: {with_interval(values)}"

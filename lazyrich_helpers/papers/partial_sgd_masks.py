@@ -10,7 +10,7 @@ def updated_shares(network: Any, plan: Plan) -> list[float]:
 
     The gradients of the step must still be there: some masks are chosen by them.
     """
-    part = getattr(plan, "part", None)
+    part, mask = getattr(plan, "part", None), plan.mask
     found = []
     for layer, module in enumerate(network.layers):
         if layer not in plan.layers:
@@ -18,9 +18,9 @@ def updated_shares(network: Any, plan: Plan) -> list[float]:
         elif part is not None:
             own, full = network.flops(part)[layer], network.flops()[layer]
             found.append(sum(own) / sum(full))
-        elif plan.mask is not None:
+        elif mask is not None:
             weight = next(module.parameters())
-            found.append(plan.mask(layer, 0, weight).float().mean().item())
+            found.append(mask(layer, 0, weight).float().mean().item())
         else:
             found.append(1.0)
     return found

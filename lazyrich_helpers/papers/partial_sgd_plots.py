@@ -43,7 +43,7 @@ def samplers_figure(table: pd.DataFrame) -> Figure:
         for matched, last in tables.items():
             color, marker = STYLES[matched]
             for name, rows in last.groupby("samplers"):
-                mean, half = confidence_interval(rows[column])
+                mean, half = confidence_interval(pd.Series(rows[column]))
                 error = half if column == "accuracy" and half < 100 else None
                 ax.errorbar(
                     mean, places[name], xerr=error, color=color, marker=marker,
@@ -67,19 +67,19 @@ def samplers_figure(table: pd.DataFrame) -> Figure:
 
 def bound_figure(table: pd.DataFrame) -> Figure:
     """Draw measured mean gradients and their bounds over ρ, for two perturbations."""
-    promised = table[table.rhos > 0]
+    promised = pd.DataFrame(table[table.rhos > 0])
     radii = sorted(promised.radius.unique())[:: max(1, promised.radius.nunique() - 1)]
     fig, axes = pairs(len(radii), 2.9, sharey=True)
     for ax, radius in zip(axes, radii, strict=True):
-        rows = promised[promised.radius == radius]
+        rows = pd.DataFrame(promised[promised.radius == radius])
+        means = pd.DataFrame(rows.groupby("rhos").mean())
         for column, limit, color, marker, words in (
             ("full", "full_bound", ORANGE, "D", "whole gradient"),
             ("masked", "bound", BLUE, "o", "masked gradient"),
         ):
-            means = rows.groupby("rhos")
-            ax.plot(means[column].mean(), color=color, marker=marker, label=words, ms=4)
+            ax.plot(means[column], color=color, marker=marker, label=words, ms=4)
             ax.plot(
-                means[limit].mean(), color=color, linestyle=DASHES[1],
+                means[limit], color=color, linestyle=DASHES[1],
                 label=f"bound of the {words}",
             )  # fmt: skip
         ax.set_xscale("log")
@@ -110,7 +110,7 @@ def transformer_figure(table: pd.DataFrame) -> Figure:
                 }.get(scheme, "alone")
                 label = "alone" if scheme == f"{part} alone" else label
                 draw_means(
-                    ax, over_seeds(rows, "ranks", part), shade(place, 4),
+                    ax, over_seeds(pd.DataFrame(rows), "ranks", part), shade(place, 4),
                     label=label, marker=MARKERS[place], dashes=DASHES[place],
                 )  # fmt: skip
             title = {"core": "low-rank core", "full": "full Transformer"}[part]
@@ -134,7 +134,7 @@ def widths_figure(table: pd.DataFrame) -> Figure:
     for place, (scheme, label) in enumerate(words.items()):
         rows = table[table.schemes == scheme]
         draw_means(
-            ax, over_seeds(rows, "share"), shade(place, 3), label=label,
+            ax, over_seeds(pd.DataFrame(rows), "share"), shade(place, 3), label=label,
             marker=MARKERS[place], dashes=DASHES[place],
         )  # fmt: skip
     ax.set_xticks(sorted(table.share.unique()))

@@ -132,7 +132,7 @@ def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
 
 SMOKE = ("sgd", "lws-step", "random", "sam")
 LAPTOP = (*SMOKE, "lws-static", "lws-epoch", "badam", "dropout", "slimmable")
-_SMALL = {"dataset": "digits"}
+
 SAMPLERS = Study(
     name="partial-samplers",
     says="Samplers of masks and perturbations on one network: accuracy, operations, "
@@ -147,7 +147,7 @@ SAMPLERS = Study(
             num_steps=40,
             lrs=(0.05, 0.2),
             seeds=(0, 1),
-            **_SMALL,
+            dataset="digits",
         ),
         "laptop": SamplerSettings(
             samplers=LAPTOP,
@@ -155,7 +155,7 @@ SAMPLERS = Study(
             depth=3,
             num_steps=200,
             lrs=(0.05, 0.1, 0.2),
-            **_SMALL,
+            dataset="digits",
         ),
         "paper": SamplerSettings(),
     },

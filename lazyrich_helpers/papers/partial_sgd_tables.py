@@ -40,8 +40,8 @@ def _times(chosen: pd.DataFrame, goal: float) -> dict[str, float]:
     """Return when each sampler's mean accuracy is first at `goal`."""
     whole = chosen[chosen.samplers == "sgd"].groupby("seed").seconds.max().mean()
     looks = chosen.dropna(subset="accuracy")
-    means = looks.groupby(["samplers", "step"])[["accuracy", "seconds"]].mean()
-    times = {}
+    columns = looks.groupby(["samplers", "step"])[["accuracy", "seconds"]]
+    means, times = pd.DataFrame(columns.mean()), {}
     for name in chosen.samplers.unique():
         there = means.loc[name]
         there = there[100 * there.accuracy >= goal]
@@ -55,7 +55,7 @@ def rows_table(table: pd.DataFrame, matched: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "sampler": ENTRIES[name].label,
+                "sampler": ENTRIES[str(name)].label,
                 "accuracy": with_interval(rows.accuracy, sign=False),
                 "lr": f"{rows.lr.iloc[0]:g}",
                 **rows[["backward", "flops", "backward_time", "time"]].mean(),
@@ -70,7 +70,7 @@ def rows_table(table: pd.DataFrame, matched: str) -> pd.DataFrame:
 def behind_sgd(last: pd.DataFrame, name: str) -> pd.Series:
     """Return a sampler's accuracy less SGD's, of every seed, in points."""
     accuracy = last.pivot_table("accuracy", "seed", "samplers", sort=False)
-    return accuracy[name] - accuracy["sgd"]
+    return pd.Series(accuracy[name] - accuracy["sgd"])
 
 
 def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -79,9 +79,9 @@ def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
     for matched, words in MATCHED.items():
         last = final_table(table, matched)
         for name, rows in last.groupby("samplers", sort=False):
-            first = table[table.samplers == name]
-            first = first[first.matched.isin([matched, "both"])]
-            first = first[first.seed == first.seed.iloc[0]]
+            own = table[table.samplers == name]
+            own = pd.DataFrame(own[own.matched.isin([matched, "both"])])
+            first = pd.DataFrame(own[own.seed == own.seed.iloc[0]])
             mean, half = confidence_interval(rows.accuracy)
             interval = f" ± {half:.1f}" if np.isfinite(half) else ""
             label = ENTRIES[str(name)].label
@@ -115,4 +115,4 @@ def joint_gains(table: pd.DataFrame, part: str, joint: str = "joint") -> pd.Data
         part, ["ranks", "train_size", "seed"], "scheme", sort=False
     )
     gains = 100 * (wide[joint] - wide[f"{part} alone"])
-    return gains.rename("gain").reset_index()
+    return pd.DataFrame({"gain": gains}).reset_index()

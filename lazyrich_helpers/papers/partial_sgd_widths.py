@@ -96,7 +96,6 @@ def _best(
     )
 
 
-_SMALL = {"dataset": "digits"}
 WIDTHS = Study(
     name="partial-widths",
     says="One set of weights used at several widths, and each width trained alone",
@@ -110,10 +109,15 @@ WIDTHS = Study(
             num_steps=20,
             lrs=(0.1,),
             seeds=(0, 1),
-            **_SMALL,
+            dataset="digits",
         ),
         "laptop": WidthSettings(
-            width=32, depth=2, num_steps=100, lrs=(0.1, 0.2), seeds=(0, 1, 2), **_SMALL
+            width=32,
+            depth=2,
+            num_steps=100,
+            lrs=(0.1, 0.2),
+            seeds=(0, 1, 2),
+            dataset="digits",
         ),
         "paper": WidthSettings(),
     },
