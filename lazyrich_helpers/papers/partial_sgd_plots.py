@@ -16,7 +16,7 @@ from lazyrich_helpers.analysis.figure_style import (
     pairs,
     shade,
 )
-from lazyrich_helpers.analysis.statistics import confidence_interval, over_seeds
+from lazyrich_helpers.analysis.statistics import over_seeds
 from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd_tables import MATCHED, final_table
 
@@ -42,23 +42,21 @@ def samplers_figure(table: pd.DataFrame) -> Figure:
     for ax, (column, label) in zip(axes, COLUMNS.items(), strict=True):
         for matched, last in tables.items():
             color, marker = STYLES[matched]
-            for name, rows in last.groupby("samplers"):
-                mean, half = confidence_interval(pd.Series(rows[column]))
-                error = half if column == "accuracy" and half < 100 else None
-                ax.errorbar(
-                    mean, places[name], xerr=error, color=color, marker=marker,
-                    markersize=4.5, elinewidth=1, linestyle="none",
-                    label=f"matched {MATCHED[matched]}",
-                )  # fmt: skip
+            own = last.groupby("samplers", sort=False)
+            rows = [places[name] for name in last.samplers]
+            if column == "accuracy":  # each seed, behind the mean
+                ax.plot(last[column], rows, ".", color=color, alpha=0.5, ms=4)
+            ax.plot(
+                own[column].mean(), [places[name] for name in own.groups], marker,
+                color=color, ms=4.5, label=f"matched {MATCHED[matched]}",
+            )  # fmt: skip
         sgd = tables["total"].query("samplers == 'sgd'")[column].mean()
         ax.axvline(sgd, **DOTTED)
         ax.set_xlabel(label, fontsize="small")
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_axisbelow(True)
-    low = min(means.min(), sum(tables["total"].accuracy) / len(tables["total"]) - 8)
-    axes[0].set_xlim(max(0, low - 3), None)
     for ax in axes[1:]:
-        ax.set_xlim(0, None)
+        ax.set_xlim(0, 1.06 * ax.get_xlim()[1])
     labels = [ENTRIES[name].label for name in names]
     axes[0].set_yticks(range(len(names)), labels, fontsize="small")
     legend_above(fig)
