@@ -27,12 +27,12 @@ from lazyrich_helpers.models.stacked import (
 )
 from lazyrich_helpers.models.stacked_transformer import LowRankTransformer
 from lazyrich_helpers.papers import partial_sgd_bound
-from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, num_steps
+from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, steps_of
 from lazyrich_helpers.papers.partial_sgd_masks import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import (
     accuracies,
-    losses,
+    mean_losses,
     partial_sgd,
     shuffled,
 )
@@ -99,7 +99,7 @@ def test_a_mask_of_ones_is_sgd_bit_for_bit():
     ones = Plan(EVERY, mask=lambda i, n, p: torch.ones_like(p, dtype=torch.bool))
     plain = network()
     for step in range(6):
-        total = losses(plain, Plan(EVERY), *batches()(step)).sum()
+        total = mean_losses(plain, Plan(EVERY), *batches()(step)).sum()
         for p, grad in zip(
             plain.parameters(),
             torch.autograd.grad(total, list(plain.parameters())),
@@ -239,7 +239,7 @@ def test_a_core_is_the_factors_alone():
 
 
 def gradient_at(net, step=0):
-    total = losses(net, Plan(EVERY), *batches()(step)).sum()
+    total = mean_losses(net, Plan(EVERY), *batches()(step)).sum()
     return torch.autograd.grad(total, list(net.parameters()))
 
 
@@ -374,7 +374,7 @@ def test_taking_turns_and_counting_steps():
     sizes = [plan.part and len(plan.part.hidden[0]) for plan in plans]
     assert sizes == [2, None, 2, None]
     counted = {
-        name: [num_steps(ENTRIES[name], 400, m) for m in ("core", "total")]
+        name: [steps_of(ENTRIES[name], 400, m) for m in ("core", "total")]
         for name in ("sgd", "sam", "low-rank")
     }
     assert counted == {"sgd": [400, 400], "sam": [400, 200], "low-rank": [800, 400]}

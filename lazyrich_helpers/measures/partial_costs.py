@@ -9,7 +9,7 @@ from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.measures.flops import backward_flops, forward_flops
 from lazyrich_helpers.models.network import Network
-from lazyrich_helpers.training.partial_sgd import losses
+from lazyrich_helpers.training.partial_sgd import mean_losses
 
 
 def plan_flops(network: Any, plan: Plan, num_extra: int) -> tuple[int, int]:
@@ -55,7 +55,7 @@ def plan_bytes(
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
-        total = losses(network, plan, inputs, labels).sum()
+        total = mean_losses(network, plan, inputs, labels).sum()
     total.backward()
     trainable = [p.nbytes for layer in plan.layers for p in layers[layer].parameters()]
     gradients = [p.nbytes for p in network.parameters() if p.grad is not None]

@@ -26,6 +26,8 @@ class Entry:
     build: Callable[..., Any] = StackedReluNet
     rest: float = 2.0
     """As `draw_` has it."""
+    slower: float = 1.0
+    """Factor on the learning rates that it is offered."""
 
 
 def _low_rank(num: int, sizes: tuple[int, ...]) -> LowRankReluNet:
@@ -62,6 +64,7 @@ ENTRIES = {
         sampler=perturbing.extragradient,
         kind="perturbs",
         evaluations=2,
+        slower=0.1,  # at the others' rates its steps ahead diverge
     ),
     "sam": Entry(
         label="SAM",
@@ -93,7 +96,7 @@ ENTRIES = {
 """Name → sampler, at the options that the table has it with."""
 
 
-def num_steps(entry: Entry, total: int, matched: str) -> int:
+def steps_of(entry: Entry, total: int, matched: str) -> int:
     """Return the steps of a sampler, at `core` or `total` steps of full training.
 
     At matched core steps each trains its core as often as full training does, whatever

@@ -12,7 +12,7 @@ from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
 from lazyrich_helpers.models.stacked import draw_
-from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, Entry, num_steps
+from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, Entry, steps_of
 from lazyrich_helpers.papers.partial_sgd_masks import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
@@ -44,7 +44,7 @@ def point(settings: SamplerSettings, name: str, device: str) -> pd.DataFrame:
     """Return what a sampler reached and cost at every look, of every seed."""
     entry = ENTRIES[name]
     data = images(settings.dataset, train_size=settings.train_size).load(device)
-    counts = {m: num_steps(entry, settings.num_steps, m) for m in ("core", "total")}
+    counts = {m: steps_of(entry, settings.num_steps, m) for m in ("core", "total")}
     if counts["core"] == counts["total"]:
         counts = {"both": settings.num_steps}
     frames = []
@@ -86,11 +86,11 @@ def _best_lr(settings, entry, data, count) -> float:
     """Return the rate that is best on held-out images; all rates are trained as one."""
     seeds = [TUNING_SEED] * len(settings.lrs)
     network = _network(settings, entry, data, seeds)
-    lrs = torch.tensor(settings.lrs)
+    lrs = entry.slower * torch.tensor(settings.lrs)
     for _ in _steps(settings, entry, data, count, network, seeds, lrs):
         pass
     found = accuracies(network, data.held_out, len(seeds))
-    return settings.lrs[int(found.argmax())]
+    return round(entry.slower * settings.lrs[int(found.argmax())], 6)
 
 
 def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:

@@ -66,7 +66,7 @@ def partial_sgd(
 
     def gradient() -> Gradients:
         course.num_extra += 1
-        total = losses(network, Plan(course.every_layer), *seen).sum()
+        total = mean_losses(network, Plan(course.every_layer), *seen).sum()
         found = iter(torch.autograd.grad(total, list(network.parameters())))
         return [[next(found) for _ in layer.parameters()] for layer in layers]
 
@@ -80,7 +80,7 @@ def partial_sgd(
         set_trainable(layers, plan.layers)
         network.zero_grad(set_to_none=True)
         with perturbed(network, plan):
-            found = losses(network, plan, *seen)
+            found = mean_losses(network, plan, *seen)
             forward_ended = time.process_time()
             found.sum().backward()
         backward_ended = time.process_time()
@@ -96,7 +96,7 @@ def partial_sgd(
     network.requires_grad_(True)
 
 
-def losses(network: Network, plan: Plan, inputs: Tensor, labels: Tensor) -> Tensor:
+def mean_losses(network: Network, plan: Plan, inputs: Tensor, labels: Tensor) -> Tensor:
     """Return each network's mean cross-entropy (num,), of a plan's part alone."""
     part = getattr(plan, "part", None)
     logits = network(inputs) if part is None else network(inputs, part)
