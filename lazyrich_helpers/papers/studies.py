@@ -14,6 +14,7 @@ MODULES: tuple[str, ...] = (
     "grokalign",
     "init_variance",
     "lazy_training",
+    "partial_sgd",
     "two_regimes",
 )
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""

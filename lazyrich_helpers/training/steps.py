@@ -62,7 +62,7 @@ def train_epoch(
                 stream = generator("shift", seed, epoch, step)
                 inputs = shifted(inputs, task.shift, stream)
             optimizer.zero_grad(set_to_none=True)
-            with _perturbed(network, plan):
+            with perturbed(network, plan):
                 loss = config.objective.loss(computed, inputs, labels, task.start)
                 loss.backward()
             with _masked(network, plan):
@@ -80,7 +80,7 @@ def example_order(config: RunConfig, num_examples: int, epoch: int) -> Tensor:
 
 
 @contextlib.contextmanager
-def _perturbed(network: Network, plan: Plan) -> Iterator[None]:
+def perturbed(network: Network, plan: Plan) -> Iterator[None]:
     """Inside, the trainable parameters are where the gradient is to be taken."""
     before = []
     if plan.perturbation is not None:
