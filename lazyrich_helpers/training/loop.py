@@ -17,6 +17,7 @@ from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.sharding import ALONE, Sharding
 from lazyrich_helpers.training.steps import EpochTask, train_epoch
 
 NUMERICS_VERSION = 1
@@ -76,9 +77,14 @@ def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
 
     Fused SGD can not step a group of which some have momentum and some have not yet.
     """
-    return config.optimizer.build(
+    optimizer = config.optimizer.build(
         [{"params": list(layer.parameters())} for layer in network.layers]
     )
+    shared = any(hasattr(p, "placements") for p in network.parameters())
+    if shared and isinstance(optimizer, torch.optim.SGD):
+        for group in optimizer.param_groups:
+            group["fused"] = False  # torch 2.13 has none for what processes share
+    return optimizer
 
 
 class TrainingState:
@@ -150,6 +156,7 @@ def train(
     eval_every: int = 1,
     cache_bytes: int = MOST_BYTES,
     state: TrainingState | None = None,
+    sharding: Sharding = ALONE,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
 
@@ -177,12 +184,13 @@ def train(
             each view of the training images and for the test images; 0 computes them
             anew at every step.
         state: Of these three, to go on from; it is kept up to date. None starts anew.
+        sharding: How processes share it, if they do; then nothing is cached.
     """
     settings = config.training
     if state is None:
         state = TrainingState(network, data, config, cache_bytes=cache_bytes)
     caches, test_cache = state.caches, state.test_cache
-    fixed = data.shift is None and config.objective.of_logits
+    fixed = data.shift is None and config.objective.of_logits and sharding.alone
     for epoch in range(state.num_done, settings.num_epochs):
         began = time.perf_counter()
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
@@ -191,7 +199,8 @@ def train(
             cache = caches[epoch % len(caches)]
             cut, inputs = cache.inputs(min(trainable) if fixed else 0)
             labels, start = data.train.labels, state.start
-            task = EpochTask(epoch, plans, cut, inputs, labels, data.shift, start)
+            way = cut, inputs, labels, data.shift, start, sharding
+            task = EpochTask(epoch, plans, *way)
             loss = train_epoch(network, task, config, state.optimizer)
         del inputs, task  # or what the next epoch forgets would still take memory
         for cache in (*caches, test_cache):
@@ -202,7 +211,7 @@ def train(
         correct = None
         if due:
             with arithmetic(settings.precision, data.device):
-                cut, inputs = test_cache.inputs(min(trainable))
+                cut, inputs = test_cache.inputs(min(trainable) if sharding.alone else 0)
             test, above = Split(inputs, data.test.labels), network.above(cut)
             correct = count_correct(above, test, settings.precision)
             del inputs, test
