@@ -3,10 +3,7 @@
 A layout is a row of a table, apart from the model's code. PyTorch does what it says.
 """
 
-import contextlib
 import hashlib
-import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +52,11 @@ class Sharded:
         """The mesh's dimension along which processes have different examples."""
         return self.mesh["data"] if "data" in self.mesh.mesh_dim_names else None
 
+    def described(self) -> dict[str, Any]:
+        """Return what a record says of it: the layout, and processes by dimension."""
+        shape = dict(zip(self.mesh.mesh_dim_names, self.mesh.shape, strict=True))
+        return {"layout": self.layout} | shape
+
     def called(self, network: Network) -> nn.Module:
         if self.layout != "dp":
             return network
@@ -102,16 +104,16 @@ def lay_out(network: Network, layout: str, device: str = "cpu") -> Sharded:
     if len(own.dims) == 2:
         require(num % 2 == 0, "the number of processes", "even for a 2-D mesh", num)
         shape = (num // 2, 2)
-    norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules())
+    norms = any(
+        isinstance(m, nn.modules.batchnorm._BatchNorm) for m in network.modules()
+    )
     if norms and "data" in own.dims:
         raise ValueError(
             f"shard={layout!r} gives each process a part of the batch, of which batch "
             "norm would take other means; use tp, or a network without batch norm."
         )
     require_same("the network's start", _digest(network))
-    mesh = init_device_mesh(
-        torch.device(device).type, shape, mesh_dim_names=own.dims
-    )
+    mesh = init_device_mesh(torch.device(device).type, shape, mesh_dim_names=own.dims)
     network.to(device) if layout == "dp" else None
     guard_convolutions(network)
     if "model" in own.dims:

@@ -60,10 +60,15 @@ class Trained(Run):
 
 def new_network(config: RunConfig, data: Dataset) -> Network:
     """Return the initialized network of `config`, on the device of `data`."""
+    return initialized(config, data).to(data.device)
+
+
+def initialized(config: RunConfig, data: Dataset) -> Network:
+    """Return the initialized network of `config`, on the CPU."""
     network = config.model.build(data.image_shape, data.num_classes)
     inputs = data.train.images[: config.training.batch_size].cpu()
     config.init.initialize_(network, config.training.seed, inputs)
-    return network.to(data.device)
+    return network
 
 
 def start_of(config: RunConfig, network: Network) -> Tensor:

@@ -49,13 +49,14 @@ def train_epoch(
     order = example_order(config, len(task.labels), epoch).to(task.labels.device)
     total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
     computed, trainable = network.above(task.cut), frozenset[int]()
+    called: Any = computed
     batches = order.split(config.training.batch_size)
     try:
         for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
             if plan.layers != trainable:
                 trainable = plan.layers
                 set_trainable(list(network.layers), trainable)
-                called: Any = sharding.called(computed)
+                called = sharding.called(computed)
             lr = config.optimizer.lr_at(epoch, step)
             for layer, scale in plan.scales.items():
                 optimizer.param_groups[layer]["lr"] = lr * scale
