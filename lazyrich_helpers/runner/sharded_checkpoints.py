@@ -30,12 +30,9 @@ class ShardedCheckpoint:
         config: What is trained.
         recipe: What it is measured by.
         store: Has the folder for checkpoints.
-        every: Seconds between two.
     """
 
-    def __init__(
-        self, config: RunConfig, recipe: Recipe, store: Store, *, every: float = EVERY
-    ) -> None:
+    def __init__(self, config: RunConfig, recipe: Recipe, store: Store) -> None:
         self._of = json.dumps(
             {
                 "numerics": NUMERICS,
@@ -47,12 +44,12 @@ class ShardedCheckpoint:
         )
         digest = hashlib.sha256(self._of.encode()).hexdigest()[:12]
         self._folder = store.checkpoints / f"{config.run_id}-{digest}.sharded"
-        self._every, self._last = every, time.monotonic()
+        self._last = time.monotonic()
 
     @property
     def due(self) -> bool:
         """Whether it is time to write one."""
-        return time.monotonic() - self._last > self._every
+        return time.monotonic() - self._last > EVERY
 
     def write(self, network: nn.Module, state: TrainingState, note: Any) -> None:
         """Keep it all; the first process's `note` (tensors, numbers, text) as well."""

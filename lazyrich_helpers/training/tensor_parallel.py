@@ -15,8 +15,7 @@ def split_layers(network: nn.Module, mesh: Any, directives: Mapping[str, str]) -
 
     By columns, a process has some of a layer's outputs; by rows, some of its inputs,
     and the sum over processes is the layer. A layer split by columns hands its parts
-    on: the next one has to be split by rows. Parameters that were frozen stay so;
-    torch's `parallelize_module` alone would unfreeze them.
+    on: the next one has to be split by rows. What was frozen stays frozen.
 
     Args:
         network: The same in all processes.
@@ -45,12 +44,9 @@ def split_layers(network: nn.Module, mesh: Any, directives: Mapping[str, str]) -
         units = layer.out_features if way == "column" else layer.in_features
         even = f"a multiple of the {mesh.size()} processes that split them"
         require(units % mesh.size() == 0, f"the units of {name}", even, units)
-    frozen = {name for name, p in network.named_parameters() if not p.requires_grad}
     styles = {"column": ColwiseParallel, "row": RowwiseParallel}
     plan: Any = {name: styles[way]() for name, way in directives.items()}
     parallelize_module(network, mesh, plan)
-    for name, p in network.named_parameters():
-        p.requires_grad_(name not in frozen)
 
 
 def guard_convolutions(network: nn.Module) -> None:

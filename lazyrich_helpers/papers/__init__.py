@@ -1,0 +1,1 @@
+"""Neighbouring papers: their recipes, claims, tables and figures."""

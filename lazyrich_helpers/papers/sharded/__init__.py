@@ -1,0 +1,1 @@
+"""One network over many devices: halos, the wire, a paper model, a study."""
