@@ -68,7 +68,7 @@ def _refuse_wrong(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         raise ValueError(
             f"a convolution's input must be sharded along its batch only; got one "
             f"sharded along its {axes[axis]}, which torch computes wrongly: use "
-            "`halo.tiled_convolution` for height."
+            "`papers.sharded_halo.tiled_convolution` for height."
         )
     require(
         not _sharded(weight),

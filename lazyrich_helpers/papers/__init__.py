@@ -1,1 +1,0 @@
-"""Neighbouring papers: their recipes, claims, tables and figures."""

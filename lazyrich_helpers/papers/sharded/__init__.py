@@ -1,1 +1,0 @@
-"""One network over many devices: halos, the wire, a paper model, a study."""
