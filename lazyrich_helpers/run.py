@@ -23,7 +23,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Loading torch.", file=sys.stderr, flush=True)
     from lazyrich_helpers.runner.tasks import perform
 
-    return perform(options)
+    return perform(options, study=_study)
+
+
+def _study(names: list[str], budget: str, device: str) -> int:
+    from lazyrich_helpers.papers.studies import run_studies  # needs more than torch
+
+    return run_studies(names, budget, device)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,11 @@ def training_chapters() -> list[Path]:
     return [path for path in chapters() if path.stem not in READ_ONLY]
 
 
+def recipe_chapters() -> list[Path]:
+    """Return those that train recipes; the neighbouring papers' compute studies."""
+    return [path for path in training_chapters() if path.parent.name != "papers"]
+
+
 def refresh(path: Path) -> None:
     """Execute one notebook in an empty store and write it back."""
     notebook = nbformat.read(path, as_version=4)

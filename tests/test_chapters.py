@@ -10,7 +10,13 @@ import pytest
 from nbformat import NotebookNode
 
 from lazyrich_helpers.experiments.recipes import Scale
-from tests.refresh_outputs import CHECKED, ROOT, chapters, training_chapters
+from tests.refresh_outputs import (
+    CHECKED,
+    ROOT,
+    chapters,
+    recipe_chapters,
+    training_chapters,
+)
 
 TITLES = [str(path.relative_to(ROOT / "book")) for path in chapters()]
 
@@ -23,6 +29,12 @@ def cells(request: pytest.FixtureRequest) -> list[NotebookNode]:
 @pytest.fixture(params=training_chapters(), ids=lambda path: path.stem)
 def training(request: pytest.FixtureRequest) -> list[NotebookNode]:
     """The cells of a chapter that has parameters."""
+    return nbformat.read(request.param, as_version=4).cells
+
+
+@pytest.fixture(params=recipe_chapters(), ids=lambda path: path.stem)
+def recipes(request: pytest.FixtureRequest) -> list[NotebookNode]:
+    """The cells of a chapter that trains recipes."""
     return nbformat.read(request.param, as_version=4).cells
 
 
@@ -88,15 +100,15 @@ def test_every_parameter_has_a_type_and_a_meaning(described):
             assert len(told["help"]) > 10, (title, name)
 
 
-def test_a_chapter_has_every_choice_of_its_recipes(training, described, request):
+def test_a_chapter_has_every_choice_of_its_recipes(recipes):
     """Where it takes a recipe, it takes what that lets a caller choose."""
-    (parameters,) = tagged(training, "parameters")
+    (parameters,) = tagged(recipes, "parameters")
     names = [node.target.id for node in ast.parse(parameters.source).body]
     assert {"budget", "device"} < set(names)
     assert {field.name for field in dataclasses.fields(Scale)} < set(names)
     (call,) = [
         node
-        for node in ast.walk(ast.parse(validation(training).source))
+        for node in ast.walk(ast.parse(validation(recipes).source))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "settings"
     ]
     passed = {k.arg: ast.unparse(k.value) for k in call.keywords if k.arg != "known"}

@@ -23,7 +23,8 @@ ORDER = (
     {"measures"},
     {"experiments"},
     {"runner", "analysis"},
-    {"notebook", "run"},
+    {"papers", "notebook"},
+    {"run"},
 )
 """Each room imports from those before it; neighbours on a line know nothing of each
 other, and within a room there is no circle."""

@@ -24,16 +24,22 @@ def origin_of(data: Dataset, precision: str) -> dict[str, Any]:
     Its `arithmetic` is what the device does at `precision`, and its `instruction_set`
     the vector instructions that it does it with.
     """
-    device = data.device
     return {
         "numerics": dict(NUMERICS),
-        "commit": commit(),
-        "source": source_digest(),
         "data": data.digest,
         "num_train": len(data.train),
         "num_test": len(data.test),
+        "arithmetic": arithmetic.done(precision, data.device),
+        **made_by(data.device),
+    }
+
+
+def made_by(device: torch.device) -> dict[str, Any]:
+    """Return the code, the versions and the machine of what begins now."""
+    return {
+        "commit": commit(),
+        "source": source_digest(),
         "device": device_name(device),
-        "arithmetic": arithmetic.done(precision, device),
         "instruction_set": arithmetic.instruction_set(device),
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "python": platform.python_version(),

@@ -104,13 +104,7 @@ def settings(
             the chapter does not have.
     """
     house_style()
-    names = {"budget", "device", *known, *choices}
-    for name in _injected_names():
-        if name not in names:
-            raise ChapterError(
-                f"this chapter has no parameter {name!r}; it has "
-                f"{', '.join(sorted(names))}."
-            )
+    require_known({"budget", "device", *known, *choices})
     budget = os.environ.get("LAZYRICH_BUDGET") or budget
     made = _sentence(lambda: {r: _checked(r, budget, choices) for r in recipes})
     # whatever came: torch has no sentence for a list
@@ -153,6 +147,16 @@ def _runs(recipe: Recipe) -> str:
     training = ("seed", "num_epochs", "precision")
     lines = map(listed, (*data, *network, *training))
     return "\n  ".join([f"{recipe.name} at {recipe.budget}", *filter(None, lines)])
+
+
+def require_known(names: set[str]) -> None:
+    """Raise ChapterError if papermill was given a parameter that is none of `names`."""
+    for name in _injected_names():
+        if name not in names:
+            raise ChapterError(
+                f"this chapter has no parameter {name!r}; it has "
+                f"{', '.join(sorted(names))}."
+            )
 
 
 def _injected_names() -> list[str]:

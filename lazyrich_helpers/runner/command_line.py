@@ -17,6 +17,7 @@ COMMANDS = {
     "status": "show how runs on a Slurm cluster stand",
     "cancel": "take all jobs back from a Slurm cluster",
     "notebook CHAPTER [NAME=VALUE,VALUE ...]": "execute a chapter at points of a grid",
+    "study [STUDY ...]": "compute studies of the neighbouring papers; list all of them",
 }
 """Words → what they do."""
 NAMES = [words.split()[0] for words in COMMANDS]
@@ -55,6 +56,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     for name in ("status", "cancel"):
         _add_store(made[name])
     _add_notebook(made["notebook"])
+    study = made["study"].add_argument
+    study("studies", nargs="*", metavar="STUDY", help="none: say how far all are")
+    study("--budget", default="paper", help="smoke, laptop or paper, the default")
+    study("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     return parser.parse_args(words)
 
 

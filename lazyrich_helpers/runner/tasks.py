@@ -45,13 +45,23 @@ from lazyrich_helpers.runner.stopping import Stop, graceful_stop
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
 
 
-def perform(options: argparse.Namespace) -> int:
-    """Do what the words ask for; return the exit status: 0, 1 (a run failed) or 2."""
+def perform(
+    options: argparse.Namespace, study: Callable[[list[str], str, str], int]
+) -> int:
+    """Do what the words ask for; return the exit status: 0, 1 (a run failed) or 2.
+
+    Args:
+        options: From `command_line.parse`.
+        study: Computes studies: their names, a budget and a device → exit status.
+    """
     do: dict[str, Callable[[argparse.Namespace], int | None]] = {
         "list": _list,
         "status": lambda options: print(status(_store(options))),
         "cancel": lambda options: print(f"{cancel(_store(options))} jobs taken back."),
         "notebook": _notebook,
+        "study": lambda options: study(
+            options.studies, options.budget, pick_device(options.device)
+        ),
     }
     try:
         return do.get(options.command, _train)(options) or 0

@@ -1,0 +1,68 @@
+"""Every study and every headline claim of the neighbouring papers, by name."""
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from lazyrich_helpers.analysis.verdicts import Verdict
+from lazyrich_helpers.config import require
+from lazyrich_helpers.experiments.recipes import BUDGETS
+from lazyrich_helpers.experiments.study import Study, complete_study, read_study
+from lazyrich_helpers.runner.progress import watched
+
+MODULES: tuple[str, ...] = ()
+"""Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neighbour:
+    """A neighbouring paper's headline claims, and what is found."""
+
+    paper: str
+    """Its authors and year."""
+    page: str
+    """Of the book, from its top folder, without an ending."""
+    verdicts: tuple[Verdict, ...]
+
+
+def _modules() -> list[ModuleType]:
+    return [importlib.import_module(f"{__package__}.{name}") for name in MODULES]
+
+
+def studies() -> dict[str, Study]:
+    """Return every study by its name."""
+    return {study.name: study for module in _modules() for study in module.STUDIES}
+
+
+def neighbours() -> list[Neighbour]:
+    """Return every neighbour with its claims, asked of the recorded studies."""
+    return [
+        Neighbour(paper=one.PAPER, page=one.PAGE, verdicts=one.verdicts())
+        for one in _modules()
+    ]
+
+
+def run_studies(names: list[str], budget: str, device: str) -> int:
+    """Compute what is missing of studies, of all unless named; say how far they are.
+
+    Without names nothing is computed.
+
+    Raises:
+        ValueError: If there is no such study or budget.
+    """
+    known = studies()
+    require(budget in BUDGETS, "budget", f"one of {', '.join(BUDGETS)}", budget)
+    for name in names:
+        require(name in known, "study", f"one of {', '.join(known)}", name)
+
+    for name in names or known:
+        study = known[name]
+        if names:
+            found = complete_study(study, budget, device=device, watch=watched)
+        else:
+            found = read_study(study, budget)
+        num = len(study.values(found.settings))
+        print(f"{name}: {study.says}")
+        done = num - len(found.missing)
+        print(f"  {budget}: {done} of {num} points, {found.seconds:.0f} s")
+    return 0

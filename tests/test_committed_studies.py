@@ -1,0 +1,37 @@
+"""The committed studies: each belongs to a study that there is, and is whole."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lazyrich_helpers.experiments.study import read_study
+from lazyrich_helpers.papers.studies import studies
+
+FOLDER = Path(__file__).resolve().parents[1] / "book" / "records" / "studies"
+STUDIES = studies()
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_is_recorded_whole(name):
+    found = read_study(STUDIES[name], "paper")
+    assert not found.missing
+    assert not any("+" in one["commit"] for one in found.origins)
+    if "seed" in found.table:
+        assert sorted(found.table.seed.unique()) == sorted(found.settings.seeds)
+
+
+def test_no_file_is_of_older_settings():
+    current = {
+        study.file(study.settings("paper"), FOLDER).name for study in STUDIES.values()
+    }
+    assert {path.name for path in FOLDER.glob("*.json")} == current
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.json")), ids=lambda p: p.stem)
+def test_a_file_is_in_strict_json_with_equal_columns(path):
+    def refuse(word):
+        raise AssertionError(word)
+
+    kept = json.loads(path.read_text(), parse_constant=refuse)
+    assert len({tuple(point["columns"]) for point in kept["points"]}) == 1
