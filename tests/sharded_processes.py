@@ -129,7 +129,7 @@ def distributed_convolutions() -> dict[str, Any]:
     found = {}
     for name, (of_maps, of_weight, stride) in cases.items():
         torch.manual_seed(0)
-        layer = nn.Conv2d(8, 6, 3, padding=1, stride=stride)
+        layer: Any = nn.Conv2d(8, 6, 3, padding=1, stride=stride)
         right = layer(maps).detach()
         spread = distribute_tensor(maps, mesh, [of_maps])
         with warnings.catch_warnings():

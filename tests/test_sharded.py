@@ -133,7 +133,7 @@ def test_strips_with_halos_are_the_whole(kernel, found):
     [
         ("start", "the network's start must be the same in all processes; process 1"),
         ("seed", "seed must be the same in all processes; process 1 has 1, process 0"),
-        ("width", "the units of layers.0.2 must be a multiple of the 2 processes"),
+        ("width", "the units of layers.0.1 must be a multiple of the 2 processes"),
         ("batch norm", "batch norm would take other means"),
         ("layout", "shard must be one of dp, tp, 2d, fsdp; got 'ddp'"),
         ("split", "layers.0.1 is a Convolution, and only linear layers are split"),

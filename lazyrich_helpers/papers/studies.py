@@ -10,7 +10,7 @@ from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.runner.progress import watched
 
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = ("sharded",)
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""
 
 

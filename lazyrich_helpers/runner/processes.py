@@ -104,4 +104,6 @@ def together(num: int, words: Sequence[str], **env: str) -> Iterator[subprocess.
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.communicate(timeout=GRACE)
         process.kill()
-        process.communicate()  # closes its pipe
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
