@@ -36,7 +36,8 @@ class CurveSettings:
     """Networks that are trained by one process and in every layout."""
 
     networks: tuple[str, ...]
-    """`relu_net` on digits, `vgg11` on CIFAR-10 or digits, or `record`: Figure 2's."""
+    """`relu_net` on digits, `vgg11` on CIFAR-10 or digits, or `record`: the first epochs
+    of a network of Figure 2."""
     num_epochs: int
     width: int
     """Units, or channels, of the networks; Figure 2's has its own."""
@@ -104,7 +105,7 @@ CURVES = Study(
         ),
         "paper": CurveSettings(
             networks=("record", "relu_net", "vgg11"),
-            num_epochs=20,
+            num_epochs=10,
             width=16,
             train_size=1000,
             images="cifar10",
@@ -122,7 +123,7 @@ WIRE = Study(
             layouts=("dp",), width=256, rhos=(0, 0.1, 0.5, 1), num_steps=20
         ),
         "paper": WireSettings(
-            width=1024, rhos=(0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1), num_steps=40
+            width=1024, rhos=(0, 0.1, 0.3, 0.5, 0.7, 1), num_steps=30
         ),
     },
 )
@@ -134,7 +135,7 @@ SCALING = Study(
     budgets={
         "smoke": ScalingSettings(widths=(64,), layouts=("dp",), num_steps=4),
         "laptop": ScalingSettings(widths=(256,), layouts=("dp",), num_steps=10),
-        "paper": ScalingSettings(widths=(256, 512, 1024, 2048), num_steps=30),
+        "paper": ScalingSettings(widths=(256, 512, 1024, 2048), num_steps=20),
     },
 )
 STUDIES = (CURVES, WIRE, SCALING)

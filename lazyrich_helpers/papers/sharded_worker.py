@@ -43,7 +43,9 @@ def config_of(name: str, settings: Any) -> RunConfig:
     """Return what is trained under a name of `sharded.CurveSettings`."""
     if name == "record":
         chosen = {"widths": [100], "lrs": [0.001], "seeds": [0]}
-        return make_recipe("figure-2", "paper", **chosen).configs[0]
+        config = make_recipe("figure-2", "paper", **chosen).configs[0]
+        fewer = replace(config.training, num_epochs=settings.num_epochs)
+        return replace(config, training=fewer)
     plain = RunConfig(
         data=images("digits", train_size=settings.train_size),
         model=ReluNet(width=settings.width, depth=3),
