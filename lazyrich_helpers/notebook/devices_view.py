@@ -35,7 +35,7 @@ def devices_slider(
     for places in itertools.product(*(range(len(axes[name])) for name in AXES)):
         rows = table
         for name, place in zip(AXES, places, strict=True):
-            rows = rows[rows[name] == axes[name][place]]
+            rows = rows.loc[rows[name] == axes[name][place]]
         cells[",".join(map(str, places))] = _cell(rows)
     speeds = [f"{one / 1e9:g} GB/s" for one in axes["bandwidth"]]
     controls = [

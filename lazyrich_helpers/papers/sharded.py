@@ -36,8 +36,8 @@ class CurveSettings:
     """Networks that are trained by one process and in every layout."""
 
     networks: tuple[str, ...]
-    """`relu_net` on digits, `vgg11` on CIFAR-10 or digits, or `record`: the first epochs
-    of a network of Figure 2."""
+    """`relu_net` on digits, `vgg11` on CIFAR-10 or digits, or `record`: a network of
+    Figure 2, its first epochs."""
     num_epochs: int
     width: int
     """Units, or channels, of the networks; Figure 2's has its own."""

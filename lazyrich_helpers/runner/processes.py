@@ -75,14 +75,19 @@ def leave(code: int, *, alone: bool = False) -> NoReturn:
 
 
 @contextlib.contextmanager
-def together(num: int, words: Sequence[str], **env: str) -> Iterator[subprocess.Popen]:
-    """Start `num` processes on this machine's CPU by torchrun; end them, come what may.
+def together(
+    num: int, words: Sequence[str], *, piped: bool = True, **env: str
+) -> Iterator[subprocess.Popen]:
+    """Start `num` processes on this machine by torchrun; end them, come what may.
 
     Args:
         num: Of processes; each has one thread.
         words: What python is told: a file, or `-m` and a module, and its arguments.
+        piped: Whether the caller reads what they say; else it is said where it is.
         env: Further environment variables.
     """
+    # The same code there as here, wherever this process was started.
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.getenv("PYTHONPATH")]))
     torchrun = [
         "-m",
         "torch.distributed.run",
@@ -91,10 +96,10 @@ def together(num: int, words: Sequence[str], **env: str) -> Iterator[subprocess.
     ]
     process = subprocess.Popen(
         [sys.executable, *torchrun, *words],
-        stdout=subprocess.PIPE,
+        stdout=subprocess.PIPE if piped else None,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | env,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | env,
     )
     try:
         yield process
@@ -105,5 +110,5 @@ def together(num: int, words: Sequence[str], **env: str) -> Iterator[subprocess.
                 process.communicate(timeout=GRACE)
         process.kill()
         process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        if process.stdout is not None:
+            process.stdout.close()

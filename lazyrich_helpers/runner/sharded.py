@@ -1,10 +1,12 @@
 """Recipes completed by processes that share each network: `--shard` under torchrun."""
 
 import contextlib
+import pickle
 import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -169,3 +171,7 @@ def _gather(network: nn.Module, seen: Watched | None) -> None:
         values = whole(tensor)  # one at a time: all have to take part
         if own is not None:
             own[name].copy_(values)
+
+
+if __name__ == "__main__":  # of a Slurm job, on its node
+    complete_sharded(*pickle.loads(Path(sys.argv[1]).read_bytes()))

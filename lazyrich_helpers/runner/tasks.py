@@ -94,7 +94,8 @@ def _train(options: argparse.Namespace) -> int:
         given = _given(options, SlurmOptions, "slurm_")
         given["setup"] = tuple(given.get("setup", ()))
         slurm = SlurmOptions(**given)
-        print(submit(recipes, _store(options), slurm, device=options.device))
+        means = {"device": options.device, "shard": options.shard}
+        print(submit(recipes, _store(options), slurm, **means))
         return 0
     device = pick_device(options.device)
     if options.shard is not None:

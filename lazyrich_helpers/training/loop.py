@@ -17,7 +17,7 @@ from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.run_config import RunConfig
-from lazyrich_helpers.training.sharding import ALONE, Sharding
+from lazyrich_helpers.training.sharding import ALONE, Sharding, without_fused_sgd
 from lazyrich_helpers.training.steps import EpochTask, train_epoch
 
 NUMERICS_VERSION = 1
@@ -64,7 +64,7 @@ def new_network(config: RunConfig, data: Dataset) -> Network:
 
 
 def initialized(config: RunConfig, data: Dataset) -> Network:
-    """Return the initialized network of `config`, on the CPU."""
+    """Return it on the CPU."""
     network = config.model.build(data.image_shape, data.num_classes)
     inputs = data.train.images[: config.training.batch_size].cpu()
     config.init.initialize_(network, config.training.seed, inputs)
@@ -82,14 +82,8 @@ def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
 
     Fused SGD can not step a group of which some have momentum and some have not yet.
     """
-    optimizer = config.optimizer.build(
-        [{"params": list(layer.parameters())} for layer in network.layers]
-    )
-    shared = any(hasattr(p, "placements") for p in network.parameters())
-    if shared and isinstance(optimizer, torch.optim.SGD):
-        for group in optimizer.param_groups:
-            group["fused"] = False  # torch 2.13 has none for what processes share
-    return optimizer
+    groups = [{"params": list(layer.parameters())} for layer in network.layers]
+    return without_fused_sgd(config.optimizer.build(groups))
 
 
 class TrainingState:
@@ -189,7 +183,7 @@ def train(
             each view of the training images and for the test images; 0 computes them
             anew at every step.
         state: Of these three, to go on from; it is kept up to date. None starts anew.
-        sharding: How processes share it, if they do; then nothing is cached.
+        sharding: How processes share it; where they do, nothing is cached.
     """
     settings = config.training
     if state is None:
@@ -204,8 +198,8 @@ def train(
             cache = caches[epoch % len(caches)]
             cut, inputs = cache.inputs(min(trainable) if fixed else 0)
             labels, start = data.train.labels, state.start
-            way = cut, inputs, labels, data.shift, start, sharding
-            task = EpochTask(epoch, plans, *way)
+            steps = cut, inputs, labels, data.shift, start, sharding
+            task = EpochTask(epoch, plans, *steps)
             loss = train_epoch(network, task, config, state.optimizer)
         del inputs, task  # or what the next epoch forgets would still take memory
         for cache in (*caches, test_cache):
