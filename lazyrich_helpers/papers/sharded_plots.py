@@ -39,24 +39,19 @@ def sent_by_rho(table: pd.DataFrame, ax: Axes) -> None:
 
 
 def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
-    """Draw how far losses are from one process's, over epochs, a line each."""
-    networks = list(table.networks.unique())
+    """Draw how far a network's losses are from one process's, a line each layout."""
     layouts = list(NAMES)
-    smallest = line / 1e4  # equal ones have a place on a log axis
-    for key, rows in table.groupby(["networks", "layout"], sort=False):
-        network, layout = key if isinstance(key, tuple) else (key, "")
-        apart = (rows.loss - rows.alone).abs().clip(lower=smallest)
+    smallest = 1e-16  # equal ones have a place on a log axis
+    for layout, rows in table.groupby("layout", sort=False):
         place = layouts.index(str(layout))
         ax.plot(
-            rows.epoch / rows.epoch.max(), apart, linewidth=1,
-            color=shade(place, len(layouts)),
-            linestyle=DASHES[networks.index(network)],
-            label=NAMES[str(layout)] if network == networks[0] else "",
+            rows.epoch, rows.apart.clip(lower=smallest), color=shade(place, 4),
+            linestyle=DASHES[place], linewidth=1, label=NAMES[str(layout)],
         )  # fmt: skip
     ax.axhline(line, **DOTTED)
     ax.set_yscale("log")
-    ax.set_ylim(smallest / 2, 10 * line)
-    ax.set_xlabel("share of the epochs")
+    ax.set_ylim(smallest / 3, 100 * line)
+    ax.set_xlabel("epoch")
     ax.set_ylabel("difference in loss (nats)")
 
 

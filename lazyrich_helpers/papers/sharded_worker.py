@@ -30,7 +30,7 @@ from lazyrich_helpers.runner.processes import is_first, join, leave
 from lazyrich_helpers.training.layouts import LAYOUTS, lay_out
 from lazyrich_helpers.training.loop import initialized, train
 from lazyrich_helpers.training.objectives import CrossEntropy
-from lazyrich_helpers.training.optimizers import SGD, Adam
+from lazyrich_helpers.training.optimizers import Adam
 from lazyrich_helpers.training.run_config import RunConfig, Training
 from lazyrich_helpers.training.sharding import ALONE, Sharding
 
@@ -41,7 +41,7 @@ Rows = list[dict[str, Any]]
 
 def config_of(name: str, settings: Any) -> RunConfig:
     """Return what is trained under a name of `sharded.CurveSettings`."""
-    if name == "record":
+    if name in ("record", "record in fp64"):
         chosen = {"widths": [100], "lrs": [0.001], "seeds": [0]}
         config = make_recipe("figure-2", "paper", **chosen).configs[0]
         fewer = replace(config.training, num_epochs=settings.num_epochs)
@@ -62,17 +62,24 @@ def config_of(name: str, settings: Any) -> RunConfig:
         plain,
         data=images(settings.images, train_size=settings.train_size, image_size=size),
         model=VGG11(width=settings.width),
-        optimizer=SGD(lr=0.01),
+        optimizer=Adam(lr=0.001),
     )
 
 
 def curves(settings: Any, name: str) -> Rows:
-    """Return losses by epoch in every layout, beside those of one process."""
+    """Return losses by epoch in every layout, and how far from one process's."""
     config = config_of(name, settings)
-    data = config.data.load("cpu")
+    data, dtype = config.data.load("cpu"), torch.float32
+    if name.endswith("fp64"):
+        dtype = torch.float64
+        train_part, test = (
+            replace(split, images=split.images.double())
+            for split in (data.train, data.test)
+        )
+        data = replace(data, train=train_part, test=test)
 
     def losses(layout: str) -> list[float]:
-        network = initialized(config, data)
+        network = initialized(config, data).to(dtype)
         sharding = lay_out(network, layout) if layout else ALONE
         seldom = config.training.num_epochs
         epochs = train(network, data, config, eval_every=seldom, sharding=sharding)
@@ -80,7 +87,7 @@ def curves(settings: Any, name: str) -> Rows:
 
     alone = losses("")
     return [
-        {"layout": layout, "epoch": n, "loss": loss, "alone": one}
+        {"layout": layout, "epoch": n, "loss": loss, "apart": abs(loss - one)}
         for layout in LAYOUTS
         for n, (loss, one) in enumerate(zip(losses(layout), alone, strict=True), 1)
     ]

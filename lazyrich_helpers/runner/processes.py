@@ -13,6 +13,7 @@ import torch
 from torch import distributed
 
 from lazyrich_helpers.config import require
+from lazyrich_helpers.places import PACKAGE
 
 PATIENCE = datetime.timedelta(hours=2)
 """For one process that measures while the others wait. A killed one is noticed at
