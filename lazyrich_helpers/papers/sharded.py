@@ -150,7 +150,9 @@ def _same_losses(table: pd.DataFrame, *, line: float) -> Finding:
         f"Largest difference in training loss over the whole curves: "
         f"{largest.max():.1e} nats (n = {len(largest)} trainings by two processes)."
     )
-    return over(words, lambda good: f"for {len(good)} of {len(words)}", numbers)
+    return over(
+        words, lambda good: f"for {len(good)} of {len(words)} trainings", numbers
+    )
 
 
 SAME = Claim(
