@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -162,8 +163,8 @@ def test_a_killed_process_ends_the_run_and_others_go_on(tmp_path, monkeypatch):
     words = ["-m", "tests.sharded_run", *WORDS, *EPOCHS, *records, "--shard"]
     with together(2, [*words, "fsdp"]) as pair:
         third = wait_for(tmp_path, "*/00000[3-9]/.metadata")
-        children = f"/proc/{pair.pid}/task/{pair.pid}/children"
-        workers = [int(pid) for pid in open(children).read().split()]
+        children = Path(f"/proc/{pair.pid}/task/{pair.pid}/children")
+        workers = [int(pid) for pid in children.read_text().split()]
         os.kill(workers[-1], signal.SIGKILL)
         said, _ = pair.communicate(timeout=60)
     assert pair.returncode == 1 and third

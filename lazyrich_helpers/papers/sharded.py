@@ -135,7 +135,7 @@ SCALING = Study(
     budgets={
         "smoke": ScalingSettings(widths=(64,), layouts=("dp",), num_steps=4),
         "laptop": ScalingSettings(widths=(256,), layouts=("dp",), num_steps=10),
-        "paper": ScalingSettings(widths=(256, 512, 1024, 2048), num_steps=20),
+        "paper": ScalingSettings(widths=(256, 512, 1024, 2048), num_steps=80),
     },
 )
 STUDIES = (CURVES, WIRE, SCALING)

@@ -14,12 +14,15 @@ NAMES = {
 """Layouts as a figure says them."""
 
 
-def sent_by_rho(table: pd.DataFrame, ax: Axes) -> None:
+def sent_by_share(table: pd.DataFrame, ax: Axes, num_steps: int) -> None:
     """Draw what a process sends in a step, over full training's; lines: the formula.
+
+    Markers stand at the share of full-update steps that was drawn.
 
     Args:
         table: Of `sharded.WIRE`, with `layouts`, `rho`, `sent`, `formula`, `expected`.
         ax: Where to draw.
+        num_steps: Counted at each ρ.
     """
     layouts = list(NAMES)
     for layout, rows in table.groupby("layouts", sort=False):
@@ -28,11 +31,11 @@ def sent_by_rho(table: pd.DataFrame, ax: Axes) -> None:
         style = {"color": color, "linestyle": DASHES[place], "linewidth": 1}
         ax.plot(rows.rho, rows.expected / full, **style)
         ax.plot(
-            rows.rho, rows.sent / full, MARKERS[place], color=color, markersize=5,
-            label=NAMES[str(layout)],
+            rows.num_full / num_steps, rows.sent / full, MARKERS[place], color=color,
+            markersize=5, label=NAMES[str(layout)],
         )  # fmt: skip
-    ax.plot([0, 1], [0, 1], label="as the share of full steps", **DOTTED)
-    ax.set_xlabel("ρ, the probability of a full-update step")
+    ax.plot([0, 1], [0, 1], label="equal to that share", **DOTTED)
+    ax.set_xlabel("share of steps that update all layers; ρ on average")
     ax.set_ylabel("bytes sent / full training’s")
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(0, 1.05)

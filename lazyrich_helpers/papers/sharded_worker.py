@@ -176,26 +176,26 @@ def wires(settings: Any, layout: str) -> Rows:
 
 
 def scaling(settings: Any, width: int) -> Rows:
-    """Return medians of steps: one process with the batch, all with it, and with more.
+    """Return the shortest steps: of one process, and of all with its batch or more.
 
     Strong: the batch is shared. Weak: each process has as many images as one had.
+    Other programs make steps longer, and none shorter.
     """
     num, rows = settings.processes, []
     full = frozenset(range(2))
 
-    def median(layout: str, batch_size: int) -> float:
+    def shortest(layout: str, batch_size: int) -> float:
         steps = Steps(width, 1, layout, batch_size)
-        seconds = [steps.take(full) for _ in range(settings.num_steps)]
-        return 1000 * statistics.median(seconds[settings.num_steps // 5 :])
+        return 1000 * min(steps.take(full) for _ in range(settings.num_steps))
 
     alone = 0.0
     if is_first():
-        alone = median("", settings.batch_size)
+        alone = shortest("", settings.batch_size)
     torch.distributed.barrier()  # until then, the others leave it the machine
     for layout in settings.layouts:
         sizes = {"strong": settings.batch_size, "weak": num * settings.batch_size}
         for kind, batch_size in sizes.items():
-            own = median(layout, batch_size)
+            own = shortest(layout, batch_size)
             rows.append({"layout": layout, "kind": kind, "alone": alone, "shared": own})
     return rows
 
