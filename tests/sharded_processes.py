@@ -23,7 +23,7 @@ from lazyrich_helpers.papers.sharded_halo import tiled_convolution
 from lazyrich_helpers.papers.sharded_wire import Wire
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.processes import join, leave
-from lazyrich_helpers.training.layouts import LAYOUTS, lay_out, require_same, whole
+from lazyrich_helpers.training.layouts import LAYOUTS, gathered, lay_out, require_same
 from lazyrich_helpers.training.loop import initialized, train
 from lazyrich_helpers.training.optimizers import SGD
 from lazyrich_helpers.training.sharding import ALONE
@@ -61,7 +61,7 @@ def trained(config: Any, layout: str) -> dict[str, Any]:
     network = initialized(config, data)
     sharding = lay_out(network, layout) if layout else ALONE
     epochs = list(train(network, data, config, sharding=sharding))
-    found = {name: whole(p) for name, p in network.named_parameters()}
+    found = {name: gathered(p) for name, p in network.named_parameters()}
     losses = [epoch.train_loss for epoch in epochs]
     return {"losses": losses, "correct": epochs[-1].num_correct, "parameters": found}
 
@@ -97,7 +97,7 @@ def sparse_training(layout: str, schedule: Any) -> dict[str, torch.Tensor]:
                 mine = sharding.part(inputs), sharding.part(labels)
                 F.cross_entropy(called(mine[0]), mine[1]).backward()
                 optimizer.step()
-    return {name: whole(p) for name, p in network.named_parameters()}
+    return {name: gathered(p) for name, p in network.named_parameters()}
 
 
 def sent(layout: str, trainable: set[int]) -> float:

@@ -20,21 +20,21 @@ NET = model.OnPaper(label="small", sizes=[30, 20, 10], flops=[[60], [40], [20]])
 
 def test_data_parallel_by_hand():
     assert NET.layout(CLUSTER) == "dp"
-    computes, sends = model.step_seconds(NET, CLUSTER, 4, {0, 1, 2})
+    computes, sends = model.seconds_of_step(NET, CLUSTER, 4, {0, 1, 2})
     # forward 120; backward 120 for weights, 60 for inputs of all but the lowest
     assert computes == pytest.approx(2 * (120 + 120 + 60) / 1000)
     # a ring of four: 2 · 3/4 of 4 bytes of 60 parameters; 2 log₂ 4 messages
     assert sends == pytest.approx(2 * 0.75 * 4 * 60 / 10 + 2 * 2 * 0.5)
-    computes, sends = model.step_seconds(NET, CLUSTER, 4, {2})
+    computes, sends = model.seconds_of_step(NET, CLUSTER, 4, {2})
     assert computes == pytest.approx(2 * (120 + 20) / 1000)
     assert sends == pytest.approx(2 * 0.75 * 4 * 10 / 10 + 2)
-    assert model.step_seconds(NET, CLUSTER, 1, {2})[1] == 0
+    assert model.seconds_of_step(NET, CLUSTER, 1, {2})[1] == 0
 
 
 def test_what_does_not_fit_has_sharded_parameters():
     small = dataclasses.replace(CLUSTER, memory=60 * model.STATE_BYTES - 1)
     assert NET.layout(small) == "fsdp"
-    _, sends = model.step_seconds(NET, small, 2, {2})
+    _, sends = model.seconds_of_step(NET, small, 2, {2})
     # fetched: all three, then layers 1 and 2 again; scattered: layer 2
     assert sends == pytest.approx((60 + 30 + 10) * 4 / 2 / 10 + (3 + 2 + 1) * 0.5)
 

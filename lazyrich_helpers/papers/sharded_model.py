@@ -81,7 +81,7 @@ def networks() -> list[OnPaper]:
     ]
 
 
-def step_seconds(
+def seconds_of_step(
     net: OnPaper, cluster: Cluster, num: int, trainable: Collection[int]
 ) -> tuple[float, float]:
     """Return the seconds of a step in which a device computes, and in which it sends.
@@ -103,10 +103,10 @@ def step_seconds(
 def mean_seconds(
     net: OnPaper, cluster: Cluster, num: int, rho: float
 ) -> tuple[float, float]:
-    """Return `step_seconds` of top 1 all bottoms, on average over its draws."""
+    """Return `seconds_of_step` of top 1 all bottoms, on average over its draws."""
     layers = len(net.sizes)
-    full = step_seconds(net, cluster, num, range(layers))
-    top = step_seconds(net, cluster, num, [layers - 1])
+    full = seconds_of_step(net, cluster, num, range(layers))
+    top = seconds_of_step(net, cluster, num, [layers - 1])
     computes, sends = (
         rho * one + (1 - rho) * other for one, other in zip(full, top, strict=True)
     )
@@ -126,7 +126,7 @@ def model_table(
         layers = range(len(net.sizes))
         for bandwidth in bandwidths:
             cluster = Cluster(bandwidth=bandwidth)
-            alone, _ = step_seconds(net, cluster, 1, layers)
+            alone, _ = seconds_of_step(net, cluster, 1, layers)
             for rho in rhos:
                 for num in DEVICES:
                     computes, sends = mean_seconds(net, cluster, num, rho)

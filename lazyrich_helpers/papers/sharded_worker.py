@@ -30,7 +30,7 @@ from lazyrich_helpers.runner.processes import is_first, join, leave
 from lazyrich_helpers.training.layouts import LAYOUTS, lay_out
 from lazyrich_helpers.training.loop import initialized, train
 from lazyrich_helpers.training.objectives import CrossEntropy
-from lazyrich_helpers.training.optimizers import Adam
+from lazyrich_helpers.training.optimizers import SGD, Adam
 from lazyrich_helpers.training.run_config import RunConfig, Training
 from lazyrich_helpers.training.sharding import ALONE, Sharding
 
@@ -62,7 +62,8 @@ def config_of(name: str, settings: Any) -> RunConfig:
         plain,
         data=images(settings.images, train_size=settings.train_size, image_size=size),
         model=VGG11(width=settings.width),
-        optimizer=Adam(lr=0.001),
+        init=XavierNormal(gain=2**0.5),  # or ten epochs would not leave chance
+        optimizer=SGD(lr=0.01),
     )
 
 

@@ -22,7 +22,7 @@ from lazyrich_helpers.runner.processes import agreed, is_first, join, leave
 from lazyrich_helpers.runner.progress import Lines, Progress
 from lazyrich_helpers.runner.sharded_checkpoints import ShardedCheckpoint
 from lazyrich_helpers.runner.stopping import Stop, Stopped, graceful_stop
-from lazyrich_helpers.training.layouts import lay_out, whole
+from lazyrich_helpers.training.layouts import gathered, lay_out
 from lazyrich_helpers.training.loop import TrainingState, initialized, train
 from lazyrich_helpers.training.objectives import CrossEntropy
 from lazyrich_helpers.training.run_config import RunConfig
@@ -168,7 +168,7 @@ def _gather(network: nn.Module, seen: Watched | None) -> None:
     """Bring all parameters together in the first process's own network."""
     own = None if seen is None else seen.run.network.state_dict()
     for name, tensor in network.state_dict().items():
-        values = whole(tensor)  # one at a time: all have to take part
+        values = gathered(tensor)  # one at a time: all have to take part
         if own is not None:
             own[name].copy_(values)
 

@@ -152,10 +152,10 @@ def require_same(name: str, value: object) -> None:
             )
 
 
-def whole(parameter: Tensor) -> Tensor:
+def gathered(parameter: Tensor) -> Tensor:
     """Return a parameter that processes share as one tensor; all have to ask for it."""
-    gathered = getattr(parameter, "full_tensor", None)
-    return parameter.detach() if gathered is None else gathered().detach()
+    full_tensor = getattr(parameter, "full_tensor", None)
+    return parameter.detach() if full_tensor is None else full_tensor().detach()
 
 
 def _digest(network: Network) -> str:
