@@ -156,7 +156,8 @@ class _Together:
 
 def require_shareable(config: RunConfig) -> None:
     """Raise ValueError where a run needs the whole of a network in one process."""
-    objective, plan = config.objective, config.updates.plan(0, 0, 99, 0)
+    num_layers = len(config.blueprint().layers)
+    objective, plan = config.objective, config.updates.plan(0, 0, num_layers, 0)
     named = f"of logits alone, as {CrossEntropy.kind}"
     require(objective.of_logits, "a shared objective", named, objective)
     whole_ones = plan.mask is None and plan.perturbation is None

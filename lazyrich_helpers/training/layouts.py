@@ -114,7 +114,8 @@ def lay_out(network: Network, layout: str, device: str = "cpu") -> Sharded:
         )
     require_same("the network's start", _digest(network))
     mesh = init_device_mesh(torch.device(device).type, shape, mesh_dim_names=own.dims)
-    network.to(device) if layout == "dp" else None
+    if "sharded" not in own.parameters:  # else each layer goes there as it is cut
+        network.to(device)
     guard_convolutions(network)
     if "model" in own.dims:
         split_layers(network, mesh["model"], fully_connected(network))
