@@ -88,10 +88,16 @@ def test_an_explorer_has_a_cell_for_all_it_can_be_set_to():
     assert made.data["full"] == 1 and cell["layout"] == "dp"
 
 
-def curve(apart):
+def curve(apart, name="a"):
     return pd.DataFrame(
         [
-            {"networks": "a", "layout": layout, "epoch": n, "loss": 1.0, "apart": value}
+            {
+                "networks": name,
+                "layout": layout,
+                "epoch": n,
+                "loss": 1.0,
+                "apart": value,
+            }
             for layout, values in apart.items()
             for n, value in enumerate(values)
         ]
@@ -110,3 +116,11 @@ def test_curves_are_the_same_if_no_epoch_is_beyond_the_line(apart, word, part):
     found = SAME.verdict_on(curve(apart))
     assert (found.word, found.part) == (word, part)
     assert SAME.verdict_on(pd.DataFrame()).word is Word.NOT_RUN
+
+
+def test_where_there_is_fp64_it_decides_and_fp32_is_told():
+    exact, rounded = curve({"dp": [0, 1e-8]}, "a in fp64"), curve({"dp": [0, 1e-3]})
+    found = SAME.verdict_on(pd.concat([exact, rounded]))
+    assert found.word is Word.HOLDS
+    assert "1.0e-08 nats" in found.numbers and "fp32" in found.numbers
+    assert "1.0e-03" in found.numbers

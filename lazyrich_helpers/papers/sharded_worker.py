@@ -25,6 +25,7 @@ from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import Network, ReluNet, relu_net
 from lazyrich_helpers.papers import sharded_wire as wire
+from lazyrich_helpers.papers.sharded import FP64
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.processes import is_first, join, leave
 from lazyrich_helpers.training.layouts import LAYOUTS, lay_out
@@ -41,7 +42,7 @@ Rows = list[dict[str, Any]]
 
 def config_of(name: str, settings: Any) -> RunConfig:
     """Return what is trained under a name of `sharded.CurveSettings`."""
-    if name in ("record", "record in fp64"):
+    if name.startswith("record"):
         chosen = {"widths": [100], "lrs": [0.001], "seeds": [0]}
         config = make_recipe("figure-2", "paper", **chosen).configs[0]
         fewer = replace(config.training, num_epochs=settings.num_epochs)
@@ -71,7 +72,7 @@ def curves(settings: Any, name: str) -> Rows:
     """Return losses by epoch in every layout, and how far from one process's."""
     config = config_of(name, settings)
     data, dtype = config.data.load("cpu"), torch.float32
-    if name.endswith("fp64"):
+    if name.endswith(FP64):
         dtype = torch.float64
         train_part, test = (
             replace(split, images=split.images.double())
