@@ -3,7 +3,14 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lazyrich_helpers.analysis.figure_style import BLUE, DASHES, DOTTED, MARKERS, shade
+from lazyrich_helpers.analysis.figure_style import (
+    BLUE,
+    DASHES,
+    DOTTED,
+    MARKERS,
+    log_axis,
+    shade,
+)
 
 NAMES = {
     "dp": "data parallel (dp)",
@@ -42,7 +49,10 @@ def sent_by_share(table: pd.DataFrame, ax: Axes, num_steps: int) -> None:
 
 
 def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
-    """Draw how far a network's losses are from one process's, a line each layout."""
+    """Draw how far a network's losses are from one process's, a line each layout.
+
+    Equal losses are drawn at the bottom.
+    """
     layouts = list(NAMES)
     smallest = 1e-16  # equal ones have a place on a log axis
     for layout, rows in table.groupby("layout", sort=False):
@@ -53,7 +63,7 @@ def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
         )  # fmt: skip
     ax.axhline(line, **DOTTED)
     ax.set_yscale("log")
-    ax.set_ylim(smallest / 3, 100 * line)
+    ax.set_ylim(smallest / 3, 1)
     ax.set_xlabel("epoch")
     ax.set_ylabel("difference in loss (nats)")
 
@@ -111,7 +121,7 @@ def on_paper(table: pd.DataFrame, axes: list[Axes], rho: float) -> None:
             linestyle=DASHES[3], linewidth=1, label="full training, arithmetic alone",
         )  # fmt: skip
         ax.set_xscale("log", base=2)
-        ax.set_yscale("log")
+        log_axis(ax)
         ax.set_xticks([8, 64, 512], ["8", "64", "512"])
         ax.set_xticks([], minor=True)
         ax.set_title(f"{network} ({rows.layout.iloc[0]})", fontsize="small")
