@@ -45,8 +45,8 @@ function draw({ data, state, size }) {
   });
   const label = data.controls.find(({ name }) => name === "rho").labels[state.rho];
   const words =
-    `${devices[place]} devices (${full.layout}): full training ${told[0]}; ` +
-    `top 1 all bottoms at ρ = ${label} ${told[1]}.`;
+    `${devices[place]} devices (${full.layout}): full training: ${told[0]}; ` +
+    `top 1 all bottoms at ρ = ${label}: ${told[1]}.`;
   const common = [devices, place];
   return {
     words,
