@@ -197,15 +197,13 @@ def train(
         with arithmetic(settings.precision, data.device):
             cache = caches[epoch % len(caches)]
             cut, inputs = cache.inputs(min(trainable) if fixed else 0)
-            labels, start = data.train.labels, state.start
-            steps = cut, inputs, labels, data.shift, start, sharding
-            task = EpochTask(epoch, plans, *steps)
+            others = data.train.labels, data.shift, state.start, sharding
+            task = EpochTask(epoch, plans, cut, inputs, *others)
             loss = train_epoch(network, task, config, state.optimizer)
         del inputs, task  # or what the next epoch forgets would still take memory
         for cache in (*caches, test_cache):
             cache.moved(trainable)
-        seconds = time.perf_counter() - began
-        done = epoch + 1
+        seconds, done = time.perf_counter() - began, epoch + 1
         due = done % eval_every == 0 or done == settings.num_epochs
         correct = None
         if due:
