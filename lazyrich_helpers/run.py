@@ -5,6 +5,7 @@ read, and something is said, before it is.
 """
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,7 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that has no ±, say
             stream.reconfigure(errors="replace")
     options = parse(sys.argv[1:] if arguments is None else arguments)
-    if "torch" not in sys.modules:
+    is_first = os.environ.get("RANK", "0") == "0"  # of processes that share a network
+    if "torch" not in sys.modules and is_first:
         print("Loading torch.", file=sys.stderr, flush=True)
     from lazyrich_helpers.runner.tasks import perform
 

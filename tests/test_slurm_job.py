@@ -163,3 +163,9 @@ def test_a_requeue_that_fails_ends_the_job_and_blames_no_run(store, in_slurm, me
     with pytest.raises(SystemExit, match="requeued too often"):
         job(store, measures=(measure,), patience=1)()
     assert store.ids() == []
+
+
+def test_processes_of_a_job_may_share_each_network(store, in_slurm):
+    job(store, tiny.CONFIG, measures=(), shard="dp")()
+    record = store.read(tiny.CONFIG.run_id)
+    assert record.done and record.origin["mesh"] == {"layout": "dp", "data": 1}

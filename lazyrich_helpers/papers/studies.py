@@ -15,6 +15,7 @@ MODULES: tuple[str, ...] = (
     "init_variance",
     "lazy_training",
     "partial_sgd",
+    "sharded",
     "two_regimes",
 )
 """Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""

@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
 from lazyrich_helpers.experiments.scale import LwsScale
-from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.options import SHARDS, SlurmOptions
 
 PROGRAM = "python -m lazyrich_helpers.run"
 COMMANDS = {
@@ -89,6 +89,7 @@ def _add_means(group: argparse._ArgumentGroup) -> None:
     add("--threads", type=int, help="most CPU threads; small networks use one")
     add("--workers", type=int, help="processes to share the work, the best unless told")
     add("--time-budget", help="begin nothing after it: 30m")
+    add("--shard", choices=SHARDS, help="processes that torchrun started share a net")
 
 
 def _add_notebook(parser: argparse.ArgumentParser) -> None:

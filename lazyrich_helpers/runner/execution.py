@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.files import PASSING
 from lazyrich_helpers.experiments.recipes import Recipe
@@ -34,13 +35,13 @@ from lazyrich_helpers.training.run_config import RunConfig, label
 
 PARTS = (
     *("commit", "source", "torch", "device", "arithmetic", "instruction_set"),
-    *("threads", "start"),
+    *("threads", "start", "mesh"),
 )
 """What a record's origin says of each part of a training that was interrupted."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Watched:
+class Watched:
     """A run with those that measure it, and its epochs so far."""
 
     run: Run
@@ -75,7 +76,7 @@ class _Watched:
 class _Group:
     """Runs that are trained as one, or one alone; and how far they are."""
 
-    each: list[_Watched]
+    each: list[Watched]
     state: TrainingState | EnsembleState
     before: float = 0.0
     """Seconds spent on it by processes that were interrupted."""
@@ -153,7 +154,7 @@ def execute(
             raise Stopped
     shared = group.seconds / len(configs)
     for watched in group.each:
-        yield _record(watched, store, shared)
+        yield record_of(watched, store, shared)
 
 
 def _resumed(
@@ -177,21 +178,26 @@ def _new_group(configs: Sequence[RunConfig], recipe: Recipe, device: str) -> _Gr
     where = origin.origin_of(data, configs[0].training.precision)
     if len(configs) > 1:
         where["together"] = [config.training.seed for config in configs]
-    each = []
-    for config in configs:
-        network = new_network(config, data)
-        run = Run(config, data, network, flat_parameters(network))
-        measures = [measure() for measure in recipe.measures]
-        each.append(_Watched(run, measures, dict(where)))
-        for measure in measures:
-            measure.start(run)
+    each = [new_watched(config, recipe, data, where) for config in configs]
     networks = [watched.run.network for watched in each]
     if len(configs) > 1:
         return _Group(each, EnsembleState(networks, configs))
     return _Group(each, TrainingState(networks[0], data, configs[0]))
 
 
-def _record(watched: _Watched, store: Store, shared: float) -> Record:
+def new_watched(
+    config: RunConfig, recipe: Recipe, data: Dataset, where: dict[str, Any]
+) -> Watched:
+    """Return a new run, which those that measure it have looked at."""
+    network = new_network(config, data)
+    run = Run(config, data, network, flat_parameters(network))
+    measures = [measure() for measure in recipe.measures]
+    for measure in measures:
+        measure.start(run)
+    return Watched(run, measures, dict(where))
+
+
+def record_of(watched: Watched, store: Store, shared: float) -> Record:
     """Measure the trained network, keep its weights, and return its record."""
     began = time.perf_counter()
     run, epochs, where = watched.run, watched.epochs, dict(watched.origin)

@@ -9,6 +9,8 @@ from lazyrich_helpers.config import require
 
 WARNING = 90
 """Seconds that a job may take to requeue itself; of short ones, a tenth of the time."""
+SHARDS = ("dp", "tp", "2d", "fsdp")
+"""Layouts of a network over processes; `training.layouts` says what they share."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Recipes handed to a Slurm cluster by submitit, as arrays of jobs."""
 
 import contextlib
+import dataclasses
 import io
 import os
 import re
@@ -53,13 +54,15 @@ def submit(
     options: SlurmOptions,
     *,
     device: str = "auto",
+    shard: str | None = None,
 ) -> Submission:
     """Have Slurm complete what `store` lacks of `recipes`; an array of jobs for each.
 
     A run that a job in the queue already has, with all that is to be measured, is left
     out. The data and weights that runs need are looked for, and fetched, here: compute
     nodes often have no network. They share the file system of `store`. The device
-    `auto` is a GPU where `options` ask for one.
+    `auto` is a GPU where `options` ask for one. In the layout `shard`, if given, the
+    processes of a job share each network, and a recipe is one job.
 
     Raises:
         ValueError: If Slurm is not here or refuses the jobs, or if data is missing.
@@ -82,7 +85,9 @@ def submit(
         queued = _held(jobs.values(), recipe)
         left = [config for config in todo if config not in queued]
         parts = shares(recipe, left, device, options)
-        jobs |= _sbatch([Job(part, shared, *what) for part in parts], options)
+        if shard and left:
+            parts = [dataclasses.replace(recipe, configs=tuple(left))]
+        jobs |= _sbatch([Job(part, shared, *what, shard) for part in parts], options)
         done.num_there += len(recipe.configs) - len(todo)
         done.num_queued += len(todo) - len(left)
         done.num_runs += len(left)

@@ -2,9 +2,13 @@
 
 import dataclasses
 import math
+import pickle
 import signal
+import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +19,7 @@ from lazyrich_helpers.measures.costs import work
 from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.batch import complete, pick_device
 from lazyrich_helpers.runner.options import SlurmOptions
+from lazyrich_helpers.runner.processes import together
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.training.run_config import RunConfig
@@ -43,6 +48,8 @@ class Job:
     """CPU threads that a run may use at most."""
     patience: int = 30
     """Seconds that an epoch may still take after Slurm's warning."""
+    shard: str | None = None
+    """One of `layouts.LAYOUTS`, if processes of the node share each network."""
 
     def __call__(self) -> None:
         """Complete the share.
@@ -69,6 +76,14 @@ class Job:
 
         signal.signal(number, warn)
         signal.signal(signal.SIGALRM, requeue)
+        failed = self._shared(stop) if self.shard else self._alone(stop)
+        if stop.asked:
+            requeue()
+        if failed:
+            raise RuntimeError(failed)
+
+    def _alone(self, stop: Stop) -> str:
+        """Complete the share in this process and its workers; return what failed."""
         torch.set_num_threads(self.threads)
         summary = complete(
             self.share,
@@ -79,10 +94,23 @@ class Job:
             workers=None,
         )
         print(f"{self.share.name} at {self.share.budget}: {summary}", flush=True)
-        if stop.asked:
-            requeue()
-        if summary.failed:
-            raise RuntimeError(str(summary))
+        return str(summary) if summary.failed else ""
+
+    def _shared(self, stop: Stop) -> str:
+        """Complete it by a process for each GPU, or CPU thread; return what failed."""
+        device = pick_device(self.device)
+        num = torch.cuda.device_count() if device.startswith("cuda") else self.threads
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "share.pickle"
+            what = [self.share], self.store, self.shard, device
+            file.write_bytes(pickle.dumps(what))
+            words = ["-m", "lazyrich_helpers.runner.sharded", str(file)]
+            with together(num, words, piped=False) as processes:
+                while processes.poll() is None and not stop.asked:
+                    time.sleep(0.2)
+        return f"torchrun ended with {processes.returncode}" * bool(
+            processes.returncode
+        )
 
     def checkpoint(self) -> Any:
         """Return what is to be done after a requeue, for submitit: the same."""

@@ -37,6 +37,7 @@ from lazyrich_helpers.runner.listing import counted, table
 from lazyrich_helpers.runner.notebook_grid import run_grid
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
 from lazyrich_helpers.runner.progress import Bar, Lines
+from lazyrich_helpers.runner.sharded import complete_sharded
 from lazyrich_helpers.runner.slurm import submit
 from lazyrich_helpers.runner.slurm_queue import cancel, status
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
@@ -93,9 +94,12 @@ def _train(options: argparse.Namespace) -> int:
         given = _given(options, SlurmOptions, "slurm_")
         given["setup"] = tuple(given.get("setup", ()))
         slurm = SlurmOptions(**given)
-        print(submit(recipes, _store(options), slurm, device=options.device))
+        means = {"device": options.device, "shard": options.shard}
+        print(submit(recipes, _store(options), slurm, **means))
         return 0
     device = pick_device(options.device)
+    if options.shard is not None:
+        return complete_sharded(recipes, _store(options), options.shard, device)
     seconds = math.inf
     if options.time_budget is not None:
         seconds = parse_duration(options.time_budget)

@@ -17,6 +17,7 @@ from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.sharding import ALONE, Sharding, without_fused_sgd
 from lazyrich_helpers.training.steps import EpochTask, train_epoch
 
 NUMERICS_VERSION = 1
@@ -59,10 +60,15 @@ class Trained(Run):
 
 def new_network(config: RunConfig, data: Dataset) -> Network:
     """Return the initialized network of `config`, on the device of `data`."""
+    return initialized(config, data).to(data.device)
+
+
+def initialized(config: RunConfig, data: Dataset) -> Network:
+    """Return it on the CPU."""
     network = config.model.build(data.image_shape, data.num_classes)
     inputs = data.train.images[: config.training.batch_size].cpu()
     config.init.initialize_(network, config.training.seed, inputs)
-    return network.to(data.device)
+    return network
 
 
 def start_of(config: RunConfig, network: Network) -> Tensor:
@@ -76,9 +82,8 @@ def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
 
     Fused SGD can not step a group of which some have momentum and some have not yet.
     """
-    return config.optimizer.build(
-        [{"params": list(layer.parameters())} for layer in network.layers]
-    )
+    groups = [{"params": list(layer.parameters())} for layer in network.layers]
+    return without_fused_sgd(config.optimizer.build(groups))
 
 
 class TrainingState:
@@ -150,6 +155,7 @@ def train(
     eval_every: int = 1,
     cache_bytes: int = MOST_BYTES,
     state: TrainingState | None = None,
+    sharding: Sharding = ALONE,
 ) -> Iterator[Epoch]:
     """Train `network` in place; yield after each epoch.
 
@@ -177,12 +183,13 @@ def train(
             each view of the training images and for the test images; 0 computes them
             anew at every step.
         state: Of these three, to go on from; it is kept up to date. None starts anew.
+        sharding: How processes share it; where they do, nothing is cached.
     """
     settings = config.training
     if state is None:
         state = TrainingState(network, data, config, cache_bytes=cache_bytes)
     caches, test_cache = state.caches, state.test_cache
-    fixed = data.shift is None and config.objective.of_logits
+    fixed = data.shift is None and config.objective.of_logits and sharding.alone
     for epoch in range(state.num_done, settings.num_epochs):
         began = time.perf_counter()
         plans = epoch_plans(config, epoch, len(data.train), len(network.layers))
@@ -190,19 +197,18 @@ def train(
         with arithmetic(settings.precision, data.device):
             cache = caches[epoch % len(caches)]
             cut, inputs = cache.inputs(min(trainable) if fixed else 0)
-            labels, start = data.train.labels, state.start
-            task = EpochTask(epoch, plans, cut, inputs, labels, data.shift, start)
+            others = data.train.labels, data.shift, state.start, sharding
+            task = EpochTask(epoch, plans, cut, inputs, *others)
             loss = train_epoch(network, task, config, state.optimizer)
         del inputs, task  # or what the next epoch forgets would still take memory
         for cache in (*caches, test_cache):
             cache.moved(trainable)
-        seconds = time.perf_counter() - began
-        done = epoch + 1
+        seconds, done = time.perf_counter() - began, epoch + 1
         due = done % eval_every == 0 or done == settings.num_epochs
         correct = None
         if due:
             with arithmetic(settings.precision, data.device):
-                cut, inputs = test_cache.inputs(min(trainable))
+                cut, inputs = test_cache.inputs(min(trainable) if sharding.alone else 0)
             test, above = Split(inputs, data.test.labels), network.above(cut)
             correct = count_correct(above, test, settings.precision)
             del inputs, test

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from lazyrich_helpers.lws.plans import OfParameter, Plan
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.sharding import Sharding
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,8 @@ class EpochTask:
     """Largest random shift of an image, as in `Dataset`."""
     start: Tensor
     """θ⁰, as `Objective.loss` has it."""
+    sharding: Sharding
+    """How processes share the batches and the layers."""
 
 
 def train_epoch(
@@ -41,16 +45,18 @@ def train_epoch(
     optimizer: torch.optim.Optimizer,
 ) -> float:
     """Take every step of one epoch; return the mean training loss, in nats."""
-    epoch, seed = task.epoch, config.training.seed
+    epoch, seed, sharding = task.epoch, config.training.seed, task.sharding
     order = example_order(config, len(task.labels), epoch).to(task.labels.device)
     total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
     computed, trainable = network.above(task.cut), frozenset[int]()
+    called: Any = computed
     batches = order.split(config.training.batch_size)
     try:
         for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
             if plan.layers != trainable:
                 trainable = plan.layers
                 set_trainable(list(network.layers), trainable)
+                called = sharding.called(computed)
             lr = config.optimizer.lr_at(epoch, step)
             for layer, scale in plan.scales.items():
                 optimizer.param_groups[layer]["lr"] = lr * scale
@@ -61,16 +67,23 @@ def train_epoch(
             if task.shift is not None:
                 stream = generator("shift", seed, epoch, step)
                 inputs = shifted(inputs, task.shift, stream)
+            inputs, labels = sharding.part(inputs), sharding.part(labels)
             optimizer.zero_grad(set_to_none=True)
+<<<<<<< HEAD
             with perturbed(network, plan):
                 loss = config.objective.loss(computed, inputs, labels, task.start)
                 loss.backward()
+=======
+            with _perturbed(network, plan):
+                loss = config.objective.loss(called, inputs, labels, task.start)
+                sharding.weighted(loss, len(labels), len(batch)).backward()
+>>>>>>> shard
             with _masked(network, plan):
                 optimizer.step()
-            total += loss.detach() * len(batch)
+            total += loss.detach() * len(labels)
     finally:
         network.requires_grad_(True)
-    return total.item() / len(order)
+    return sharding.total(total).item() / len(order)
 
 
 def example_order(config: RunConfig, num_examples: int, epoch: int) -> Tensor:

@@ -1,0 +1,216 @@
+"""Processes that share a network train it as one does, and say what they can not."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lazyrich_helpers.experiments.exhibits import make_recipe
+from lazyrich_helpers.measures import costs
+from lazyrich_helpers.papers import sharded_wire as wire
+from lazyrich_helpers.runner.processes import together
+from lazyrich_helpers.training.layouts import LAYOUTS, fully_connected
+from lazyrich_helpers.training.loop import initialized, train
+from tests import sharded_processes as own
+from tests import tiny
+
+pytestmark = pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="this torch has no gloo",
+)
+PATIENCE = 240.0
+"""Seconds for what takes 15 where nothing else runs."""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What each of two processes found, by rank."""
+    folder = tmp_path_factory.mktemp("sharded")
+    with together(2, ["-m", "tests.sharded_processes", str(folder)]) as pair:
+        said, _ = pair.communicate(timeout=PATIENCE)
+    assert pair.returncode == 0, said
+    return [torch.load(folder / f"found-{rank}.pt") for rank in range(2)]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The same trainings by this process."""
+    return {name: own.trained(config, "") for name, config in own.CONFIGS.items()}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", own.CONFIGS)
+def test_processes_train_as_one(name, layout, found, alone):
+    one = alone[name]
+    for each in found:
+        several = each["trained"][name, layout]
+        assert several["losses"] == pytest.approx(one["losses"], rel=0, abs=1e-5)
+        assert several["correct"] == one["correct"]
+        for key, values in one["parameters"].items():
+            close = {"rtol": 0, "atol": 1e-5}
+            torch.testing.assert_close(several["parameters"][key], values, **close)
+
+
+def test_losses_fell_and_layers_were_frozen_at_times(alone):
+    for name, one in alone.items():
+        assert one["losses"][-1] < one["losses"][0], name
+        plans = costs.plans_of(own.CONFIGS[name])
+        assert len({plan.layers for epoch in plans for plan in epoch}) > 1, name
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layerwise_sparse_in_ones_own_loop_ends_where_one_process_does(layout, found):
+    one = own.sparse_training("", own.SPARSE)
+    for each in found:
+        for name, values in one.items():
+            close = {"rtol": 0, "atol": 1e-6}
+            torch.testing.assert_close(each["sparse"][layout][name], values, **close)
+
+
+@pytest.mark.parametrize("plan", own.PLANS)
+def test_what_is_sent_is_what_the_formulas_say(plan, found):
+    network, trainable = own.small_net(), own.PLANS[plan]
+    sizes = [sum(p.numel() for p in layer.parameters()) for layer in network.layers]
+    inputs, units, classes = own.SIZES
+    features = [inputs, units, units, units, classes]
+    sent = {layout: found[0]["sent"][layout, plan] for layout in LAYOUTS}
+    assert sent["dp"] == wire.dp_bytes(sizes, trainable, 2)
+    assert sent["tp"] == wire.tp_bytes(features, trainable, 2, own.BATCH)
+    assert sent["2d"] == sent["tp"]  # on two processes its mesh is 1 × 2
+    classes_short = 1  # FSDP2 cuts three classes into 2 + 2, one of them empty
+    extra = classes_short * (own.SIZES[1] + 1) * wire.FP32 / 2
+    passes = 3 if 3 in trainable else 2
+    assert sent["fsdp"] == wire.fsdp_bytes(sizes, trainable, 2) + passes * extra
+
+
+def test_frozen_layers_gradients_are_not_sent(found):
+    sent, sizes = found[0]["sent"], own.SIZES
+    top = sizes[1] * sizes[2] + sizes[2]
+    assert sent["dp", "top 1"] == wire.FP32 * top < sent["dp", "full"] / 10
+    assert sent["fsdp", "top 1"] < 0.6 * sent["fsdp", "full"]
+    assert wire.expected_share([90, 10], 1, 0.1) == pytest.approx(0.1 + 0.9 * 0.1)
+
+
+@pytest.mark.parametrize("layout", ["space", "channels out", "channels in"])
+def test_torch_is_silently_wrong_and_we_refuse(layout, found):
+    theirs, right, said = found[0]["convolutions"][layout]
+    if layout == "channels in":
+        assert theirs.shape == right.shape
+        assert (theirs - right).abs().max() > 0.1
+    else:
+        assert theirs.numel() == right.numel() / 2
+    assert "torch computes" in said
+
+
+@pytest.mark.parametrize("layout", ["batch", "batch, stride 2"])
+def test_a_batch_may_be_sharded(layout, found):
+    theirs, right, said = found[0]["convolutions"][layout]
+    torch.testing.assert_close(theirs, right, rtol=0, atol=1e-6)
+    assert not said
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_frozen_stays_frozen_when_laid_out(layout, found):
+    assert found[0]["trainable"][layout] == [False, False, True, True] * 2
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_strips_with_halos_are_the_whole(kernel, found):
+    layer, maps, above = own.convolution_of(kernel)
+    outputs = layer(maps.requires_grad_())
+    outputs.backward(above)
+    right = {"outputs": outputs.detach(), "inputs": maps.grad}
+    right |= {name: p.grad for name, p in layer.named_parameters()}
+    for name, values in right.items():
+        torch.testing.assert_close(found[0]["strips"][kernel][name], values)
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("start", "the network's start must be the same in all processes; process 1"),
+        ("seed", "seed must be the same in all processes; process 1 has 1, process 0"),
+        ("width", "the units of layers.0.1 must be a multiple of the 2 processes"),
+        ("batch norm", "batch norm would take other means"),
+        ("layout", "shard must be one of dp, tp, 2d, fsdp; got 'ddp'"),
+        ("split", "layers.0.1 is a Convolution, and only linear layers are split"),
+        ("few", "a batch must be of at least 2 examples; got 1"),
+    ],
+)
+def test_all_processes_say_what_can_not_be_shared(what, says, found):
+    assert says in found[0]["refusals"][what]
+    assert found[0]["refusals"][what] == found[1]["refusals"][what]
+
+
+def test_linear_layers_are_split_in_pairs():
+    ways = fully_connected(own.small_net(depth=2))
+    assert list(ways.values()) == ["column", "row"], "the third stays whole"
+    assert set(ways) == {"layers.0.1", "layers.1.0"}
+
+
+WORDS = ("figure-2", "--budget", "smoke", "--widths", "512", "--seeds", "0")
+EPOCHS = ("--num-epochs", "60")
+
+
+def test_a_killed_process_ends_the_run_and_others_go_on(tmp_path, monkeypatch):
+    """Two begin with sharded parameters; one goes on, in another layout."""
+    monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "store"))
+    records = ("--records", str(tmp_path / "records"))
+    words = ["-m", "tests.sharded_run", *WORDS, *EPOCHS, *records, "--shard"]
+    with together(2, [*words, "fsdp"]) as pair:
+        third = wait_for(tmp_path, "*/00000[3-9]/.metadata")
+        children = Path(f"/proc/{pair.pid}/task/{pair.pid}/children")
+        workers = [int(pid) for pid in children.read_text().split()]
+        os.kill(workers[-1], signal.SIGKILL)
+        said, _ = pair.communicate(timeout=60)
+    assert pair.returncode == 1 and third
+    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert "another process ended" in line and "the same command goes on" in line
+    with together(1, [*words, "tp"]) as single:
+        said, _ = single.communicate(timeout=PATIENCE)
+    assert single.returncode == 0 and "1 done now" in said, said
+    (path,) = (tmp_path / "records").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["origin"]["mesh"] == {"layout": "tp", "model": 1}
+    (before,) = record["origin"]["resumed"]
+    assert before["mesh"] == {"layout": "fsdp", "data": 2} and before["num_epochs"] >= 3
+    check_alone(record)
+    assert not list((tmp_path / "store").rglob("*.sharded"))
+
+
+def wait_for(folder, pattern):
+    """Return the first path in `folder` of that pattern, once there is one."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        for path in folder.rglob("checkpoints"):
+            if found := next(path.glob(pattern), None):
+                return found
+        time.sleep(0.02)
+    return None
+
+
+def check_alone(record):
+    """Compare a record's losses with those of one process."""
+    choices = {"widths": [512], "seeds": [0], "num_epochs": 60}
+    (config,) = make_recipe("figure-2", "smoke", **choices).configs
+    assert config.run_id == record["run_id"]
+    data = config.data.load("cpu")
+    network = initialized(config, data)
+    losses = [epoch.train_loss for epoch in train(network, data, config)]
+    # six digits are kept
+    assert record["curves"]["train_loss"] == pytest.approx(losses, rel=1e-5, abs=1e-5)
+    assert record["measures"].keys() >= {"accuracy", "movement", "reinit"}
+    assert len(record["curves"]["epoch"]) == 60
+
+
+def test_shard_without_torchrun_is_one_sentence():
+    process = tiny.python("-m", "lazyrich_helpers.run", *tiny.TINY, "--shard", "dp")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 2 and not out
+    assert err.splitlines()[-1].startswith(
+        "error: --shard needs processes: start it by"
+    )
