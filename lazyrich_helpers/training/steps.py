@@ -69,15 +69,9 @@ def train_epoch(
                 inputs = shifted(inputs, task.shift, stream)
             inputs, labels = sharding.part(inputs), sharding.part(labels)
             optimizer.zero_grad(set_to_none=True)
-<<<<<<< HEAD
             with perturbed(network, plan):
-                loss = config.objective.loss(computed, inputs, labels, task.start)
-                loss.backward()
-=======
-            with _perturbed(network, plan):
                 loss = config.objective.loss(called, inputs, labels, task.start)
                 sharding.weighted(loss, len(labels), len(batch)).backward()
->>>>>>> shard
             with _masked(network, plan):
                 optimizer.step()
             total += loss.detach() * len(labels)
