@@ -12,11 +12,11 @@ from lazyrich_helpers.papers.dial_tables import (
     INSTRUMENTS,
     agreement,
     best_etas,
+    following,
     from_to,
     lazy_slopes,
     on_the_plane,
     rich_slopes,
-    together,
 )
 
 GAMMAS = tuple(10.0 ** (k / 2) for k in range(-4, 5))
@@ -106,6 +106,6 @@ def test_what_goes_together_and_what_was_not_reached():
                 {"knobs": knob, "level": str(level), "seed": seed, "steps": 10} | values
             )
     rows.append(dict(rows[0], level="9", steps=0, movement=99.0, kernel=-99))
-    found = together(pd.DataFrame(rows))
+    found = following(pd.DataFrame(rows))
     assert found.loc["one"].tolist() == pytest.approx([1] * len(INSTRUMENTS))
     assert found.loc["other", "kernel"] == pytest.approx(-1)

@@ -149,7 +149,7 @@ def complete_study(
                 "seconds": round(time.perf_counter() - start, 3),
                 "origin": origin,
                 "columns": list(rows.columns),
-                "rows": [[_plain(entry) for entry in row] for row in rows.to_numpy()],
+                "rows": [[*map(_plain, row)] for row in rows.itertuples(index=False)],
             }
             _write(file, study, settings, points)
     return read_study(study, budget)
@@ -199,9 +199,11 @@ def _write(
 
 
 def _joined(over: str, points: list[dict[str, Any]]) -> pd.DataFrame:
-    frames = [pd.DataFrame(point["rows"], columns=point["columns"]) for point in points]
-    for frame, point in zip(frames, points, strict=True):
-        frame.insert(0, over, [point[over]] * len(frame))
+    frames = []
+    for point in points:
+        rows = [[math.nan if v is None else v for v in row] for row in point["rows"]]
+        frames.append(pd.DataFrame(rows, columns=point["columns"]))
+        frames[-1].insert(0, over, [point[over]] * len(rows))
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 

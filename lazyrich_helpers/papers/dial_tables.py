@@ -108,7 +108,7 @@ def from_to(pairs: pd.DataFrame, kind: str, eta: float) -> str:
     return f"from {own.iloc[0]:.1f} to {own.iloc[-1]:.1f}"
 
 
-def together(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
+def following(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
     """Return how each instrument follows another as a knob is turned.
 
     A row for each knob, a column for each instrument: Spearman's rank correlation of
