@@ -5,12 +5,13 @@ and there are hundreds: its settings, its rows and their origin are one file. It
 computed point by point (one scale, one step size, ...), and each is kept as it ends.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,18 +142,30 @@ def complete_study(
         for value in watch(lacking) if lacking else ():
             if stop():
                 break
-            origin = made_by(torch.device(device)) | {"arithmetic": study.arithmetic}
             start = time.perf_counter()
-            rows = study.point(settings, value, device)
+            with _one_thread():
+                origin = made_by(torch.device(device))
+                rows = study.point(settings, value, device)
             points[_key(value)] = {
                 study.over: value,
                 "seconds": round(time.perf_counter() - start, 3),
-                "origin": origin,
+                "origin": origin | {"arithmetic": study.arithmetic},
                 "columns": list(rows.columns),
                 "rows": [[*map(_plain, row)] for row in rows.itertuples(index=False)],
             }
             _write(file, study, settings, points)
     return read_study(study, budget)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Inside, use a single CPU thread: on small tensors several wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _key(value: Any) -> str:
