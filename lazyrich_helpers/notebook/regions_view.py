@@ -45,7 +45,7 @@ def regions_slider(
         {name: (100 * own[name]).round(1).tolist() for name in ("train", "test")}
         for _, own in table.groupby("methods", sort=False)
     ]
-    colors = [shade(k, num_classes) for k in range(num_classes)]
+    colors: list[Any] = [shade(k, num_classes) for k in range(num_classes)]
     data = {
         "frames": frames,
         "curves": curves,
