@@ -138,7 +138,7 @@ def test_the_badge_says_scale_n_arithmetic_and_what_is_missing():
         STUDY, point=lambda s, v, d: asked.append(v) or squares(s, v, d)
     )
     shown = study_line(complete_study(one, "paper", stop=lambda: bool(asked))).data
-    assert "paper scale · n = 2 seeds · fp32 · CPU · 2 points missing" in shown
+    assert "recorded · n = 2 seeds · fp32 · CPU · 2 points missing" in shown
     assert "study squares --budget paper" in shown
     assert "not computed yet" in study_line(read_study(STUDY, "laptop")).data
 

@@ -112,7 +112,7 @@ def study_line(*results: StudyResult) -> HTML:
 
 
 def _badge(result: StudyResult) -> str:
-    """Return `n = 5 seeds · fp64 · CPU`, and how many points are missing."""
+    """Return `recorded · n = 5 seeds · fp64 · CPU`, and how many points are missing."""
     if result.table.empty:
         return "not computed yet"
     counts = []
@@ -122,7 +122,8 @@ def _badge(result: StudyResult) -> str:
     kinds = sorted({str(one["arithmetic"]) for one in result.origins})
     devices = sorted({one["device"].split(",")[0] for one in result.origins})
     lacking = [f"{len(result.missing)} points missing"] if result.missing else []
-    return " · ".join([result.budget + " scale", *counts, *kinds, *devices, *lacking])
+    where = "recorded" if result.budget == "paper" else "computed here"
+    return " · ".join([where, *counts, *kinds, *devices, *lacking])
 
 
 def _describe(result: StudyResult) -> str:

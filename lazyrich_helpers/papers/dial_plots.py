@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from lazyrich_helpers.analysis.figure_style import (
     DASHES,
@@ -13,6 +14,7 @@ from lazyrich_helpers.analysis.figure_style import (
     ORANGE,
     WIDTH,
     legend_above,
+    log_axis,
     pairs,
     shade,
     width_color,
@@ -93,9 +95,12 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
         for place, eta in enumerate(etas):
             line = own.loc[np.isclose(own.eta, eta)].sort_values("widths")
             style = {"color": shade(place, len(etas)), "marker": MARKERS[place]}
-            ax.plot(line.widths, line.found, label=f"η = {eta:g}", **style)
+            ax.plot(line.widths, line.found, label=f"η = {eta:.2g}", **style)
             ax.plot(line.widths, line.predicted, color=style["color"], linestyle=":")
         ax.set(xscale="log", xlabel="width N", title=name)
+        ax.set_xticks([int(w) for w in own.widths.unique()], minor=False)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_locator(NullLocator())
     np.atleast_1d(axes)[0].set_ylabel(label)
     legend_above(fig)
     return fig
@@ -151,7 +156,7 @@ def knob_figure(knobs: pd.DataFrame) -> Figure:
         ax.set(xscale="log", title=INSTRUMENTS[instrument])
         ax.title.set_fontsize("medium")
         if instrument in LOGARITHMIC:
-            ax.set_yscale("log")
+            log_axis(ax)
             ax.set_ylim(bottom=LOGARITHMIC[instrument])  # a linear model's is zero
     for ax in axes[-1]:
         ax.set_xlabel(INSTRUMENTS["movement"])

@@ -14,6 +14,14 @@ function shade(part) {
   return `rgb(${mix.map(Math.round).join()})`;
 }
 
+/** Powers of ten as marks of an axis: short, and still read as numbers. */
+function powers([from, to], step) {
+  const found = [];
+  for (let k = Math.ceil(Math.log10(from)); k <= Math.log10(to); k += step)
+    found.push(`1e${k}`);
+  return found;
+}
+
 function map(size, data, state) {
   const plane = data.planes[state.plane];
   const reading = data.readings[state.reading];
@@ -25,19 +33,8 @@ function map(size, data, state) {
   const { gammas, etas } = plane;
   const edge = (grid) => Math.sqrt(grid[1] / grid[0]);
   const around = (grid) => [grid[0] / edge(grid), grid.at(-1) * edge(grid)];
-  const powers = ([from, to], step) => {
-    const found = [];
-    for (let k = Math.ceil(Math.log10(from)); k <= Math.log10(to); k += step)
-      found.push(10 ** k);
-    return found;
-  };
   const named = (label, grid, step) =>
-    axis(
-      label,
-      around(grid),
-      powers(around(grid), step).map((p) => Number(p.toPrecision(3))),
-      true,
-    );
+    axis(label, around(grid), powers(around(grid), step), true);
   const { picture, x, y } = plot(
     ...size,
     named("feature-learning strength γ", gammas, 1),
@@ -84,12 +81,9 @@ function slice(size, data, state) {
     Number((low + part * (high - low)).toPrecision(2)),
   );
   const xs = [plane.gammas[0], plane.gammas.at(-1)];
-  const decades = [];
-  for (let k = Math.ceil(Math.log10(xs[0])); k <= Math.log10(xs[1]); k++)
-    decades.push(Number((10 ** k).toPrecision(1)));
   const { picture, x, y, upright } = plot(
     ...size,
-    axis("feature-learning strength γ", xs, decades, true),
+    axis("feature-learning strength γ", xs, powers(xs, 1), true),
     axis(reading.name, [low, high], marks),
   );
   const points = row.map((value, i) => [
