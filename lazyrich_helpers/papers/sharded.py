@@ -166,7 +166,7 @@ def _same_losses(table: pd.DataFrame, *, line: float) -> Finding:
 
 
 SAME = Claim(
-    "D1",
+    "DT1",
     "Directives for sharding stand apart from the model's code and change no result "
     "(we ask: training losses within {line:g} nats of one process's at each epoch, in "
     "fp64 where that was trained)",
