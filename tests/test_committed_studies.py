@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lazyrich_helpers.analysis.questions import questions
 from lazyrich_helpers.experiments.study import read_study
-from lazyrich_helpers.papers.studies import studies
+from lazyrich_helpers.papers.studies import neighbours, studies
 
 FOLDER = Path(__file__).resolve().parents[1] / "book" / "records" / "studies"
 STUDIES = studies()
@@ -35,3 +36,9 @@ def test_a_file_is_in_strict_json_with_equal_columns(path):
 
     kept = json.loads(path.read_text(), parse_constant=refuse)
     assert len({tuple(point["columns"]) for point in kept["points"]}) == 1
+
+
+def test_no_claim_has_the_name_of_another():
+    names = [v.claim for one in neighbours() for v in one.verdicts]
+    assert len(names) == len({*names})
+    assert not {*names} & {question.verdict.claim for question in questions()}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.questions import questions
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.notebook.chapter import ChapterError
 from lazyrich_helpers.notebook.studies import study_line, study_settings
@@ -155,9 +154,3 @@ def test_names_are_their_own():
     for name, study in studies().items():
         assert name == study.name and {*study.budgets} == {"smoke", "laptop", "paper"}
     assert len({one.page for one in neighbours()}) == len(neighbours())
-
-
-def test_no_claim_has_the_name_of_another():
-    names = [v.claim for one in neighbours() for v in one.verdicts]
-    assert len(names) == len({*names})
-    assert not {*names} & {question.verdict.claim for question in questions()}
