@@ -33,15 +33,16 @@ def find_chapter(text: str) -> Path:
     Raises:
         ValueError: If there is no such notebook.
     """
-    names = {path: path.stem.split("_", 1) for path in chapters()}
-    for path, (number, *rest) in names.items():
-        if text in (path.stem, path.name, *rest):
+    known = chapters()
+    for path in known:
+        number, _, name = path.stem.partition("_")
+        if text in (path.stem, path.name) or (number[0].isdecimal() and text == name):
             return path
         if text.isdecimal() and number.isdecimal() and int(text) == int(number):
             return path
     path = Path(text)
-    known = ", ".join(each.stem for each in names)
-    remedy = f"one of {known}, or the path of a notebook"
+    names = ", ".join(each.stem for each in known)
+    remedy = f"one of {names}, or the path of a notebook"
     require(path.suffix == ".ipynb" and path.is_file(), "chapter", remedy, text)
     return path.resolve()
 
