@@ -16,7 +16,7 @@ from lazyrich_helpers.data.datasets import Images
 from lazyrich_helpers.runner.grid_points import find_chapter
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.run_config import RunConfig
-from tests.refresh_outputs import training_chapters
+from tests.refresh_outputs import recipe_chapters
 from tests.test_chapters import code, tagged
 
 DEVICE = "cpu:1"
@@ -102,7 +102,7 @@ def strays(config: RunConfig) -> set[str]:
     return {name for name, v in there.items() if v not in (None, wanted[name])}
 
 
-@pytest.mark.parametrize("path", training_chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", recipe_chapters(), ids=lambda path: path.stem)
 def test_what_a_chapter_trains_is_what_its_parameters_say(path, odd_data, made):
     run_cells(path, budget="smoke", device=DEVICE, **ODD)
     assert made, "nothing was trained"
@@ -122,7 +122,7 @@ def test_a_chapter_ends_where_there_is_little_to_show(chapter, values, made):
     run_cells(find_chapter(chapter), budget="smoke", device="cpu", **few, **values)
 
 
-@pytest.mark.parametrize("path", training_chapters(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", recipe_chapters(), ids=lambda path: path.stem)
 def test_no_cell_names_a_device_of_its_own(path):
     cells = nbformat.read(path, as_version=4).cells
     (parameters,) = tagged(cells, "parameters")

@@ -25,7 +25,9 @@ def house_style() -> None:
     """Draw figures from now on as the book does: at their own size, sharp, plain."""
     mpl.rcParams.update(RC)
     shell = get_ipython()
-    if shell is not None:
+    if shell is not None and hasattr(
+        shell, "kernel"
+    ):  # a notebook's; a terminal's shows no pictures
         shell.run_line_magic("matplotlib", "inline")  # first: it sets a way of its own
         display: Any = shell.display_formatter
         display.formatters["image/png"].for_type(Figure, png)
