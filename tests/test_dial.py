@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.papers import dial
+from lazyrich_helpers.papers.dial import digit_rows
+from lazyrich_helpers.papers.dial_claims import STUDIES
 from lazyrich_helpers.papers.dial_instruments import (
     SHARES,
     flipped,
@@ -14,6 +15,7 @@ from lazyrich_helpers.papers.dial_instruments import (
     reset_accuracy,
     tangent_kernels,
 )
+from lazyrich_helpers.papers.dial_knobs import suited_step
 from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets, train_nets
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
@@ -194,7 +196,7 @@ def test_initialization_scale_is_the_output_scale_in_another_form(split):
         torch.testing.assert_close(w / spread, other, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("study", dial.STUDIES, ids=lambda study: study.name)
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
 def test_a_point_has_a_row_for_each_level_and_seed(study):
     settings = study.settings("smoke")
     value = study.values(settings)[0]
@@ -207,11 +209,11 @@ def test_a_point_has_a_row_for_each_level_and_seed(study):
 
 
 def test_digits_have_mean_square_one():
-    learn, test = dial._digits(200, "cpu")
+    learn, test = digit_rows(200, "cpu")
     assert learn.inputs.square().mean().item() == pytest.approx(1)
     assert test.inputs.shape[1] == 64
 
 
 def test_the_suited_step_is_the_smaller_power():
-    assert dial.suited_step(0.01) == pytest.approx(4e-4)
-    assert dial.suited_step(8.0) == pytest.approx(0.5 * 4)
+    assert suited_step(0.01) == pytest.approx(4e-4)
+    assert suited_step(8.0) == pytest.approx(0.5 * 4)

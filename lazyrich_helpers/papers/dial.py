@@ -1,4 +1,4 @@
-r"""From lazy to rich by five knobs, and the plane of two of them.
+r"""The plane of feature-learning strength and learning rate, and widths on it.
 
 The plane is that of Atanasov et al. (2024): strength of feature learning $\gamma$
 against learning rate $\eta$. Its best learning rate is predicted to grow as
@@ -21,7 +21,6 @@ from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.dial_instruments import instrument_table
 from lazyrich_helpers.papers.dial_nets import (
     LabeledRows,
-    Nets,
     new_nets,
     rows,
     train_nets,
@@ -66,37 +65,12 @@ class WidthSettings:
     optimizer: str = "sgd"
 
 
-KNOBS = {
-    "output scale": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
-    "initialization scale": (0.33, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0),
-    "width": (16, 32, 64, 128, 256, 512),
-    "step size": (0.03, 0.1, 0.3, 1.0, 3.0, 6.0),
-    "frozen layers": ("none", "1", "2", "3", "1, 2", "2, 3"),
-}
-"""Knob → its positions. Scales and steps are in units of the common network's; layers
-are counted from the lowest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class KnobSettings:
-    """One network, and what each knob makes of it."""
-
-    knobs: tuple[str, ...] = tuple(KNOBS)
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    width: int = 128
-    target: float = 0.2
-    """Training loss at which all are looked at, in nats."""
-    num_steps: int = 4000
-    """At most."""
-    train_size: int = 1000
-
-
 def plane_point(settings: PlaneSettings, gamma: float, device: str) -> pd.DataFrame:
     """Train at one γ, at all η, and return what is read off in the end."""
-    learn, test = _digits(settings.train_size, device)
+    learn, test = digit_rows(settings.train_size, device)
     nets = new_nets(
         settings.width,
-        *_sizes(learn),
+        *num_in_and_out(learn),
         [1 / (gamma * math.sqrt(settings.width))] * len(settings.etas),
         settings.seeds,
         objective=settings.objective,
@@ -110,10 +84,10 @@ def plane_point(settings: PlaneSettings, gamma: float, device: str) -> pd.DataFr
 
 def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFrame:
     """Train plain networks of one width, at all η, and return what is read off."""
-    learn, test = _digits(settings.train_size, device)
+    learn, test = digit_rows(settings.train_size, device)
     nets = new_nets(
         width,
-        *_sizes(learn),
+        *num_in_and_out(learn),
         [1.0] * len(settings.etas),
         settings.seeds,
         centred=False,
@@ -128,71 +102,12 @@ def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFram
     )
 
 
-def knob_point(settings: KnobSettings, knob: str, device: str) -> pd.DataFrame:
-    """Turn one knob, and return what is read off at equal training loss."""
-    learn, test = _digits(settings.train_size, device)
-    found = []
-    for width, levels in _stacks(settings, knob):
-        nets, sizes = _turned(settings, knob, width, levels, learn)
-        reached = train_nets(
-            nets, learn, sizes, settings.num_steps, target=settings.target
-        )
-        table = instrument_table(nets, reached.weights, learn, test)
-        table.insert(0, "steps", reached.steps.tolist())
-        names = [name for name in levels for _ in settings.seeds]
-        table.insert(0, "seed", [*settings.seeds] * len(levels))
-        table.insert(0, "level", [str(name) for name in names])
-        found.append(table)
-    return _rounded(pd.concat(found, ignore_index=True))
-
-
-def _stacks(settings: KnobSettings, knob: str) -> list[tuple[int, Sequence]]:
-    """Return what can be trained as one: a width, and positions of the knob."""
-    levels = KNOBS[knob]
-    if knob == "width":
-        return [(int(width), [width]) for width in levels]
-    return [(settings.width, levels)]
-
-
-def _turned(
-    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: LabeledRows
-) -> tuple[Nets, Tensor]:
-    """Return the networks of a knob's positions, and their steps (M,)."""
-    alphas, spreads = [1.0] * len(levels), [1.0] * len(levels)
-    if knob == "output scale":
-        alphas = [float(level) for level in levels]
-    if knob == "initialization scale":
-        spreads = [float(level) for level in levels]
-    nets = new_nets(width, *_sizes(learn), alphas, settings.seeds, spreads=spreads)
-    # With spread s, f is s³ times that of standard weights: α = s³ in another form.
-    scales = [a * s**NUM_LAYERS for a, s in zip(alphas, spreads, strict=True)]
-    etas = [suited_step(1 / (scale * math.sqrt(width))) for scale in scales]
-    sizes = torch.tensor(
-        [width * s**2 * eta for s, eta in zip(spreads, etas, strict=True)]
-    )
-    if knob == "step size":
-        sizes = sizes * torch.tensor(levels)
-    sizes = sizes.repeat_interleave(len(settings.seeds))
-    if knob == "frozen layers":
-        masks = [[str(n) not in level for n in (1, 2, 3)] for level in levels]
-        nets.trained = torch.tensor(masks).repeat_interleave(len(settings.seeds), dim=0)
-    return nets, sizes
-
-
-def suited_step(gamma: float) -> float:
-    r"""Return a step size η that is suited at γ.
-
-    Of the two predicted powers, $\gamma^2$ and $\gamma^{2/L}$, the smaller value, with
-    factors that put it below the best one on the plane.
-    """
-    return min(4 * gamma**2, 0.5 * gamma ** (2 / NUM_LAYERS))
-
-
-def _digits(train_size: int, device: str) -> tuple[LabeledRows, LabeledRows]:
+def digit_rows(train_size: int, device: str) -> tuple[LabeledRows, LabeledRows]:
+    """Return the training and the test digits."""
     return rows(images("digits", train_size=train_size).load(device))
 
 
-def _sizes(split: LabeledRows) -> tuple[int, int]:
+def num_in_and_out(split: LabeledRows) -> tuple[int, int]:
     """Return the numbers of inputs and of classes."""
     return split.inputs.shape[1], int(split.labels.max()) + 1
 
@@ -211,10 +126,12 @@ def _with_keys(
     """Return the rows with their step size and seed in front."""
     table.insert(0, "seed", [*settings.seeds] * len(settings.etas))
     table.insert(0, name, [eta for eta in settings.etas for _ in settings.seeds])
-    return _rounded(table)
+    return rounded(table)
 
 
-def _rounded(table: pd.DataFrame) -> pd.DataFrame:
+def rounded(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with what stands behind its seed in `KEPT_DIGITS` digits."""
+
     def shorter(value: float) -> float:
         return float(f"{value:.{KEPT_DIGITS}g}")
 
@@ -262,19 +179,6 @@ def _widths(optimizer: str) -> Study:
     )
 
 
-KNOB_STUDY = Study(
-    name="five-knobs",
-    says="Five knobs between lazy and rich, read at equal training loss",
-    point=knob_point,
-    over="knobs",
-    budgets={
-        "smoke": KnobSettings(
-            knobs=("output scale",), seeds=(0, 1), width=16, num_steps=40
-        ),
-        "laptop": KnobSettings(knobs=("output scale",), seeds=(0, 1), num_steps=500),
-        "paper": KnobSettings(),
-    },
-)
 PLANES = {
     "theory": _plane("sgd", "squared_error"),
     "sgd": _plane("sgd", "cross_entropy"),
@@ -283,4 +187,3 @@ PLANES = {
 """What a plane is for → its study: the theory's loss, and the book's with each
 optimizer."""
 WIDTHS = {"sgd": _widths("sgd"), "adam": _widths("adam")}
-STUDIES = (*PLANES.values(), *WIDTHS.values(), KNOB_STUDY)

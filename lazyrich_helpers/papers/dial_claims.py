@@ -6,11 +6,12 @@ from lazyrich_helpers.analysis.statistics import confidence_interval, signed
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers import dial
+from lazyrich_helpers.papers.dial_knobs import KNOB_STUDY
 from lazyrich_helpers.papers.dial_tables import best_etas, lazy_slopes, rich_slopes
 
 PAPER = "Atanasov et al. (2024)"
 PAGE = "book/02_lazy_and_rich"
-STUDIES = dial.STUDIES
+STUDIES = (*dial.PLANES.values(), *dial.WIDTHS.values(), KNOB_STUDY)
 
 
 def slope_is(found: pd.Series, *, power: float, within: float) -> Finding:
