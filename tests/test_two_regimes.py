@@ -10,6 +10,11 @@ import torch
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.notebook.step_size_view import step_size_slider
 from lazyrich_helpers.papers import two_regimes, two_regimes_claims
+from lazyrich_helpers.papers.two_regimes_momentum import (
+    MOMENTUM,
+    Momentum,
+    momentum,
+)
 from lazyrich_helpers.papers.two_regimes_schedules import (
     SCHEDULES,
     schedules,
@@ -18,13 +23,10 @@ from lazyrich_helpers.papers.two_regimes_schedules import (
 from lazyrich_helpers.papers.two_regimes_studies import (
     BOUNDARY,
     LINES,
-    MOMENTUM,
     Boundary,
-    Momentum,
     StepLines,
     StepSizes,
     boundary,
-    momentum,
     rises,
     rounded,
     started,

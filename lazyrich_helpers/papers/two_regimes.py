@@ -5,12 +5,11 @@ import pandas as pd
 from lazyrich_helpers.analysis.verdicts import Verdict
 from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
 from lazyrich_helpers.papers import two_regimes_claims as claims
+from lazyrich_helpers.papers.two_regimes_momentum import FULL_BATCH, MOMENTUM
 from lazyrich_helpers.papers.two_regimes_schedules import SCHEDULES
 from lazyrich_helpers.papers.two_regimes_studies import (
     BOUNDARY,
-    FULL_BATCH,
     LINES,
-    MOMENTUM,
     STEP_SIZES,
 )
 from lazyrich_helpers.papers.two_regimes_tables import regime_table, regimes
