@@ -55,3 +55,10 @@ def test_a_claim_can_hold_fail_and_stay_undecided(added):
 def test_a_chapters_lines_train_and_say_what_was_run(added):
     assert len(added["results"].records) == 1
     assert isinstance(added["results"].recipe.configs[0].updates, Full)
+
+
+def test_a_study_is_computed_over_its_grid(added):
+    table = added["result"].table
+    assert len(table) == 9 and table.widths.unique().tolist() == [10, 100, 1000]
+    ratio = table.norm / table.widths**0.5  # of standard normal entries: about 1
+    assert ratio.between(0.5, 1.5).all()
