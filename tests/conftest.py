@@ -1,15 +1,18 @@
 """Every test: one thread, offline, smoke or what it asks for, its own store."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from playwright.sync_api import Browser
 
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner import dry_run, execution
 from lazyrich_helpers.training.loop import Trained, train
 from lazyrich_helpers.training.run_config import RunConfig
+from tests import browser as chromium
 from tests import tiny
 
 
@@ -41,6 +44,13 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").mkdir()
     monkeypatch.setenv("LAZYRICH_DATA", str(tmp_path / "data"))
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without network; gone before another module starts its own."""
+    with chromium.start() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

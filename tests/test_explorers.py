@@ -27,12 +27,6 @@ from tests import browser as chromium
 from tests import tiny
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.start() as started:
-        yield started
-
-
 def accuracies(page: Page) -> dict[str, list[float]]:
     """Return what is shown at γ and at ε, by width; NaN for a dash."""
     rows = page.locator(".lr-values").first.locator("tbody tr").all()

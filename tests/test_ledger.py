@@ -221,7 +221,9 @@ def test_a_row_tells_the_filter_its_words_and_escapes_what_it_says(rows, needed)
 
 
 @pytest.mark.parametrize("size", [chromium.DESKTOP, chromium.PHONE])
-def test_the_filter_leaves_the_rows_that_are_asked_for(rows, needed, tmp_path, size):
+def test_the_filter_leaves_the_rows_that_are_asked_for(
+    browser, rows, needed, tmp_path, size
+):
     page = tmp_path / "page.html"
     files = [STATIC / "book.css", STATIC / "ledger.js"]
     style, script = (path.read_text("utf-8") for path in files)
@@ -235,10 +237,7 @@ def test_the_filter_leaves_the_rows_that_are_asked_for(rows, needed, tmp_path, s
         )
         return num
 
-    with (
-        chromium.start() as browser,
-        chromium.visit(browser, page.as_uri(), size=size) as seen,
-    ):
+    with chromium.visit(browser, page.as_uri(), size=size) as seen:
         assert shown(seen) == len(rows)
         seen.page.keyboard.press("Tab")
         seen.page.keyboard.type("fashion a8")

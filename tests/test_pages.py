@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Locator
 
 from tests import browser as chromium
 
@@ -79,18 +79,11 @@ def server(book) -> Iterator[str]:
         served.shutdown()
 
 
-@pytest.fixture(scope="session")
-def browser(book) -> Iterator[Browser]:
-    """Chromium without network; pointless where the book itself needs one."""
+@pytest.fixture
+def address(request, book) -> str:
+    """Where the book begins: on disk or, by indirect parameter, on the server."""
     if not (book / "_static" / "lib" / "require.js").exists():
         pytest.skip("Page tests need the scripts that npm fetches over a network.")
-    with chromium.start() as started:
-        yield started
-
-
-@pytest.fixture
-def address(request) -> str:
-    """Where the book begins: on disk or, by indirect parameter, on the server."""
     if getattr(request, "param", "file") == "http":
         return request.getfixturevalue("server")
     return request.getfixturevalue("book").as_uri()

@@ -167,12 +167,6 @@ def test_the_recorded_table_is_what_it_says():
     assert grows.apply(lambda seconds: seconds.is_monotonic_increasing).all()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with chromium.start() as started:
-        yield started
-
-
 def test_the_explorer_shows_masks_and_words_of_the_table(browser):
     cells = partial_sgd_tables.sampler_cells(made())
     explorer = sampler_explorer(cells, start="SAM")

@@ -43,8 +43,8 @@ def test_it_holds_the_tables_numbers(explorer, table):
     assert explorer.chosen("tau") == "0.1" and explorer.chosen("time") == "200"
 
 
-def test_the_browser_says_them_at_every_stop(explorer):
-    with chromium.start() as started, chromium.widget(started, explorer) as page:
+def test_the_browser_says_them_at_every_stop(browser, explorer):
+    with chromium.widget(browser, explorer) as page:
         tau, time = (page.locator("input[type=range]").nth(i) for i in (0, 1))
         for place in (0, 1):
             tau.focus()

@@ -51,8 +51,8 @@ def test_it_is_small(explorer):
     assert len(json.dumps(explorer.data)) < 60_000
 
 
-def test_every_stop_and_start_shows_its_number(explorer):
-    with chromium.start() as browser, chromium.widget(browser, explorer) as page:
+def test_every_stop_and_start_shows_its_number(browser, explorer):
+    with chromium.widget(browser, explorer) as page:
         slider, said = page.locator("input[type=range]"), page.locator(".lr-said")
         for one in explorer.data["starts"]:
             page.get_by_label(one["name"], exact=True).check()
