@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lazyrich_helpers.papers import dial, dial_knobs
 from lazyrich_helpers.papers.dial import digit_rows
 from lazyrich_helpers.papers.dial_claims import STUDIES
 from lazyrich_helpers.papers.dial_instruments import (
@@ -173,7 +174,8 @@ def test_resetting_takes_the_farthest_and_keeping_all_is_the_network(split):
     everything = reset_accuracy(stack, stack.weights, split, 1.0)
     assert torch.equal(everything, stack.accuracy(split, stack.initial))
     moved = [w.clone() for w in stack.initial]
-    moved[2][:, 0, 0] += 5.0  # one parameter did it all
+    moved[2][:, 0, 1] += 50.0  # one parameter did it all
+    assert not torch.equal(stack.accuracy(split, moved), everything)
     lost = reset_accuracy(stack, moved, split, 1 / 84)
     assert torch.equal(lost, everything)
 
@@ -194,6 +196,25 @@ def test_initialization_scale_is_the_output_scale_in_another_form(split):
     train_nets(scaled, split, torch.full((2,), eta), 20)
     for w, other in zip(wide.weights, scaled.weights, strict=True):
         torch.testing.assert_close(w / spread, other, rtol=1e-3, atol=1e-4)
+
+
+def test_both_knobs_of_scale_turn_the_same_network(monkeypatch):
+    knobs = {"output scale": (0.5**3,), "initialization scale": (0.5,)}
+    monkeypatch.setattr(dial_knobs, "KNOBS", knobs)
+    settings = dial_knobs.KnobSettings(width=16, num_steps=60, seeds=(0,))
+    one, other = (dial_knobs.knob_point(settings, knob, "cpu") for knob in knobs)
+    assert one.steps.tolist() == other.steps.tolist()
+    assert one.movement[0] == pytest.approx(other.movement[0], rel=0.01)
+
+
+def test_a_point_of_the_plane_has_its_output_scale(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        dial, "new_nets", lambda *args, **options: asked.append(args) or new_nets(*args)
+    )
+    settings = dial.PLANES["sgd"].settings("smoke")
+    dial.plane_point(settings, 0.5, "cpu")
+    assert asked[0][3] == [1 / (0.5 * 16**0.5)] * len(settings.etas)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)

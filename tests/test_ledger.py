@@ -286,3 +286,4 @@ def test_neighbours_have_a_row_for_each_claim_here_and_in_the_files(asked):
     (row,) = neighbours_table([one, one]).drop_duplicates().to_dict("records")
     assert row["claim"] == "XX1" and row["verdict"] == "does not hold"
     assert {*row} <= {*ledger_table(asked)} and row["scope"] == "digits · n = 5"
+    assert row["found"] == "1 & 2." and row["paper_says"] == verdict.says

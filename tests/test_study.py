@@ -111,6 +111,19 @@ def test_a_chapter_may_choose_otherwise():
     assert chosen.computed("squares").table.square.tolist() == pytest.approx([3, 3])
 
 
+def test_a_choice_is_for_the_studies_that_have_it():
+    @dataclass(frozen=True, kw_only=True)
+    class Other:
+        scales: tuple[float, ...] = (1.0,)
+        seeds: tuple[int, ...] = (0,)
+        depth: int = 1
+
+    other = dataclasses.replace(STUDY, name="other", budgets={"smoke": Other()})
+    chosen = study_settings(STUDY, other, budget="smoke", depth=3)
+    assert chosen.studies["other"].settings("smoke").depth == 3
+    assert chosen.studies["squares"].settings("smoke") == Settings()
+
+
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
