@@ -89,7 +89,7 @@ def reinit_grid(
     `lines` says what has a line; see `reinit_curves`.
     """
     count = len(tables)
-    size = (WIDTH, 1.35 * count + 0.8)
+    size = (WIDTH, 1.25 * count + 0.8)
     fig, rows = plt.subplots(
         count, 2, figsize=size, sharex=True, sharey=True, squeeze=False,
         layout="constrained",

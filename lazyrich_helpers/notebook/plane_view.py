@@ -24,9 +24,19 @@ class Reading:
     """Least value of a logarithmic scale of colours; 0: a linear one."""
 
 
+READINGS = (
+    Reading("accuracy", "test accuracy", " %"),
+    Reading("movement", "movement", " σ₀", log=0.001),
+    Reading("kernel", "kernel change", log=0.001),
+    Reading("flipped", "ReLUs flipped"),
+    Reading("lost", "lost by resetting 1 %", " points"),
+)
+"""Of the planes that are recorded."""
+
+
 def plane_slider(
     planes: Mapping[str, pd.DataFrame],
-    readings: Sequence[Reading],
+    readings: Sequence[Reading] = READINGS,
     *,
     start: tuple[float, float],
 ) -> Explorer:
