@@ -14,7 +14,7 @@ from myst_nb import glue
 from PIL import Image
 
 from lazyrich_helpers.analysis.figure_style import DPI, RC
-from lazyrich_helpers.analysis.verdicts import Verdict, Word, css_class
+from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
 
 Finding = tuple[Verdict | Word | None, str, str]
 """The verdict that marks it, or its word, None where the paper claims nothing; a
@@ -45,8 +45,9 @@ def png(figure: Figure, *, dpi: int = DPI) -> bytes:
 
 
 MARKS = (
-    "✓ holds · ◐ holds partly · ✗ does not hold · ? undecided: the interval spans "
-    "the threshold · ○ not run at its scale · → no claim of the paper"
+    "✓ holds at the scale beside it · ◐ holds partly · ✗ does not hold · ? undecided: "
+    "the interval spans the threshold · ○ not run at its scale · → no claim of the "
+    "paper"
 )
 SPREAD = (
     "After ± stands half a 95 % interval over seeds; bands and bars in figures are one "
@@ -72,6 +73,9 @@ def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
         told = f"The paper ({verdict.claim}): {verdict.in_short}. This {found}."
         if word is Word.UNDECIDED or word is Word.NOT_RUN:
             told = told.replace(". This ", ". This is ")
+        asked = ASKED.search(verdict.says)
+        if word is Word.UNDECIDED and asked:  # else nobody sees what it spans
+            told = f"{told[:-1]}: {asked[1]}."
     mark = f"<em>{escape(told)}</em>"
     return f'<li class="{css_class(Word(word))}">{sentence}{link}<br>{mark}</li>'
 

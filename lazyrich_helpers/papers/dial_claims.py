@@ -27,14 +27,14 @@ def slope_is(found: pd.Series, *, power: float, within: float) -> Finding:
 
 DL1 = Claim(
     name="DL1",
-    says="Where training is lazy, the best learning rate grows as the square of the "
-    "strength of feature learning (we ask for an exponent of {power:g} ± {within})",
+    says="Where training is lazy, the best learning rate grows about as the square of "
+    "the strength of feature learning (we ask for an exponent of {power:g} ± {within})",
     check=slope_is,
     asks={"power": 2.0, "within": 0.2},
 )
 DL2 = Claim(
     name="DL2",
-    says="Where it is rich, the best learning rate grows as its power 2/L, for L "
+    says="Where it is rich, the best learning rate grows about as its power 2/L, for L "
     "layers (we ask for an exponent of {power:.2f} ± {within}; L = 3)",
     check=slope_is,
     asks={"power": 2 / dial.NUM_LAYERS, "within": 0.2},

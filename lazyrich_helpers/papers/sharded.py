@@ -167,9 +167,9 @@ def _same_losses(table: pd.DataFrame, *, line: float) -> Finding:
 
 SAME = Claim(
     "DT1",
-    "Directives for sharding stand apart from the model's code and change no result "
-    "(we ask: training losses within {line:g} nats of one process's at each epoch, in "
-    "fp64 where that was trained)",
+    "Directives for sharding stand apart from the model's code and change no result, "
+    "up to rounding (we ask: training losses within {line:g} nats of one process's at "
+    "each epoch, in fp64 where that was trained)",
     _same_losses,
     {"line": 1e-5},
 )
