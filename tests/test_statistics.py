@@ -7,6 +7,7 @@ import pytest
 from lazyrich_helpers.analysis.statistics import (
     above,
     confidence_interval,
+    geometric_interval,
     median_interval,
     num_seeds,
     over_seeds,
@@ -21,6 +22,15 @@ def test_interval_is_students():
     # t(0.975, 4) = 2.776; sd = sqrt(2.5)
     assert (mean, half) == (3.0, pytest.approx(2.776 * (2.5 / 5) ** 0.5, rel=1e-3))
     assert confidence_interval(values[:1]) == (1.0, float("inf"))
+
+
+def test_an_interval_of_ratios_is_that_of_their_logarithms():
+    logs = pd.Series([0.0, np.log(4.0)])  # mean log 2, ± Student's t of one freedom
+    middle, low, high = geometric_interval(logs)
+    assert middle == pytest.approx(2)
+    assert high / middle == pytest.approx(middle / low)
+    assert high / middle == pytest.approx(2**12.706205, rel=1e-5)
+    assert geometric_interval(logs[:1]) == (1.0, 0.0, np.inf)
 
 
 def test_above_is_open_where_the_interval_spans_the_threshold():

@@ -14,6 +14,16 @@ def confidence_interval(values: pd.Series) -> tuple[float, float]:
     return float(values.mean()), float(quantile * values.sem())
 
 
+def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
+    """Return, of ratios given by their logarithms, the geometric mean and its interval.
+
+    The ends are those of the mean logarithm's 95 % t-interval.
+    """
+    mean, half = confidence_interval(logs)
+    middle, low, high = np.exp([mean, mean - half, mean + half])
+    return float(middle), float(low), float(high)
+
+
 def above(values: pd.Series, threshold: float) -> bool | None:
     """Return whether the mean is above `threshold`; None if its interval spans it."""
     mean, half = confidence_interval(values)

@@ -23,7 +23,7 @@ from lazyrich_helpers.analysis.figure_style import (
     shade,
     width_color,
 )
-from lazyrich_helpers.analysis.statistics import confidence_interval, over_seeds
+from lazyrich_helpers.analysis.statistics import geometric_interval, over_seeds
 from lazyrich_helpers.papers.grokalign_tables import BASELINE, LEVEL, of_method, reaches
 
 PRINTED = {"GrokAlign": (7.56, 6.41), "Grokfast": (1 / 1.01, 1 / 1.03)}
@@ -77,12 +77,12 @@ def savings(table: pd.DataFrame) -> Figure:
     for place, method in enumerate(reversed(methods)):
         for column, color, shift in (("step", BLUE, 0.13), ("seconds", ORANGE, -0.13)):
             logs = of_method(found, method, f"{column}_ratio").map(math.log)
-            mean, half = confidence_interval(logs)
-            ends = np.exp([mean - half, mean + half]) if np.isfinite(half) else []
+            middle, *ends = geometric_interval(logs)
+            ends = ends if np.isfinite(ends).all() else []
             y = place + shift
             label = {"step": "steps", "seconds": "time"}[column]
             first = label if place == 0 else ""
-            ax.plot(np.exp(mean), y, "o", color=color, label=first)
+            ax.plot(middle, y, "o", color=color, label=first)
             ax.plot(ends, [y] * len(ends), color=color)
             if method in PRINTED:
                 printed = PRINTED[method][column == "seconds"]

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lazyrich_helpers.analysis.statistics import confidence_interval
+from lazyrich_helpers.analysis.statistics import confidence_interval, geometric_interval
 
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
 """A measured distance → its exponent in α, by Theorem 2.2."""
@@ -61,9 +61,8 @@ def at_best_rates(table: pd.DataFrame) -> pd.DataFrame:
 
 def ratio(values: pd.Series, digits: int = 1) -> str:
     """Return `28 (23 to 34)`: of ratios their geometric mean with its 95 % interval."""
-    mean, half = confidence_interval(pd.Series(np.log(values)))
-    middle, low, high = (np.exp(mean + part * half) for part in (0, -1, 1))
-    ends = f" ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(half) else ""
+    middle, low, high = geometric_interval(pd.Series(np.log(values)))
+    ends = f" ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(high) else ""
     return f"{middle:.{digits}f}{ends}"
 
 

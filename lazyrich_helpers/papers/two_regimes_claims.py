@@ -9,6 +9,7 @@ from lazyrich_helpers.analysis.amounts import Points, Share
 from lazyrich_helpers.analysis.statistics import (
     above,
     confidence_interval,
+    geometric_interval,
     with_interval,
 )
 from lazyrich_helpers.analysis.verdicts import (
@@ -33,9 +34,8 @@ from lazyrich_helpers.papers.two_regimes_tables import (
 
 def ratio(logs: pd.Series) -> str:
     """Return `2.3 (1.9 to 2.8)`: a mean ratio of logarithms with its 95 % interval."""
-    mean, half = confidence_interval(logs)
-    low, high = math.exp(mean - half), math.exp(mean + half)
-    return f"{math.exp(mean):.2g} ({low:.2g} to {high:.2g})"
+    middle, low, high = geometric_interval(logs)
+    return f"{middle:.2g} ({low:.2g} to {high:.2g})"
 
 
 def within(logs: pd.Series, factor: float) -> bool | None:

@@ -64,7 +64,7 @@ def new_network(config: RunConfig, data: Dataset) -> Network:
 
 
 def initialized(config: RunConfig, data: Dataset) -> Network:
-    """Return it on the CPU."""
+    """Return the network before its first step, on the CPU."""
     network = config.model.build(data.image_shape, data.num_classes)
     inputs = data.train.images[: config.training.batch_size].cpu()
     config.init.initialize_(network, config.training.seed, inputs)
