@@ -14,7 +14,10 @@ NETWORKS = {
     "relu": lambda: relu_net(12, 2, 64, 3),
     "conv": lambda: conv_net(4, 2, (1, 8, 8), 3),
 }
-INPUTS = torch.randn(7, 1, 8, 8, dtype=torch.float64)
+# Drawn by a seed: near a kink of a ReLU no network is its linearization.
+INPUTS = torch.randn(
+    7, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+)
 
 
 @pytest.fixture(params=NETWORKS)
