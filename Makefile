@@ -9,7 +9,8 @@ TEST := $(BIN)/python -m pytest
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
-	convolution_shapes golden network reinitialization frozen_prefix ensemble loop, \
+	convolution_shapes golden network reinitialization frozen_prefix ensemble loop \
+	dial linearized loss_surface stacked_sgd variance_preserving partial_sgd, \
 	tests/test_$(name).py) book/01_introduction.ipynb
 
 .DEFAULT_GOAL := help
