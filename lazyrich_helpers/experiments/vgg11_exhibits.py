@@ -9,7 +9,12 @@ from dataclasses import replace
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.remaining import remaining
-from lazyrich_helpers.experiments.lws_recipes import probabilistic, seed_by_seed, static
+from lazyrich_helpers.experiments.lws_recipes import (
+    all_bottoms,
+    probabilistic,
+    seed_by_seed,
+    static,
+)
 from lazyrich_helpers.experiments.recipes import (
     XAVIER,
     Configs,
@@ -20,7 +25,7 @@ from lazyrich_helpers.experiments.recipes import (
 from lazyrich_helpers.experiments.scale import LwsScale, at_each
 from lazyrich_helpers.experiments.vgg5_exhibits import FEW, VGG5_SCALES
 from lazyrich_helpers.lws.plans import UpdateSchedule
-from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
+from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms, TopKBottomQ
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.times import StepTimes
 from lazyrich_helpers.measures.updates import Updates
@@ -50,12 +55,14 @@ IMAGENET_SCALES = {
 STANDIN_SCALES = {  # at most a fifth of the images: see `PRETRAIN_TIMES`
     "smoke": SMOKE,
     "laptop": replace(LAPTOP, train_size=240),
-    "paper": replace(PAPER, train_size=10_000),
+    "paper": replace(PAPER, train_size=10_000, seeds=(0, 1, 2), rhos=(0.1, 0.2, 0.5)),
 }
 PRETRAIN_TIMES = 3
 """Images that a network is pre-trained on, for each that it is then trained on. With
 as many again held out, a fifth of CIFAR-10 is the most that can be trained on."""
-
+TASKS = ("turns", "classes")
+"""What a stand-in is pre-trained to tell of those images: by how many quarter turns one
+is turned, which needs no label; or its class, which the table's networks learn, too."""
 
 STANDINS: dict[str, str] = {}
 """File in `book/weights` → first digits of its SHA-256. None has been made yet."""
@@ -116,34 +123,55 @@ def table_1_pretrained(scale: LwsScale) -> Configs:
 
 @exhibit(STANDIN_SCALES, Accuracy, Updates)
 def table_1_standin(scale: LwsScale) -> Configs:
-    """As table-1, from networks pre-trained here: a stand-in for ImageNet's weights.
+    """Rows of table-1, from networks pre-trained here: stand-ins for ImageNet's.
 
-    They are pre-trained on other images of the same classes, which is not what the
+    They are pre-trained on other images of the same data set, which is not what the
     paper did: see `make_weights`. Their files are listed in `STANDINS`.
     """
-    plain = vgg11_configs(scale, probabilistic(scale, [max(scale.ks)]))
-    return tuple(replace(config, init=_standin(config)) for config in plain)
+    k = max(scale.ks)
+    partly = [TopKBottomQ(k=k, q=k, rho=rho) for rho in scale.rhos]
+    plain = vgg11_configs(scale, [Full(), *all_bottoms(scale), *partly])
+    started = [
+        replace(config, init=_standin(config, task))
+        for task in _tasks(scale)
+        for config in plain
+    ]
+    return seed_by_seed(tuple(started), scale)
 
 
-def _standin(config: RunConfig) -> WeightsFile:
+def _tasks(scale: LwsScale) -> tuple[str, ...]:
+    """Return what can be pre-trained: digits are too few to be turned as well."""
+    return TASKS if scale.dataset == "cifar10" else ("classes",)
+
+
+def _standin(config: RunConfig, task: str) -> WeightsFile:
     """Return the file made for such a network, and for images that it left out."""
     columns = config.columns()
-    parts = (columns["dataset"], columns["train_size"], f"w{columns['width']}")
+    parts = (columns["dataset"], columns["train_size"], f"w{columns['width']}", task)
     file = f"vgg11-{'-'.join(map(str, parts))}.pt"
     return WeightsFile(file=file, sha256=STANDINS.get(file, UNKNOWN))
 
 
 @exhibit(at_each(STANDIN_SCALES, seeds=(0,)), Accuracy)
 def pretrain_standin(scale: LwsScale) -> Configs:
-    """VGG-11 trained whole on images that table-1-standin leaves out.
+    """VGG-11 trained whole on images that table-1-standin leaves out, for each task.
 
-    Its runs' weights are what `make_weights` makes the files of `STANDINS` from.
+    Its runs' weights are what `make_weights` makes the files of `STANDINS` from. They
+    see as many images as a row of the table does.
     """
-    size = PRETRAIN_TIMES * images_of(scale).train_size
+    own_size = images_of(scale).train_size
     return tuple(
-        replace(config, data=remaining(config.data, size))
+        _pretrained(config, task, own_size)
+        for task in _tasks(scale)
         for config in vgg11_configs(scale)
     )
+
+
+def _pretrained(config: RunConfig, task: str, own_size: int) -> RunConfig:
+    data = remaining(config.data, PRETRAIN_TIMES * own_size, turns=task == "turns")
+    num_epochs = max(1, config.training.num_epochs * own_size // data.train_size)
+    training = replace(config.training, num_epochs=num_epochs)
+    return replace(config, data=data, training=training)
 
 
 VIEWS = (0, 4, 16)

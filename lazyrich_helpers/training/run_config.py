@@ -15,7 +15,11 @@ from typing import Any, Self
 from lazyrich_helpers.config import Part, part_of, require, require_one_of
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images
-from lazyrich_helpers.data.remaining import RemainingCroppedImages, RemainingImages
+from lazyrich_helpers.data.remaining import (
+    RemainingCroppedImages,
+    RemainingImages,
+    TurnedImages,
+)
 from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
@@ -45,7 +49,7 @@ from lazyrich_helpers.training.objectives import CrossEntropy, Objective, Scaled
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, OptimizerPart
 
 KINDS: tuple[type[Part], ...] = (
-    *(Images, CroppedImages, RemainingImages, RemainingCroppedImages),
+    *(Images, CroppedImages, RemainingImages, RemainingCroppedImages, TurnedImages),
     *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
     *(XavierNormal, HeNormal, LayerSequential, SamplePreserving),
     *(ImageNetVGG11, WeightsFile),
