@@ -42,6 +42,7 @@ EXAMPLES = {
     "images": LARGE,
     "remaining_images": remaining(LARGE, 200),
     "remaining_cropped_images": remaining(CROPPED, 200),
+    "turned_images": remaining(CROPPED, 200, turns=True),
     "relu_net": ReluNet(width=10, depth=2),
     "conv_net": ConvNet(width=10, depth=2),
     "scaled": Scaled(output_scale=3.0),
@@ -76,7 +77,11 @@ def example(kind):
 def changed(part, name):
     """Return `part` with another, valid value in field `name`."""
     value = getattr(part, name)
-    tries = [OTHER.get(name)] if isinstance(value, str) else [value + 1, value + 10]
+    tries = (
+        [OTHER.get(name)]
+        if isinstance(value, str)
+        else [value + 1, value + 10, value + 40]
+    )
     if isinstance(value, bool):
         tries = [not value]
     if isinstance(value, float):

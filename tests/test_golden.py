@@ -21,7 +21,9 @@ from lazyrich_helpers.data.datasets import Dataset, Split, images
 from lazyrich_helpers.data.remaining import (
     RemainingCroppedImages,
     RemainingImages,
+    TurnedImages,
     remaining,
+    turned,
 )
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.data.subsets import balanced_subsets
@@ -112,7 +114,8 @@ KINDS = {
     CroppedImages,
 }
 KINDS |= {type(part) for part in [*NETWORKS.values(), *SCHEDULES]}
-KINDS |= {RemainingImages, RemainingCroppedImages, ImageNetVGG11, WeightsFile}
+KINDS |= {RemainingImages, RemainingCroppedImages, TurnedImages}
+KINDS |= {ImageNetVGG11, WeightsFile}
 """Kinds whose numbers are traced below."""
 
 
@@ -173,6 +176,7 @@ def data_numbers():
     return {
         "digits": digits.digest,
         "remaining": other.digest,
+        "turned": turned(Split(ramp, torch.zeros(2))).images.flatten()[::19].tolist(),
         "labels": digest(digits.train.labels.numpy()),
         "pixels": digest((digits.train.images * 16).round().byte().numpy()),
         "subset": digest(chosen),

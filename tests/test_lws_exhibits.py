@@ -21,6 +21,7 @@ TABLE_1 = {  # rows that start from Xavier, by schedule: Li & Banerjee (2021), T
     "top_k_bottom_q": 10,
     "top_k_all_bottoms": 10,
 }
+STANDIN = {"full": 2, "top_k_all_bottoms": 12, "top_k_bottom_q": 6}  # from two starts
 FIGURE_7 = {"full": 1, "top_k": 4, "bottom_q": 4, "top_bottom": 4, "middle": 1}
 FIGURE_7_BLOCKS = FIGURE_7 | {"top_k": 2, "bottom_q": 2, "top_bottom": 2}
 ALL_BOTTOMS = {"full": 1, "top_k_all_bottoms": 4}
@@ -38,7 +39,7 @@ def columns(name, budget="paper", **choices):
     [
         ("table-1", TABLE_1),
         ("table-1-pretrained", TABLE_1),
-        ("table-1-standin", TABLE_1),
+        ("table-1-standin", STANDIN),
         ("figure-7-vgg5", FIGURE_7),
         ("figure-7-vgg11", FIGURE_7),
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
@@ -111,32 +112,43 @@ def without_start(name, **choices):
 
 def test_starts_are_all_that_tells_the_tables_apart():
     assert without_start("table-1-pretrained") == without_start("table-1")
-    some = {"train_size": 10_000}
-    assert without_start("table-1-standin") == without_start("table-1", **some)
-    for name, expected in {
-        "table-1-pretrained": {"init": "imagenet_vgg11", "sha256": "8a719046"},
-        "table-1-standin": {
-            "init": "weights_file",
-            "file": "vgg11-cifar10-10000-w64.pt",
-        },
-    }.items():
-        assert all(expected.items() <= row.items() for row in columns(name))
+    of_table = without_start("table-1", train_size=10_000)
+    found = without_start("table-1-standin", train_size=10_000)
+    assert all(found.count(config) == 2 for config in found)  # once from each start
+    assert all(config in of_table for config in found)
+    assert {row["sha256"] for row in columns("table-1-pretrained")} == {"8a719046"}
+    files = [row["file"] for row in columns("table-1-standin", seeds=[0])]
+    names = [f"vgg11-cifar10-10000-w64-{task}.pt" for task in ("turns", "classes")]
+    assert files == [name for name in names for _ in range(10)]
 
 
-def test_a_stand_in_is_pre_trained_on_images_that_are_left():
-    for budget in ("smoke", "laptop", "paper"):
-        (source,) = make_recipe("pretrain-standin", budget).configs
-        config, *_ = make_recipe("table-1-standin", budget, seeds=[0]).configs
-        own = config.data
-        assert source.data.skipped == 2 * own.train_size
-        assert source.data.train_size == 3 * own.train_size
-        if own.dataset == "digits":
-            assert len(source.data.load().train) == 3 * own.train_size
-        assert config.updates == Full()  # the first schedule
-        same = dataclasses.replace(config, data=source.data, init=XavierNormal())
-        assert same == source
-    assert source.data.kind == "remaining_cropped_images"
-    assert source.data.skipped + source.data.train_size == 50_000  # all of CIFAR-10
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_stand_in_is_pre_trained_on_images_that_are_left(budget):
+    *_, source = make_recipe("pretrain-standin", budget).configs
+    config, *_ = make_recipe("table-1-standin", budget, seeds=[0]).configs
+    own = config.data
+    assert source.data.skipped == 2 * own.train_size
+    assert source.data.train_size == 3 * own.train_size
+    if own.dataset == "digits":
+        assert len(source.data.load().train) == 3 * own.train_size
+    assert config.updates == Full()  # the first schedule
+    assert source == dataclasses.replace(
+        config, data=source.data, init=XavierNormal(), training=source.training
+    )
+    seen = source.training.num_epochs * source.data.train_size
+    assert seen <= max(3, config.training.num_epochs) * own.train_size
+
+
+def test_both_stand_ins_see_the_same_images_and_as_many_as_the_table():
+    turns, classes = make_recipe("pretrain-standin", "paper").configs
+    assert turns.data.kind == "turned_images"
+    assert classes.data.kind == "remaining_cropped_images"
+    for run in (turns, classes):
+        assert run.data.skipped == 20_000
+        assert run.training.num_epochs * run.data.train_size == 180 * 10_000
+    # All of CIFAR-10, each of the others at four turns.
+    assert classes.data.skipped + classes.data.train_size == 50_000
+    assert turns.data.train_size == 4 * classes.data.train_size
 
 
 def test_the_methods_numbers_are_their_authors_at_the_papers_scale():

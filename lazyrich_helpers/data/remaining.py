@@ -55,7 +55,6 @@ class TurnedImages(RemainingCroppedImages, slot="data", kind="turned_images"):
 
     def check(self) -> None:
         super().check()
-        require(self.num_views == 0, "num_views", "0 for turned images", self.num_views)
         step = NUM_TURNS * source_of(self.dataset).num_classes
         whole = self.train_size % step == 0
         wanted = f"a multiple of {step}, for {NUM_TURNS} turns of each class"
@@ -77,10 +76,13 @@ class TurnedImages(RemainingCroppedImages, slot="data", kind="turned_images"):
 def _turned(part: TurnedImages, device: str, folder: Path) -> Dataset:
     del folder  # it is read below; here it tells two of them apart
     data = RemainingCroppedImages.load(part, device)
-    splits = (data.train, data.held_out, data.test)
-    train, held_out, test = map(turned, splits)
     return dataclasses.replace(
-        data, train=train, held_out=held_out, test=test, num_classes=NUM_TURNS
+        data,
+        train=turned(data.train),
+        held_out=turned(data.held_out),
+        test=turned(data.test),
+        views=tuple(map(turned, data.views)),
+        num_classes=NUM_TURNS,
     )
 
 
