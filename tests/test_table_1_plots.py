@@ -1,6 +1,7 @@
 """The paper's Table 1 is drawn row by row, as it stands in tables."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,6 +35,25 @@ def test_the_papers_number_and_ours_share_a_row(ax):
     assert places(ax, "the paper's") == [(0, 3), (11, 2), (4.5, 1)]
     assert places(ax, "ours, mean")[:2] == [(1, 3), (31, 2)]
     assert places(ax, "our seeds")[:2] == [(25, 2), (37, 2)]
+
+
+def test_each_start_has_a_line_through_its_means_at_every_rho(ax):
+    columns = ["schedule", "rho", "lost"]
+    rows = [("top 1", 0.5, 0.02), ("top 1", 0.1, 0.3), ("top 1", 0.1, 0.1)]
+    plain = [*rows, ("full", NAN, 0.0), ("top 4", 0.1, 0.7), ("top 1", 0.2, NAN)]
+    tables = [pd.DataFrame(own, columns=columns) for own in (plain, rows[:1])]
+    paper = pd.DataFrame([("top 1", 0.2, 0.01), ("top 4", 0.2, 0.5)], columns=columns)
+    starts = dict(zip(["random", "turns"], tables, strict=True))
+    table_1_plots.lost_over_rho(starts, paper, "top 1", ax)
+    drawn = {line.get_label(): line.get_xydata().tolist() for line in ax.lines}
+    assert drawn["random"] == pytest.approx(np.array([(0.1, 20.0), (0.5, 2.0)]))
+    assert drawn["turns"] == [[0.5, 2.0]] and drawn["the paper's, ImageNet"] == [
+        [0.2, 1.0]
+    ]
+    seeds = [place for part in ax.collections for place in part.get_offsets().tolist()]
+    assert seeds == [[0.5, 2.0], [0.1, 30.0], [0.1, 10.0], [0.5, 2.0]]
+    colors = {line.get_color() for line in ax.lines[:3]}
+    assert len(colors) == 3 and ax.get_title() == "top 1"
 
 
 def test_times_stand_over_operations(ax):

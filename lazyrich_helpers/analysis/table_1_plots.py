@@ -3,12 +3,20 @@
 Source: Li & Banerjee (2021), Table 1.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lazyrich_helpers.analysis.figure_style import BLUE, DOTTED, ORANGE
+from lazyrich_helpers.analysis.figure_style import (
+    BLUE,
+    DASHES,
+    DOTTED,
+    MARKERS,
+    ORANGE,
+    shade,
+)
 from lazyrich_helpers.analysis.lws_cells import cell_names
 from lazyrich_helpers.analysis.lws_plots import look
 
@@ -36,6 +44,33 @@ def dumbbells(
     ax.scatter(both[paper], height, 28, **style, marker="D", label="the paper's")
     ax.set_yticks(height, names)
     ax.tick_params(axis="y", length=0)
+
+
+def lost_over_rho(
+    starts: Mapping[str, pd.DataFrame], paper: pd.DataFrame, schedule: str, ax: Axes
+) -> None:
+    """Draw what a schedule loses at each ρ, a line through means for each start.
+
+    Args:
+        starts: Where networks start, in words → their `lws_tables.lws_table`.
+        paper: As one of them, of the paper's numbers; it has no seeds.
+        schedule: Of whose rows.
+        ax: Where to draw. `lost` is in points there.
+    """
+    for place, (start, runs) in enumerate(starts.items()):
+        own = runs.loc[(runs.schedule == schedule) & runs.lost.notna()]
+        style: dict[str, Any] = {
+            "color": shade(place, len(starts)), "marker": MARKERS[place]
+        }  # fmt: skip
+        ax.scatter(own.rho, 100 * own.lost, 12, alpha=0.5, **style)
+        means = 100 * own.groupby("rho").lost.mean()
+        ax.plot(means, linestyle=DASHES[place], markersize=5, label=start, **style)
+    rows = paper.loc[paper.schedule == schedule].sort_values("rho")
+    style = {"color": ORANGE, "marker": "D", "markerfacecolor": "white"}
+    ax.plot(rows.rho, 100 * rows.lost, **DOTTED | style, label="the paper's, ImageNet")
+    ax.axhline(0, **DOTTED)
+    ax.set_title(schedule)
+    ax.set_xlabel("probability ρ")
 
 
 def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
