@@ -6,6 +6,8 @@ ARGS ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 TEST := $(BIN)/python -m pytest
+# A file is one process's: a notebook's cells, a module's browser.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
@@ -33,7 +35,7 @@ pdf: book  ## build, then print all pages into _build/book.pdf; needs a Chromium
 	$(BIN)/python book/extensions/print_pdf.py _build/html _build/book.pdf
 
 test: lint  ## lint, then all tests (ARGS="-k pages" for some of them)
-	$(TEST) $(ARGS)
+	$(TEST) $(SIDE_BY_SIDE) $(ARGS)
 
 avx2: $(INSTALLED)  ## what computes once more, as on a processor without AVX-512
 	$(AVX2) $(TEST) $(COMPUTING)
