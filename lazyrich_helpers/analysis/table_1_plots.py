@@ -59,6 +59,8 @@ def lost_over_rho(
     """
     for place, (start, runs) in enumerate(starts.items()):
         own = runs.loc[(runs.schedule == schedule) & runs.lost.notna()]
+        if own.empty:
+            continue
         style: dict[str, Any] = {
             "color": shade(place, len(starts)), "marker": MARKERS[place]
         }  # fmt: skip
