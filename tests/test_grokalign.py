@@ -15,6 +15,7 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.regions_view import regions_slider
 from lazyrich_helpers.papers import (
     grokalign_claims,
+    grokalign_measures,
     grokalign_plots,
     grokalign_regions,
     grokalign_resets,
@@ -202,7 +203,7 @@ SMALL = grokalign_training.GrokkingSettings(
 
 
 def trained(name, settings=SMALL):
-    data = grokalign_training.load_images("digits", settings.train_size, "cpu")
+    data = grokalign_measures.load_images("digits", settings.train_size, "cpu")
     method = grokalign_training.METHODS[name]
     *_, (_, weights) = grokalign_training.training(settings, method, data)
     return weights
@@ -221,10 +222,10 @@ def test_seeds_trained_as_one_are_those_trained_alone(name):
 
 def test_the_penalty_shrinks_the_jacobian_and_the_target_stops_it():
     settings = dataclasses.replace(SMALL, num_steps=600)
-    data = grokalign_training.load_images("digits", 50, "cpu")
+    data = grokalign_measures.load_images("digits", 50, "cpu")
 
     def norm(name):
-        return grokalign_training.measured(trained(name, settings), data, 0.05)["norm"]
+        return grokalign_measures.measured(trained(name, settings), data, 0.05)["norm"]
 
     assert (norm("GrokAlign") < 0.9 * norm("weight decay")).all()
     at_target = grokalign_training.Method(penalty=1.0, target=200.0)
@@ -268,7 +269,7 @@ def test_noise_is_least_where_all_images_are_right():
 def test_attacks_stay_within_the_radius_and_raise_the_loss(nets):
     weights, inputs, _ = nets
     labels = torch.arange(5) % 4
-    moved = grokalign_training.attacked(weights, inputs[0], labels, 0.1)
+    moved = grokalign_measures.attacked(weights, inputs[0], labels, 0.1)
     assert (moved - inputs).abs().max().item() == pytest.approx(0.1)
 
     def losses(x):
