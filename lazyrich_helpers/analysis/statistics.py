@@ -14,6 +14,18 @@ def confidence_interval(values: pd.Series) -> tuple[float, float]:
     return float(values.mean()), float(quantile * values.sem())
 
 
+def half_bar(values: pd.Series) -> float:
+    """Return half the error bar of a mean over few seeds, 0 for one value.
+
+    It is the 95 % t-interval's from three values on. That of two says next to nothing,
+    so that a bar from the one to the other stands for it.
+    """
+    values = values.dropna()
+    if len(values) < 3:
+        return float(values.max() - values.min()) / 2
+    return confidence_interval(values)[1]
+
+
 def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
     """Return, of ratios given by their logarithms, the geometric mean and its interval.
 
@@ -47,19 +59,28 @@ def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, f
 
 
 def over_seeds(
-    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
+    table: pd.DataFrame,
+    by: str,
+    value: str = "accuracy",
+    *,
+    scale: float = 100,
+    geometric: bool = False,
 ) -> pd.DataFrame:
-    """Return mean, standard error (NaN for one run) and n of a column, by another.
+    """Return mean, ends of its 95 % t-interval (NaN for one run) and n, by a column.
 
     Args:
         table: One row per run and value of `by`.
         by: The column that becomes the index.
         value: The column that is averaged.
-        scale: Multiplies mean and error; 100 makes shares per cent.
+        scale: Multiplies all but n; 100 makes shares per cent.
+        geometric: Of values above 0 that span decades, as in `geometric_interval`.
     """
-    grouped = table.groupby(by)[value]
-    summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
-    return (scale * summary).assign(n=grouped.count())
+    values = np.log(table[value]) if geometric else table[value]
+    grouped = values.groupby(table[by])
+    mean, count = grouped.mean(), grouped.count()
+    half = special.stdtrit(count - 1, 0.975) * grouped.sem()  # Student's t
+    found = pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half})
+    return (scale * (np.exp(found) if geometric else found)).assign(n=count)
 
 
 def signed(value: float, digits: int = 1) -> str:
