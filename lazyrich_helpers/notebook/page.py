@@ -44,6 +44,10 @@ def png(figure: Figure, *, dpi: int = DPI) -> bytes:
     return packed.getvalue()
 
 
+WHOSE = (
+    "Marks are for the claims in grey, which are numbered as in the book’s ledger; that "
+    "has those that are not here, too"
+)
 MARKS = (
     "✓ holds at the scale beside it · ◐ holds partly · ✗ does not hold · ? undecided: "
     "the interval spans the threshold · ○ not run at its scale · → ours, no claim"
@@ -62,7 +66,7 @@ def findings(*found: Finding, paper: str = "The paper") -> HTML:
         paper: Whose claims they are, as a sentence begins with it: `Chizat et al.`
     """
     items = "".join(_item(*each, paper=paper) for each in found)
-    legend = f'<p class="marks">Marks are for the claims in grey: {MARKS}. {SPREAD}</p>'
+    legend = f'<p class="marks">{WHOSE}: {MARKS}. {SPREAD}</p>'
     return HTML(f'<ul class="findings">{items}</ul>{legend}')
 
 

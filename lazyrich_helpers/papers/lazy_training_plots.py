@@ -73,6 +73,7 @@ def over_width(losses: pd.DataFrame, kappas: pd.DataFrame) -> Figure:
             )  # fmt: skip
         ax.set(xscale="log", xlabel="width m", ylabel=label)
         style.log_axis(ax)
+    axes[0].set_ylim(bottom=0.01)  # the narrowest may fit exactly
     style.legend_above(fig)
     return fig
 
