@@ -45,7 +45,7 @@ def png(figure: Figure, *, dpi: int = DPI) -> bytes:
 
 
 WHOSE = (
-    "Marks are for the claims in grey, which are numbered as in the book’s ledger; that "
+    "Marks are for the claims in grey, which are numbered as in the book’s ledger; it "
     "has those that are not here, too"
 )
 MARKS = (
