@@ -15,15 +15,11 @@ def confidence_interval(values: pd.Series) -> tuple[float, float]:
 
 
 def half_bar(values: pd.Series) -> float:
-    """Return half the error bar of a mean over few seeds, 0 for one value.
-
-    It is the 95 % t-interval's from three values on. That of two says next to nothing,
-    so that a bar from the one to the other stands for it.
-    """
-    values = values.dropna()
-    if len(values) < 3:
-        return float(values.max() - values.min()) / 2
-    return confidence_interval(values)[1]
+    """Return half the bar of a mean over seeds, as `over_seeds` has it; 0 for one."""
+    summary = over_seeds(
+        pd.DataFrame({"value": values, "by": 0}), "by", "value", scale=1
+    )
+    return float((summary.high - summary["mean"]).fillna(0).iloc[0])
 
 
 def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
@@ -66,7 +62,10 @@ def over_seeds(
     scale: float = 100,
     geometric: bool = False,
 ) -> pd.DataFrame:
-    """Return mean, ends of its 95 % t-interval (NaN for one run) and n, by a column.
+    """Return mean, ends of its bar (NaN for one run) and n, by a column.
+
+    Bars are 95 % t-intervals; of two runs they lead from the one to the other, since
+    the interval of two says next to nothing.
 
     Args:
         table: One row per run and value of `by`.
@@ -78,7 +77,8 @@ def over_seeds(
     values = np.log(table[value]) if geometric else table[value]
     grouped = values.groupby(table[by])
     mean, count = grouped.mean(), grouped.count()
-    half = special.stdtrit(count - 1, 0.975) * grouped.sem()  # Student's t
+    reach = special.stdtrit(count - 1, 0.975)  # Student's t, in standard errors
+    half = grouped.sem() * reach.where(count != 2, 1)
     found = pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half})
     return (scale * (np.exp(found) if geometric else found)).assign(n=count)
 

@@ -54,7 +54,8 @@ MARKS = (
 )
 SPREAD = (
     "After ± stands half a 95 % interval over seeds; bands and bars in figures are "
-    "95 % intervals, too, unless the caption says otherwise."
+    "95 % intervals, too, of two seeds from the one to the other, unless the caption "
+    "says otherwise."
 )
 
 
