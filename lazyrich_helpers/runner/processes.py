@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import logging
 import os
 import subprocess
 import sys
@@ -46,6 +47,8 @@ def join(device: str) -> str:
     warnings.filterwarnings("ignore", "FSDP2-wrapped module.*returned a view")
     # Of DDP, where a kernel of one channel has two ways to lie in memory.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view")
+    # Of a 2-D mesh, that two gathers take longer than one.
+    logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)
     return "cpu"
 
 
