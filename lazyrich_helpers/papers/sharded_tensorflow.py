@@ -40,7 +40,7 @@ DTYPES = {"fp32": torch.float32, "fp64": torch.float64}
 class TensorFlowSettings:
     """A network that both train, by plain gradient descent on digits."""
 
-    dtypes: tuple[str, ...] = ("fp32", "fp64")
+    precisions: tuple[str, ...] = ("fp32", "fp64")
     width: int = 32
     depth: int = 2
     """Hidden layers: one pair to split, and the top."""
@@ -146,7 +146,7 @@ TENSORFLOW = Study(
     name="sharded-tensorflow",
     says="training losses of a net under TensorFlow's DTensor, beside torch's",
     point=_point,
-    over="dtypes",
+    over="precisions",
     budgets={
         "smoke": TensorFlowSettings(num_epochs=2, train_size=100),
         "laptop": TensorFlowSettings(num_epochs=5),
