@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -98,6 +99,9 @@ def together(
         "--standalone",
         f"--nproc-per-node={num}",
     ]
+    # Slurm warns every process of a job, which would end these, before its time does:
+    # the warning is for the one that starts them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
     process = subprocess.Popen(
         [sys.executable, *torchrun, *words],
         stdout=subprocess.PIPE if piped else None,
@@ -105,6 +109,7 @@ def together(
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | env,
     )
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield process
     finally:
