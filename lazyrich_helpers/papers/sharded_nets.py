@@ -53,9 +53,9 @@ def config_of(name: str, settings: Any) -> RunConfig:
     )
 
 
-def data_of(config: RunConfig, dtype: torch.dtype) -> Dataset:
+def data_of(config: RunConfig, dtype: torch.dtype, device: str = "cpu") -> Dataset:
     """Return its data, with images of a precision."""
-    data = config.data.load("cpu")
+    data = config.data.load(device)
     train_part, test = (
         replace(split, images=split.images.to(dtype))
         for split in (data.train, data.test)
