@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 from torch import distributed, nn
+from torch.distributed.tensor import parallel
+from torch.distributed.tensor.debug import CommDebugMode
 from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import images
@@ -100,20 +102,54 @@ def sparse_training(layout: str, schedule: Any) -> dict[str, torch.Tensor]:
     return {name: gathered(p) for name, p in network.named_parameters()}
 
 
-def sent(layout: str, trainable: set[int]) -> float:
-    """Return the bytes that one process sends in a step."""
+def wires(layout: str, trainable: set[int]) -> dict[str, float]:
+    """Return the bytes that one process sends in a step, and its collectives."""
     network, (inputs, labels) = small_net(), small_batch()
     sharding = lay_out(network, layout)
     set_trainable(list(network.layers), trainable)
     called = sharding.called(network)
-    with Wire() as wire:
+    with CommDebugMode() as theirs, Wire() as wire:
         logits = called(sharding.part(inputs))
         F.cross_entropy(logits, sharding.part(labels)).backward()
-    return wire.sent(2)
+    calls = sum(wire.calls.values())
+    counts = theirs.get_total_counts()
+    return {"bytes": wire.sent(2), "calls": calls, "torch counts": counts}
 
 
-def distributed_convolutions() -> dict[str, Any]:
-    """Return what torch makes of layouts, and what ours says, beside the truth."""
+def kept_ddp(static_graph: bool, first: str, then: str) -> tuple[list[bool], str]:
+    """Return which gradients are the same in both processes, and torch's error.
+
+    Torch's own, made once, while other layers are trainable than later.
+    """
+    network, (inputs, labels) = small_net(), small_batch()
+    set_trainable(list(network.layers), PLANS[first])
+    called = nn.parallel.DistributedDataParallel(network, static_graph=static_graph)
+    mine = slice(4 * distributed.get_rank(), 4 * distributed.get_rank() + 4)
+    same: list[bool] = []
+    try:
+        for plan in (first, then, then):
+            set_trainable(list(network.layers), PLANS[plan])
+            network.zero_grad()
+            F.cross_entropy(called(inputs[mine]), labels[mine]).backward()
+            grads = [p.grad for p in network.parameters() if p.grad is not None]
+            same = [is_same(grad) for grad in grads]
+    except RuntimeError as error:  # which both find
+        return same, str(error)
+    return same, ""
+
+
+def is_same(values: torch.Tensor) -> bool:
+    """Return whether both processes have these values."""
+    both = [torch.empty_like(values) for _ in range(2)]
+    distributed.all_gather(both, values)
+    return torch.equal(*both)
+
+
+def distributed_convolutions() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what torch makes of layouts, and what ours says, beside the truth.
+
+    And the same of gradients, where a batch is sharded.
+    """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 
@@ -126,11 +162,13 @@ def distributed_convolutions() -> dict[str, Any]:
         "batch": (Shard(0), Replicate(), 1),
         "batch, stride 2": (Shard(0), Replicate(), 2),
     }
-    found = {}
+    found, gradients = {}, {}
     for name, (of_maps, of_weight, stride) in cases.items():
         torch.manual_seed(0)
         layer: Any = nn.Conv2d(8, 6, 3, padding=1, stride=stride)
-        right = layer(maps).detach()
+        right = layer(maps)
+        right.square().mean().backward()
+        rightly = [p.grad for p in layer.parameters()]
         spread = distribute_tensor(maps, mesh, [of_maps])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -139,10 +177,16 @@ def distributed_convolutions() -> dict[str, Any]:
             )
             bias = Shard(0) if name == "channels out" else Replicate()
             layer.bias = nn.Parameter(distribute_tensor(layer.bias, mesh, [bias]))
-            theirs = layer(spread).full_tensor().detach()
+            result = layer(spread)
+            theirs = result.full_tensor().detach()
             guard_convolutions(layer)
-            found[name] = (theirs, right, refusal(lambda: layer(spread)))  # noqa: B023
-    return found
+            said = refusal(lambda: layer(spread))  # noqa: B023
+            found[name] = (theirs, right.detach(), said)
+            if name.startswith("batch"):
+                result.square().mean().backward()
+                grads = [p.grad.full_tensor() for p in layer.parameters()]
+                gradients[name] = list(zip(grads, rightly, strict=True))
+    return found, gradients
 
 
 def refusal(attempt: Any) -> str:
@@ -160,13 +204,15 @@ def refusals() -> dict[str, str]:
     other = small_net()
     with torch.no_grad():
         next(other.parameters())[0, 0] += rank
+    optimizer = torch.optim.SGD(other.parameters(), 0.1)
+    seeded = LayerwiseSparse(other.layers, optimizer, SPARSE, seed=rank)
     odd = relu_net(5, 1, 4, 2)
     norm = VGG5(width=2, batch_norm=True).build((1, 28, 28), 10)
     convolution = {"layers.0.1": "column"}
     vgg = VGG11(width=2).build((1, 32, 32), 10)
     return {
         "start": refusal(lambda: lay_out(other, "dp")),
-        "seed": refusal(lambda: require_same("seed", rank)),
+        "schedule": refusal(lambda: require_same("the schedule", seeded.state_dict())),
         "width": refusal(lambda: lay_out(odd, "tp")),
         "batch norm": refusal(lambda: lay_out(norm, "dp")),
         "layout": refusal(lambda: lay_out(small_net(), "ddp")),
@@ -181,6 +227,20 @@ def trainable(layout: str) -> list[bool]:
     set_trainable(list(network.layers), {1, 3})
     lay_out(network, layout)
     return [p.requires_grad for p in network.parameters()]
+
+
+def trainable_under_another_torch() -> list[bool]:
+    """Return the same where torch's new parameters are all trainable."""
+    theirs = parallel.parallelize_module
+
+    def unfreezing(network: nn.Module, *means: Any) -> None:
+        theirs(network, *means).requires_grad_(True)
+
+    parallel.parallelize_module = unfreezing  # type: ignore[assignment]
+    try:
+        return trainable("tp")
+    finally:
+        parallel.parallelize_module = theirs
 
 
 def strips(kernel: int) -> dict[str, torch.Tensor]:
@@ -217,14 +277,23 @@ def main(folder: str) -> None:
     """Find all of it as one of two processes."""
     join("cpu")
     torch.set_num_threads(1)
+    convolutions, gradients = distributed_convolutions()
+    frozen = {layout: trainable(layout) for layout in LAYOUTS}
+    changes = [("full", "top 1"), ("top 1", "full")]
     found = {
         "trained": {(n, w): trained(c, w) for n, c in CONFIGS.items() for w in LAYOUTS},
         "sparse": {layout: sparse_training(layout, SPARSE) for layout in LAYOUTS},
-        "sent": {
-            (w, name): sent(w, own) for w in LAYOUTS for name, own in PLANS.items()
+        "wires": {
+            (w, name): wires(w, own) for w in LAYOUTS for name, own in PLANS.items()
         },
-        "convolutions": distributed_convolutions(),
-        "trainable": {layout: trainable(layout) for layout in LAYOUTS},
+        "convolutions": convolutions,
+        "kernels' gradients": gradients,
+        "trainable": frozen | {"another torch's tp": trainable_under_another_torch()},
+        "kept ddp": {
+            (static, *two): kept_ddp(static, *two)
+            for static in (False, True)
+            for two in changes
+        },
         "strips": {kernel: strips(kernel) for kernel in (1, 3, 5)},
         "refusals": refusals(),
     }

@@ -30,7 +30,7 @@ from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.variance_preserving import LayerSequential
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import Scaled
-from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
+from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, HarmonicSGD
 from lazyrich_helpers.training.run_config import KINDS, RunConfig, Training
 from tests import tiny
 
@@ -48,6 +48,7 @@ EXAMPLES = {
     "scaled": Scaled(output_scale=3.0),
     "adam": Adam(lr=0.1),
     "decayed_adam": DecayedAdam(lr=0.1, decay_epochs=7),
+    "harmonic_sgd": HarmonicSGD(lr=0.1),
     "epochs": Training(num_epochs=5),
     "cropped_images": CROPPED,
     "layer_sequential": LayerSequential(statistics="sample"),

@@ -44,6 +44,7 @@ from lazyrich_helpers.lws.schedules import (
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
+from lazyrich_helpers.measures.laziness import Laziness
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.random_reset import RandomReset
@@ -61,16 +62,19 @@ from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.loop import Trained
-from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
+from lazyrich_helpers.training.objectives import Scaled
+from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, HarmonicSGD
 from tests import tiny
 
 FOLDER = Path(__file__).parent / "golden"
 REFRESH = "then refresh with `python -m tests.test_golden`"
 INITS = {"gain_1": XavierNormal(), "gain_3": XavierNormal(gain=3.0)}
+SCALED = Scaled(output_scale=3.0)
 TRAININGS = {  # fp32 only: bf16 sums differ between processors
     "adam": tiny.training(batch_size=64),
     "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
     "decayed_adam": tiny.config(optimizer=DecayedAdam(lr=0.1, decay_epochs=3)),
+    "scaled": tiny.config(objective=SCALED, optimizer=HarmonicSGD(lr=0.1)),
     "lws": tiny.config(
         optimizer=SGD(lr=0.1), updates=TopKAllBottoms(k=1, rho=0.5, draw="step")
     ),
@@ -106,6 +110,7 @@ SCHEDULES = [
 KINDS = {
     Adam,
     DecayedAdam,
+    HarmonicSGD,
     SGD,
     Full,
     XavierNormal,
@@ -269,6 +274,12 @@ def concentration_numbers():
     return {name: look[name] for name in ("l1", "l2")} | {"values": picked} | own
 
 
+def laziness_numbers():
+    trained = made_trained()
+    config = dataclasses.replace(trained.config, objective=SCALED)
+    return Laziness().result(dataclasses.replace(trained, config=config))
+
+
 def measured(measure):
     return lambda: measure().result(made_trained())
 
@@ -289,6 +300,7 @@ COMPONENTS = {
         GradientConcentration,
         "version of GradientConcentration in gradient_concentration.py",
     ),
+    "laziness": (laziness_numbers, Laziness, "version of Laziness in laziness.py"),
     "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
     "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
     "random_reset": (

@@ -1,7 +1,9 @@
 """Late generalization: the estimator, the alignment, and what the studies hold."""
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.regions_view import regions_slider
 from lazyrich_helpers.papers import (
     grokalign_claims,
+    grokalign_measures,
     grokalign_plots,
     grokalign_regions,
     grokalign_resets,
@@ -194,6 +197,58 @@ def test_along_the_input_is_the_output_where_there_are_no_biases():
         torch.testing.assert_close(along_input(biased, inputs), biased(inputs)[:, 0])
 
 
+# --- Beside the authors' code -----------------------------------------------------
+
+AUTHORS = json.loads(Path(__file__).with_name("authors.json").read_text())["grokalign"]
+"""What their regularizer, centroids and Grokfast made of `authors_network`, in fp64.
+
+Their projections are drawn by torch's global stream after `manual_seed(3)`."""
+
+
+def authors_network():
+    """Return a network as they have it, its inputs and labels."""
+    weights = [w.detach()[0].double() for w in drawn_weights([6, 9, 9, 4], [0])]
+    layers = []
+    for weight in weights:
+        layers += [nn.Linear(*weight.T.shape, bias=False), nn.ReLU()]
+        layers[-2].weight = nn.Parameter(weight)
+    drawn = torch.randn(5, 6, generator=generator("inputs")).double()
+    return nn.Sequential(*layers[:-1]), drawn, torch.tensor([0, 1, 2, 3, 0])
+
+
+def test_penalty_centroids_and_rank_are_the_authors():
+    network, drawn, _ = authors_network()
+    weights = [p[None] for p in network.parameters()]
+    inputs = own_inputs(weights, drawn)
+    scores = outputs(weights, inputs)
+    # Theirs are fp32 whatever the network: drawn before they are converted.
+    own = torch.randn(2, 5, 4, generator=torch.Generator().manual_seed(3))
+    directions = (own / own.norm(dim=-1, keepdim=True)).double()[:, None]
+    found = projected_norm(scores, inputs, directions)
+    assert found[0].tolist() == pytest.approx(AUTHORS["norms"], rel=1e-6)
+    slopes = torch.autograd.grad(found.mean(), [*network.parameters()])
+    norms = [slope.norm().item() for slope in slopes]
+    assert norms == pytest.approx(AUTHORS["gradients"], rel=1e-6)
+    scores = outputs(weights, inputs)
+    middle = centroids(scores, inputs)[0]
+    assert middle.numpy() == pytest.approx(np.array(AUTHORS["centroids"]), rel=1e-6)
+    cosines = torch.cosine_similarity(middle, inputs[0])
+    assert cosines.tolist() == pytest.approx(AUTHORS["alignments"], rel=1e-6)
+    shares = first_component(jacobians(scores, inputs))
+    assert shares.mean().item() == pytest.approx(AUTHORS["pc1"], rel=1e-6)
+
+
+def test_grokfast_is_the_authors():
+    network, drawn, labels = authors_network()
+    parameters, means = [*network.parameters()], []
+    for k, theirs in enumerate(AUTHORS["grokfast"], start=1):
+        network.zero_grad()
+        F.cross_entropy(network(k * drawn), labels).backward()
+        means = grokalign_training.add_slow_gradient_(parameters, means, 0.1)
+        norms = [p.grad.norm().item() for p in parameters]
+        assert norms == pytest.approx(theirs, rel=1e-6)
+
+
 # --- The training -----------------------------------------------------------------
 
 SMALL = grokalign_training.GrokkingSettings(
@@ -202,7 +257,7 @@ SMALL = grokalign_training.GrokkingSettings(
 
 
 def trained(name, settings=SMALL):
-    data = grokalign_training.load_images("digits", settings.train_size, "cpu")
+    data = grokalign_measures.load_images("digits", settings.train_size, "cpu")
     method = grokalign_training.METHODS[name]
     *_, (_, weights) = grokalign_training.training(settings, method, data)
     return weights
@@ -221,10 +276,10 @@ def test_seeds_trained_as_one_are_those_trained_alone(name):
 
 def test_the_penalty_shrinks_the_jacobian_and_the_target_stops_it():
     settings = dataclasses.replace(SMALL, num_steps=600)
-    data = grokalign_training.load_images("digits", 50, "cpu")
+    data = grokalign_measures.load_images("digits", 50, "cpu")
 
     def norm(name):
-        return grokalign_training.measured(trained(name, settings), data, 0.05)["norm"]
+        return grokalign_measures.measured(trained(name, settings), data, 0.05)["norm"]
 
     assert (norm("GrokAlign") < 0.9 * norm("weight decay")).all()
     at_target = grokalign_training.Method(penalty=1.0, target=200.0)
@@ -268,7 +323,7 @@ def test_noise_is_least_where_all_images_are_right():
 def test_attacks_stay_within_the_radius_and_raise_the_loss(nets):
     weights, inputs, _ = nets
     labels = torch.arange(5) % 4
-    moved = grokalign_training.attacked(weights, inputs[0], labels, 0.1)
+    moved = grokalign_measures.attacked(weights, inputs[0], labels, 0.1)
     assert (moved - inputs).abs().max().item() == pytest.approx(0.1)
 
     def losses(x):

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.training.optimizers import SGD, Adam, OptimizerPart
+from lazyrich_helpers.training.optimizers import (
+    SGD,
+    Adam,
+    HarmonicSGD,
+    OptimizerPart,
+)
 
 GRADIENTS = [0.5, -1.0, 0.25, 2.0]
 
@@ -46,11 +51,22 @@ def test_sgd_is_nesterovs_with_l2_in_the_gradient(momentum):
     assert steps(part) == pytest.approx(expected, rel=1e-12)
 
 
+def test_harmonic_sgd_is_heavy_ball_without_decay():
+    theta, velocity, expected = 1.0, 0.0, []
+    for g in GRADIENTS:
+        velocity = 0.8 * velocity + g
+        theta -= 0.1 * velocity
+        expected.append(theta)
+    assert steps(HarmonicSGD(lr=0.1, momentum=0.8)) == pytest.approx(expected)
+
+
 def test_learning_rates():
     assert [Adam(lr=0.3).lr_at(epoch, 5) for epoch in (0, 99)] == [0.3, 0.3]
     rates = [SGD().lr_at(epoch, 5) for epoch in (0, 29, 30, 59, 60, 90)]
     assert rates == pytest.approx([0.01, 0.01, 0.005, 0.005, 0.0025, 0.00125])
     assert SGD(lr_decay=1).lr_at(1000, 0) == 0.01
+    rates = [HarmonicSGD(lr=1).lr_at(epoch, 5) for epoch in (0, 1, 3, 6)]
+    assert rates == pytest.approx([1, 3 / 4, 1 / 2, 1 / 3])
 
 
 @pytest.mark.parametrize("part", [Adam(lr=0.1), SGD()], ids=["adam", "sgd"])

@@ -27,9 +27,11 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     assert '<li class="verdict-does-not-hold">No.' in html and html.count("href") == 1
     assert '<li class="finding-ours">Ours.</li>' in html
     assert all(mark in html for mark in "✓◐✗?○→")
-    assert "95 % interval" in html and "one standard error" in html
+    assert "95 % interval" in html and "The paper’s claim: does not hold." in html
     open_ = claim.given(Finding(Word.UNDECIDED, ""))
-    assert "This is undecided." in findings((open_, "Some.", "")).data
+    theirs = findings((open_, "Some.", ""), paper="Chizat et al.").data
+    assert "Chizat et al. (A1): It falls. This is undecided." in theirs
+    assert "The paper" not in theirs
 
 
 def test_a_table_for_readers():

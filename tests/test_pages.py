@@ -222,6 +222,39 @@ def test_theme_button_turns_the_page_dark_and_light(browser, address, name):
         assert met == {"light", "dark"}
 
 
+# --- On paper -------------------------------------------------------------------------
+
+
+def test_a_page_in_the_dark_is_printed_in_the_light(browser, address):
+    place = f"{address}/book/intro.html"
+    theme = "document.documentElement.dataset.theme"
+    with chromium.visit(browser, place, theme="dark") as seen:
+        seen.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert seen.page.evaluate(theme) == "light"
+        seen.page.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert seen.page.evaluate(theme) == "dark"
+
+
+@pytest.mark.parametrize("name", ["book/04_active_parameters", "book/08_conclusion"])
+def test_paper_has_all_of_what_scrolls_and_explorers_as_they_stand(
+    browser, address, name
+):
+    with chromium.visit(browser, f"{address}/{name}.html") as seen:
+        seen.page.emulate_media(media="print")
+        hidden = seen.page.evaluate(
+            """() => [...document.querySelectorAll(".lr-explorer, .ledger, pre")]
+                .filter((element) => element.checkVisibility())
+                .filter((element) => element.scrollHeight > element.clientHeight + 1
+                    || element.scrollWidth > element.clientWidth + 1)
+                .filter((e) => getComputedStyle(e).overflow !== "visible")
+                .map((element) => element.className || element.textContent)"""
+        )
+        assert hidden == []
+        for explorer in seen.page.locator(".lr-explorer").all():
+            assert explorer.locator("svg, img").first.is_visible()
+            assert not explorer.locator("input[type=range]").first.is_visible()
+
+
 # --- Explorers ------------------------------------------------------------------------
 
 

@@ -167,6 +167,20 @@ def test_the_recorded_table_is_what_it_says():
     assert grows.apply(lambda seconds: seconds.is_monotonic_increasing).all()
 
 
+def test_no_best_rate_of_the_table_is_an_end_of_the_grid():
+    """What the page says of samplers, and of Transformers but for one."""
+    found = read_study(partial_sgd.SAMPLERS)
+    lows, highs = found.settings.lrs[0], found.settings.lrs[-1]
+    for name, own in found.table.groupby("samplers"):
+        rates = own.lr / ENTRIES[name].lr_factor
+        assert lows < rates.min() * 0.999 and rates.max() * 1.001 < highs, name
+    table = read_study(partial_sgd.TRANSFORMER)
+    lrs = table.settings.lrs
+    ends = table.table[table.table.lr.isin([lrs[0], lrs[-1]])]
+    places = ends[["scheme", "ranks", "train_size", "lr"]].drop_duplicates()
+    assert places.to_numpy().tolist() == [["full alone", 1, 1000, lrs[-1]]]
+
+
 def test_the_explorer_shows_masks_and_words_of_the_table(browser):
     cells = partial_sgd_tables.sampler_cells(made())
     explorer = sampler_explorer(cells, start="SAM")

@@ -123,5 +123,5 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
     assert list(narrow.get_ydata()) == pytest.approx([25, 30])
     assert narrow.get_label() == "w = 10: 50 %"
     band = bottom.collections[0].get_paths()[0].vertices[:, 1]
-    assert (band.min(), band.max()) == pytest.approx((20, 30))  # 25 ± 10 / sqrt(2 * 2)
+    assert (band.min(), band.max()) == pytest.approx((20, 30))  # of two: both
     plt.close(fig)

@@ -122,5 +122,15 @@ def test_where_there_is_fp64_it_decides_and_fp32_is_told():
     exact, rounded = curve({"dp": [0, 1e-8]}, "a in fp64"), curve({"dp": [0, 1e-3]})
     found = SAME.verdict_on(pd.concat([exact, rounded]))
     assert found.word is Word.HOLDS
-    assert "1.0e-08 nats" in found.numbers and "fp32" in found.numbers
-    assert "1.0e-03" in found.numbers
+    assert "1.0e-08 nats" in found.numbers
+    assert "in fp32" in found.numbers and "1.0e-03" in found.numbers
+    assert "within the line in 0 of 1 trainings" in found.numbers
+
+
+def test_one_process_that_is_rounded_anew_is_told_and_not_judged():
+    exact = curve({"dp": [0, 1e-8], "rounded": [0, 1e-3]}, "a in fp64")
+    single = curve({"dp": [0, 1e-6], "tp": [0, 1e-4], "rounded": [0, 3e-2]})
+    found = SAME.verdict_on(pd.concat([exact, single]))
+    assert found.word is Word.HOLDS and "n = 1 trainings" in found.numbers
+    assert "within the line in 1 of 2 trainings" in found.numbers
+    assert "One process is 3.0e-02 from itself in fp32" in found.numbers

@@ -169,3 +169,30 @@ def test_processes_of_a_job_may_share_each_network(store, in_slurm):
     job(store, tiny.CONFIG, measures=(), shard="dp")()
     record = store.read(tiny.CONFIG.run_id)
     assert record.done and record.origin["mesh"] == {"layout": "dp", "data": 1}
+
+
+class AllWarned(Warned):
+    """Has Slurm's warning come to every process of a job, as Slurm does it."""
+
+    name: ClassVar[str] = "all-warned"
+
+    def after_epoch(self, run: Any, epoch: Any) -> None:
+        if epoch.number == 2:
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+            for process in (os.getpid(), os.getppid(), int(os.environ["JOB"])):
+                os.kill(process, signal.SIGUSR2)
+            signal.sigwait([signal.SIGTERM])  # by which the job ends them
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_warned_job_of_several_processes_goes_on(store, in_slurm, monkeypatch):
+    monkeypatch.setenv("JOB", str(os.getpid()))
+    in_slurm.append(SystemExit(-1))
+    warned = job(store, tiny.CONFIG, measures=(AllWarned,), shard="dp", patience=300)
+    with pytest.raises(SystemExit, match="-1"):
+        warned()
+    assert store.ids() == [] and list(store.checkpoints.glob("*.sharded"))
+    warned()
+    (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
+    assert part["num_epochs"] == 2

@@ -8,6 +8,7 @@ from lazyrich_helpers.analysis.statistics import (
     above,
     confidence_interval,
     geometric_interval,
+    half_bar,
     median_interval,
     num_seeds,
     over_seeds,
@@ -55,14 +56,40 @@ def test_an_interval_of_the_median_has_it_95_times_in_100():
     assert share == pytest.approx(0.959, abs=0.02)  # three standard errors
 
 
-def test_over_seeds_gives_mean_standard_error_and_n():
-    table = pd.DataFrame({"x": [0, 0, 1], "accuracy": [0.9, 0.7, 0.5]})
+def test_over_seeds_gives_means_their_intervals_and_n():
+    values = [0.9, 0.7, 0.8, 0.5, 0.2, 0.6]
+    table = pd.DataFrame({"x": [0, 0, 0, 1, 2, 2], "accuracy": values, "lost": values})
     summary = over_seeds(table, "x")
-    assert summary["mean"].tolist() == pytest.approx([80, 50])
-    assert summary.error[0] == pytest.approx(10)  # sd of (90, 70) over sqrt(2)
-    assert np.isnan(summary.error[1]) and summary.n.tolist() == [2, 1]
-    lost = over_seeds(table.rename(columns={"accuracy": "lost"}), "x", "lost", scale=1)
-    assert lost.loc[0, ["mean", "error"]].tolist() == pytest.approx([0.8, 0.1])
+    assert summary["mean"].tolist() == pytest.approx([80, 50, 40])
+    mean, half = confidence_interval(100 * table.accuracy[:3])
+    ends = summary.loc[0, ["low", "high"]].tolist()
+    assert ends == pytest.approx([mean - half, mean + half])
+    two = summary.loc[2, ["low", "high"]].tolist()
+    assert two == pytest.approx([20, 60]), "from the one to the other"
+    assert summary.loc[1, ["low", "high"]].isna().all() and summary.n.tolist() == [
+        3,
+        1,
+        2,
+    ]
+    lost = over_seeds(table, "x", "lost", scale=1)
+    assert lost["mean"].tolist() == pytest.approx([0.8, 0.5, 0.4])
+
+
+def test_over_seeds_of_what_spans_decades_is_the_interval_of_its_logarithms():
+    table = pd.DataFrame({"x": 0, "loss": [1e-3, 1e-2, 1.0]})
+    (row,) = over_seeds(table, "x", "loss", scale=10, geometric=True).itertuples()
+    middle, low, high = geometric_interval(np.log(table.loss))
+    assert [row.mean, row.low, row.high] == pytest.approx(
+        [10 * middle, 10 * low, 10 * high]
+    )
+    assert 0 < row.low < row.high
+
+
+def test_a_bar_of_two_values_leads_from_the_one_to_the_other():
+    assert half_bar(pd.Series([3.0])) == 0
+    assert half_bar(pd.Series([3.0, 7.0, np.nan])) == 2
+    values = pd.Series([3.0, 7.0, 5.0])
+    assert half_bar(values) == pytest.approx(confidence_interval(values)[1])
 
 
 def test_a_minus_is_a_minus():

@@ -29,8 +29,8 @@ def over_representation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return how often layers' weights are active over width, relative to evenly.
 
     A panel per named table, two in a row, and a line per layer: its share of the active
-    weights over its share of all weights, means over seeds in bands of one standard
-    error. The dotted line is an even spread; the axis is linear below a hundredth.
+    weights over its share of all weights, means over seeds in bands of 95 %
+    intervals. The dotted line is an even spread; the axis is linear below a hundredth.
 
     Args:
         tables: Title → rows of an `activity_tables.activity_table` of one α, data set,
@@ -73,7 +73,7 @@ def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return each layer's share of the active weights, by gradient and by movement.
 
     Markers are relative to the layer's size, so that 1 is an even spread; error bars
-    are one standard error over seeds.
+    are 95 % intervals over seeds.
 
     Args:
         tables: Title → rows of an `activity_tables.activity_table`, one width and α.
@@ -86,7 +86,8 @@ def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
             summary = over_seeds(rows, "layer", "relative", scale=1)
             places = summary.index + 0.2 * place - 0.1
             style = {"fmt": "so"[place], "color": (BLUE, ORANGE)[place], "capsize": 2}
-            ax.errorbar(places, summary["mean"], summary.error, label=name, **style)
+            half = summary.high - summary["mean"]
+            ax.errorbar(places, summary["mean"], half, label=name, **style)
         num_layers = table.layer.nunique()
         names = [layer_name(layer, num_layers) for layer in range(num_layers)]
         ax.set_xticks(range(num_layers), names)

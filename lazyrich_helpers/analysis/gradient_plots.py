@@ -14,11 +14,13 @@ from scipy import special
 
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
+    DOTS,
     LIGHT_BLUE,
     label_pairs,
     pairs,
     shade,
 )
+from lazyrich_helpers.analysis.statistics import half_bar
 from lazyrich_helpers.measures.gradient_concentration import ranks
 
 GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
@@ -77,7 +79,7 @@ def _sorted_lines(table: pd.DataFrame, ax: Axes) -> None:
 def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
     """Return what the largest 1 % of each layer's components hold, a panel per network.
 
-    Bars are at the last look, means over seeds, with one standard error. The dashed
+    Bars are at the last look, means over seeds, with 95 % intervals. The dashed
     line is the same share in the network as a whole; the dotted one is that of
     independent Gaussian numbers.
 
@@ -91,12 +93,13 @@ def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Fi
         groups = 100 * last.set_index("layer").l1
         groups = groups.groupby("layer")
         num_layers = last.layer.max() + 1
-        ax.bar(range(num_layers), groups.mean(), yerr=groups.sem(), color=LIGHT_BLUE)
+        half = groups.apply(half_bar)
+        ax.bar(range(num_layers), groups.mean(), yerr=half, color=LIGHT_BLUE)
         in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
         network = 100 * in_whole.l1.mean()
         ax.axhline(network, color=BLUE, linestyle="--", label="whole network")
         gaussian = 100 * GAUSSIAN_SHARE
-        ax.axhline(gaussian, color="0.3", linestyle=":", label="Gaussian numbers")
+        ax.axhline(gaussian, color="0.3", linestyle=DOTS, label="Gaussian numbers")
         ax.set_xticks(range(num_layers), [str(i + 1) for i in range(num_layers)])
         ax.set_xlabel("layer, lowest to top")
         ax.set_title(name, fontsize="medium")

@@ -23,6 +23,7 @@ from lazyrich_helpers.analysis.figure_style import (
     shade,
 )
 from lazyrich_helpers.analysis.lws_cells import cell_names
+from lazyrich_helpers.analysis.statistics import half_bar
 from lazyrich_helpers.analysis.tables import one_setting
 
 UPDATED = ListedColormap(["#dfe3e8", BLUE])
@@ -89,7 +90,7 @@ def layer_picture(updated: np.ndarray, ax: Axes) -> None:
 
 
 def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
-    """Draw test accuracy by schedule, means over seeds with one standard error.
+    """Draw test accuracy by schedule, means over seeds with bars of `half_bar`.
 
     The dotted line is full training's. Bars start at chance, one in ten.
 
@@ -103,10 +104,10 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     names = cell_names(table)
     groups = table.groupby(names, sort=False)
     accuracy = (100 * table.test_accuracy).groupby(names, sort=False)
-    means, errors = accuracy.mean(), accuracy.sem().fillna(0)
+    means, halves = accuracy.mean(), accuracy.apply(half_bar)
     places = np.arange(len(means))[::-1]
     colors = [look(runs).color for _, runs in groups]
-    ax.barh(places, means - CHANCE, left=CHANCE, xerr=errors, color=colors, height=0.7)
+    ax.barh(places, means - CHANCE, left=CHANCE, xerr=halves, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
         inside = mean > 25  # room for the number within the bar
         ax.text(
@@ -133,7 +134,7 @@ def error_against_cost(
     """Draw test error over cost: a marker per schedule, larger with its probability.
 
     Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
-    fewer layers is hollow. Bars are one standard error over seeds.
+    fewer layers is hollow. Bars over seeds are of `half_bar`.
 
     Args:
         table: From `lws_tables.lws_table`, of one width.
@@ -149,9 +150,8 @@ def error_against_cost(
         for rho, cell in cells.groupby("rho", dropna=False):
             size = 40.0 if math.isnan(float(str(rho))) else 15 + 150 * float(str(rho))
             error = 100 * (1 - cell.test_accuracy)
-            spread = error.sem() if len(error) > 1 else 0.0
             place = cell[cost].mean(), error.mean()
-            ax.errorbar(*place, spread, color=own.color, linewidth=0.8)
+            ax.errorbar(*place, half_bar(error), color=own.color, linewidth=0.8)
             ax.scatter(*place, size, **own.style)
         ax.scatter([], [], 40, **own.style, label=str(name))
     ax.set_xlim(-0.02, 1.05)

@@ -122,8 +122,8 @@ def active_panels(tables: Mapping[str, pd.DataFrame], **lines: Any) -> Figure:
 def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return accuracy at initialization and after training, a bar per width.
 
-    A panel per named table; tables without a row are left out. The error bars are one
-    standard error over seeds. The dotted line is chance.
+    A panel per named table; tables without a row are left out. The error bars are
+    95 % intervals over seeds. The dotted line is chance.
 
     Source: Li & Banerjee (2021), Figure 4.
     """
@@ -147,7 +147,8 @@ def _initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     ax.bar(names, before["mean"], color=BLUE, label="initial")
     ax.bar(names, gain, bottom=before["mean"], color=LIGHT_BLUE, label="by training")
     for summary, color in ((before, ORANGE), (after, "black")):
-        ax.errorbar(names, summary["mean"], summary.error, fmt="none", ecolor=color)
+        half = summary.high - summary["mean"]
+        ax.errorbar(names, summary["mean"], half, fmt="none", ecolor=color)
         above = {"xytext": (0, 3), "textcoords": "offset points", "ha": "center"}
         for name, value in zip(names, summary["mean"], strict=True):
             ax.annotate(f"{value:.0f}", (name, value), color=color, **above)
@@ -159,7 +160,7 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
     """Return histograms of how far a layer's weights moved, a panel per named table.
 
     Lines are the mean over seeds of the share of the layer's weights per quarter of a
-    decade, in bands of one standard error; weights that did not move at all are not
+    decade, in bands of 95 % intervals; weights that did not move at all are not
     drawn, the legend counts them.
 
     Args:

@@ -13,7 +13,10 @@ from torch import Tensor
 
 from lazyrich_helpers.analysis.figure_style import (
     CHANCE,
+    DASHES,
+    DOTS,
     DOTTED,
+    MARKERS,
     ORANGE,
     draw_means,
     label_pairs,
@@ -55,7 +58,7 @@ def initial_weights(
 def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return training loss and test accuracy over epochs, a row for each named table.
 
-    A line and band per width; bands are one standard error over seeds. A cross ends a
+    A line and band per width; bands are 95 % intervals over seeds. A cross ends a
     run that diverged.
 
     Args:
@@ -65,13 +68,14 @@ def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for place, (name, table) in enumerate(tables.items()):
         one_setting(table, "width")
         left, right = axes[2 * place : 2 * place + 2]
-        for width in sorted(table.width.unique()):
+        for row, width in enumerate(sorted(table.width.unique())):
             rows = table.loc[table.width == width]
             color, label = width_color(width), f"w = {width:,}"
+            look = {"label": label, "dashes": DASHES[row % len(DASHES)]}
             loss = over_seeds(rows, "epoch", "train_loss", scale=1)
-            draw_means(left, loss, color, label=label)
+            draw_means(left, loss, color, **look)
             seen = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
-            draw_means(right, seen, color, label=label)
+            draw_means(right, seen, color, **look)
             gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
             ends = gone.sort_values("epoch").groupby("run_id").last()
             if len(ends):
@@ -100,16 +104,17 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
     for ax, depth in zip(axes, depths, strict=True):
         chosen = runs.loc[runs.depth == depth]
         widths = sorted(chosen.width.unique())
-        for width in widths:
+        for place, width in enumerate(widths):
             rows = chosen.loc[chosen.width == width]
             gone = rows.status == "diverged"
             curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
             color, label = width_color(width), f"w = {width:,}"
-            draw_means(ax, curve, color, label=label, marker="o")
+            marker = MARKERS[place % len(MARKERS)]
+            draw_means(ax, curve, color, label=label, marker=marker)
             if gone.any():
                 ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)
         ax.axhline(CHANCE, **DOTTED)
-        ax.axvline(best[depth], color=ORANGE, linestyle=":")
+        ax.axvline(best[depth], color=ORANGE, linestyle=DOTS)
         ax.set_xscale("log")
         ax.set_ylim(0, 100)
         hidden = "hidden layer" if depth == 1 else "hidden layers"

@@ -14,6 +14,14 @@ def confidence_interval(values: pd.Series) -> tuple[float, float]:
     return float(values.mean()), float(quantile * values.sem())
 
 
+def half_bar(values: pd.Series) -> float:
+    """Return half the bar of a mean over seeds, as `over_seeds` has it; 0 for one."""
+    summary = over_seeds(
+        pd.DataFrame({"value": values, "by": 0}), "by", "value", scale=1
+    )
+    return float((summary.high - summary["mean"]).fillna(0).iloc[0])
+
+
 def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
     """Return, of ratios given by their logarithms, the geometric mean and its interval.
 
@@ -47,19 +55,32 @@ def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, f
 
 
 def over_seeds(
-    table: pd.DataFrame, by: str, value: str = "accuracy", *, scale: float = 100
+    table: pd.DataFrame,
+    by: str,
+    value: str = "accuracy",
+    *,
+    scale: float = 100,
+    geometric: bool = False,
 ) -> pd.DataFrame:
-    """Return mean, standard error (NaN for one run) and n of a column, by another.
+    """Return mean, ends of its bar (NaN for one run) and n, by a column.
+
+    Bars are 95 % t-intervals; of two runs they lead from the one to the other, since
+    the interval of two says next to nothing.
 
     Args:
         table: One row per run and value of `by`.
         by: The column that becomes the index.
         value: The column that is averaged.
-        scale: Multiplies mean and error; 100 makes shares per cent.
+        scale: Multiplies all but n; 100 makes shares per cent.
+        geometric: Of values above 0 that span decades, as in `geometric_interval`.
     """
-    grouped = table.groupby(by)[value]
-    summary = pd.DataFrame({"mean": grouped.mean(), "error": grouped.sem()})
-    return (scale * summary).assign(n=grouped.count())
+    values = np.log(table[value]) if geometric else table[value]
+    grouped = values.groupby(table[by])
+    mean, count = grouped.mean(), grouped.count()
+    reach = special.stdtrit(count - 1, 0.975)  # Student's t, in standard errors
+    half = grouped.sem() * reach.where(count != 2, 1)
+    found = pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half})
+    return (scale * (np.exp(found) if geometric else found)).assign(n=count)
 
 
 def signed(value: float, digits: int = 1) -> str:

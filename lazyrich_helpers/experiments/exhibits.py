@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.activity_exhibits import ACTIVITY_RECIPES
+from lazyrich_helpers.experiments.lazy_exhibits import LAZY_RECIPES
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, RecipeFunction
 from lazyrich_helpers.experiments.reinit_exhibits import REINIT_RECIPES
 from lazyrich_helpers.experiments.vgg5_exhibits import BASELINE_RECIPES, VGG5_RECIPES
@@ -23,6 +24,7 @@ RECIPES: dict[str, RecipeFunction] = {
         *VGG5_RECIPES,
         *VGG11_RECIPES,
         *BASELINE_RECIPES,
+        *LAZY_RECIPES,
     )
 }
 """Every recipe there is, by name."""

@@ -20,13 +20,14 @@ from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import ModelPart, ReluNet
-from lazyrich_helpers.training.objectives import CrossEntropy
+from lazyrich_helpers.training.objectives import CrossEntropy, Objective
 from lazyrich_helpers.training.optimizers import Adam, OptimizerPart
 from lazyrich_helpers.training.run_config import RunConfig, Training
 
 Configs = tuple[RunConfig, ...]
 BUDGETS = ("smoke", "laptop", "paper")
 XAVIER = XavierNormal()
+CROSS_ENTROPY = CrossEntropy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,7 @@ def network_configs(
     optimizer: Callable[[float], OptimizerPart] = adam,
     updates: Sequence[UpdateSchedule] = (Full(),),
     init: InitPart = XAVIER,
+    objective: Objective = CROSS_ENTROPY,
 ) -> Configs:
     """Return a network per width, learning rate, schedule and seed, in that order.
 
@@ -111,6 +113,7 @@ def network_configs(
         optimizer: Learning rate → optimizer.
         updates: Schedules.
         init: Where each starts.
+        objective: What each minimizes.
     """
     data = images_of(scale) if data is None else data
     settings = itertools.product(scale.widths, scale.lrs, updates, scale.seeds)
@@ -119,7 +122,7 @@ def network_configs(
             data=data,
             model=model(width),
             init=init,
-            objective=CrossEntropy(),
+            objective=objective,
             optimizer=optimizer(lr),
             updates=schedule,
             training=Training(

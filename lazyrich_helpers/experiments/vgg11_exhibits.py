@@ -4,7 +4,7 @@ Source: Li & Banerjee (2021), Figures 7 and 21, and Table 1.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from lazyrich_helpers.data.augmentation import CroppedImages
@@ -16,6 +16,7 @@ from lazyrich_helpers.experiments.lws_recipes import (
     static,
 )
 from lazyrich_helpers.experiments.recipes import (
+    CROSS_ENTROPY,
     XAVIER,
     Configs,
     exhibit,
@@ -33,7 +34,8 @@ from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import InitPart
 from lazyrich_helpers.models.weights_file import UNKNOWN, WeightsFile
-from lazyrich_helpers.training.optimizers import SGD
+from lazyrich_helpers.training.objectives import Objective
+from lazyrich_helpers.training.optimizers import SGD, OptimizerPart
 from lazyrich_helpers.training.run_config import RunConfig
 
 SMOKE, LAPTOP = (replace(VGG5_SCALES[b], lrs=(0.01,)) for b in ("smoke", "laptop"))
@@ -71,12 +73,19 @@ STANDINS = {
 """File in `book/weights` → first digits of its SHA-256; others have not been made."""
 
 
+def decayed(lr: float) -> OptimizerPart:
+    """Return SGD from `lr`, as the paper trains on CIFAR-10."""
+    return SGD(lr=lr)
+
+
 def vgg11_configs(
     scale: LwsScale,
     updates: Sequence[UpdateSchedule] = (Full(),),
     *,
     num_views: int = 0,
     init: InitPart = XAVIER,
+    optimizer: Callable[[float], OptimizerPart] = decayed,
+    objective: Objective = CROSS_ENTROPY,
 ) -> Configs:
     """Return VGG-11 by every schedule.
 
@@ -91,9 +100,10 @@ def vgg11_configs(
         lambda width: VGG11(width=width),
         scale,
         data=data,
-        optimizer=lambda lr: SGD(lr=lr),
+        optimizer=optimizer,
         updates=updates,
         init=init,
+        objective=objective,
     )
     return seed_by_seed(made, scale)
 

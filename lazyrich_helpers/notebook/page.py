@@ -44,33 +44,44 @@ def png(figure: Figure, *, dpi: int = DPI) -> bytes:
     return packed.getvalue()
 
 
+WHOSE = (
+    "Marks are for the claims in grey, which are numbered as in the book’s ledger; it "
+    "has those that are not here, too"
+)
 MARKS = (
     "✓ holds at the scale beside it · ◐ holds partly · ✗ does not hold · ? undecided: "
-    "the interval spans the threshold · ○ not run at its scale · → no claim of the "
-    "paper"
+    "the interval spans the threshold · ○ not run at its scale · → ours, no claim"
 )
 SPREAD = (
-    "After ± stands half a 95 % interval over seeds; bands and bars in figures are one "
-    "standard error, unless the caption says otherwise."
+    "After ± stands half a 95 % interval over seeds; bands and bars in figures are "
+    "95 % intervals, too, of two seeds from the one to the other, unless the caption "
+    "says otherwise."
 )
 
 
-def findings(*found: Finding) -> HTML:
-    """Return what a chapter found: a line for each, with its mark, claim and link."""
-    items = "".join(_item(*each) for each in found)
-    legend = f'<p class="marks">Marks are for the paper’s claims: {MARKS}. {SPREAD}</p>'
+def findings(*found: Finding, paper: str = "The paper") -> HTML:
+    """Return what a chapter found: a line for each, with its mark, claim and link.
+
+    Args:
+        found: In order; see `Finding`.
+        paper: Whose claims they are, as a sentence begins with it: `Chizat et al.`
+    """
+    items = "".join(_item(*each, paper=paper) for each in found)
+    legend = f'<p class="marks">{WHOSE}: {MARKS}. {SPREAD}</p>'
     return HTML(f'<ul class="findings">{items}</ul>{legend}')
 
 
-def _item(verdict: Verdict | Word | None, sentence: str, figure: str) -> str:
+def _item(
+    verdict: Verdict | Word | None, sentence: str, figure: str, *, paper: str
+) -> str:
     link = f' <a href="#{figure}">Figure</a>' if figure else ""
     if verdict is None:
         return f'<li class="finding-ours">{sentence}{link}</li>'
-    word, told = verdict, f"The paper’s claim: {verdict}."
+    word, told = verdict, f"{paper}’s claim: {verdict}."
     if isinstance(verdict, Verdict):
         word = verdict.word
         found = f"holds {verdict.part}" if word is Word.PARTLY else str(verdict)
-        told = f"The paper ({verdict.claim}): {verdict.in_short}. This {found}."
+        told = f"{paper} ({verdict.claim}): {verdict.in_short}. This {found}."
         if word is Word.UNDECIDED or word is Word.NOT_RUN:
             told = told.replace(". This ", ". This is ")
         asked = ASKED.search(verdict.says)

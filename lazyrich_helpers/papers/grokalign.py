@@ -11,6 +11,12 @@ from lazyrich_helpers.papers.grokalign_claims import (
 from lazyrich_helpers.papers.grokalign_kernel import KernelSettings, kernel_steps
 from lazyrich_helpers.papers.grokalign_regions import RegionSettings, region_pictures
 from lazyrich_helpers.papers.grokalign_resets import ResetSettings, resets
+from lazyrich_helpers.papers.grokalign_scale import (
+    FullSettings,
+    PenaltySettings,
+    at_full_scale,
+    penalty_point,
+)
 from lazyrich_helpers.papers.grokalign_training import GrokkingSettings, grokking
 from lazyrich_helpers.papers.grokalign_xor import XorSettings, xor
 
@@ -33,6 +39,40 @@ GROKKING = Study(
         "paper": GrokkingSettings(),
     },
 )
+MNIST_1K = Study(
+    name="grokalign-mnist-1k",
+    says="As grokalign-grokking at the paper's own scale: for a GPU, not recorded here",
+    point=at_full_scale,
+    over="methods",
+    budgets={
+        "smoke": FullSettings(
+            methods=TWO, seeds=(0, 1), dataset="digits", train_size=50, width=16,
+            num_steps=20, every=10, batch_size=16,
+        ),
+        "laptop": FullSettings(
+            methods=TWO, seeds=(0, 1), dataset="digits", train_size=100, width=32,
+            num_steps=1000, every=100, batch_size=32, penalty=0.01,
+        ),
+        "paper": FullSettings(),
+    },
+    arithmetic="fp64",
+)  # fmt: skip
+PENALTIES = Study(
+    name="grokalign-penalties",
+    says="Steps to 85 % of held-out images by the penalty's weight, on other seeds",
+    point=penalty_point,
+    over="penalties",
+    budgets={
+        "smoke": PenaltySettings(
+            penalties=(0.03, 0.1), seeds=(5, 6), width=16, num_steps=50, every=50
+        ),
+        "laptop": PenaltySettings(
+            penalties=(0.03, 0.1, 0.3), seeds=(5, 6), train_size=100, width=32,
+            num_steps=1000,
+        ),
+        "paper": PenaltySettings(),
+    },
+)  # fmt: skip
 REGIONS = Study(
     name="grokalign-regions",
     says="Linear regions in a plane through three training images, over training",
@@ -88,7 +128,9 @@ RESETS = Study(
         "paper": ResetSettings(),
     },
 )
-STUDIES = (GROKKING, REGIONS, XOR, KERNEL, RESETS)
+STUDIES = (GROKKING, PENALTIES, REGIONS, XOR, KERNEL, RESETS)
+UNRECORDED = (MNIST_1K,)
+"""At a scale that no record here has: for a reader's GPU."""
 
 
 def verdicts() -> tuple[Verdict, ...]:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lazyrich_helpers.papers.grokalign_measures import load_images
 from lazyrich_helpers.papers.grokalign_nets import drawn_weights
-from lazyrich_helpers.papers.grokalign_training import load_images
 from lazyrich_helpers.reinit.input_jacobian import centroids
 from lazyrich_helpers.reinit.tangent_kernel import tangent_kernel
 

@@ -13,6 +13,7 @@ from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     CHANCE,
     DASHES,
+    DOTS,
     DOTTED,
     MARKERS,
     ORANGE,
@@ -35,7 +36,7 @@ def grokking_courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
     """Return a panel for each column over steps, a line for each method.
 
     Training accuracy is drawn beside test accuracy, thin and dotted. Lines are means
-    over seeds in bands of one standard error; accuracies are in percent.
+    over seeds in bands of 95 % intervals; accuracies are in percent.
 
     Args:
         table: Of the study `grokalign-grokking`.
@@ -53,7 +54,7 @@ def grokking_courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
             draw_means(ax, curve, color, label=method, **style)
             if column == "test":
                 train = over_seeds(own, "step", "train")["mean"]
-                ax.plot(train, color=color, linewidth=0.8, linestyle=":")
+                ax.plot(train, color=color, linewidth=1.1, linestyle=DOTS)
         if column == "test":
             ax.axhline(100 * LEVEL, **DOTTED)
         ax.set_xscale("log")
@@ -170,7 +171,8 @@ def kernel_errors(table: pd.DataFrame) -> Figure:
     fig, (ax,) = panels(1, 2.4)
     moments: Sequence[int] = sorted(int(step) for step in table.step.unique())
     for place, moment in enumerate(moments):
-        curve = over_seeds(table.loc[table.step == moment], "lrs", "error", scale=1)
+        rows = table.loc[table.step == moment]
+        curve = over_seeds(rows, "lrs", "error", scale=1, geometric=True)
         color = shade(place, len(moments))
         label = f"after {moment} steps" if moment else "at initialization"
         draw_means(ax, curve, color, label=label, marker=MARKERS[place])

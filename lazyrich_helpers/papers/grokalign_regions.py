@@ -7,12 +7,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.papers.grokalign_measures import ImageRows, load_images
 from lazyrich_helpers.papers.grokalign_nets import Weights, hidden, outputs, right
 from lazyrich_helpers.papers.grokalign_training import (
     METHODS,
     GrokkingSettings,
-    ImageRows,
-    load_images,
     training,
 )
 

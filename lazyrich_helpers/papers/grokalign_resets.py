@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lazyrich_helpers.papers.grokalign_measures import ImageRows, load_images
 from lazyrich_helpers.papers.grokalign_nets import (
     Weights,
     drawn_weights,
@@ -15,7 +16,6 @@ from lazyrich_helpers.papers.grokalign_nets import (
     own_inputs,
     right,
 )
-from lazyrich_helpers.papers.grokalign_training import ImageRows, load_images
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import jacobians, row_alignment
 from lazyrich_helpers.reinit.reinitialization import movement_order, reinitialized

@@ -4,16 +4,21 @@ Walker et al. (2025), Table 1: a deep ReLU network whose weights start eight tim
 large fits few images at once and generalizes only when weight decay has shrunk it.
 """
 
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.papers.grokalign_measures import (
+    ImageRows,
+    load_images,
+    measured,
+)
 from lazyrich_helpers.papers.grokalign_nets import (
     Weights,
     drawn_weights,
@@ -22,14 +27,7 @@ from lazyrich_helpers.papers.grokalign_nets import (
     right,
 )
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.input_jacobian import (
-    centroids,
-    first_component,
-    jacobians,
-    projected_norm,
-    row_alignment,
-    unit_directions,
-)
+from lazyrich_helpers.reinit.input_jacobian import projected_norm, unit_directions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +55,15 @@ MEMORY = 0.8
 """Of Grokfast's moving average; the authors' code."""
 LEAST_NOISE, MOST_NOISE = 0.03, 0.06
 """Standard deviations of the inputs' noise: the authors'."""
-NUM_MEASURED = 100
-"""Test images at which Jacobians and robustness are measured."""
-ATTACK_STEPS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrokkingSettings:
-    """The paper: MNIST, 1,024 images, width 196, decay 0.01, up to 100,000 steps."""
+class LateSettings:
+    """Networks that generalize late, whatever is added to weight decay.
 
-    methods: tuple[str, ...] = tuple(METHODS)
+    The paper: MNIST, 1,024 images, width 196, decay 0.01, up to 100,000 steps.
+    """
+
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     dataset: str = "digits"
     train_size: int = 250
@@ -81,48 +78,39 @@ class GrokkingSettings:
     """All images make a step."""
     every: int = 100
     """Steps from one measurement to the next."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrokkingSettings(LateSettings):
+    """By what is added to weight decay."""
+
+    methods: tuple[str, ...] = tuple(METHODS)
     radius: float = 0.05
     """Of attacks: the most that a pixel, from 0 to 1, is changed."""
 
 
-@dataclass(frozen=True)
-class ImageRows:
-    """Rows of pixels, less their mean and over their standard deviation."""
-
-    train: Tensor
-    train_labels: Tensor
-    test: Tensor
-    test_labels: Tensor
-    unit: float
-    """What a pixel's range, 0 to 1, is long here."""
-
-
-def load_images(dataset: str, train_size: int, device: str) -> ImageRows:
-    """Return a balanced training set and `2 * NUM_MEASURED` or more test images."""
-    data = images(dataset, train_size=train_size).load(device)
-    train, test = (s.images.flatten(1) for s in (data.train, data.test))
-    mean, std = train.mean(), train.std()
-    few = slice(0, 1000)
-    return ImageRows(
-        (train - mean) / std,
-        data.train.labels,
-        (test[few] - mean) / std,
-        data.test.labels[few],
-        1 / std.item(),
-    )
-
-
 def training(
-    settings: GrokkingSettings, method: Method, data: ImageRows
+    settings: LateSettings,
+    method: Method,
+    data: ImageRows,
+    batch_size: int | None = None,
 ) -> Iterator[tuple[int, Weights]]:
     """Yield the step and the weights before it, and those after the last.
 
-    All seeds are trained as one, by the sum of their losses.
+    All seeds are trained as one, by the sum of their losses. A step is an update on all
+    images or, with `batch_size`, one on each batch of them, in their order.
     """
+    size = batch_size or len(data.train)
+    batches = [
+        replace(data, train=images, train_labels=labels)
+        for images, labels in zip(
+            data.train.split(size), data.train_labels.split(size), strict=True
+        )
+    ]
     sizes = [data.train.shape[1], *[settings.width] * (settings.depth - 1)]
     sizes.append(int(data.train_labels.max()) + 1)
     weights = [
-        w.detach().to(data.train.device).requires_grad_()
+        w.detach().to(data.train).requires_grad_()
         for w in drawn_weights(sizes, settings.seeds, gain=settings.gain)
     ]
     optimizer = torch.optim.AdamW(
@@ -132,11 +120,12 @@ def training(
     for step in range(settings.num_steps):
         yield step, weights
         draws = generator("grokalign_step", step)
-        optimizer.zero_grad()
-        loss(weights, data, method, draws).backward()
-        if method.slow_gradient:
-            means = add_slow_gradient_(weights, means, method.slow_gradient)
-        optimizer.step()
+        for batch in batches:
+            optimizer.zero_grad()
+            loss(weights, batch, method, draws).backward()
+            if method.slow_gradient:
+                means = add_slow_gradient_(weights, means, method.slow_gradient)
+            optimizer.step()
     yield settings.num_steps, weights
 
 
@@ -189,60 +178,43 @@ def add_slow_gradient_(
 def grokking(settings: GrokkingSettings, name: str, device: str) -> pd.DataFrame:
     """Return a row for each seed and measured step of a method's training."""
     data = load_images(settings.dataset, settings.train_size, device)
+    return followed(settings, METHODS[name], data)
+
+
+def followed(
+    settings: GrokkingSettings,
+    method: Method,
+    data: ImageRows,
+    *,
+    batch_size: int | None = None,
+    until: float = math.inf,
+) -> pd.DataFrame:
+    """Return a row for each seed and measured step, as `measured` has it.
+
+    It ends where all networks have reached the test accuracy `until`.
+    """
     frames = []
-    seconds, start = 0.0, time.process_time()
-    for step, weights in training(settings, METHODS[name], data):
+    reached = torch.zeros(len(settings.seeds), dtype=torch.bool)
+    seconds, start = 0.0, _now(data.train.device)
+    for step, weights in training(settings, method, data, batch_size):
         if step in (10, 20, 50) or step % settings.every == 0:
-            seconds += time.process_time() - start
+            seconds += _now(data.train.device) - start
             found = measured(weights, data, settings.radius)
             frame = pd.DataFrame({k: v.detach().cpu() for k, v in found.items()})
             frame = frame.round(4)
             frame.insert(0, "seed", list(settings.seeds))
             frame.insert(1, "step", step)
             frames.append(frame.assign(seconds=round(seconds, 3)))
-            start = time.process_time()
+            reached |= found["test"].cpu() >= until
+            if reached.all():
+                break
+            start = _now(data.train.device)
     return pd.concat(frames, ignore_index=True)
 
 
-def measured(weights: Weights, data: ImageRows, radius: float) -> dict[str, Tensor]:
-    """Return what is measured of each network (num,), by name."""
-    labels = data.test_labels[:NUM_MEASURED]
-    inputs = own_inputs(weights, data.test[:NUM_MEASURED])
-    scores = outputs(weights, inputs)
-    jacobian, centroid = jacobians(scores, inputs), centroids(scores, inputs)
-    rows = row_alignment(jacobian, inputs)  # (num, n, C)
-    true = rows.gather(-1, labels.expand(rows.shape[:-1])[..., None])
-    near = attacked(weights, data.test[:NUM_MEASURED], labels, radius * data.unit)
-    with torch.no_grad():
-        return {
-            "train": right(outputs(weights, data.train), data.train_labels),
-            "test": right(outputs(weights, data.test), data.test_labels),
-            "robust": right(outputs(weights, near), labels),
-            "true_row": true.mean((-1, -2)),
-            "highest_row": rows.amax(-1).mean(-1),
-            "lowest_row": rows.amin(-1).mean(-1),
-            "centroid": torch.cosine_similarity(centroid, inputs, -1).mean(-1),
-            "norm": jacobian.flatten(-2).norm(dim=-1).mean(-1),
-            "first_component": first_component(jacobian).mean(-1),
-        }
-
-
-def attacked(weights: Weights, inputs: Tensor, labels: Tensor, radius: float) -> Tensor:
-    """Return inputs (num, n, d) moved against each network, by projected gradients.
-
-    Ten steps of a quarter of the radius along the sign of the loss's gradient; no
-    pixel moves farther than the radius, in the units of `inputs`.
-
-    Source: Madry et al. (2018), arXiv:1706.06083, without its random start.
-    """
-    clean = own_inputs(weights, inputs)
-    moved = clean
-    targets = labels.repeat(len(clean))
-    for _ in range(ATTACK_STEPS):
-        scores = outputs(weights, moved).flatten(0, 1)
-        total = F.cross_entropy(scores, targets, reduction="sum")
-        (gradient,) = torch.autograd.grad(total, moved)
-        moved = moved.detach() + radius / 4 * gradient.sign()
-        moved = clean.detach() + (moved - clean.detach()).clamp(-radius, radius)
-        moved.requires_grad_()
-    return moved.detach()
+def _now(device: torch.device) -> float:
+    """Return seconds that this process has computed; on a GPU, the wall clock's."""
+    if device.type != "cuda":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.data.datasets import Dataset
-from lazyrich_helpers.models.initialization import InitPart
+from lazyrich_helpers.models.initialization import InitPart, XavierNormal
 from lazyrich_helpers.models.network import Network, ReluNet
 from lazyrich_helpers.models.variance_preserving import (
     HeNormal,
@@ -26,14 +26,17 @@ INITS: dict[str, InitPart] = {
     "sample": LayerSequential(statistics="sample"),
     "closed_form": SamplePreserving(),
 }
+"""Those whose variances are followed; Xavier's differ from He's by their scale."""
+TRAINED = INITS | {"xavier": XavierNormal()}
 BATCH_NORM = "batch_norm"
 """He's start, and normalization by the batch's statistics at every step."""
-STARTS = (*INITS, BATCH_NORM)
+STARTS = (*TRAINED, BATCH_NORM)
 NAMES = {
     "he": "He",
     "layer": "layer statistics",
     "sample": "sample statistics",
     "closed_form": "closed form",
+    "xavier": "Xavier",
     BATCH_NORM: "batch norm",
 }
 """Start → its name on a page."""
@@ -64,7 +67,7 @@ def network_from(
     require_one_of(STARTS, "start", start)
     shape = (inputs.shape[1], inputs.shape[2], inputs.shape[3])
     network = ReluNet(width=width, depth=depth).build(shape, num_classes)
-    INITS.get(start, HeNormal()).initialize_(network, seed, inputs)
+    TRAINED.get(start, HeNormal()).initialize_(network, seed, inputs)
     return with_batch_norm(network) if start == BATCH_NORM else network
 
 

@@ -56,19 +56,24 @@ def decay_and_training(
         depth: Hidden layers.
     """
     fig, (left, right) = pairs(2, 3.4)
-    for width, rows in decay.groupby("widths"):
+    for place, (width, rows) in enumerate(decay.groupby("widths")):
         summary = over_seeds(rows, "layer", "share")
-        label = f"w = {width:,}"
-        draw_means(left, summary, width_color(int(str(width))), label=label, marker="o")
+        color = width_color(int(str(width)))
+        look = {"marker": MARKERS[place], "dashes": DASHES[place % len(DASHES)]}
+        draw_means(left, summary, color, label=f"w = {width:,}", **look)
+        end = summary.index[-1], summary["mean"].iloc[-1]
+        beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center"}
+        left.annotate(f"{width:,}", end, color=color, size="small", **beside)
     layers = np.arange(1, int(decay.layer.max()) + 1)
     theory = 100 * (1 - correlations(len(layers)))
     left.plot(layers, theory, **THEORY, label=IN_THEORY)
     log_axis(left)
+    left.set_xlim(right=1.15 * layers[-1])  # room for the widths
     left.set_xlabel("layer")
     left.set_title("sample variance (% of total)", fontsize="medium")
     losses = curves(pd.DataFrame(training[training.depth == depth]))
     for start, rows in losses.groupby("inits", sort=False):
-        summary = over_seeds(rows, "step", "loss", scale=1)
+        summary = over_seeds(rows, "step", "loss", scale=1, geometric=True)
         draw_means(right, summary, start_color(str(start)), **_look(str(start)))
     log_axis(right)
     right.set_xlabel("step")

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from lazyrich_helpers.data.datasets import Dataset, Split, images
 from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.measures.laziness import kept_states
 from lazyrich_helpers.models.convnets import conv_net
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.linearized import Linearized
-from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.objectives import Scaled
@@ -74,7 +74,7 @@ def _trained(
     XavierNormal().initialize_(net, seed, train.images[:BATCH].cpu())
     net = net.double().to(train.labels.device)
     model: nn.Module = net if inverse_alpha else Linearized(net)
-    start, before = flat_parameters(model), relu_inputs(net, data["test"].images)
+    start = flat_parameters(model)
     scale = 1 / inverse_alpha if inverse_alpha else 1.0
     objective = Scaled(output_scale=scale, loss_kind="square")
     _descend(model, objective, start, train, lr, seed, settings.num_epochs)
@@ -91,9 +91,7 @@ def _trained(
     if inverse_alpha:  # a linearized net's units have no states of their own
         moved = (flat_parameters(net) - start).norm() / start.norm()
         found["moved"] = moved.item()
-        kept = (relu_inputs(net, data["test"].images) > 0) == (before > 0)
-        # Black patches begin at exactly 0, as biases do: any step flips them.
-        found["kept_states"] = kept[before != 0].double().mean().item()
+        found["kept_states"] = kept_states(net, start, data["test"].images)
     return found
 
 
@@ -117,22 +115,6 @@ def _descend(
             pair = train.images[batch], train.labels[batch]
             objective.loss(model, *pair, start).backward()  # type: ignore[arg-type]
             optimizer.step()
-
-
-@torch.no_grad()
-def relu_inputs(net: Network, inputs: Tensor) -> Tensor:
-    """Return what each ReLU is given for each image (n, num_relus), all layers'."""
-    found: list[Tensor] = []
-
-    def look(module: nn.Module, given: Any, made: Tensor) -> None:
-        found.append(given[0].flatten(1))
-
-    relus = [module for module in net.modules() if isinstance(module, nn.ReLU)]
-    hooks = [module.register_forward_hook(look) for module in relus]
-    net(inputs)
-    for hook in hooks:
-        hook.remove()
-    return torch.cat(found, dim=1)
 
 
 def _pair(split: Split) -> tuple[Tensor, Tensor]:

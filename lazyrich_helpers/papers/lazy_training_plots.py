@@ -23,7 +23,7 @@ def loss_over_scale(table: pd.DataFrame) -> Figure:
     """Draw test loss over τ, beside how far parameters moved and what stayed."""
     fig, (left, right) = style.pairs(2, 2.6)
     for place, (column, label) in enumerate(LOSSES.items()):
-        summary = over_seeds(table, "taus", column, scale=1000)
+        summary = over_seeds(table, "taus", column, scale=1000, geometric=True)
         color = style.shade(2 * place, 3)
         style.draw_means(
             left, summary, color, label=label, marker="os"[place],
@@ -31,7 +31,7 @@ def loss_over_scale(table: pd.DataFrame) -> Figure:
         )  # fmt: skip
     measures = {"moved": "moved, relatively", "kernel_change": "kernel's change"}
     for place, (column, label) in enumerate(measures.items()):
-        summary = over_seeds(table, "taus", column, scale=1)
+        summary = over_seeds(table, "taus", column, scale=1, geometric=True)
         color = style.shade(2 * place, 3)
         style.draw_means(
             right, summary, color, label=label, marker="os"[place],
@@ -48,7 +48,7 @@ def laws(table: pd.DataFrame) -> Figure:
     """Draw the largest distances over α, with lines of the laws' slopes (dotted)."""
     fig, ax = plt.subplots(figsize=(style.WIDTH, 2.9), layout="constrained")
     for place, (column, label) in enumerate(DISTANCES.items()):
-        summary = over_seeds(table, "alphas", column, scale=1)
+        summary = over_seeds(table, "alphas", column, scale=1, geometric=True)
         color = style.shade(place, len(DISTANCES))
         style.draw_means(ax, summary, color, label=label, marker="os^"[place])
         last, end = summary.index[-1], summary["mean"].iloc[-1]
@@ -66,13 +66,14 @@ def over_width(losses: pd.DataFrame, kappas: pd.DataFrame) -> Figure:
     drawn = ((losses, "test_loss", "test loss"), (kappas, "kappa", "relative scale κ"))
     for ax, (table, column, label) in zip(axes, drawn, strict=True):
         for place, (scaling, rows) in enumerate(table.groupby("scaling")):
-            summary = over_seeds(rows, "widths", column, scale=1)
+            summary = over_seeds(rows, "widths", column, scale=1, geometric=True)
             style.draw_means(
                 ax, summary, SCALINGS[str(scaling)], label=f"outputs of {scaling}",
                 marker="os"[place], dashes=style.DASHES[place],
             )  # fmt: skip
         ax.set(xscale="log", xlabel="width m", ylabel=label)
         style.log_axis(ax)
+    axes[0].set_ylim(bottom=0.01)  # the narrowest may fit exactly
     style.legend_above(fig)
     return fig
 
@@ -93,7 +94,7 @@ def conv_net_over_alpha(table: pd.DataFrame) -> Figure:
             left, summary, color, label=label, marker="os"[place], dashes=dashes
         )
         level = 100 * float(np.mean(np.asarray(linear[column])))
-        left.axhline(level, color=color, linewidth=0.8, linestyle=":")
+        left.axhline(level, color=color, linewidth=1.1, linestyle=style.DOTS)
     kept = over_seeds(nets, "alpha", "kept_states")
     style.draw_means(right, kept, style.shade(1, 3), marker="o")
     left.set(ylabel="accuracy (%)")
@@ -119,7 +120,9 @@ def paths(table: pd.DataFrame, settings: PathSettings, taus: list[float]) -> Fig
         for (x, y), sign in zip(task.directions[0], task.signs[0], strict=True):
             color = style.BLUE if sign > 0 else style.ORANGE
             end = (1.25 * reach * x.item(), 1.25 * reach * y.item())
-            ax.plot([0, end[0]], [0, end[1]], color=color, linewidth=1, linestyle=":")
+            ax.plot(
+                [0, end[0]], [0, end[1]], color=color, linewidth=1, linestyle=style.DOTS
+            )
         limit = 1.3 * reach
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit), title=f"τ = {tau:g}")
         ax.set_aspect("equal")

@@ -146,7 +146,7 @@ SCALE = Study(
             num_steps=2000, seeds=(0, 1, 2),
         ),
         "paper": ScaleSettings(
-            taus=(0.0063, 0.02, 0.1, 1.0, 10.0)
+            taus=(0.0063, 0.01, 0.02, 0.032, 0.05, 0.1, 0.2, 0.5, 1.0, 3.2, 10.0)
         ),
     },
     arithmetic="fp64",

@@ -26,8 +26,8 @@ class Entry:
     build: Callable[..., Any] = StackedReluNet
     rest: float = 2.0
     """As `draw_` has it."""
-    slower: float = 1.0
-    """Factor on the learning rates that it is offered."""
+    lr_factor: float = 1.0
+    """On the learning rates that it is offered: so that the best is none at an end."""
 
 
 def _low_rank(num: int, sizes: tuple[int, ...]) -> LowRankReluNet:
@@ -40,7 +40,9 @@ def _lws(draw: str) -> Sampler:
 
 ENTRIES = {
     "sgd": Entry(label="SGD", sampler=samplers.scheduled(Full())),
-    "lws-static": Entry(label="LWS: top 2", sampler=samplers.scheduled(TopK(k=2))),
+    "lws-static": Entry(
+        label="LWS: top 2", sampler=samplers.scheduled(TopK(k=2)), lr_factor=4.0
+    ),
     "lws-epoch": Entry(label="LWS: ρ = 0.2, by epoch", sampler=_lws("epoch")),
     "lws-step": Entry(label="LWS: ρ = 0.2, by step", sampler=_lws("step")),
     "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
@@ -53,7 +55,9 @@ ENTRIES = {
     "threshold": Entry(
         label="gradient threshold", sampler=samplers.below_threshold(0.5, 0.2)
     ),
-    "random": Entry(label="random 10 %", sampler=samplers.random_entries(0.1)),
+    "random": Entry(
+        label="random 10 %", sampler=samplers.random_entries(0.1), lr_factor=4.0
+    ),
     "rows": Entry(label="largest 10 % of units", sampler=samplers.largest_rows(0.1)),
     "dropout": Entry(label="dropout", sampler=perturbing.drop_units(0.8), kind="part"),
     "connections": Entry(
@@ -64,7 +68,7 @@ ENTRIES = {
         sampler=perturbing.extragradient,
         kind="perturbs",
         evaluations=2,
-        slower=0.1,  # at the others' rates its steps ahead diverge
+        lr_factor=0.1,  # at the others' rates its steps ahead diverge
     ),
     "sam": Entry(
         label="SAM",
@@ -91,6 +95,7 @@ ENTRIES = {
         per_core=2,
         build=_low_rank,
         rest=0.0,
+        lr_factor=0.25,
     ),
 }
 """Name → sampler, at the options that the table has it with."""

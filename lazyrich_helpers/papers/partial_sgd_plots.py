@@ -26,13 +26,17 @@ COLUMNS = {
     "time": "CPU time / SGD's",
     "memory": "memory / SGD's",
 }
-STYLES = {"core": (ORANGE, "D"), "total": (BLUE, "o")}
+STYLES = {"both": ("0.25", "s"), "core": (ORANGE, "D"), "total": (BLUE, "o")}
+WAYS = {**MATCHED, "both": "both ways"}
+"""How steps are counted; both ways where each is one gradient of the whole network."""
 
 
 def samplers_figure(table: pd.DataFrame) -> Figure:
     """Draw accuracy and costs of every sampler: a row each, best accuracy on top."""
     tables = {matched: final_table(table, matched) for matched in MATCHED}
     means = tables["total"].groupby("samplers").accuracy.mean()
+    sgd = tables["total"].query("samplers == 'sgd'").mean(numeric_only=True)
+    ends = pd.concat(tables.values()).drop_duplicates(["samplers", "seed", "matched"])
     names = means.sort_values().index
     places = {name: place for place, name in enumerate(names)}
     fig, axes = plt.subplots(
@@ -40,18 +44,17 @@ def samplers_figure(table: pd.DataFrame) -> Figure:
         layout="constrained", width_ratios=(1.6, 1, 1, 1),
     )  # fmt: skip
     for ax, (column, label) in zip(axes, COLUMNS.items(), strict=True):
-        for matched, last in tables.items():
-            color, marker = STYLES[matched]
+        for matched, last in ends.groupby("matched"):
+            color, marker = STYLES[str(matched)]
             own = last.groupby("samplers", sort=False)
             rows = [places[name] for name in last.samplers]
             if column == "accuracy":  # each seed, behind the mean
                 ax.plot(last[column], rows, ".", color=color, alpha=0.5, ms=4)
             ax.plot(
                 own[column].mean(), [places[name] for name in own.groups], marker,
-                color=color, ms=4.5, label=f"matched {MATCHED[matched]}",
+                color=color, ms=4.5, label=f"matched {WAYS[str(matched)]}",
             )  # fmt: skip
-        sgd = tables["total"].query("samplers == 'sgd'")[column].mean()
-        ax.axvline(sgd, **DOTTED)
+        ax.axvline(sgd[column], **DOTTED, label="SGD")
         ax.set_xlabel(label, fontsize="small")
         ax.grid(axis="y", color="0.9", linewidth=0.6)
         ax.set_axisbelow(True)

@@ -86,11 +86,11 @@ def _best_lr(settings, entry, data, count) -> float:
     """Return the rate that is best on held-out images; all rates are trained as one."""
     seeds = [TUNING_SEED] * len(settings.lrs)
     network = _network(settings, entry, data, seeds)
-    lrs = entry.slower * torch.tensor(settings.lrs)
+    lrs = entry.lr_factor * torch.tensor(settings.lrs)
     for _ in _steps(settings, entry, data, count, network, seeds, lrs):
         pass
     found = accuracies(network, data.held_out, len(seeds))
-    return round(entry.slower * settings.lrs[int(found.argmax())], 6)
+    return round(entry.lr_factor * settings.lrs[int(found.argmax())], 6)
 
 
 def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
@@ -159,4 +159,5 @@ SAMPLERS = Study(
         ),
         "paper": SamplerSettings(),
     },
+    version=2,
 )

@@ -36,8 +36,8 @@ class TransformerSettings:
     blocks: int = 2
     batch_size: int = 25
     num_steps: int = 400
-    lrs: tuple[float, ...] = (0.03, 0.1, 0.3)
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    lrs: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
+    seeds: tuple[int, ...] = tuple(range(10))
 
 
 def point(settings: TransformerSettings, rank: int, device: str) -> pd.DataFrame:

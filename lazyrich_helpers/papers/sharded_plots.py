@@ -54,18 +54,19 @@ def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
     Equal losses are drawn at the bottom.
     """
     layouts = list(NAMES)
-    smallest = 1e-16  # equal ones have a place on a log axis
+    smallest = 1e-17  # equal ones have a place on a log axis
     for layout, rows in table.groupby("layout", sort=False):
-        place = layouts.index(str(layout))
-        ax.plot(
-            rows.epoch, rows.apart.clip(lower=smallest), color=shade(place, 4),
-            linestyle=DASHES[place], linewidth=1, label=NAMES[str(layout)],
-        )  # fmt: skip
+        style = {"color": "0.5", "linestyle": "-", "label": "one process, rounded anew"}
+        if layout in layouts:
+            place = layouts.index(str(layout))
+            style = {"color": shade(place, 4), "linestyle": DASHES[place]}
+            style["label"] = NAMES[str(layout)]
+        ax.plot(rows.epoch, rows.apart.clip(lower=smallest), linewidth=1, **style)
     ax.axhline(line, **DOTTED)
     ax.set_yscale("log")
     ax.set_ylim(smallest / 3, 1)
     ax.set_xlabel("epoch")
-    ax.set_ylabel("difference in loss (nats)")
+    ax.set_ylabel("difference (nats)")
 
 
 def scaling(table: pd.DataFrame, ax: Axes, kind: str) -> None:

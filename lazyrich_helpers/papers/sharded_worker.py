@@ -9,7 +9,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,82 +16,56 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from lazyrich_helpers.data.datasets import images
-from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
-from lazyrich_helpers.models.convnets import VGG11
-from lazyrich_helpers.models.initialization import XavierNormal
-from lazyrich_helpers.models.network import Network, ReluNet, relu_net
+from lazyrich_helpers.models.network import Network, relu_net
 from lazyrich_helpers.papers import sharded_wire as wire
-from lazyrich_helpers.papers.sharded import FP64
+from lazyrich_helpers.papers.sharded import ROUNDED
+from lazyrich_helpers.papers.sharded_nets import (
+    FP64,
+    change_last_bits_,
+    config_of,
+    data_of,
+    loss_curve,
+    started,
+)
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.processes import is_first, join, leave
-from lazyrich_helpers.training.layouts import LAYOUTS, lay_out
-from lazyrich_helpers.training.loop import initialized, train
-from lazyrich_helpers.training.objectives import CrossEntropy
-from lazyrich_helpers.training.optimizers import SGD, Adam
-from lazyrich_helpers.training.run_config import RunConfig, Training
+from lazyrich_helpers.training.layouts import lay_out
 from lazyrich_helpers.training.sharding import ALONE, Sharding
 
 INPUTS, CLASSES = 784, 10
 """Of the networks whose steps are counted and timed: MNIST's."""
+DRAWS = 3
+"""Of last bits, of which the farthest counts."""
 Rows = list[dict[str, Any]]
-
-
-def config_of(name: str, settings: Any) -> RunConfig:
-    """Return what is trained under a name of `sharded.CurveSettings`."""
-    if name.startswith("record"):
-        chosen = {"widths": [100], "lrs": [0.001], "seeds": [0]}
-        config = make_recipe("figure-2", "paper", **chosen).configs[0]
-        fewer = replace(config.training, num_epochs=settings.num_epochs)
-        return replace(config, training=fewer)
-    plain = RunConfig(
-        data=images("digits", train_size=settings.train_size),
-        model=ReluNet(width=settings.width, depth=3),
-        init=XavierNormal(),
-        objective=CrossEntropy(),
-        optimizer=Adam(lr=0.01),
-        updates=TopKAllBottoms(k=1, rho=0.5),
-        training=Training(num_epochs=settings.num_epochs, batch_size=50),
-    )
-    if name == "relu_net":
-        return plain
-    size = 32 if settings.images == "digits" else None
-    return replace(
-        plain,
-        data=images(settings.images, train_size=settings.train_size, image_size=size),
-        model=VGG11(width=settings.width),
-        init=XavierNormal(gain=2**0.5),  # or ten epochs would not leave chance
-        optimizer=SGD(lr=0.01),
-    )
 
 
 def curves(settings: Any, name: str) -> Rows:
     """Return losses by epoch in every layout, and how far from one process's."""
     config = config_of(name, settings)
-    data, dtype = config.data.load("cpu"), torch.float32
-    if name.endswith(FP64):
-        dtype = torch.float64
-        train_part, test = (
-            replace(split, images=split.images.double())
-            for split in (data.train, data.test)
-        )
-        data = replace(data, train=train_part, test=test)
+    dtype = torch.float64 if name.endswith(FP64) else torch.float32
+    data = data_of(config, dtype)
 
-    def losses(layout: str) -> list[float]:
-        network = initialized(config, data).to(dtype)
-        sharding = lay_out(network, layout) if layout else ALONE
-        seldom = config.training.num_epochs
-        epochs = train(network, data, config, eval_every=seldom, sharding=sharding)
-        return [epoch.train_loss for epoch in epochs]
+    def found(layout: str, draw: int = 0) -> list[float]:
+        network, sharding = started(config, data), ALONE
+        if layout == ROUNDED:
+            change_last_bits_(network, draw)
+        elif layout:
+            sharding = lay_out(network, layout)
+        return loss_curve(network, config, data, sharding)
 
-    alone = losses("")
-    return [
-        {"layout": layout, "epoch": n, "loss": loss, "apart": abs(loss - one)}
-        for layout in LAYOUTS
-        for n, (loss, one) in enumerate(zip(losses(layout), alone, strict=True), 1)
-    ]
+    alone, rows = found(""), []
+    for layout in settings.layouts:
+        draws = range(DRAWS if layout == ROUNDED else 1)
+        several = [found(layout, draw) for draw in draws]
+        for epoch, (one, *others) in enumerate(zip(alone, *several, strict=True), 1):
+            away = [abs(other - one) for other in others]
+            apart = max(away)
+            loss = others[away.index(apart)]
+            row = {"layout": layout, "epoch": epoch, "loss": loss, "apart": apart}
+            rows.append(row)
+    return rows
 
 
 class Steps:

@@ -18,16 +18,24 @@ MODULES: tuple[str, ...] = (
     "sharded",
     "two_regimes",
 )
-"""Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`."""
+"""Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`.
+
+One may define `UNRECORDED`, too: studies at a scale that the book has no record of."""
 
 
 def _modules() -> list[ModuleType]:
     return [importlib.import_module(f"{__package__}.{name}") for name in MODULES]
 
 
+def recorded_studies() -> dict[str, Study]:
+    """Return every study that the book has the record of, by its name."""
+    return {study.name: study for module in _modules() for study in module.STUDIES}
+
+
 def studies() -> dict[str, Study]:
     """Return every study by its name."""
-    return {study.name: study for module in _modules() for study in module.STUDIES}
+    other = [s for module in _modules() for s in getattr(module, "UNRECORDED", ())]
+    return recorded_studies() | {study.name: study for study in other}
 
 
 def neighbours() -> list[Neighbour]:

@@ -231,9 +231,9 @@ MATCHED = Claim(
 )
 SPEED = Claim(
     name="TR4",
-    says="At small steps, unlike at large ones, momentum is needed to get down fast, "
-    "as we remember the text (we ask for a loss {times:g} times lower with μ = "
-    "{momentum:g}, each at its best step size)",
+    says="As we remember the text, and could not check: small steps, unlike large "
+    "ones, need momentum to get down fast (we ask for a loss {times:g} times lower "
+    "with μ = {momentum:g}, each at its best step size)",
     check=momentum_gains,
     asks={"momentum": 0.9, "times": 2.0},
 )

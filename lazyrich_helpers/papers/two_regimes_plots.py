@@ -25,6 +25,8 @@ from lazyrich_helpers.papers.two_regimes_tables import LARGE, SMALL
 STEP = "step size η"
 LEAST = 1e-4
 """Training loss at which the axis ends."""
+DECADES = ("loss", "plateau", "sharpness")
+"""Columns that are drawn on a logarithmic axis, by their geometric means."""
 
 
 def _lines(ax: Axes, table: pd.DataFrame, by: str, value: str, **style: Any) -> None:
@@ -33,11 +35,12 @@ def _lines(ax: Axes, table: pd.DataFrame, by: str, value: str, **style: Any) -> 
     `keys` are all values that the figure's panels have, for equal looks.
     """
     keys = style.get("keys", sorted(table[by].unique()))
+    over = style.get("over", "lr")
     for key, own in table.groupby(by):
         place = keys.index(key)
         draw_means(
             ax,
-            over_seeds(own, style.get("over", "lr"), value, scale=1),
+            over_seeds(own, over, value, scale=1, geometric=value in DECADES),
             shade(place, len(keys)),
             label=style["label"].format(key),
             marker=MARKERS[place],
@@ -149,7 +152,7 @@ def schedules(chosen: Mapping[str, pd.DataFrame]) -> Figure:
     )
     for place, (name, rows) in enumerate(chosen.items()):
         color = shade(place, len(chosen))
-        summary = over_seeds(rows, "epoch", "loss", scale=1)
+        summary = over_seeds(rows, "epoch", "loss", scale=1, geometric=True)
         draw_means(left, summary, color, label=name, dashes=DASHES[place])
         ends = 100 * rows[rows.epoch == rows.epoch.max()].test_accuracy
         mean, half = confidence_interval(ends)

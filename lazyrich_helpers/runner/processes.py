@@ -2,7 +2,9 @@
 
 import contextlib
 import datetime
+import logging
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -46,6 +48,8 @@ def join(device: str) -> str:
     warnings.filterwarnings("ignore", "FSDP2-wrapped module.*returned a view")
     # Of DDP, where a kernel of one channel has two ways to lie in memory.
     warnings.filterwarnings("ignore", "Grad strides do not match bucket view")
+    # Of a 2-D mesh, that two gathers take longer than one.
+    logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)
     return "cpu"
 
 
@@ -95,6 +99,9 @@ def together(
         "--standalone",
         f"--nproc-per-node={num}",
     ]
+    # Slurm warns every process of a job, which would end these, before its time does:
+    # the warning is for the one that starts them.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
     process = subprocess.Popen(
         [sys.executable, *torchrun, *words],
         stdout=subprocess.PIPE if piped else None,
@@ -102,6 +109,7 @@ def together(
         text=True,
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | env,
     )
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
     try:
         yield process
     finally:

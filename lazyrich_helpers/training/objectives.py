@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lazyrich_helpers.config import Part, require, require_one_of
 from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.vectors import named_parts
 
 
 @runtime_checkable
@@ -60,8 +61,8 @@ class Scaled(Part, slot="objective", kind="scaled"):
     $F_\alpha(w) = R(\alpha h(w)) / \alpha^2$, or with the centred model
     $h(w) - h(w_0)$ in place of $h(w)$. $R$ is the batch's mean cross-entropy, or half
     the squared distance to the labels' one-hot vectors. Where it is centred, what is
-    trained is `outputs`: the network's own logits, and so a record's accuracies, are
-    of $h(w)$, which at large scales has hardly left $h(w_0)$.
+    trained is `outputs`: the network's own logits, and so a record's curves, are of
+    $h(w)$, which at large scales has hardly left $h(w_0)$. `Laziness` measures both.
 
     Source: Chizat, Oyallon & Bach (2019), Section 2; its code centres so.
     """
@@ -84,9 +85,7 @@ class Scaled(Part, slot="objective", kind="scaled"):
         """Return α h, or α (h − h at θ⁰): what predicts (batch, num_classes)."""
         logits = network(inputs)
         if self.centred:
-            named = list(network.named_parameters())
-            parts = start.split([p.numel() for _, p in named])
-            own = {n: v.view_as(p) for (n, p), v in zip(named, parts, strict=True)}
+            own = named_parts(network, start)
             with torch.no_grad():
                 first = functional_call(network, own, (inputs,))
             logits = logits - first

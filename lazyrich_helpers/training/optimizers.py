@@ -98,6 +98,35 @@ class SGD(Part, slot="optimizer", kind="sgd"):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HarmonicSGD(Part, slot="optimizer", kind="harmonic_sgd"):
+    r"""SGD with heavy-ball momentum, no weight decay, and $\eta_e = \eta / (1 + e/E)$.
+
+    In epoch e, counted from 0. Source: the code of Chizat, Oyallon & Bach (2019), where
+    E is 3.
+    """
+
+    lr: float
+    """Learning rate of the first epoch, η."""
+    momentum: float = 0.9
+    halved_after: int = 3
+    """E: epochs after which the learning rate is half of η."""
+
+    def check(self) -> None:
+        require(self.lr > 0, "lr", "positive", self.lr)
+        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
+        require(self.halved_after >= 1, "halved_after", "at least 1", self.halved_after)
+
+    def build(self, parameters: Parameters) -> torch.optim.Optimizer:
+        return torch.optim.SGD(
+            parameters, lr=self.lr, momentum=self.momentum, fused=True
+        )
+
+    def lr_at(self, epoch: int, step: int) -> float:
+        del step  # the same throughout an epoch
+        return self.lr / (1 + epoch / self.halved_after)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DecayedAdam(Part, slot="optimizer", kind="decayed_adam"):
     """Adam whose learning rate falls from `lr` to 0, in equal steps an epoch.
 

@@ -46,14 +46,20 @@ from lazyrich_helpers.models.variance_preserving import (
 )
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.training.objectives import CrossEntropy, Objective, Scaled
-from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam, OptimizerPart
+from lazyrich_helpers.training.optimizers import (
+    SGD,
+    Adam,
+    DecayedAdam,
+    HarmonicSGD,
+    OptimizerPart,
+)
 
 KINDS: tuple[type[Part], ...] = (
     *(Images, CroppedImages, RemainingImages, RemainingCroppedImages, TurnedImages),
     *(ReluNet, ConvNet, VGG5, VGG5Blocks, VGG11, ResNet18),
     *(XavierNormal, HeNormal, LayerSequential, SamplePreserving),
     *(ImageNetVGG11, WeightsFile),
-    *(CrossEntropy, Scaled, Adam, DecayedAdam, SGD),
+    *(CrossEntropy, Scaled, Adam, DecayedAdam, SGD, HarmonicSGD),
     *(Full, TopK, BottomQ, TopBottom, Middle, TopKBottomQ, TopKAllBottoms),
     *(RandomUniform, RandomBeta, FreezeOut, LayerFreezing, LISA, BAdam),
 )
@@ -167,6 +173,7 @@ def label_without_seed(config: RunConfig) -> str:
     columns = config.columns()
     images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
     short = {"width": "w", "depth": "d", "lr": "lr", "momentum": "momentum"}
+    short |= {"output_scale": "alpha"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
     settings += [columns["optimizer"]] if columns["optimizer"] != Adam.kind else []
     if not isinstance(config.updates, Full):

@@ -47,7 +47,9 @@ def train_epoch(
     """Take every step of one epoch; return the mean training loss, in nats."""
     epoch, seed, sharding = task.epoch, config.training.seed, task.sharding
     order = example_order(config, len(task.labels), epoch).to(task.labels.device)
-    total = torch.zeros((), device=order.device)  # summed there: one wait per epoch
+    # Summed there: one wait per epoch. As exact as the parameters are.
+    dtype = next(network.parameters()).dtype
+    total = torch.zeros((), dtype=dtype, device=order.device)
     computed, trainable = network.above(task.cut), frozenset[int]()
     called: Any = computed
     batches = order.split(config.training.batch_size)

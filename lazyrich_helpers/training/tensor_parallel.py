@@ -46,7 +46,11 @@ def split_layers(network: nn.Module, mesh: Any, directives: Mapping[str, str]) -
         require(units % mesh.size() == 0, f"the units of {name}", even, units)
     styles = {"column": ColwiseParallel, "row": RowwiseParallel}
     plan: Any = {name: styles[way]() for name, way in directives.items()}
+    before = [p.requires_grad for p in network.parameters()]
     parallelize_module(network, mesh, plan)
+    # Parameters are new ones; torch 2.13 keeps them frozen, another may not.
+    for p, was in zip(network.parameters(), before, strict=True):
+        p.requires_grad_(was)
 
 
 def guard_convolutions(network: nn.Module) -> None:

@@ -1,0 +1,101 @@
+"""How lazily a scaled network was trained, and what its scaled outputs classify."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from lazyrich_helpers.config import require
+from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.measures.measure import Measure
+from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.vectors import named_parts
+from lazyrich_helpers.training.arithmetic import arithmetic
+from lazyrich_helpers.training.loop import EVAL_BATCH, Trained
+from lazyrich_helpers.training.objectives import Scaled
+
+
+class Laziness(Measure):
+    r"""Accuracies, ReLUs that never flip and movement, under the objective `Scaled`.
+
+    `num_correct` of each split is by `Scaled.outputs`, what was trained: where they are
+    centred, the network's own logits classify otherwise. `kept_states` is as the
+    function's, on test images; `moved` is $\|w - w_0\| / \|w_0\|$.
+
+    Source: Chizat, Oyallon & Bach (2019), Section 3.3, as we remember its number.
+    """
+
+    name: ClassVar[str] = "laziness"
+    version: ClassVar[int] = 1
+    test_passes: ClassVar[int] = 8
+
+    def result(self, trained: Trained) -> dict[str, Any]:
+        objective = trained.config.objective
+        require(isinstance(objective, Scaled), "objective", "scaled", objective)
+        assert isinstance(objective, Scaled)
+        network, data, start = trained.network, trained.data, trained.initial
+        splits = {"train": data.train, "held_out": data.held_out, "test": data.test}
+        with arithmetic(trained.config.training.precision, data.device):
+            counts = {
+                name: {
+                    "num_correct": _count_correct(objective, network, split, start),
+                    "num": len(split),
+                }
+                for name, split in splits.items()
+            }
+            kept = kept_states(network, start, data.test.images)
+        moved = (trained.final - start).norm() / start.norm()
+        return counts | {"kept_states": kept, "moved": moved.item()}
+
+
+@torch.no_grad()
+def _count_correct(
+    objective: Scaled, network: Network, split: Split, start: Tensor
+) -> int:
+    """Return how many images the scaled outputs classify correctly."""
+    correct = 0
+    batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
+    for images, labels in zip(*batches, strict=True):
+        outputs = objective.outputs(network, images, start)
+        correct += int((outputs.argmax(1) == labels).sum())
+    return correct
+
+
+@torch.no_grad()
+def kept_states(network: Network, start: Tensor, images: Tensor) -> float:
+    """Return the share of ReLUs that are on, or off, as they were at the start.
+
+    Of each ReLU with each image. One that was given exactly 0 at the start is not
+    counted: black patches give it, as biases are 0, and any step flips it.
+
+    Args:
+        network: Trained, with its ReLUs as modules.
+        start: Its parameters before training (num_parameters,).
+        images: Shape (n, channels, height, width).
+    """
+    first, kept, num = named_parts(network, start), 0, 0
+    for batch in images.split(EVAL_BATCH):
+        before = _relu_inputs(network, first, batch)
+        for old, new in zip(before, _relu_inputs(network, {}, batch), strict=True):
+            counted = old != 0
+            kept += int(((old > 0) == (new > 0))[counted].sum())
+            num += int(counted.sum())
+    return kept / num
+
+
+def _relu_inputs(
+    network: Network, parameters: dict[str, Tensor], images: Tensor
+) -> list[Tensor]:
+    """Return what each ReLU is given, with `parameters` for the network's own."""
+    found: list[Tensor] = []
+
+    def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
+        found.append(given[0])
+
+    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
+    hooks = [module.register_forward_pre_hook(look) for module in relus]
+    functional_call(network, parameters, (images,))
+    for hook in hooks:
+        hook.remove()
+    return found
