@@ -6,7 +6,7 @@ Source: Li & Banerjee (2021), Section 6.
 from collections.abc import Iterable
 
 from lazyrich_helpers.experiments.recipes import Configs
-from lazyrich_helpers.experiments.scale import LwsScale
+from lazyrich_helpers.experiments.scale import LwsScale, Scale
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
@@ -21,7 +21,7 @@ from lazyrich_helpers.lws.schedules import (
 )
 
 
-def seed_by_seed(configs: Configs, scale: LwsScale) -> Configs:
+def seed_by_seed(configs: Configs, scale: Scale) -> Configs:
     """Return all runs with the first of the scale's seeds, then with the next."""
     seeds = list(scale.seeds)
     return tuple(sorted(configs, key=lambda run: seeds.index(run.training.seed)))

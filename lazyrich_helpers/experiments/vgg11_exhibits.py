@@ -23,7 +23,7 @@ from lazyrich_helpers.experiments.recipes import (
     images_of,
     network_configs,
 )
-from lazyrich_helpers.experiments.scale import LwsScale, at_each
+from lazyrich_helpers.experiments.scale import LwsScale, Scale, at_each
 from lazyrich_helpers.experiments.vgg5_exhibits import FEW, VGG5_SCALES
 from lazyrich_helpers.lws.plans import UpdateSchedule
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms, TopKBottomQ
@@ -79,7 +79,7 @@ def decayed(lr: float) -> OptimizerPart:
 
 
 def vgg11_configs(
-    scale: LwsScale,
+    scale: Scale,
     updates: Sequence[UpdateSchedule] = (Full(),),
     *,
     num_views: int = 0,
