@@ -56,12 +56,14 @@ def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
     layouts = list(NAMES)
     smallest = 1e-17  # equal ones have a place on a log axis
     for layout, rows in table.groupby("layout", sort=False):
-        style = {"color": "0.5", "linestyle": "-", "label": "one process, rounded anew"}
+        color, dashes, label = "0.5", "-", "one process, rounded anew"
         if layout in layouts:
             place = layouts.index(str(layout))
-            style = {"color": shade(place, 4), "linestyle": DASHES[place]}
-            style["label"] = NAMES[str(layout)]
-        ax.plot(rows.epoch, rows.apart.clip(lower=smallest), linewidth=1, **style)
+            color, dashes, label = shade(place, 4), DASHES[place], NAMES[str(layout)]
+        ax.plot(
+            rows.epoch, rows.apart.clip(lower=smallest), color=color,
+            linestyle=dashes, linewidth=1, label=label,
+        )  # fmt: skip
     ax.axhline(line, **DOTTED)
     ax.set_yscale("log")
     ax.set_ylim(smallest / 3, 1)
