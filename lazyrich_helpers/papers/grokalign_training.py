@@ -19,7 +19,6 @@ from lazyrich_helpers.papers.grokalign_nets import (
     drawn_weights,
     outputs,
     own_inputs,
-    right,
 )
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import (
@@ -30,6 +29,7 @@ from lazyrich_helpers.reinit.input_jacobian import (
     row_alignment,
     unit_directions,
 )
+from lazyrich_helpers.training.stack import share_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def noise(
     weights: Weights, inputs: Tensor, labels: Tensor, draws: torch.Generator
 ) -> Tensor:
     """Return noise for inputs (num, n, d), by each network's training accuracy."""
-    wrong = 1 - right(outputs(weights, inputs), labels)
+    wrong = 1 - share_correct(outputs(weights, inputs), labels)
     scale = (MOST_NOISE * wrong).clamp_min(LEAST_NOISE).to(inputs)
     drawn = torch.randn(inputs.shape, generator=draws).to(inputs)
     return scale[:, None, None] * drawn
@@ -215,9 +215,9 @@ def measured(weights: Weights, data: ImageRows, radius: float) -> dict[str, Tens
     near = attacked(weights, data.test[:NUM_MEASURED], labels, radius * data.unit)
     with torch.no_grad():
         return {
-            "train": right(outputs(weights, data.train), data.train_labels),
-            "test": right(outputs(weights, data.test), data.test_labels),
-            "robust": right(outputs(weights, near), labels),
+            "train": share_correct(outputs(weights, data.train), data.train_labels),
+            "test": share_correct(outputs(weights, data.test), data.test_labels),
+            "robust": share_correct(outputs(weights, near), labels),
             "true_row": true.mean((-1, -2)),
             "highest_row": rows.amax(-1).mean(-1),
             "lowest_row": rows.amin(-1).mean(-1),
