@@ -31,6 +31,16 @@ def above(values: pd.Series, threshold: float) -> bool | None:
     return mean > threshold if apart else None
 
 
+def near(values: pd.Series, target: float, within: float) -> bool | None:
+    """Return whether the mean is `within` of a target; None if its interval spans it.
+
+    What is asked is asked of the whole interval: it lies inside, or outside.
+    """
+    mean, half = confidence_interval(values)
+    off = abs(mean - target)
+    return None if off - half <= within < off + half else off <= within
+
+
 def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
     r"""Return an interval for the median that needs no distribution.
 

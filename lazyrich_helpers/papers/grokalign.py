@@ -1,12 +1,12 @@
 """Walker et al. (2025): networks that generalize late, and their aligned Jacobians."""
 
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.verdicts import Verdict
 from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.grokalign_claims import (
     GROKKING_CLAIMS,
     KERNEL_CLAIM,
     XOR_CLAIM,
-    scope,
 )
 from lazyrich_helpers.papers.grokalign_kernel import KernelSettings, kernel_steps
 from lazyrich_helpers.papers.grokalign_regions import RegionSettings, region_pictures
@@ -98,13 +98,4 @@ def verdicts() -> tuple[Verdict, ...]:
         (XOR_CLAIM, XOR, "20,000 inputs"),
         (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
     )
-    return tuple(_verdict(*each) for each in asked)
-
-
-def _verdict(claim: Claim, study: Study, data: str) -> Verdict:
-    """Ask a claim of a study's recorded table, if all of it is there."""
-    found = read_study(study)
-    if found.missing:
-        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
-    finding = claim.check(found.table, **claim.asks)
-    return claim.given(finding, scope(found.table, data))
+    return tuple(verdict_of(c, read_study(study), about) for c, study, about in asked)

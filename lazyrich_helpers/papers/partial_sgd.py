@@ -1,7 +1,6 @@
 """Masked training with partial gradients: its studies and claims."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
@@ -10,6 +9,7 @@ from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word, over
 from lazyrich_helpers.analysis.verdicts import word_of as word
 from lazyrich_helpers.experiments.study import read_study
+from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.partial_sgd_bound import BOUND
 from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd_samplers import SAMPLERS
@@ -161,13 +161,7 @@ SCOPES = {
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return the verdict on each claim in the recorded studies."""
-    return tuple(_verdict(name) for name in CLAIMS)
-
-
-def _verdict(name: str) -> Verdict:
-    study, claim = ASKED[name], CLAIMS[name]
-    table = read_study(study).table
-    if table.empty:
-        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
-    scope = f"{SCOPES[study.name]} · {num_seeds(table, study.over)}"
-    return replace(claim.verdict_on(table), scope=scope)
+    return tuple(
+        verdict_of(CLAIMS[name], read_study(study), SCOPES[study.name])
+        for name, study in ASKED.items()
+    )
