@@ -32,13 +32,15 @@ def above(values: pd.Series, threshold: float) -> bool | None:
 
 
 def near(values: pd.Series, target: float, within: float) -> bool | None:
-    """Return whether the mean is `within` of a target; None if its interval spans it.
+    """Return whether the mean's whole interval is `within` of a target.
 
-    What is asked is asked of the whole interval: it lies inside, or outside.
+    False: all of it is farther off. None: it is here and there.
     """
     mean, half = confidence_interval(values)
     off = abs(mean - target)
-    return None if off - half <= within < off + half else off <= within
+    if off + half <= within:
+        return True
+    return False if off - half > within else None
 
 
 def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:

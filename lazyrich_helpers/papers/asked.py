@@ -1,13 +1,13 @@
 """A neighbouring paper's claims, asked of its recorded studies."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pandas as pd
 
 from lazyrich_helpers.analysis.statistics import num_seeds
 from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Verdict
-from lazyrich_helpers.experiments.study import StudyResult
+from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
 
 
 def verdict_of(
@@ -28,3 +28,8 @@ def verdict_of(
         return claim.given(NOT_RUN, about)
     found = claim.check(seen(result.table), **claim.asks)
     return claim.given(found, f"{about} · {num_seeds(result.table, result.study.over)}")
+
+
+def verdicts_of(asked: Iterable[tuple[Claim, Study, str]]) -> tuple[Verdict, ...]:
+    """Return verdicts on claims: each with its study, and what that is about."""
+    return tuple(verdict_of(c, read_study(study), about) for c, study, about in asked)

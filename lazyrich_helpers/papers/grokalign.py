@@ -1,8 +1,8 @@
 """Walker et al. (2025): networks that generalize late, and their aligned Jacobians."""
 
 from lazyrich_helpers.analysis.verdicts import Verdict
-from lazyrich_helpers.experiments.study import Study, read_study
-from lazyrich_helpers.papers.asked import verdict_of
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.grokalign_claims import (
     GROKKING_CLAIMS,
     KERNEL_CLAIM,
@@ -93,9 +93,10 @@ STUDIES = (GROKKING, REGIONS, XOR, KERNEL, RESETS)
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return every claim's verdict, from the recorded studies."""
-    asked = (
-        *((claim, GROKKING, "8×8 digits") for claim in GROKKING_CLAIMS),
-        (XOR_CLAIM, XOR, "20,000 inputs"),
-        (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
+    return verdicts_of(
+        [
+            *((claim, GROKKING, "8×8 digits") for claim in GROKKING_CLAIMS),
+            (XOR_CLAIM, XOR, "20,000 inputs"),
+            (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
+        ]
     )
-    return tuple(verdict_of(c, read_study(study), about) for c, study, about in asked)

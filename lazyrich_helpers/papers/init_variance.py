@@ -183,7 +183,7 @@ CLAIMS = {
 """Study → what is asked of it."""
 
 
-def verdicts_of(result: StudyResult) -> tuple[Verdict, ...]:
+def verdicts_on(result: StudyResult) -> tuple[Verdict, ...]:
     """Return the verdicts on one study's claims."""
     about = scope_of_study(result.settings)
     claims = CLAIMS[result.study.name]
@@ -207,4 +207,4 @@ def scope_of_study(settings: Any) -> str:
 def verdicts() -> tuple[Verdict, ...]:
     """Return every headline claim of the paper with what the recorded studies say."""
     studies = (DECAY, STARTED, TRAINING)
-    return tuple(v for study in studies for v in verdicts_of(read_study(study)))
+    return tuple(v for study in studies for v in verdicts_on(read_study(study)))

@@ -17,9 +17,9 @@ from lazyrich_helpers.analysis.verdicts import (
     over,
     word_of,
 )
-from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers import lazy_training_tables as tables
-from lazyrich_helpers.papers.asked import verdict_of
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.lazy_training_images import IMAGES
 from lazyrich_helpers.papers.lazy_training_kappa import KAPPA
 from lazyrich_helpers.papers.lazy_training_laws import LAWS
@@ -179,9 +179,7 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return what the recorded studies say of the claims."""
-    return tuple(
-        verdict_of(claim, read_study(study), about) for claim, study, about in CLAIMS
-    )
+    return verdicts_of(CLAIMS)
 
 
 def _n(table: pd.DataFrame) -> str:
