@@ -6,8 +6,10 @@ from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.experiments.study import Study, StudyResult
 from lazyrich_helpers.papers.asked import verdict_of
 
-STUDY = Study(name="made-up", says="", point=lambda *_: None, over="widths", budgets={})
 TABLE = pd.DataFrame({"widths": [8, 8, 16, 16], "seed": [0, 1] * 2, "loss": [1, 2] * 2})
+STUDY = Study(
+    name="made-up", says="", point=lambda *_: TABLE, over="widths", budgets={}
+)
 
 
 def result(missing):
