@@ -17,7 +17,8 @@ from lazyrich_helpers.papers.dial_instruments import (
     tangent_kernels,
 )
 from lazyrich_helpers.papers.dial_knobs import suited_step
-from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets, train_nets
+from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets
+from lazyrich_helpers.papers.dial_training import train_nets
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 

@@ -160,7 +160,7 @@ def test_every_claim_has_a_verdict_and_a_missing_study_none():
     assert all(one.scope and one.word is not Word.NOT_RUN for one in found)
     for study in (claims.DECAY, claims.STARTED, claims.TRAINING):
         lacking = dataclasses.replace(read_study(study), missing=["one"])
-        assert {v.word for v in claims.verdicts_of(lacking)} == {Word.NOT_RUN}
+        assert {v.word for v in claims.verdicts_on(lacking)} == {Word.NOT_RUN}
 
 
 def test_curves_have_a_row_for_each_kept_point():

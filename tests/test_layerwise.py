@@ -237,6 +237,25 @@ class Alternating:
         return Plan(self.layers[epoch % len(self.layers)])
 
 
+def test_a_schedule_is_asked_for_this_epoch_and_step_by_the_seed():
+    asked = []
+
+    class Asked(Alternating):
+        per_step = True
+
+        def plan(self, *place):
+            asked.append(place)
+            return super().plan(*place)
+
+    model = Small()
+    optimizer = momentum_sgd(model.parameters())
+    schedule = Asked((frozenset({0}), frozenset({1})))
+    sparse = LayerwiseSparse(model.layers, optimizer, schedule, seed=7)
+    with sparse.step(3, 5):
+        steps(model, optimizer, num=1)
+    assert asked[-1] == (3, 5, sparse.num_layers, 7)
+
+
 def test_a_checkpoint_knows_its_schedule_also_one_of_ones_own():
     saved = made(Alternating((frozenset({2, 0}), frozenset({1}))))[2].state_dict()
     made(Alternating((frozenset({2, 0}), frozenset({1}))))[2].load_state_dict(saved)

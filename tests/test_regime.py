@@ -198,6 +198,7 @@ def test_kernels_are_compared_as_defined():
     assert grown.relative_change == pytest.approx(4) and grown.has_only_grown
     assert grown.distance == pytest.approx(0, abs=1e-6)
     assert not kernel_change(one, 5 * two).has_only_grown
+    assert not kernel_change(one, 1.5 * one).has_only_grown  # nor much
     assert grown.centered_alignment == pytest.approx(1)
     none = kernel_change(torch.zeros(6, 6), one)
     assert (none.relative_change, none.distance, none.has_only_grown) == (

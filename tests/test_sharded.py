@@ -93,7 +93,6 @@ def test_frozen_layers_gradients_are_not_sent(found):
     top = sizes[1] * sizes[2] + sizes[2]
     assert sent["dp", "top 1"] == wire.FP32 * top < sent["dp", "full"] / 10
     assert sent["fsdp", "top 1"] < 0.6 * sent["fsdp", "full"]
-    assert wire.expected_share([90, 10], 1, 0.1) == pytest.approx(0.1 + 0.9 * 0.1)
 
 
 @pytest.mark.parametrize("layout", ["space", "channels out", "channels in"])

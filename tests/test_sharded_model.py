@@ -9,7 +9,6 @@ import pytest
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.notebook.devices_view import devices_slider
 from lazyrich_helpers.papers import sharded_model as model
-from lazyrich_helpers.papers import sharded_wire as wire
 from lazyrich_helpers.papers.sharded import SAME
 
 CLUSTER = model.Cluster(
@@ -43,12 +42,6 @@ def test_the_mean_lies_between_the_ends():
     ends = [model.mean_seconds(NET, CLUSTER, 8, rho) for rho in (0, 1)]
     half = model.mean_seconds(NET, CLUSTER, 8, 0.5)
     assert half == pytest.approx([sum(pair) / 2 for pair in zip(*ends, strict=True)])
-
-
-def test_bytes_share_is_the_formula():
-    share = wire.expected_share(NET.sizes, 1, 0.3)
-    full, top = (wire.dp_bytes(NET.sizes, s, 8) for s in ({0, 1, 2}, {2}))
-    assert share == pytest.approx(0.3 + 0.7 * top / full)
 
 
 def test_the_papers_networks_are_counted_and_the_last_outgrows_a_device():

@@ -10,6 +10,7 @@ from lazyrich_helpers.analysis.statistics import (
     geometric_interval,
     half_bar,
     median_interval,
+    near,
     num_seeds,
     over_seeds,
     signed,
@@ -40,6 +41,14 @@ def test_above_is_open_where_the_interval_spans_the_threshold():
     assert above(values, 10) is False
     assert above(values, 2.5) is None
     assert above(values[:1], 0) is None and above(values[:0], 0) is None
+
+
+def test_near_is_open_where_the_interval_is_here_and_there():
+    values = pd.Series([1.0, 2.0, 3.0])  # 2 ± 2.48
+    assert near(values, 2.5, 3) is True and near(values, 1.5, 3) is True
+    assert near(values, 9.0, 3) is False and near(values, -5.0, 3) is False
+    assert near(values, 2.5, 2.9) is None and near(values, 7.0, 3) is None
+    assert near(values[:1], 1, 9) is None and near(values[:0], 1, 9) is None
 
 
 def test_an_interval_of_the_median_is_of_ranks():

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, word_of
+from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Finding, word_of
 from lazyrich_helpers.experiments.record import Record
 
 
 def _as_large(records: Sequence[Record], *, size: int) -> Finding:
     if not records:
-        return Finding(Word.NOT_RUN, "Not run yet.")
+        return NOT_RUN
     found = sum(layer["num_parameters"] for layer in records[0].costs["layers"])
     return Finding(word_of(found == size), f"Ours has {found:,}.")
 

@@ -39,6 +39,18 @@ def above(values: pd.Series, threshold: float) -> bool | None:
     return mean > threshold if apart else None
 
 
+def near(values: pd.Series, target: float, within: float) -> bool | None:
+    """Return whether the mean's whole interval is `within` of a target.
+
+    False: all of it is farther off. None: it is here and there.
+    """
+    mean, half = confidence_interval(values)
+    off = abs(mean - target)
+    if off + half <= within:
+        return True
+    return False if off - half > within else None
+
+
 def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
     r"""Return an interval for the median that needs no distribution.
 

@@ -4,6 +4,7 @@ The words are `Word`, and there are no others. The numbers that a claim asks for
 in its `asks` alone: they complete its sentence, and its check is given them.
 """
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,7 @@ class Finding:
         return f"{self.word} {self.part}".strip()
 
 
+NOT_RUN = Finding(Word.NOT_RUN, "Not run yet.")
 MOST_BRIEF = 120
 """Characters."""
 Check = Callable[..., Finding]
@@ -137,7 +139,7 @@ class Claim:
         for table in tables:
             one_setting(table, "width", *self.compares)
         if all(table.empty for table in tables):
-            return self.given(Finding(Word.NOT_RUN, "Not run yet."))
+            return self.given(NOT_RUN)
         found = self.check(*tables, **self.asks)
         if self.least_width > 1:
             width = min(widths_of(table)[-1] for table in tables)
@@ -216,16 +218,31 @@ def widths_of(table: pd.DataFrame) -> list[int]:
     return sorted(int(width) for width in table.width.unique())
 
 
+def at_places(
+    answers: Mapping[Place, Answer],
+    place: str,
+    unit: str,
+    named: Callable[[list[Place]], str],
+    seeds: str,
+) -> Finding:
+    """Return what is found of a question that was asked at several places.
+
+    A place is printed as `place` has it, such as `w = {:,}`; `unit` says what the
+    numbers are, `named` is as in `over`, `seeds` from `num_seeds`.
+    """
+    words = {key: word_of(found) for key, (found, _) in answers.items()}
+    listed = "; ".join(f"{place.format(k)}: {text}" for k, (_, text) in answers.items())
+    return over(words, named, f"{unit}: {listed} ({seeds}).")
+
+
 def at_each_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
     """Ask a question of every width."""
     widths = widths_of(table)
     answers = {width: answer(width) for width in widths}
-    listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
-    words = {width: word_of(found) for width, (found, _) in answers.items()}
-    numbers = f"{unit}: {listed} ({num_seeds(table)})."
-    found = over(words, lambda good: for_widths(good, widths), numbers)
+    named = functools.partial(for_widths, widths=widths)
+    found = at_places(answers, "w = {:,}", unit, named, num_seeds(table))
     ends = dict.fromkeys(
         f"{answers[w][1]} at w = {w:,}" for w in (widths[0], widths[-1])
     )

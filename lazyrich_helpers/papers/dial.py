@@ -23,8 +23,8 @@ from lazyrich_helpers.papers.dial_nets import (
     LabeledRows,
     new_nets,
     rows,
-    train_nets,
 )
+from lazyrich_helpers.papers.dial_training import train_nets
 
 NUM_LAYERS = 3
 KEPT_DIGITS = 4

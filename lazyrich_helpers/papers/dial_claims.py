@@ -2,10 +2,11 @@
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval, signed
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.statistics import confidence_interval, near, signed
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, word_of
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers import dial
+from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.dial_knobs import KNOB_STUDY
 from lazyrich_helpers.papers.dial_tables import best_etas, lazy_slopes, rich_slopes
 
@@ -18,11 +19,7 @@ def slope_is(found: pd.Series, *, power: float, within: float) -> Finding:
     """Ask whether an exponent, by seed, is `power`, give or take `within`."""
     mean, half = confidence_interval(found)
     numbers = f"exponent {signed(mean, 2)} ± {half:.2f} (n = {len(found)} seeds)."
-    low, high = mean - half - power, mean + half - power
-    if -within <= low and high <= within:
-        return Finding(Word.HOLDS, numbers)
-    apart = high < -within or low > within
-    return Finding(Word.FAILS if apart else Word.UNDECIDED, numbers)
+    return Finding(word_of(near(found, power, within)), numbers)
 
 
 DL1 = Claim(
@@ -45,15 +42,11 @@ def verdicts() -> tuple[Verdict, ...]:
     """Return the verdicts, from the recorded plane."""
     plane = read_study(dial.PLANES["theory"])
     settings = plane.settings
-    scope = (
+    about = (
         f"digits · {settings.train_size:,} images · d = 2 · w = {settings.width} · "
-        f"SGD, {settings.num_steps:,} steps, squared error · n = {len(settings.seeds)}"
+        f"SGD, {settings.num_steps:,} steps, squared error"
     )
-    if plane.missing:
-        unknown = Finding(Word.NOT_RUN, "Not run yet.")
-        return DL1.given(unknown, scope), DL2.given(unknown, scope)
-    best = best_etas(plane.table)
-    pairs = ((DL1, lazy_slopes(best)), (DL2, rich_slopes(best)))
-    return tuple(
-        claim.given(slope_is(values, **claim.asks), scope) for claim, values in pairs
+    return (
+        verdict_of(DL1, plane, about, lambda table: lazy_slopes(best_etas(table))),
+        verdict_of(DL2, plane, about, lambda table: rich_slopes(best_etas(table))),
     )

@@ -16,7 +16,8 @@ from lazyrich_helpers.papers.dial import (
     rounded,
 )
 from lazyrich_helpers.papers.dial_instruments import instrument_table
-from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets, train_nets
+from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets
+from lazyrich_helpers.papers.dial_training import train_nets
 
 KNOBS = {
     "output scale": (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),

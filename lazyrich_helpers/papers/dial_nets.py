@@ -11,26 +11,17 @@ and $\eta$ training is then alike at every width.
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import one_hot
 
 from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.random_streams import generator
-
-BATCH = 50
-"""Images in a step."""
-LOOK_EVERY = 10
-"""Steps between two looks at the loss of all training images."""
-
-
-def _cross_entropy(made: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy (M,) of outputs (M, n, classes), in nats."""
-    each = cross_entropy(made.movedim(-1, 1), labels, reduction="none")
-    return each.mean(-1)
+from lazyrich_helpers.training.objectives import cross_entropies
+from lazyrich_helpers.training.stack import share_correct
 
 
 def _squared_error(made: Tensor, labels: Tensor) -> Tensor:
@@ -39,7 +30,7 @@ def _squared_error(made: Tensor, labels: Tensor) -> Tensor:
     return distance.square().sum(-1).mean(-1) / 2
 
 
-OBJECTIVES = {"cross_entropy": _cross_entropy, "squared_error": _squared_error}
+OBJECTIVES = {"cross_entropy": cross_entropies, "squared_error": _squared_error}
 """Name → outputs (M, n, classes) and labels (M, n) → losses (M,)."""
 
 
@@ -106,8 +97,8 @@ class Nets:
     def accuracy(self, split: LabeledRows, weights: Sequence[Tensor]) -> Tensor:
         """Return the share of images classified correctly (M,)."""
         with torch.no_grad():
-            named = self.outputs(split.inputs[None], weights).argmax(-1)
-            return (named == split.labels).double().mean(-1)
+            made = self.outputs(split.inputs[None], weights)
+            return share_correct(made, split.labels)
 
 
 def new_nets(
@@ -152,112 +143,3 @@ def new_nets(
         objective=objective,
         scales=[num_inputs**-0.5, math.sqrt(2 / width), math.sqrt(2 / width)],
     )
-
-
-@dataclass
-class Reached:
-    """Networks when their training loss first came down to a target, and when."""
-
-    weights: list[Tensor]
-    """Of those that did not reach it, at the end."""
-    steps: Tensor
-    """(M,); 0: not reached."""
-
-
-def train_nets(
-    nets: Nets,
-    split: LabeledRows,
-    steps: Tensor | list[Tensor],
-    num_steps: int,
-    *,
-    optimizer: str = "sgd",
-    target: float = 0.0,
-) -> Reached:
-    """Train all networks at once, in place; they do not disturb each other.
-
-    Args:
-        nets: The networks.
-        split: What they are trained on.
-        steps: What multiplies the gradient, or Adam's direction, of the weights (M,);
-            a list has one for each layer.
-        num_steps: Minibatches; fewer if all networks have reached the target.
-        optimizer: `sgd` or `adam`.
-        target: Training loss at which networks are looked at.
-    """
-    each = steps if isinstance(steps, list) else [steps] * len(nets.weights)
-    move = {"sgd": _Sgd, "adam": _Adam}[optimizer](nets.weights)
-    reached = Reached([w.clone() for w in nets.weights], torch.zeros(len(nets.alphas)))
-    done = torch.zeros(len(nets.alphas), dtype=torch.bool)
-    for step, (inputs, labels) in enumerate(_batches(nets, split, num_steps), 1):
-        leaves = [w.requires_grad_() for w in nets.weights]
-        losses = OBJECTIVES[nets.objective](nets.outputs(inputs, leaves), labels)
-        gradients = torch.autograd.grad(losses.sum(), leaves)
-        with torch.no_grad():
-            directions = move.directions(gradients)
-            for layer, (w, d) in enumerate(zip(leaves, directions, strict=True)):
-                size = each[layer]
-                if nets.trained is not None:
-                    size = size * nets.trained[:, layer]
-                w.detach_().sub_(size[:, None, None] * d)
-        if step % LOOK_EVERY == 0 and target:
-            now = (nets.loss(split, nets.weights) <= target) & ~done
-            for kept, w in zip(reached.weights, nets.weights, strict=True):
-                kept[now] = w[now]
-            reached.steps[now] = step
-            done |= now
-            if done.all():
-                return reached
-    for kept, w in zip(reached.weights, nets.weights, strict=True):
-        kept[~done] = w[~done]
-    return reached
-
-
-def _batches(
-    nets: Nets, split: LabeledRows, num_steps: int
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield images (M, batch, D) and labels; networks of a seed see the same ones."""
-    num_levels, taken = len(nets.alphas) // len(nets.seeds), 0
-    for epoch in range(num_steps):
-        orders = torch.stack(
-            [
-                torch.randperm(
-                    len(split.labels), generator=generator("dial_order", seed, epoch)
-                )
-                for seed in nets.seeds
-            ]
-        )
-        for batch in orders.split(BATCH, dim=1):
-            if taken == num_steps:
-                return
-            taken += 1
-            yield (
-                split.inputs[batch].repeat(num_levels, 1, 1),
-                split.labels[batch].repeat(num_levels, 1),
-            )
-
-
-class _Sgd:
-    def __init__(self, weights: Sequence[Tensor]) -> None:
-        pass
-
-    def directions(self, gradients: Sequence[Tensor]) -> list[Tensor]:
-        return list(gradients)
-
-
-class _Adam:
-    """Of torch's default constants; torch's own has one step size for a tensor."""
-
-    def __init__(self, weights: Sequence[Tensor]) -> None:
-        self.num = 0
-        self.means = [torch.zeros_like(w) for w in weights]
-        self.squares = [torch.zeros_like(w) for w in weights]
-
-    def directions(self, gradients: Sequence[Tensor]) -> list[Tensor]:
-        self.num += 1
-        found = []
-        for mean, square, g in zip(self.means, self.squares, gradients, strict=True):
-            mean.lerp_(g, 0.1)
-            square.mul_(0.999).addcmul_(g, g, value=0.001)
-            size = (square / (1 - 0.999**self.num)).sqrt() + 1e-8
-            found.append(mean / (1 - 0.9**self.num) / size)
-        return found

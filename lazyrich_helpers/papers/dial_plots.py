@@ -17,7 +17,6 @@ from lazyrich_helpers.analysis.figure_style import (
     log_axis,
     pairs,
     shade,
-    width_color,
 )
 from lazyrich_helpers.papers.dial import NUM_LAYERS
 from lazyrich_helpers.papers.dial_tables import (
@@ -102,29 +101,6 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_locator(NullLocator())
     np.atleast_1d(axes)[0].set_ylabel(label)
-    legend_above(fig)
-    return fig
-
-
-def agreement_figure(placed: dict[str, pd.DataFrame]) -> Figure:
-    """Draw what was found of plain networks over what the plane predicts.
-
-    Args:
-        placed: Reading's name → from `dial_tables.on_the_plane`.
-    """
-    fig, axes = pairs(len(placed), 3)
-    for ax, (name, table) in zip(axes, placed.items(), strict=True):
-        for place, width in enumerate(sorted(table.widths.unique())):
-            own = table.loc[table.widths == width]
-            ax.plot(
-                own.predicted,
-                own.found,
-                MARKERS[place],
-                color=width_color(int(width)),
-                label=f"N = {width}",
-            )
-        ax.axline((0, 0), slope=1, color="0.5", linewidth=0.8)
-        ax.set(xlabel="predicted by the plane", ylabel=name)
     legend_above(fig)
     return fig
 

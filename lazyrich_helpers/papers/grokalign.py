@@ -1,12 +1,12 @@
 """Walker et al. (2025): networks that generalize late, and their aligned Jacobians."""
 
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
-from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.analysis.verdicts import Verdict
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.grokalign_claims import (
     GROKKING_CLAIMS,
     KERNEL_CLAIM,
     XOR_CLAIM,
-    scope,
 )
 from lazyrich_helpers.papers.grokalign_kernel import KernelSettings, kernel_steps
 from lazyrich_helpers.papers.grokalign_regions import RegionSettings, region_pictures
@@ -135,18 +135,10 @@ UNRECORDED = (MNIST_1K,)
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return every claim's verdict, from the recorded studies."""
-    asked = (
-        *((claim, GROKKING, "8×8 digits") for claim in GROKKING_CLAIMS),
-        (XOR_CLAIM, XOR, "20,000 inputs"),
-        (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
+    return verdicts_of(
+        [
+            *((claim, GROKKING, "8×8 digits") for claim in GROKKING_CLAIMS),
+            (XOR_CLAIM, XOR, "20,000 inputs"),
+            (KERNEL_CLAIM, KERNEL, "8×8 digits, 0 and 1"),
+        ]
     )
-    return tuple(_verdict(*each) for each in asked)
-
-
-def _verdict(claim: Claim, study: Study, data: str) -> Verdict:
-    """Ask a claim of a study's recorded table, if all of it is there."""
-    found = read_study(study)
-    if found.missing:
-        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
-    finding = claim.check(found.table, **claim.asks)
-    return claim.given(finding, scope(found.table, data))

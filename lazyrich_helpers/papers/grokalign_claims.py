@@ -7,7 +7,6 @@ import pandas as pd
 from lazyrich_helpers.analysis.statistics import (
     above,
     in_two_digits,
-    num_seeds,
     with_interval,
 )
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, everywhere, word_of
@@ -163,9 +162,3 @@ KERNEL_CLAIM = Claim(
     kernel_tells,
     {"error": 0.01},
 )
-
-
-def scope(table: pd.DataFrame, data: str) -> str:
-    """Return what a claim rests on: data, and how many seeds."""
-    by = next(iter(table.columns))
-    return f"{data} · {num_seeds(table, by)}"

@@ -11,7 +11,6 @@ from lazyrich_helpers.papers.grokalign_nets import (
     Weights,
     outputs,
     own_inputs,
-    right,
 )
 from lazyrich_helpers.reinit.input_jacobian import (
     centroids,
@@ -19,6 +18,7 @@ from lazyrich_helpers.reinit.input_jacobian import (
     jacobians,
     row_alignment,
 )
+from lazyrich_helpers.training.stack import share_correct
 
 NUM_MEASURED = 100
 """Test images at which Jacobians and robustness are measured."""
@@ -69,9 +69,9 @@ def measured(weights: Weights, data: ImageRows, radius: float) -> dict[str, Tens
     near = attacked(weights, data.test[:NUM_MEASURED], labels, radius * data.unit)
     with torch.no_grad():
         return {
-            "train": right(outputs(weights, data.train), data.train_labels),
-            "test": right(outputs(weights, data.test), data.test_labels),
-            "robust": right(outputs(weights, near), labels),
+            "train": share_correct(outputs(weights, data.train), data.train_labels),
+            "test": share_correct(outputs(weights, data.test), data.test_labels),
+            "robust": share_correct(outputs(weights, near), labels),
             "true_row": true.mean((-1, -2)),
             "highest_row": rows.amax(-1).mean(-1),
             "lowest_row": rows.amin(-1).mean(-1),

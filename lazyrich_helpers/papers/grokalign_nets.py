@@ -60,8 +60,3 @@ def own_inputs(weights: Weights, inputs: Tensor) -> Tensor:
     """Return inputs (n, d) once a network (num, n, d), so that they have gradients."""
     num = len(weights[0])
     return inputs.detach().expand(num, *inputs.shape).clone().requires_grad_()
-
-
-def right(scores: Tensor, labels: Tensor) -> Tensor:
-    """Return the share (num,) of scores (num, n, C) whose largest is the label's."""
-    return (scores.argmax(-1) == labels).double().mean(-1)

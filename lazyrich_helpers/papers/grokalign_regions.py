@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from lazyrich_helpers.papers.grokalign_measures import ImageRows, load_images
-from lazyrich_helpers.papers.grokalign_nets import Weights, hidden, outputs, right
+from lazyrich_helpers.papers.grokalign_nets import Weights, hidden, outputs
 from lazyrich_helpers.papers.grokalign_training import (
     METHODS,
     GrokkingSettings,
     training,
 )
+from lazyrich_helpers.training.stack import share_correct
 
 MARGIN = 0.4
 """How far the plane reaches beyond its images, in their distances."""
@@ -107,7 +108,7 @@ def region_pictures(settings: RegionSettings, name: str, device: str) -> pd.Data
             picture, count = regions(weights, grid)
             with torch.no_grad():
                 shares = [
-                    right(outputs(weights, x), y).item()
+                    share_correct(outputs(weights, x), y).item()
                     for x, y in (
                         (data.train, data.train_labels),
                         (data.test, data.test_labels),

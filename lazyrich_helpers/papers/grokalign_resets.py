@@ -14,11 +14,11 @@ from lazyrich_helpers.papers.grokalign_nets import (
     drawn_weights,
     outputs,
     own_inputs,
-    right,
 )
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import jacobians, row_alignment
 from lazyrich_helpers.reinit.reinitialization import movement_order, reinitialized
+from lazyrich_helpers.training.stack import share_correct
 
 FRACTIONS = (0.0, *(10.0 ** (k / 4) for k in range(-12, 1)))
 """γ: 0, and 0.1 % to 100 %, four a decade."""
@@ -95,4 +95,4 @@ def accuracy_and_alignment(weights: Weights, data: ImageRows) -> tuple[Tensor, T
     labels = data.test_labels[:NUM_MEASURED].expand(rows.shape[:-1])
     true = rows.gather(-1, labels[..., None]).mean((-1, -2))
     with torch.no_grad():
-        return right(outputs(weights, data.test), data.test_labels), true
+        return share_correct(outputs(weights, data.test), data.test_labels), true

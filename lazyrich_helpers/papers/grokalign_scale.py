@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from lazyrich_helpers.papers.grokalign_measures import load_images
-from lazyrich_helpers.papers.grokalign_nets import outputs, right
+from lazyrich_helpers.papers.grokalign_nets import outputs
 from lazyrich_helpers.papers.grokalign_tables import LEVEL, first_reach
 from lazyrich_helpers.papers.grokalign_training import (
     METHODS,
@@ -19,6 +19,7 @@ from lazyrich_helpers.papers.grokalign_training import (
     followed,
     training,
 )
+from lazyrich_helpers.training.stack import share_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +76,7 @@ def penalty_point(
     for step, weights in training(settings, Method(penalty=penalty), data):
         if step % settings.every == 0:
             with torch.no_grad():
-                shares = right(outputs(weights, data.test), data.test_labels)
+                shares = share_correct(outputs(weights, data.test), data.test_labels)
             looks = zip(settings.seeds, shares.tolist(), strict=True)
             rows += [(seed, step, share) for seed, share in looks]
     table = pd.DataFrame(rows, columns=["seed", "step", "held_out"])

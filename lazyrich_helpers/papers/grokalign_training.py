@@ -24,10 +24,10 @@ from lazyrich_helpers.papers.grokalign_nets import (
     drawn_weights,
     outputs,
     own_inputs,
-    right,
 )
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import projected_norm, unit_directions
+from lazyrich_helpers.training.stack import share_correct
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def noise(
     weights: Weights, inputs: Tensor, labels: Tensor, draws: torch.Generator
 ) -> Tensor:
     """Return noise for inputs (num, n, d), by each network's training accuracy."""
-    wrong = 1 - right(outputs(weights, inputs), labels)
+    wrong = 1 - share_correct(outputs(weights, inputs), labels)
     scale = (MOST_NOISE * wrong).clamp_min(LEAST_NOISE).to(inputs)
     drawn = torch.randn(inputs.shape, generator=draws).to(inputs)
     return scale[:, None, None] * drawn

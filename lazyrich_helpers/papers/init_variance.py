@@ -1,5 +1,6 @@
 """Luther & Seung (2019), on which variance a start preserves: claims and verdicts."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -8,15 +9,17 @@ import pandas as pd
 from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.statistics import above, confidence_interval, num_seeds
 from lazyrich_helpers.analysis.verdicts import (
+    Answer,
     Claim,
     Finding,
     Verdict,
-    Word,
+    at_places,
     for_widths,
     over,
     word_of,
 )
 from lazyrich_helpers.experiments.study import StudyResult, read_study
+from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.init_variance_studies import (
     DECAY,
     HISTOGRAMS,
@@ -36,8 +39,6 @@ PAPER = "Luther & Seung (2019)"
 PAGE = "book/papers/init_variance"
 STUDIES = (DECAY, STARTED, HISTOGRAMS, IMAGES, TRAINING)
 
-Answer = tuple[bool | None, str]
-
 
 def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
     """Check that little of the total variance is left as sample variance."""
@@ -49,7 +50,7 @@ def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
         more = above(percent, share)
         return (None if more is None else not more), f"{mean:.1f} ± {half:.1f}"
 
-    return _by_width(table, answer, f"sample variance in layer {layer} (% of total)")
+    return _by_width(table, answer, f"Sample variance in layer {layer} (% of total)")
 
 
 def check_recursion(table: pd.DataFrame, *, off: float) -> Finding:
@@ -64,7 +65,7 @@ def check_recursion(table: pd.DataFrame, *, off: float) -> Finding:
             return True, text
         return (False if (low > off).any() else None), text
 
-    return _by_width(table, answer, "largest deviation of ρ from the recursion")
+    return _by_width(table, answer, "Largest deviation of ρ from the recursion")
 
 
 def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> Finding:
@@ -78,8 +79,9 @@ def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> F
         good = more if start == "sample" or more is None else not more
         words[name] = word_of(good)
         told.append(f"{name} {mean:.1f} ± {half:.1f}")
-    numbers = f"Sample variance in layer {layer} (% of total): {', '.join(told)}"
-    return over(words, lambda names: f"for {Several(names)}", _with_n(numbers, table))
+    numbers = f"Sample variance in layer {layer} (% of total): {', '.join(told)} "
+    numbers += f"({num_seeds(table, 'inits')})."
+    return over(words, lambda names: f"for {Several(names)}", numbers)
 
 
 def check_faster(table: pd.DataFrame) -> Finding:
@@ -97,7 +99,7 @@ def check_faster(table: pd.DataFrame) -> Finding:
         text = f"{mean:.0f} ± {half:.0f} of {layer.mean():.0f} steps saved"
         return above(layer - sample, 0), text.replace("-", "−")
 
-    return _by_depth(table, answer, "at the best learning rates")
+    return _by_depth(table, answer, "At the best learning rates")
 
 
 def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
@@ -112,7 +114,7 @@ def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
         mean, half = confidence_interval(100 * part)
         return above(100 * part, fraction), f"{mean:.0f} ± {half:.0f} %"
 
-    return _by_depth(table, answer, "part of batch norm's saving")
+    return _by_depth(table, answer, "Part of batch norm's saving")
 
 
 def _by_width(
@@ -120,24 +122,19 @@ def _by_width(
 ) -> Finding:
     widths = sorted(int(width) for width in table.widths.unique())
     answers = {width: answer(width) for width in widths}
-    listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
-    words = {width: word_of(good) for width, (good, _) in answers.items()}
-    numbers = _with_n(f"{unit[0].upper()}{unit[1:]}: {listed}", table)
-    return over(words, lambda good: for_widths(good, widths), numbers)
+    named = functools.partial(for_widths, widths=widths)
+    return at_places(answers, "w = {:,}", unit, named, num_seeds(table, "widths"))
 
 
 def _by_depth(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
     answers = {int(depth): answer(int(depth)) for depth in sorted(table.depth.unique())}
-    listed = "; ".join(f"{d} layers: {text}" for d, (_, text) in answers.items())
-    words = {depth: word_of(good) for depth, (good, _) in answers.items()}
-    numbers = _with_n(f"{unit[0].upper()}{unit[1:]}: {listed}", table)
-    return over(words, lambda good: f"for {Several(map(str, good))} layers", numbers)
 
+    def named(depths: list[int]) -> str:
+        return f"for {Several(map(str, depths))} layers"
 
-def _with_n(numbers: str, table: pd.DataFrame) -> str:
-    return f"{numbers} ({num_seeds(table, 'inits' if 'inits' in table else 'widths')})."
+    return at_places(answers, "{} layers", unit, named, num_seeds(table, "inits"))
 
 
 CLAIMS = {
@@ -186,14 +183,15 @@ CLAIMS = {
 """Study → what is asked of it."""
 
 
-def verdicts_of(result: StudyResult) -> tuple[Verdict, ...]:
+def verdicts_on(result: StudyResult) -> tuple[Verdict, ...]:
     """Return the verdicts on one study's claims."""
+    about = scope_of_study(result.settings)
     claims = CLAIMS[result.study.name]
-    if result.missing:
-        return tuple(c.given(Finding(Word.NOT_RUN, "Not run yet.")) for c in claims)
-    table, scope = result.table, scope_of_study(result.settings)
-    table = with_share(table) if "total" in table else table
-    return tuple(c.given(c.check(table, **c.asks), scope) for c in claims)
+    return tuple(verdict_of(claim, result, about, _prepared) for claim in claims)
+
+
+def _prepared(table: pd.DataFrame) -> pd.DataFrame:
+    return with_share(table) if "total" in table else table
 
 
 def scope_of_study(settings: Any) -> str:
@@ -209,4 +207,4 @@ def scope_of_study(settings: Any) -> str:
 def verdicts() -> tuple[Verdict, ...]:
     """Return every headline claim of the paper with what the recorded studies say."""
     studies = (DECAY, STARTED, TRAINING)
-    return tuple(v for study in studies for v in verdicts_of(read_study(study)))
+    return tuple(v for study in studies for v in verdicts_on(read_study(study)))

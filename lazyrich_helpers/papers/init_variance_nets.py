@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.data.datasets import Dataset
@@ -18,7 +17,8 @@ from lazyrich_helpers.models.variance_preserving import (
     pre_activations,
 )
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.training.stack import Stack
+from lazyrich_helpers.training.objectives import cross_entropies
+from lazyrich_helpers.training.stack import Stack, batches_of
 
 INITS: dict[str, InitPart] = {
     "he": HeNormal(),
@@ -156,33 +156,17 @@ def train_together(
         values.requires_grad_()
     rates = torch.tensor(lrs, device=data.device)
     steps = [rates.reshape(-1, *[1] * (p.dim() - 1)) for p in parameters]
-    batches = {seed: _batches(data, seed, num_steps, batch_size) for seed in set(seeds)}
-    losses = []
+    batches, losses = batches_of("order", seeds, len(data.train), batch_size), []
     for step in range(num_steps):
-        batch = torch.stack([batches[seed][step] for seed in seeds])  # (num, batch)
+        batch = batches(step).to(data.device)
         logits = stack(data.train.images[batch])
-        loss = F.cross_entropy(
-            logits.transpose(1, 2), data.train.labels[batch], reduction="none"
-        ).mean(1)
+        loss = cross_entropies(logits, data.train.labels[batch])
         gradients = torch.autograd.grad(loss.sum(), parameters)
         with torch.no_grad():
             for p, lr, gradient in zip(parameters, steps, gradients, strict=True):
                 p -= lr * gradient
         losses.append(loss.detach())
     return torch.stack(losses), stack.count_correct(data.test, "highest")
-
-
-def _batches(data: Dataset, seed: int, num_steps: int, batch_size: int) -> Tensor:
-    """Return the images of each step (num_steps, batch_size), whole epochs in turn."""
-    per_epoch = len(data.train) // batch_size
-    num_epochs = math.ceil(num_steps / per_epoch)
-    orders = [
-        torch.randperm(len(data.train), generator=generator("order", seed, epoch))
-        for epoch in range(num_epochs)
-    ]
-    kept = [order[: per_epoch * batch_size].split(batch_size) for order in orders]
-    chosen = torch.stack([batch for epoch in kept for batch in epoch])[:num_steps]
-    return chosen.to(data.device)
 
 
 def steps_to(losses: Tensor, target: float, window: int) -> list[float]:

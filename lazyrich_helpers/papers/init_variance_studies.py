@@ -30,39 +30,37 @@ STOPS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 35, 40, 45, 50)
 
 
 @dataclass(frozen=True, kw_only=True)
-class DecaySettings:
-    """White noise through networks with He's start."""
+class NoiseSettings:
+    """White noise through deep networks: what the studies of it share."""
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     depth: int = 50
-    layers: tuple[int, ...] = LAYERS
+    layers: tuple[int, ...] = STOPS
     """Whose variances are kept."""
     num_samples: int = 500
+    """To start on, where a start looks at data, and as many others to measure on."""
     seeds: tuple[int, ...] = tuple(range(10))
 
 
 @dataclass(frozen=True, kw_only=True)
-class StartSettings:
-    """White noise through networks from each start."""
+class DecaySettings(NoiseSettings):
+    """Through networks with He's start."""
 
-    inits: tuple[str, ...] = tuple(INITS)
-    width: int = 512
-    depth: int = 50
-    layers: tuple[int, ...] = STOPS
-    num_samples: int = 500
-    """To start on, and as many others to measure on."""
-    seeds: tuple[int, ...] = tuple(range(10))
+    widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    layers: tuple[int, ...] = LAYERS
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistogramSettings:
-    """What a few units of one network make of white noise."""
+class StartSettings(NoiseSettings):
+    """Through networks from each start."""
 
     inits: tuple[str, ...] = tuple(INITS)
     width: int = 512
-    depth: int = 50
-    layers: tuple[int, ...] = STOPS
-    num_samples: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistogramSettings(StartSettings):
+    """What a few units of one network make of it."""
+
     num_units: int = 6
     num_bins: int = 25
     limit: float = 3.0

@@ -5,7 +5,7 @@ import pandas as pd
 
 from lazyrich_helpers.analysis.statistics import (
     above,
-    confidence_interval,
+    near,
     num_seeds,
     with_interval,
 )
@@ -13,13 +13,13 @@ from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
     Verdict,
-    Word,
     everywhere,
     over,
     word_of,
 )
-from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers import lazy_training_tables as tables
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.lazy_training_images import IMAGES
 from lazyrich_helpers.papers.lazy_training_kappa import KAPPA
 from lazyrich_helpers.papers.lazy_training_laws import LAWS
@@ -33,12 +33,10 @@ STUDIES = (LAWS, KAPPA, SCALE, WIDTH, PATHS, IMAGES)
 
 def _laws(table: pd.DataFrame, within: float) -> Finding:
     slopes = tables.law_slopes(table)
-    answers = []
-    for law, expected in tables.LAWS.items():
-        mean, half = confidence_interval(pd.Series(slopes[law]))
-        off = abs(mean - expected)
-        open_ = off - half <= within < off + half
-        answers.append(None if open_ else off <= within)
+    answers = [
+        near(pd.Series(slopes[law]), power, within)
+        for law, power in tables.LAWS.items()
+    ]
     found = ", ".join(tables.exponent(pd.Series(slopes[law])) for law in tables.LAWS)
     numbers = f"Exponents of α: {found} ({_n(slopes)})."
     return Finding(word_of(everywhere(answers)), numbers, brief=numbers)
@@ -181,15 +179,7 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return what the recorded studies say of the claims."""
-    return tuple(_verdict(*each) for each in CLAIMS)
-
-
-def _verdict(claim: Claim, study: Study, scope: str) -> Verdict:
-    result = read_study(study)
-    if result.missing:
-        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
-    found = claim.check(result.table, **claim.asks)
-    return claim.given(found, f"{scope} · {_n(result.table)}")
+    return verdicts_of(CLAIMS)
 
 
 def _n(table: pd.DataFrame) -> str:

@@ -1,7 +1,6 @@
 """Masked training with partial gradients: its studies and claims."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pandas as pd
 
@@ -9,7 +8,8 @@ from lazyrich_helpers.analysis.amounts import Points
 from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word, over
 from lazyrich_helpers.analysis.verdicts import word_of as word
-from lazyrich_helpers.experiments.study import read_study
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.partial_sgd_bound import BOUND
 from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd_samplers import SAMPLERS
@@ -105,69 +105,72 @@ def _labels(names: list[str]) -> str:
     return "for " + ", ".join(ENTRIES[name].label for name in names)
 
 
-CLAIMS = {
-    "MT1": Claim(
-        name="MT1",
-        says="SGD with masks and perturbations converges as SGD does, but for a factor "
-        "that says how much of the gradient the masks keep (we ask that measured "
-        "gradients stay below a bound of that form, which is derived here)",
-        check=check_bound,
+ON_QUADRATIC = "quadratic · 40 parameters · 4 blocks"
+ON_MNIST = "MNIST · 1,000 images · ReLU-Net, 4 × 100 units · SGD"
+ON_DIGITS = "8×8 digits as 8 tokens · 2 blocks of 16 · SGD"
+CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
+    (
+        Claim(
+            name="MT1",
+            says="SGD with masks and perturbations converges as SGD does, but for a "
+            "factor that says how much of the gradient the masks keep (we ask that "
+            "measured gradients stay below a bound of that form, which is derived "
+            "here)",
+            check=check_bound,
+        ),
+        BOUND,
+        ON_QUADRATIC,
     ),
-    "MT2": Claim(
-        name="MT2",
-        says="A low-rank Transformer trained jointly with a standard one is better "
-        "than one trained alone (at matched core steps; we ask for an interval above "
-        "0)",
-        check=check_core,
+    (
+        Claim(
+            name="MT2",
+            says="A low-rank Transformer trained jointly with a standard one is better "
+            "than one trained alone (at matched core steps; we ask for an interval "
+            "above 0)",
+            check=check_core,
+        ),
+        TRANSFORMER,
+        ON_DIGITS,
     ),
-    "MT3": Claim(
-        name="MT3",
-        says="The standard one, trained jointly, is about as good as alone (at matched "
-        "steps of its own; we ask for a loss below {most})",
-        check=check_full,
-        asks={"most": Points(1)},
+    (
+        Claim(
+            name="MT3",
+            says="The standard one, trained jointly, is about as good as alone (at "
+            "matched steps of its own; we ask for a loss below {most})",
+            check=check_full,
+            asks={"most": Points(1)},
+        ),
+        TRANSFORMER,
+        ON_DIGITS,
     ),
-    "MT4": Claim(
-        name="MT4",
-        says="Updating a part of the parameters makes training more efficient (we ask "
-        "for an accuracy less than {most} below SGD's, at fewer FLOPs and as many "
-        "steps)",
-        check=check_saves,
-        asks={"most": Points(1)},
+    (
+        Claim(
+            name="MT4",
+            says="Updating a part of the parameters makes training more efficient (we "
+            "ask for an accuracy less than {most} below SGD's, at fewer FLOPs and as "
+            "many steps)",
+            check=check_saves,
+            asks={"most": Points(1)},
+        ),
+        SAMPLERS,
+        ON_MNIST,
     ),
-    "MT5": Claim(
-        name="MT5",
-        says="Taking the gradient at perturbed parameters, as extragradient does, "
-        "gives a better accuracy (we ask so at as many updates, which cost twice as "
-        "much)",
-        check=check_elsewhere,
+    (
+        Claim(
+            name="MT5",
+            says="Taking the gradient at perturbed parameters, as extragradient does, "
+            "gives a better accuracy (we ask so at as many updates, which cost twice "
+            "as much)",
+            check=check_elsewhere,
+        ),
+        SAMPLERS,
+        ON_MNIST,
     ),
-}
-"""What the abstracts of the paper's first and last version say, in our words."""
-ASKED = {
-    "MT1": BOUND,
-    "MT2": TRANSFORMER,
-    "MT3": TRANSFORMER,
-    "MT4": SAMPLERS,
-    "MT5": SAMPLERS,
-}
-"""Claim → the study that decides it."""
-SCOPES = {
-    "partial-bound": "quadratic · 40 parameters · 4 blocks",
-    "partial-samplers": "MNIST · 1,000 images · ReLU-Net, 4 × 100 units · SGD",
-    "partial-transformer": "8×8 digits as 8 tokens · 2 blocks of 16 · SGD",
-}
+)
+"""What the abstracts of the paper's first and last version say, in our words; the study
+that decides it; and its networks and data."""
 
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return the verdict on each claim in the recorded studies."""
-    return tuple(_verdict(name) for name in CLAIMS)
-
-
-def _verdict(name: str) -> Verdict:
-    study, claim = ASKED[name], CLAIMS[name]
-    table = read_study(study).table
-    if table.empty:
-        return claim.given(Finding(Word.NOT_RUN, "Not run yet."))
-    scope = f"{SCOPES[study.name]} · {num_seeds(table, study.over)}"
-    return replace(claim.verdict_on(table), scope=scope)
+    return verdicts_of(CLAIMS)

@@ -1,19 +1,16 @@
 """A low-rank and a full Transformer, trained jointly and each alone."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
-import torch
-from torch import Tensor
 
 from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.lws.perturbing_samplers import alternating
 from lazyrich_helpers.models.stacked import Core, draw_
 from lazyrich_helpers.models.stacked_transformer import LowRankTransformer
+from lazyrich_helpers.papers.partial_sgd_rates import at_best_rate
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
 
 SCHEMES = {
     "core alone": ((Core(),), 1.0),
@@ -58,34 +55,8 @@ def _best(
 
     It is best for what is trained: the core, the full network, or the mean of both.
     """
-    seeds = [seed for _ in settings.lrs for seed in settings.seeds]
     parts, times = SCHEMES[scheme]
-    network = _trained(settings, data, rank, seeds, parts, times)
-
-    def of_each(split, part) -> Tensor:
-        found = accuracies(network, split, len(seeds), part)
-        return found.view(len(settings.lrs), -1).cpu()
-
-    held_out = torch.stack([of_each(data.held_out, part).mean(1) for part in parts])
-    best = int(held_out.mean(0).argmax())
-    return pd.DataFrame(
-        {
-            "seed": settings.seeds,
-            "lr": settings.lrs[best],
-            "core": of_each(data.test, Core())[best].tolist(),
-            "full": of_each(data.test, None)[best].tolist(),
-        }
-    )
-
-
-def _trained(
-    settings: TransformerSettings,
-    data: Dataset,
-    rank: int,
-    seeds: list[int],
-    parts: tuple[Any, ...],
-    times: float,
-) -> LowRankTransformer:
+    seeds = list(settings.seeds) * len(settings.lrs)
     _, *tokens = data.image_shape
     network = LowRankTransformer(
         len(seeds),
@@ -97,19 +68,12 @@ def _trained(
         num_classes=data.num_classes,
     ).to(data.device)
     draw_(network, [generator("transformer", seed) for seed in seeds], rest=1.0)
-    lrs = torch.tensor(settings.lrs).repeat_interleave(len(settings.seeds))
-    training = partial_sgd(
-        network,
-        shuffled(data.train, seeds, settings.batch_size),
-        alternating(*parts),
-        lr=lrs.to(data.device),
-        num_steps=round(times * settings.num_steps),
-        steps_per_epoch=len(data.train) // settings.batch_size,
-        seed=0,
+    num_steps = round(times * settings.num_steps)
+    lr, tested = at_best_rate(
+        settings, network, data, alternating(*parts), num_steps, parts
     )
-    for _ in training:
-        pass
-    return network
+    scores = {"core": tested(Core()), "full": tested(None)}
+    return pd.DataFrame({"seed": settings.seeds, "lr": lr, **scores})
 
 
 TRANSFORMER = Study(

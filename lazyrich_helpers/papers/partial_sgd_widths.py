@@ -1,18 +1,16 @@
 """One set of weights at several widths, beside networks trained for each width."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
-import torch
 
 from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.lws.partial import Sampler
 from lazyrich_helpers.lws.perturbing_samplers import alternating, first_units
 from lazyrich_helpers.models.stacked import StackedReluNet, Units, draw_
+from lazyrich_helpers.papers.partial_sgd_rates import at_best_rate
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
 
 SCHEMES = ("alone", "together", "together, total")
 """Each width on its own; taking turns, as many steps of each width; as many in all."""
@@ -61,39 +59,18 @@ def _best(
     parts: dict[float, Units],
     count: int,
 ) -> pd.DataFrame:
-    seeds = [seed for _ in settings.lrs for seed in settings.seeds]
-    lrs = torch.tensor(settings.lrs).repeat_interleave(len(settings.seeds))
+    seeds = list(settings.seeds) * len(settings.lrs)
     inputs = data.train.images[0].numel()
     sizes = (inputs, *[settings.width] * settings.depth, data.num_classes)
-    network: Any = StackedReluNet(len(seeds), sizes).to(data.device)
+    network = StackedReluNet(len(seeds), sizes).to(data.device)
     draw_(network, [generator("widths", seed) for seed in seeds])
-    training = partial_sgd(
-        network,
-        shuffled(data.train, seeds, settings.batch_size),
-        sampler,
-        lr=lrs.to(data.device),
-        num_steps=count,
-        steps_per_epoch=len(data.train) // settings.batch_size,
-        seed=0,
-    )
-    for _ in training:
-        pass
-
-    def of_each(split, part) -> torch.Tensor:
-        found = accuracies(network, split, len(seeds), part)
-        return found.view(len(settings.lrs), -1).cpu()
-
-    held_out = [of_each(data.held_out, part).mean(1) for part in parts.values()]
-    best = int(torch.stack(held_out).mean(0).argmax())
-    return pd.DataFrame(
-        [
-            {"seed": seed, "share": share, "lr": settings.lrs[best], "accuracy": value}
-            for share, part in parts.items()
-            for seed, value in zip(
-                settings.seeds, of_each(data.test, part)[best].tolist(), strict=True
-            )
-        ]
-    )
+    lr, tested = at_best_rate(settings, network, data, sampler, count, parts.values())
+    rows = [
+        (seed, share, lr, accuracy)
+        for share, part in parts.items()
+        for seed, accuracy in zip(settings.seeds, tested(part), strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["seed", "share", "lr", "accuracy"])
 
 
 WIDTHS = Study(

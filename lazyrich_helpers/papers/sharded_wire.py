@@ -16,8 +16,6 @@ FP32 = 4
 """Bytes of a number."""
 SPACES = ("c10d", "_c10d_functional")
 """Where torch keeps its collectives: of DDP and FSDP2, and of DTensor."""
-TWICE = "reduce"
-"""In the name of a collective that adds up and, unless it scatters, hands round."""
 KINDS = {"allreduce": "all-reduce", "reducescatter": "reduce-scatter"}
 KINDS |= {"allgather": "all-gather", "alltoall": "all-to-all"}
 
@@ -106,11 +104,3 @@ def tp_bytes(
     forward = sum(features[pair + 2] for pair in pairs)
     backward = sum(features[pair] for pair in pairs if min(trainable) < pair)
     return 2 * (num - 1) / num * FP32 * batch * (forward + backward)
-
-
-def expected_share(sizes: Sequence[int], k: int, rho: float) -> float:
-    r"""Return top k all bottoms' gradient bytes over full training's, on average.
-
-    $\rho + (1 - \rho) P_k / P$, with P all parameters, P_k those of the top k layers.
-    """
-    return rho + (1 - rho) * sum(sizes[-k:]) / sum(sizes)

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.verdicts import Verdict
-from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
+from lazyrich_helpers.analysis.verdicts import NOT_RUN, Verdict
+from lazyrich_helpers.experiments.study import StudyResult, read_study
 from lazyrich_helpers.papers import two_regimes_claims as claims
 from lazyrich_helpers.papers.two_regimes_momentum import FULL_BATCH, MOMENTUM
 from lazyrich_helpers.papers.two_regimes_schedules import SCHEDULES
@@ -25,16 +25,12 @@ CIFAR_SCOPE = (
 )
 
 
-def _of(study: Study) -> StudyResult:
-    return read_study(study, "paper")
-
-
 def verdicts() -> tuple[Verdict, ...]:
     """Return what is found of the paper's claims, from the recorded studies."""
     needed = (STEP_SIZES, MOMENTUM, FULL_BATCH, SCHEDULES)
-    results = [_of(study) for study in needed]
+    results = [read_study(study) for study in needed]
     if any(result.missing for result in results):
-        return tuple(claim.given(claims.NOT_RUN) for claim in claims.CLAIMS)
+        return tuple(claim.given(NOT_RUN) for claim in claims.CLAIMS)
     steps, momentum, full_batch, schedules = results
     table = regime_table(steps.table)
     kinds = regimes(pd.DataFrame(table[table.batch_sizes == BATCH]))

@@ -8,14 +8,13 @@ import pandas as pd
 from lazyrich_helpers.analysis.amounts import Points, Share
 from lazyrich_helpers.analysis.statistics import (
     above,
-    confidence_interval,
     geometric_interval,
+    near,
     with_interval,
 )
 from lazyrich_helpers.analysis.verdicts import (
     Claim,
     Finding,
-    Word,
     everywhere,
     over,
     word_of,
@@ -36,14 +35,6 @@ def ratio(logs: pd.Series) -> str:
     """Return `2.3 (1.9 to 2.8)`: a mean ratio of logarithms with its 95 % interval."""
     middle, low, high = geometric_interval(logs)
     return f"{middle:.2g} ({low:.2g} to {high:.2g})"
-
-
-def within(logs: pd.Series, factor: float) -> bool | None:
-    """Return whether a mean ratio is within a factor; None if its interval spans it."""
-    mean, half = confidence_interval(logs)
-    if abs(mean) + half <= math.log(factor):
-        return True
-    return False if abs(mean) - half > math.log(factor) else None
 
 
 def _batches(chosen: list[int]) -> str:
@@ -113,7 +104,7 @@ def matched(table: pd.DataFrame, lrs: list[float], factor: float) -> Finding:
     momenta = sorted(set(table.momentum) - {0.0})
     for lr in lrs:
         logs = {m: matched_logs(table, lr, m) for m in momenta}
-        answers = [within(own, factor) for own in logs.values()]
+        answers = [near(own, 0.0, math.log(factor)) for own in logs.values()]
         words[lr] = word_of(everywhere(answers))
         found = ", ".join(f"μ = {m:g}: {ratio(own)}" for m, own in logs.items())
         told.append(f"at {lr:.2g}, {found}")
@@ -252,4 +243,3 @@ SCHEDULE = Claim(
     asks={"points": Points(1)},
 )
 CLAIMS = (TWO_REGIMES, PLATEAU, MATCHED, SPEED, GENERALIZES, SCHEDULE)
-NOT_RUN = Finding(Word.NOT_RUN, "Not run yet.")

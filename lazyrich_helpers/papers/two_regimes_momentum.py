@@ -10,7 +10,6 @@ from lazyrich_helpers.papers.two_regimes_studies import (
     COARSE,
     FEW,
     Digits,
-    minibatch,
     quarter_decades,
     rounded,
     started,
@@ -47,7 +46,7 @@ def momentum(settings: Momentum, batch_size: int, device: str) -> pd.DataFrame:
         first = early = run.losses(run.parameters)
         late = []
         for step in range(1, settings.num_steps + 1):
-            run.step(lrs, minibatch(run, step - 1, batch_size))
+            run.step(lrs, run.batch(step - 1, batch_size))
             if step == tenth:
                 early = run.losses(run.parameters)
             if step % 2 == 0 and step > settings.num_steps - tenth:

@@ -156,13 +156,13 @@ def step_lines(settings: StepLines, batch_size: int, device: str) -> pd.DataFram
     rows, done = [], 0
     for mark in settings.marks:
         for step in range(done, mark):
-            run.step(lrs, minibatch(run, step, batch_size))
+            run.step(lrs, run.batch(step, batch_size))
         stream = generator("sharpness", mark)
         sharp = sharpness(run.losses, run.parameters, generator=stream)
         told = []
         for step in range(mark, mark + settings.num_lines):
             before = run.parameters
-            run.step(lrs, minibatch(run, step, batch_size))
+            run.step(lrs, run.batch(step, batch_size))
             told.append(_along(run, before))
         done = mark + settings.num_lines
         losses = run.losses(run.parameters)
@@ -186,17 +186,6 @@ def _along(run: StackedSGD, before: Tensor) -> Tensor:
     rounding = 1e-5 * slopes.abs().max(0).values
     convex = (slopes.diff(dim=0) >= -rounding).all(0)
     return torch.stack([convex, slopes[-1] > 0, heights[-1] > heights[0]]).float()
-
-
-def minibatch(run: StackedSGD, step: int, size: int) -> Tensor | None:
-    """Return the images of a step, counted from 0; None: all of them.
-
-    What is left of an epoch's images beyond whole batches is not used.
-    """
-    if size >= len(run.train):
-        return None
-    epoch, place = divmod(step, len(run.train) // size)
-    return run.orders(epoch)[:, place * size : (place + 1) * size]
 
 
 def boundary(settings: Boundary, warm_epochs: int, device: str) -> pd.DataFrame:

@@ -116,10 +116,6 @@ def _few(settings: Collection[RunConfig]) -> list[RunConfig]:
     return [in_order[k * last // (MOST_TRIALS - 1)] for k in range(MOST_TRIALS)]
 
 
-def _distance(one: RunConfig, other: RunConfig) -> float:
-    return abs(math.log(_effort(one) / _effort(other)))
-
-
 def _effort(config: RunConfig) -> float:
     """Return what an image takes in a step, in units of multiplications."""
     return multiply_adds(config) + OVERHEAD

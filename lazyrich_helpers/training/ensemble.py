@@ -14,8 +14,7 @@ from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.loop import Epoch
 from lazyrich_helpers.training.run_config import RunConfig, without_seed
-from lazyrich_helpers.training.stack import Stack
-from lazyrich_helpers.training.steps import example_order
+from lazyrich_helpers.training.stack import Stack, orders_of
 
 
 class EnsembleState:
@@ -154,10 +153,8 @@ def _train_epoch(
 ) -> list[float]:
     """Take every step of one epoch; return each network's mean training loss."""
     settings, images = configs[0].training, data.train.images
-    orders = torch.stack(
-        [example_order(config, len(data.train), epoch) for config in configs]
-    )
-    orders = orders.to(data.device)  # (num, n)
+    seeds = [config.training.seed for config in configs]
+    orders = orders_of("order", seeds, epoch, len(data.train)).to(data.device)
     total = torch.zeros(stack.num, device=data.device)
     # Filled again at every step: fresh memory would cost as much as the filling.
     room = images.new_empty(stack.num * settings.batch_size, *images.shape[1:])

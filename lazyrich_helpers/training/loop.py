@@ -17,7 +17,7 @@ from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.run_config import RunConfig
-from lazyrich_helpers.training.sharding import ALONE, Sharding, without_fused_sgd
+from lazyrich_helpers.training.sharding import ALONE, Sharding
 from lazyrich_helpers.training.steps import EpochTask, train_epoch
 
 NUMERICS_VERSION = 1
@@ -83,7 +83,7 @@ def new_optimizer(config: RunConfig, network: Network) -> torch.optim.Optimizer:
     Fused SGD can not step a group of which some have momentum and some have not yet.
     """
     groups = [{"params": list(layer.parameters())} for layer in network.layers]
-    return without_fused_sgd(config.optimizer.build(groups))
+    return config.optimizer.build(groups)
 
 
 class TrainingState:

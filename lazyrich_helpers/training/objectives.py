@@ -49,9 +49,7 @@ class CrossEntropy(Part, slot="objective", kind="cross_entropy"):
         logits = at_least_single(network(inputs))
         if labels.dim() == 1:
             return F.cross_entropy(logits, labels)
-        # Classes second, as torch has them; an ensemble's logits lie so in memory, too.
-        each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
-        return each.mean(-1)
+        return cross_entropies(logits, labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +99,18 @@ class Scaled(Part, slot="objective", kind="scaled"):
             goal = F.one_hot(labels, outputs.shape[1]).to(outputs)
             value = (outputs - goal).square().sum(1).mean() / 2
         return value / self.output_scale**2
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy of each of several networks (num,), in nats.
+
+    Args:
+        logits: Shape (num, batch, classes).
+        labels: Shape (num, batch), int64.
+    """
+    # Classes second, as torch has them; an ensemble's logits lie so in memory, too.
+    each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
+    return each.mean(-1)
 
 
 def at_least_single(values: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ class SGD(Part, slot="optimizer", kind="sgd"):
         require(self.decay_every >= 1, "decay_every", "at least 1", self.decay_every)
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        optimizer = torch.optim.SGD(
             parameters,
             lr=self.lr,
             momentum=self.momentum,
@@ -91,6 +91,10 @@ class SGD(Part, slot="optimizer", kind="sgd"):
             weight_decay=self.weight_decay,
             fused=True,
         )
+        for group in optimizer.param_groups:  # torch 2.13 has no fused SGD for DTensors
+            if any(hasattr(p, "placements") for p in group["params"]):
+                group["fused"] = False
+        return optimizer
 
     def lr_at(self, epoch: int, step: int) -> float:
         del step

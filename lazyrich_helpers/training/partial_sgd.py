@@ -1,6 +1,5 @@
 """PARTIAL SGD: one loop for every sampler of masks and perturbations."""
 
-import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.partial import Course, Gradients, Sampler, along
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.models.network import Network
-from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.loop import EVAL_BATCH
+from lazyrich_helpers.training.objectives import cross_entropies
+from lazyrich_helpers.training.stack import batches_of
 from lazyrich_helpers.training.steps import perturbed
 
 Batches = Callable[[int], tuple[Tensor, Tensor]]
@@ -100,8 +99,7 @@ def mean_losses(network: Network, plan: Plan, inputs: Tensor, labels: Tensor) ->
     """Return each network's mean cross-entropy (num,), of a plan's part alone."""
     part = getattr(plan, "part", None)
     logits = network(inputs) if part is None else network(inputs, part)
-    each = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
-    return each.mean(1)
+    return cross_entropies(logits, labels)
 
 
 @torch.no_grad()
@@ -123,17 +121,11 @@ def shuffled(split: Split, seeds: Sequence[int], batch_size: int) -> Batches:
     Images come as vectors. The last examples of an epoch that fill no batch are left
     out.
     """
-    inputs, num = split.images.flatten(1), len(split) // batch_size
-
-    @functools.lru_cache(maxsize=1)
-    def orders(epoch: int) -> Tensor:
-        streams = {seed: generator("order", seed, epoch) for seed in sorted({*seeds})}
-        drawn = {s: torch.randperm(len(split), generator=g) for s, g in streams.items()}
-        return torch.stack([drawn[seed] for seed in seeds]).to(inputs.device)
+    inputs = split.images.flatten(1)
+    chosen_at = batches_of("order", seeds, len(split), batch_size)
 
     def batches(step: int) -> tuple[Tensor, Tensor]:
-        epoch, within = divmod(step, num)
-        chosen = orders(epoch)[:, within * batch_size : (within + 1) * batch_size]
+        chosen = chosen_at(step).to(inputs.device)
         return inputs[chosen], split.labels[chosen]
 
     return batches

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
-from torch.optim import SGD, Optimizer
 
 from lazyrich_helpers.models.network import Network
 
@@ -66,14 +65,3 @@ class Alone:
 
 
 ALONE = Alone()
-
-
-def without_fused_sgd(optimizer: Optimizer) -> Optimizer:
-    """Return it with SGD's plain steps where processes share its parameters.
-
-    torch 2.13 has no fused SGD for these.
-    """
-    for group in optimizer.param_groups if isinstance(optimizer, SGD) else ():
-        if any(hasattr(p, "placements") for p in group["params"]):
-            group["fused"] = False
-    return optimizer

@@ -5,7 +5,7 @@ networks of 10 and 100 units, one core), so that it only has what is no linear l
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.loop import EVAL_BATCH
 
@@ -94,6 +95,47 @@ class Stack:
                 logits = self(images, shared=True)
                 correct += (logits.argmax(2) == labels).sum(1)
         return correct.tolist()
+
+
+def orders_of(name: str, seeds: Sequence[int], epoch: int, num: int) -> Tensor:
+    """Return the order in which each network sees `num` examples (len(seeds), num).
+
+    Networks of one seed see the same; `name` is that of the random stream.
+    """
+    drawn = {
+        seed: torch.randperm(num, generator=generator(name, seed, epoch))
+        for seed in {*seeds}
+    }
+    return torch.stack([drawn[seed] for seed in seeds])
+
+
+def batches_of(
+    name: str, seeds: Sequence[int], num: int, batch_size: int
+) -> Callable[[int], Tensor]:
+    """Return what tells, of a step, the examples of each network (len(seeds), batch).
+
+    Their order is that of `orders_of`. What is left of an epoch's examples beyond whole
+    batches is not used.
+    """
+    orders = functools.lru_cache(maxsize=1)(
+        lambda epoch: orders_of(name, seeds, epoch, num)
+    )
+
+    def batch(step: int) -> Tensor:
+        epoch, place = divmod(step, num // batch_size)
+        return orders(epoch)[:, place * batch_size : (place + 1) * batch_size]
+
+    return batch
+
+
+def share_correct(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the share that each network classifies correctly (num,), in fp64.
+
+    Args:
+        logits: Shape (num, batch, classes).
+        labels: Shape (batch,), of all networks, or (num, batch).
+    """
+    return (logits.argmax(-1) == labels).double().mean(-1)
 
 
 def _parts(module: nn.Module, prefix: str) -> list[tuple[str, nn.Module]]:

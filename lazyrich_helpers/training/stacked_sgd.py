@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.training.stack import Stack
+from lazyrich_helpers.training.stack import Stack, batches_of, orders_of, share_correct
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -44,6 +44,7 @@ def stacked_losses(
     """Return each network's mean cross-entropy; labels are (batch,) or (num, batch)."""
     logits = stacked_logits(network, parameters, images)
     labels = labels.expand(logits.shape[:2])
+    # Not `objectives.cross_entropies`: it rounds otherwise than the recorded studies.
     each = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     return each.unflatten(0, logits.shape[:2]).mean(1)
 
@@ -53,8 +54,9 @@ def stacked_accuracy(
     network: Network, parameters: Float[Tensor, "num p"], split: Split
 ) -> Float[Tensor, " num"]:
     """Return the share of images that each network classifies correctly."""
-    logits = stacked_logits(network, parameters, split.images)
-    return (logits.argmax(2) == split.labels).float().mean(1)
+    return share_correct(
+        stacked_logits(network, parameters, split.images), split.labels
+    )
 
 
 def he_rows(network: Network, seeds: Sequence[int]) -> Float[Tensor, "num p"]:
@@ -104,13 +106,13 @@ class StackedSGD:
 
     def orders(self, epoch: int) -> Tensor:
         """Return the order in which each row sees the images in an epoch (num, n)."""
-        own = {
-            seed: torch.randperm(
-                len(self.train), generator=generator("stacked_order", seed, epoch)
-            )
-            for seed in set(self.seeds)
-        }
-        return torch.stack([own[seed] for seed in self.seeds])
+        return orders_of("stacked_order", self.seeds, epoch, len(self.train))
+
+    def batch(self, step: int, size: int) -> Tensor | None:
+        """Return the images of a step, from 0, (num, size); None: all of them."""
+        if size >= len(self.train):
+            return None
+        return batches_of("stacked_order", self.seeds, len(self.train), size)(step)
 
     def step(self, lrs: Float[Tensor, " num"], batch: Tensor | None = None) -> None:
         """Take a step on the images `batch` (num, batch) of each row; None: on all."""
