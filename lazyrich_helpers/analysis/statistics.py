@@ -86,13 +86,14 @@ def over_seeds(
         scale: Multiplies all but n; 100 makes shares per cent.
         geometric: Of values above 0 that span decades, as in `geometric_interval`.
     """
-    values = np.log(table[value]) if geometric else table[value]
+    values = table[value].map(np.log) if geometric else table[value]
     grouped = values.groupby(table[by])
     mean, count = grouped.mean(), grouped.count()
     reach = special.stdtrit(count - 1, 0.975)  # Student's t, in standard errors
     half = grouped.sem() * reach.where(count != 2, 1)
     found = pd.DataFrame({"mean": mean, "low": mean - half, "high": mean + half})
-    return (scale * (np.exp(found) if geometric else found)).assign(n=count)
+    found = found.map(np.exp) if geometric else found
+    return (scale * found).assign(n=count)
 
 
 def signed(value: float, digits: int = 1) -> str:

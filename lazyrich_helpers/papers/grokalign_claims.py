@@ -143,8 +143,8 @@ GROKKING_CLAIMS = (
     Claim(
         "GA6",
         "Robustness to attacks comes late as well, and the penalty brings more of it "
-        f"(here PGD in ℓ∞, ε = 0.05 of a pixel's range, {ATTACK_STEPS} steps of ε/4; "
-        "the paper: APGD-CE, ε = 4/255)",
+        f"(here PGD in ℓ∞, ε = 0.05 of a pixel's range, {ATTACK_STEPS} steps; the "
+        "paper: APGD-CE, 4/255)",
         more_robust,
     ),
 )
