@@ -116,7 +116,7 @@ def xor_sooner(table: pd.DataFrame, *, penalty: float) -> Finding:
     ]
     found = pd.DataFrame(rows, columns=["penalty", "seed", "step"])
     steps = found.pivot(index="seed", columns="penalty", values="step")
-    sooner = (steps[0.0] / steps[penalty]).map(math.log)
+    sooner = pd.Series(steps[0.0] / steps[penalty]).map(math.log)
     means = " against ".join(f"{steps[p].mean():.0f}" for p in (penalty, 0.0))
     best = table.groupby(["penalties", "seed"]).noisy.max() >= XOR_LEVEL
     there = best.groupby("penalties").sum()

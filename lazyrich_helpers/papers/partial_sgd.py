@@ -50,7 +50,7 @@ def check_growth(table: pd.DataFrame) -> Finding:
     answers, listed = [], []
     for rho in [rho for rho in full.columns if 0 < rho < 1]:
         growth = full[rho] / full[1.0]
-        each = [own for _, own in growth.groupby("radius")]
+        each = [pd.Series(own) for _, own in growth.groupby("radius")]
         answers += [above(own, 1) for own in each]
         answers += [above(-own, -1 / rho) for own in each]
         means = [own.mean() for own in each]
