@@ -429,8 +429,10 @@ def made_up(base=400.0, ours=200.0, num_seeds=4):
                 test = min(1.0, 0.85 * step / (at + seed))
                 row = {"methods": method, "seed": seed, "step": step, "test": test}
                 row |= {"train": float(step >= 100), "seconds": step / 10}
+                row["seconds"] += 7.0 * (method == "weight decay")  # to start up
                 row |= {"true_row": test / 2, "highest_row": 100 / at + 0.01 * seed}
-                rows.append(row | {"robust": 10 / at + 0.001 * seed * step / 1000})
+                late = (10 / at + 0.001 * seed) * (step / 1000) ** 2
+                rows.append(row | {"robust": late})
     return pd.DataFrame(rows)
 
 
@@ -459,6 +461,24 @@ def test_claims_hold_and_fail(claim):
     assert claim.check(worse).word is Word.FAILS
 
 
+def test_robustness_that_comes_with_accuracy_is_not_late():
+    table = made_up()
+    # 85 % of the last value, 1.0, is reached where test accuracy is at the line.
+    late = grokalign_tables.lateness(table, "robust").ratio
+    assert late.iloc[0] == pytest.approx(0.85**0.5 * 1000 / 400, rel=0.01)
+    early = table.assign(robust=table.test**0.5 * (1 + 0.01 * table.seed))
+    base = early.methods == "weight decay"
+    early.loc[base, "robust"] *= 0.5  # less robust, as the claim also has it
+    ratios = grokalign_tables.lateness(early, "robust").ratio
+    assert ratios.to_numpy() == pytest.approx(0.85, abs=0.02)
+    assert grokalign_claims.more_robust(early).word is Word.FAILS
+
+
+def test_alignment_is_told_where_it_ends():
+    (first, second) = grokalign_claims.aligns(made_up()).numbers.split("; ")
+    assert first.endswith(", to 0.5 ± 0") and second.startswith("GrokAlign: the cosine")
+
+
 def test_xor_and_kernel_claims_hold_and_fail():
     rows = [
         {"penalties": p, "seed": s, "step": t, "noisy": min(1.0, t / (at + s))}
@@ -470,6 +490,13 @@ def test_xor_and_kernel_claims_hold_and_fail():
     assert check(table, penalty=0.3).word is Word.HOLDS
     swapped = table.assign(penalties=0.3 - table.penalties)
     assert check(swapped, penalty=0.3).word is Word.FAILS
+    assert "at λ = 0.3, 4 of 4 networks get there" in check(table, penalty=0.3).numbers
+    never = table.copy()  # of two seeds, whose last step counts
+    never.loc[(table.penalties == 0.3) & (table.seed < 2), "noisy"] = 0.5
+    found = check(never, penalty=0.3)
+    assert found.numbers.startswith("121 against 81 steps")
+    assert "at λ = 0.3, 2 of 4 networks" in found.numbers
+    assert found.word is Word.UNDECIDED
     errors = pd.DataFrame(
         {"lrs": [0.1, 0.001] * 3, "seed": [0, 0, 1, 1, 2, 2], "error": [0.3, 0.004] * 3}
     )

@@ -130,19 +130,44 @@ def test_joint_training_is_judged_seed_by_seed():
     assert "rank 1" not in found.part
 
 
-def test_a_bound_is_for_means_and_one_violation_is_enough():
+def growing(power):
+    """Return whole gradients that grow as ρ to a power, at two perturbations."""
     rows = [
-        {"rhos": rho, "radius": 0.0, "seed": seed, "masked": 0.9 + 0.2 * seed}
-        | {"full": 1.0, "bound": 1.1, "full_bound": 1.2}
-        for rho in (0.0, 0.5)
-        for seed in (0, 1)
+        {"rhos": rho, "radius": radius, "seed": seed}
+        | {"full": (1 + radius) * (1 + 0.01 * seed) * rho**power if rho else 99.0}
+        for rho in (0.0, 0.1, 0.5, 1.0)
+        for radius in (0.0, 0.3)
+        for seed in range(4)
     ]
-    table = pd.DataFrame(rows)  # one seed is at its bound, the mean is below
-    assert partial_sgd.check_bound(table).word is Word.HOLDS
-    table.loc[table.rhos == 0, "full"] = 99.0  # nothing is promised there
-    assert partial_sgd.check_bound(table).word is Word.HOLDS
-    table.loc[table.rhos == 0.5, "full"] = 1.3
-    assert partial_sgd.check_bound(table).word is Word.FAILS
+    table = pd.DataFrame(rows)
+    # else all ratios of seeds are equal, and no interval is of any length
+    table.full *= 1 + 0.002 * ((table.seed * (1 + 10 * table.rhos)) % 3)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("power", "expected"),
+    [(-0.5, Word.HOLDS), (0.0, Word.UNDECIDED), (0.5, Word.FAILS), (-1.1, Word.FAILS)],
+)
+def test_gradients_grow_with_the_mask_but_not_by_more_than_its_inverse(power, expected):
+    found = partial_sgd.check_growth(growing(power))
+    assert found.word is expected
+    if power == -0.5:
+        assert "ρ = 0.1: 3.2 to 3.2 of 10; ρ = 0.5: 1.4 to 1.4 of 2" in found.numbers
+
+
+def test_one_perturbation_is_enough_to_fail():
+    table = growing(-0.5)
+    table.loc[(table.rhos == 0.5) & (table.radius == 0.3), "full"] *= 2
+    assert partial_sgd.check_growth(table).word is Word.FAILS
+
+
+def test_measured_means_are_below_what_is_proved():
+    table = read_study(partial_sgd.BOUND).table
+    means = table.groupby(["rhos", "radius"]).mean()
+    assert (means.masked < means.bound).all()
+    promised = means.loc[means.index.get_level_values("rhos") > 0]
+    assert (promised.full < promised.full_bound).all()
 
 
 def test_every_sampler_of_a_claim_is_in_the_table():
@@ -156,6 +181,7 @@ def test_the_recorded_table_is_what_it_says():
     assert last.accuracy.notna().all()
     costs = last.groupby("samplers").flops.mean()
     assert costs["sgd"] == 1 and costs["lws-static"] < costs["lws-step"] < 1
+    assert set(costs[costs < 0.99].index) == set(partial_sgd.SAVES)
     assert costs["sam"] == costs["extragradient"] == pytest.approx(1)
     core = partial_sgd_tables.final_table(found.table, "core")
     assert core[core.samplers == "sam"].flops.tolist() == pytest.approx([2] * 3)

@@ -3,13 +3,16 @@
 import dataclasses
 import math
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.devices_view import devices_slider
 from lazyrich_helpers.papers import sharded_model as model
-from lazyrich_helpers.papers.sharded import SAME
+from lazyrich_helpers.papers import sharded_plots, sharded_worker
+from lazyrich_helpers.papers.sharded import CURVES, SAME, ScalingSettings
 
 CLUSTER = model.Cluster(
     rate=1000.0, bandwidth=10.0, latency=0.5, memory=1e4, batch_size=2
@@ -79,6 +82,59 @@ def test_an_explorer_has_a_cell_for_all_it_can_be_set_to():
     row = row[(row.bandwidth == 25e9) & (row.devices == 256)].iloc[0]
     assert cell["sends"][made.state["devices"]] == pytest.approx(1e3 * row.sends, 1e-3)
     assert made.data["full"] == 1 and cell["layout"] == "dp"
+
+
+def test_one_process_and_two_are_timed_in_turn_in_every_round(monkeypatch):
+    order = []
+
+    class Timed:
+        full = frozenset({0, 1})
+
+        def __init__(self, width, depth, layout, batch_size):
+            self.own = f"{layout or 'one'} {batch_size}"
+
+        def take(self, trainable):
+            order.append(self.own)
+            return 0.001 * len(order)
+
+    monkeypatch.setattr(sharded_worker, "Steps", Timed)
+    monkeypatch.setattr(sharded_worker, "is_first", lambda: True)
+    monkeypatch.setattr(sharded_worker.torch.distributed, "barrier", lambda: None)
+    settings = ScalingSettings(
+        widths=(8,), layouts=("dp",), num_steps=2, num_rounds=3, batch_size=10
+    )
+    rows = sharded_worker.scaling(settings, 8)
+    assert order == ["one 10"] * 2 + ["dp 10"] * 2 + ["one 10"] * 2 + ["dp 20"] * 2 + (
+        order[:8] * 2
+    )
+    assert [row["round"] for row in rows] == [0, 0, 1, 1, 2, 2]
+    assert [row["kind"] for row in rows] == ["strong", "weak"] * 3
+    # the shortest of each two steps, in milliseconds
+    assert [row["alone"] for row in rows] == pytest.approx([1, 5, 9, 13, 17, 21])
+    assert [row["shared"] for row in rows] == pytest.approx([3, 7, 11, 15, 19, 23])
+
+
+def test_rounds_are_drawn_from_the_least_to_the_most():
+    rows = [
+        {"widths": w, "layout": "dp", "kind": "weak", "alone": 1.0, "shared": shared}
+        for w in (256, 512)
+        for shared in (1.0, 2.0, 4.0)
+    ]
+    _, ax = plt.subplots()
+    sharded_plots.scaling(pd.DataFrame(rows), ax, "weak")
+    (bars,) = ax.containers
+    line, _, (segments,) = bars.lines
+    assert line.get_ydata().tolist() == [1.0, 1.0]
+    ends = [s[:, 1].tolist() for s in segments.get_segments()]
+    assert ends == [[0.5, 2.0]] * 2
+
+
+def test_the_recorded_2d_mesh_is_not_tensor_parallel_once_more():
+    found = read_study(CURVES)
+    assert found.settings.processes_2d == 4  # of two it would be 1 × 2
+    for name, own in found.table.groupby("networks"):
+        apart = own.pivot(index="epoch", columns="layout", values="apart")
+        assert (apart["2d"] != apart["tp"]).any(), name
 
 
 def curve(apart, name="a"):

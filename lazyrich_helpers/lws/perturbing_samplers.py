@@ -12,18 +12,25 @@ from lazyrich_helpers.models.stacked import Units
 from lazyrich_helpers.random_streams import generator
 
 
-def extragradient(course: Course) -> Iterator[Plan]:
-    r"""Take the gradient a step ahead: $\delta x = -\gamma\, g(x)$, the same batch.
+def extragradient(share: float) -> Sampler:
+    r"""Take the gradient ahead: $\delta x = -\gamma'\, g(x)$, of the same batch.
+
+    Args:
+        share: $\gamma' / \gamma$, of a step; 1 is Korpelevich's.
 
     Source: after Korpelevich (1976).
     """
-    for _ in range(course.num_steps):
-        gradient = course.gradient()
 
-        def ahead(layer: int, number: int, p: Tensor, gradient=gradient) -> Tensor:
-            return -along(course.lr, p) * gradient[layer][number]
+    def sampler(course: Course) -> Iterator[Plan]:
+        for _ in range(course.num_steps):
+            gradient = course.gradient()
 
-        yield Plan(course.every_layer, perturbation=ahead)
+            def ahead(layer: int, number: int, p: Tensor, gradient=gradient) -> Tensor:
+                return -share * along(course.lr, p) * gradient[layer][number]
+
+            yield Plan(course.every_layer, perturbation=ahead)
+
+    return sampler
 
 
 def sharpness_aware(radius: float) -> Sampler:

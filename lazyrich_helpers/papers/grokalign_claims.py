@@ -15,12 +15,16 @@ from lazyrich_helpers.papers.grokalign_tables import (
     BASELINE,
     at_end,
     first_reach,
+    lateness,
     networks,
     of_method,
+    reach_or_last,
     reaches,
 )
 
 RIVALS = ("Grokfast", "noise")
+XOR_LEVEL = 0.8
+"""Accuracy under noise at which a network of XOR counts as robust; ours."""
 
 
 def _faster(table: pd.DataFrame, column: str, unit: str, word: str) -> Finding:
@@ -58,7 +62,10 @@ def more_than_rivals(table: pd.DataFrame) -> Finding:
 
 
 def aligns(table: pd.DataFrame) -> Finding:
-    """Ask whether each method's rows align after its training images are learned."""
+    """Ask whether each method's true rows turn to the images after these are learned.
+
+    Any gain of the cosine counts; what it comes to is told.
+    """
     answers, numbers = [], []
     for name in (BASELINE, "GrokAlign"):
         own = table.loc[table.methods == name]
@@ -66,9 +73,12 @@ def aligns(table: pd.DataFrame) -> Finding:
             first_reach(rows, "train", 1.0, "true_row")
             for _, _, rows in networks(own, "methods")
         ]
-        gained = of_method(at_end(own), name, "true_row") - fitted
-        answers.append(above(gained, 0))
-        numbers.append(f"{name}: the cosine gains {in_two_digits(gained)}")
+        ends = of_method(at_end(own), name, "true_row")
+        answers.append(above(ends - fitted, 0))
+        numbers.append(
+            f"{name}: the cosine gains {in_two_digits(ends - fitted)}, to "
+            f"{in_two_digits(ends)}"
+        )
     return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
 
 
@@ -81,25 +91,39 @@ def more_aligned(table: pd.DataFrame) -> Finding:
 
 
 def more_robust(table: pd.DataFrame) -> Finding:
-    """Ask whether GrokAlign's networks withstand attacks better at the end."""
-    last = at_end(table)
-    two = [100 * of_method(last, name, "robust") for name in ("GrokAlign", BASELINE)]
-    numbers = " against ".join(with_interval(v, sign=False) for v in two)
-    return Finding(word_of(above(two[0] - two[1], 0)), f"{numbers} % under attack.")
+    """Ask whether robustness comes after accuracy, and GrokAlign has more of it."""
+    last, late = at_end(table), lateness(table, "robust")
+    names = ("GrokAlign", BASELINE)
+    two = [100 * of_method(last, name, "robust") for name in names]
+    times = [of_method(late, name, "ratio") for name in names]
+    answers = [above(two[0] - two[1], 0)]
+    answers += [above(ratios.map(math.log), 0) for ratios in times]
+    ends = " against ".join(with_interval(v, sign=False) for v in two)
+    later = " and ".join(in_two_digits(ratios) for ratios in times)
+    numbers = f"{ends} % under attack at the end; {later} times as many steps."
+    return Finding(word_of(everywhere(answers)), numbers)
 
 
 def xor_sooner(table: pd.DataFrame, *, penalty: float) -> Finding:
-    """Ask whether a penalty makes noisy accuracy reach 80 % sooner."""
-    steps = {
-        value: pd.Series({
-            seed: first_reach(rows, "noisy", 0.8, "step")
-            for seed, rows in own.groupby("seed")
-        })
-        for value, own in table.groupby("penalties")
-    }  # fmt: skip
-    sooner = (steps[0.0] / steps[penalty]).map(math.log)
-    numbers = " against ".join(f"{steps[p].mean():.0f}" for p in (penalty, 0.0))
-    return Finding(word_of(above(sooner, 0)), f"{numbers} steps to 80 %.")
+    """Ask whether a penalty makes noisy accuracy reach 80 % sooner.
+
+    A network that does not get there counts with its last step.
+    """
+    rows = [
+        (value, seed, reach_or_last(own, "noisy", XOR_LEVEL, "step"))
+        for value, seed, own in networks(table, "penalties")
+    ]
+    found = pd.DataFrame(rows, columns=["penalty", "seed", "step"])
+    steps = found.pivot(index="seed", columns="penalty", values="step")
+    sooner = pd.Series(steps[0.0] / steps[penalty]).map(math.log)
+    means = " against ".join(f"{steps[p].mean():.0f}" for p in (penalty, 0.0))
+    best = table.groupby(["penalties", "seed"]).noisy.max() >= XOR_LEVEL
+    there = best.groupby("penalties").sum()
+    numbers = (
+        f"{means} steps to {100 * XOR_LEVEL:.0f} %; at λ = {there.index[-1]:g}, "
+        f"{there.iloc[-1]} of {len(steps)} networks get there."
+    )
+    return Finding(word_of(above(sooner, 0)), numbers)
 
 
 def kernel_tells(table: pd.DataFrame, *, error: float) -> Finding:
@@ -126,13 +150,13 @@ GROKKING_CLAIMS = (
     Claim(
         "GA3",
         "Penalizing the Jacobian saves more steps than Grokfast and than noise on the "
-        "inputs",
+        "inputs (here its weight was tuned, and theirs are those of the authors' code)",
         more_than_rivals,
     ),
     Claim(
         "GA4",
-        "The Jacobian comes to align with the input after the training images are "
-        "learned",
+        "The Jacobian becomes more aligned with the input after the training images "
+        "are learned",
         aligns,
     ),
     Claim(
@@ -143,15 +167,16 @@ GROKKING_CLAIMS = (
     Claim(
         "GA6",
         "Robustness to attacks comes late as well, and the penalty brings more of it "
-        f"(here PGD in ℓ∞, ε = 0.05 of a pixel's range, {ATTACK_STEPS} steps; the "
-        "paper: APGD-CE, 4/255)",
+        "(we ask for more steps than test accuracy takes, each to 85 % of its end; "
+        f"here PGD in ℓ∞, ε = 0.05 of a pixel's range, {ATTACK_STEPS} steps of ε/4; "
+        "the paper: APGD-CE, ε = 4/255)",
         more_robust,
     ),
 )
 XOR_CLAIM = Claim(
     "GA7",
-    "On XOR the penalty (we ask at λ = {penalty}) makes the network robust to noise "
-    "sooner",
+    "On XOR the penalty (we ask at λ = {penalty}, the best of four λ on these seeds; "
+    "the paper's is 1) makes the network robust to noise sooner",
     xor_sooner,
     {"penalty": 0.3},
 )

@@ -32,6 +32,12 @@ def first_reach(table: pd.DataFrame, column: str, level: float, of: str) -> floa
     return float(np.interp(level, ends[:, 0], ends[:, 1]))
 
 
+def reach_or_last(table: pd.DataFrame, column: str, level: float, of: str) -> float:
+    """Return what `first_reach` does; where it is never reached, `of` at the end."""
+    found = first_reach(table, column, level, of)
+    return float(table[of].iloc[-1]) if np.isnan(found) else found
+
+
 def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFrame]]:
     """Yield a column's value, the seed and the rows of each network, as they lie."""
     for value in dict.fromkeys(table[by]):
@@ -41,7 +47,7 @@ def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFr
 
 
 def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
-    """Return steps and CPU seconds until each network reaches `LEVEL`.
+    """Return steps, and CPU seconds since the first, until each reaches `LEVEL`.
 
     Beside them stand the baseline's over them, for the same seed: `step_ratio` and
     `seconds_ratio`, above 1 where a method is faster. One that does not get there
@@ -53,19 +59,31 @@ def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
     """
     rows = []
     for method, seed, own in networks(table, "methods"):
+        # What was spent before step 0, such as starting up, is not training.
+        own = own.assign(seconds=own.seconds - own.seconds.iloc[0])
         reached = bool((own[column] >= LEVEL).any())
-        costs = [
-            first_reach(own, column, LEVEL, of)
-            if reached
-            else float(own[of].to_numpy()[-1])
-            for of in COSTS
-        ]
+        costs = [reach_or_last(own, column, LEVEL, of) for of in COSTS]
         rows.append((method, seed, reached, *costs))
     found = pd.DataFrame(rows, columns=["methods", "seed", "reached", *COSTS])
     base = found.loc[found.methods == BASELINE].set_index("seed")
     for name in COSTS:
         found[f"{name}_ratio"] = found.seed.map(base[name]) / found[name]
     return found
+
+
+def lateness(table: pd.DataFrame, column: str, share: float = LEVEL) -> pd.DataFrame:
+    """Return how many times as many steps a column takes as test accuracy does.
+
+    Each to `share` of what it ends with. Columns: `methods`, `seed`, `ratio`.
+    """
+    rows = []
+    for method, seed, own in networks(table, "methods"):
+        steps = [
+            first_reach(own, name, share * own[name].iloc[-1], "step")
+            for name in (column, "test")
+        ]
+        rows.append((method, seed, steps[0] / steps[1]))
+    return pd.DataFrame(rows, columns=["methods", "seed", "ratio"])
 
 
 def at_level(table: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -65,10 +65,9 @@ ENTRIES = {
     ),
     "extragradient": Entry(
         label="extragradient",
-        sampler=perturbing.extragradient,
+        sampler=perturbing.extragradient(0.05),  # 1 diverges at the others' rates
         kind="perturbs",
         evaluations=2,
-        lr_factor=0.1,  # at the others' rates its steps ahead diverge
     ),
     "sam": Entry(
         label="SAM",

@@ -159,5 +159,5 @@ SAMPLERS = Study(
         ),
         "paper": SamplerSettings(),
     },
-    version=2,
+    version=3,
 )

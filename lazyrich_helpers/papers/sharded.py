@@ -79,6 +79,8 @@ class ScalingSettings:
     layouts: tuple[str, ...] = ("dp", "tp", "fsdp")
     batch_size: int = 128
     num_steps: int
+    num_rounds: int
+    """How often one process and two are timed in turn."""
     processes: int = 2
 
 
@@ -160,9 +162,17 @@ SCALING = Study(
     point=shared_point("scaling"),
     over="widths",
     budgets={
-        "smoke": ScalingSettings(widths=(64,), layouts=("dp",), num_steps=4),
-        "laptop": ScalingSettings(widths=(256,), layouts=("dp",), num_steps=10),
-        "paper": ScalingSettings(widths=(256, 512, 1024, 2048), num_steps=80),
+        "smoke": ScalingSettings(
+            widths=(64,), layouts=("dp",), num_steps=4, num_rounds=2
+        ),
+        "laptop": ScalingSettings(
+            widths=(256,), layouts=("dp",), num_steps=10, num_rounds=3
+        ),
+        # One round, recorded on a busy machine, one process once for each width; 5
+        # are due where nothing else runs.
+        "paper": ScalingSettings(
+            widths=(256, 512, 1024, 2048), num_steps=80, num_rounds=1
+        ),
     },
 )
 STUDIES = (CURVES, WIRE, SCALING, TENSORFLOW)

@@ -86,7 +86,8 @@ def seconds_of_step(
 ) -> tuple[float, float]:
     """Return the seconds of a step in which a device computes, and in which it sends.
 
-    Nothing overlaps. One device alone sends nothing.
+    Nothing overlaps. One device alone sends nothing. Of sharded parameters torch
+    fetches a layer more, ahead of time, than the backward pass needs.
     """
     images = cluster.batch_size
     flops = forward_flops(net.flops) + backward_flops(net.flops, trainable)

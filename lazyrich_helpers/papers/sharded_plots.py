@@ -74,8 +74,10 @@ def differences(table: pd.DataFrame, ax: Axes, line: float) -> None:
 def scaling(table: pd.DataFrame, ax: Axes, kind: str) -> None:
     """Draw images a second of two processes over one's, by width; dotted: no gain.
 
+    Markers are medians over rounds, bars lead from the least to the most.
+
     Args:
-        table: Of `sharded.SCALING`.
+        table: Of `sharded.SCALING`; several rows of a width are its rounds.
         ax: Where to draw.
         kind: `strong`, the batch is shared, or `weak`, each has as many images.
     """
@@ -84,9 +86,11 @@ def scaling(table: pd.DataFrame, ax: Axes, kind: str) -> None:
     for layout, rows in table[table.kind == kind].groupby("layout", sort=False):
         place = layouts.index(str(layout))
         # Tensor parallel has the whole batch in each process: it is as large.
-        ax.plot(
-            rows.widths, images * rows.alone / rows.shared, marker=MARKERS[place],
-            markersize=4, linestyle=DASHES[place], linewidth=1,
+        gains = (images * rows.alone / rows.shared).groupby(rows.widths)
+        middle = gains.median()
+        ax.errorbar(
+            middle.index, middle, yerr=[middle - gains.min(), gains.max() - middle],
+            marker=MARKERS[place], markersize=4, linestyle=DASHES[place], linewidth=1,
             color=shade(place, len(layouts)), label=NAMES[str(layout)],
         )  # fmt: skip
     ax.axhline(1, **DOTTED)

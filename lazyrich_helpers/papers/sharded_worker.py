@@ -154,24 +154,26 @@ def scaling(settings: Any, width: int) -> Rows:
     """Return the shortest steps: of one process, and of all with its batch or more.
 
     Strong: the batch is shared. Weak: each process has as many images as one had.
-    Other programs make steps longer, and none shorter.
+    Other programs make steps longer, and none shorter; so that they do it to both, one
+    process and all are timed in turn, and each pair again in every round.
     """
-    num, rows = settings.processes, []
-    full = frozenset(range(2))
+    num, batch, rows = settings.processes, settings.batch_size, []
+    one = Steps(width, 1, "", batch)
+    shared = {
+        (layout, kind): Steps(width, 1, layout, size)
+        for layout in settings.layouts
+        for kind, size in (("strong", batch), ("weak", num * batch))
+    }
 
-    def shortest(layout: str, batch_size: int) -> float:
-        steps = Steps(width, 1, layout, batch_size)
-        return 1000 * min(steps.take(full) for _ in range(settings.num_steps))
+    def shortest(steps: Steps) -> float:
+        return 1000 * min(steps.take(steps.full) for _ in range(settings.num_steps))
 
-    alone = 0.0
-    if is_first():
-        alone = shortest("", settings.batch_size)
-    torch.distributed.barrier()  # until then, the others leave it the machine
-    for layout in settings.layouts:
-        sizes = {"strong": settings.batch_size, "weak": num * settings.batch_size}
-        for kind, batch_size in sizes.items():
-            own = shortest(layout, batch_size)
-            rows.append({"layout": layout, "kind": kind, "alone": alone, "shared": own})
+    for number in range(settings.num_rounds):
+        for (layout, kind), steps in shared.items():
+            alone = shortest(one) if is_first() else 0.0
+            torch.distributed.barrier()  # until then, the others leave it the machine
+            row = {"round": number, "layout": layout, "kind": kind, "alone": alone}
+            rows.append(row | {"shared": shortest(steps)})
     return rows
 
 
