@@ -20,6 +20,7 @@ from lazyrich_helpers.analysis.verdicts import (
 )
 from lazyrich_helpers.experiments.study import Study, read_study
 from lazyrich_helpers.papers import lazy_training_tables as tables
+from lazyrich_helpers.papers.lazy_training_flow import FLOW
 from lazyrich_helpers.papers.lazy_training_images import IMAGES
 from lazyrich_helpers.papers.lazy_training_kappa import KAPPA
 from lazyrich_helpers.papers.lazy_training_laws import LAWS
@@ -28,7 +29,7 @@ from lazyrich_helpers.papers.lazy_training_scales import SCALE, WIDTH
 
 PAPER = "Chizat, Oyallon & Bach (2019)"
 PAGE = "book/papers/lazy_training"
-STUDIES = (LAWS, KAPPA, SCALE, WIDTH, PATHS, IMAGES)
+STUDIES = (LAWS, KAPPA, SCALE, WIDTH, PATHS, IMAGES, FLOW)
 
 
 def _laws(table: pd.DataFrame, within: float) -> Finding:
