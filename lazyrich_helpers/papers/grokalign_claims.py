@@ -11,6 +11,7 @@ from lazyrich_helpers.analysis.statistics import (
     with_interval,
 )
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, everywhere, word_of
+from lazyrich_helpers.papers.grokalign_measures import ATTACK_STEPS
 from lazyrich_helpers.papers.grokalign_tables import (
     BASELINE,
     at_end,
@@ -19,7 +20,6 @@ from lazyrich_helpers.papers.grokalign_tables import (
     of_method,
     reaches,
 )
-from lazyrich_helpers.papers.grokalign_training import ATTACK_STEPS
 
 RIVALS = ("Grokfast", "noise")
 
