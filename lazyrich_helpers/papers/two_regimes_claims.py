@@ -18,6 +18,7 @@ from lazyrich_helpers.analysis.verdicts import (
     Word,
     everywhere,
     over,
+    over_or_open,
     word_of,
 )
 from lazyrich_helpers.papers.two_regimes_tables import (
@@ -134,7 +135,7 @@ def matched(table: pd.DataFrame, lrs: list[float], factor: float) -> Finding:
             return f"for η/(1 − μ) ≤ {good[-1]:.2g}"
         return f"for η/(1 − μ) = {', '.join(f'{lr:.2g}' for lr in good)}"
 
-    return over(words, named, numbers)
+    return over_or_open(words, named, numbers)
 
 
 def gains(table: pd.DataFrame, momentum: float) -> pd.Series:
