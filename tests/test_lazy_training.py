@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.func import functional_call, hessian
 
+from lazyrich_helpers.analysis.statistics import signed
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import read_study
@@ -343,6 +344,7 @@ def test_the_conv_net_claims_can_fail(lazy, word):
             "seed": seed,
             "held_out_accuracy": lr,  # the larger rate is the better one
             "test_accuracy": (accuracy if lr == 0.1 else 0.5) + 0.001 * seed,
+            "train_loss": 0.1 * (1 + seed),
             "kept_states": kept,
         }
         for inverse, accuracy, kept in ((1.0, 0.95, 0.8), (0.001, lazy, 0.995))
@@ -350,7 +352,18 @@ def test_the_conv_net_claims_can_fail(lazy, word):
         for seed in range(5)
     ]
     table = pd.DataFrame(rows)
-    assert asked("LT5", table) is word
+    flow = pd.DataFrame(
+        (seed, time, loss * (1 + seed), accuracy + 0.001 * seed)
+        for seed in range(5)
+        for time, loss, accuracy in ((1, 0.3, 0.2), (9, 0.09, lazy), (99, 0.01, 0.3))
+    )
+    flow.columns = ["seed", "time", "train_loss", "test_accuracy"]
+    found = lazy_training.asked_at_equal_loss(flow, table, points=1)
+    assert found.word is word and "reached by 5 of 5" in found.numbers
+    never = flow[flow.time < 9].assign(test_accuracy=lazy + 0.001 * flow.seed)
+    found = lazy_training.asked_at_equal_loss(never, table, points=1)
+    assert found.word is word and "reached by 0 of 5" in found.numbers
+    assert f"at α = 1,000 loses {signed(100 * (0.95 - lazy))} ± 0.0" in found.numbers
     kept = table.assign(kept_states=0.97)
     assert asked("LT6", table) is Word.HOLDS and asked("LT6", kept) is Word.FAILS
     assert (tables.at_best_rates(table).lr == 0.1).all()
