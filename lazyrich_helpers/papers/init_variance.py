@@ -81,7 +81,8 @@ def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> F
         good = more if start == "sample" or more is None else not more
         words[name] = word_of(good)
         told.append(f"{name} {mean:.1f} ± {half:.1f}")
-    own = table["sample"][(table.inits == "sample") & (table.layer == layer)]
+    at = (table.inits == "sample") & (table.layer == layer)
+    own = pd.Series(table.loc[at, "sample"])
     numbers = (
         f"Sample variance in layer {layer} (% of total): {', '.join(told)}; by sample "
         f"statistics it is itself, on inputs that the start has not seen, "

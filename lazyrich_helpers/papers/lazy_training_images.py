@@ -14,6 +14,7 @@ from lazyrich_helpers.measures.laziness import kept_states
 from lazyrich_helpers.models.convnets import conv_net
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.linearized import Linearized
+from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.objectives import Scaled
@@ -61,7 +62,7 @@ def doubled(data: Dataset) -> dict[str, Split]:
     }
 
 
-def started_net(channels: int, num_layers: int, seed: int, train: Split) -> nn.Module:
+def started_net(channels: int, num_layers: int, seed: int, train: Split) -> Network:
     """Return a Conv-Net for digits at its start, in fp64."""
     net = conv_net(channels, num_layers, (1, 8, 8), 10)
     XavierNormal().initialize_(net, seed, train.images[:BATCH].cpu())

@@ -73,7 +73,7 @@ def at_equal_loss(flow: pd.DataFrame, rich: pd.DataFrame) -> pd.DataFrame:
     """
     found = {}
     for _, net in rich.iterrows():
-        own = flow[flow.seed == net.seed].sort_values("time")
+        own = flow.loc[flow.seed == net.seed].sort_values("time")
         down = own[own.train_loss <= net.train_loss]
         then = (own.tail(1) if down.empty else down).iloc[0].test_accuracy
         lost = 100 * (net.test_accuracy - then)

@@ -157,7 +157,8 @@ def momentum_gains(table: pd.DataFrame, momentum: float, times: float) -> Findin
 
     That with batches, whose noise limits the step, is told beside it.
     """
-    logs = {batch: gains(own, momentum) for batch, own in table.groupby("batch_sizes")}
+    grouped = table.groupby("batch_sizes")
+    logs = {int(str(batch)): gains(own, momentum) for batch, own in grouped}
     *batches, full = sorted(logs)  # the largest: all images
     beside = "".join(f"; beside it, {_batches([b])}: {ratio(logs[b])}" for b in batches)
     numbers = (
