@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.verdicts import Word
-from lazyrich_helpers.papers.dial_claims import DL1, slope_is
+from lazyrich_helpers.papers.dial_claims import DL1, DL2, slope_is
 from lazyrich_helpers.papers.dial_tables import (
     INSTRUMENTS,
     agreement,
     best_etas,
     following,
-    from_to,
+    foretold_with_width,
     lazy_slopes,
     on_the_plane,
     rich_slopes,
+    with_width,
 )
 
 GAMMAS = tuple(10.0 ** (k / 2) for k in range(-4, 5))
@@ -68,7 +69,7 @@ def test_its_powers_are_found_on_both_sides():
     ],
 )
 def test_a_power_is_asked_with_its_interval(values, word):
-    found = slope_is(pd.Series(values), **DL1.asks)
+    found = slope_is(pd.Series(values), power=2.0, within=0.2)
     assert found.word is word and "n = 3" in found.numbers
 
 
@@ -90,11 +91,23 @@ def test_agreement_is_of_ranks():
     assert agreement(pairs.assign(found=-pairs.found)) == pytest.approx(-1)
 
 
-def test_a_reading_is_told_from_the_narrowest_to_the_widest():
-    rows = [(100, 0.1, 2.0, 9.0), (16, 0.1, 30.0, 8.0), (16, 0.2, 0.0, 0.0)]
-    pairs = pd.DataFrame(rows, columns=["widths", "eta", "found", "predicted"])
-    assert from_to(pairs, "found", 0.1) == "from 30.0 to 2.0"
-    assert from_to(pairs, "predicted", 0.1) == "from 8.0 to 9.0"
+def test_each_power_is_asked_where_the_claim_says():
+    best = best_etas(plane(power_law))
+    for claim, elsewhere in ((DL1, {"most": 100.0}), (DL2, {"least": 0.0})):
+        (place,) = elsewhere
+        assert f"{claim.asks[place]:g}" in claim.sentence
+        assert claim.check(best, **claim.asks).word is Word.HOLDS
+        assert claim.check(best, **{**claim.asks, **elsewhere}).word is Word.FAILS
+
+
+def test_the_widest_is_compared_with_the_narrowest_of_its_seed():
+    rows = [(100, 0.1, 1, 2.0), (100, 0.1, 0, 3.0), (16, 0.1, 0, 30.0)]
+    rows += [(16, 0.1, 1, 40.0), (32, 0.1, 0, 0.0), (16, 0.2, 0, 0.0)]
+    plain = pd.DataFrame(rows, columns=["widths", "eta", "seed", "lost"])
+    assert with_width(plain, "lost", 0.1).to_dict() == {0: -27.0, 1: -38.0}
+    rows = [(100, 0.1, 9.0), (32, 0.1, 0.0), (16, 0.1, 8.0), (16, 0.2, 7.0)]
+    pairs = pd.DataFrame(rows, columns=["widths", "eta", "predicted"])
+    assert foretold_with_width(pairs, 0.1) == 1
 
 
 def test_what_goes_together_and_what_was_not_reached():

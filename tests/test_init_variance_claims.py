@@ -103,7 +103,10 @@ def started(layer, sample):
 )
 def test_kept_is_asked_of_both_statistics(layer, sample, said):
     table = started(layer, sample)
-    assert str(claims.check_kept(table, layer=50, low=10.0, high=90.0)) == said
+    found = claims.check_kept(table, layer=50, low=10.0, high=90.0)
+    assert str(found) == said
+    itself = f"{sample:.1f} in the median, {sample - 0.01:.1f} to {sample + 0.005:.1f}"
+    assert itself in found.numbers
 
 
 def test_the_best_rate_is_one_that_all_seeds_reach():
@@ -140,6 +143,48 @@ SLOW, FAST, FASTEST = [60, 62, 61, 60, 63], [40, 41, 39, 40, 42], [30, 30, 29, 3
 def test_faster_is_asked_of_paired_seeds(sample, layer, word):
     table = trained(sample_10=sample, layer_10=layer)
     assert claims.check_faster(table).word is word
+
+
+SOME = [math.nan, 60, 62, 61, 63]
+"""One of five seeds does not get there."""
+FEW = [math.nan, math.nan, 62, math.nan, 63]
+"""Nor do most of them."""
+
+
+@pytest.mark.parametrize(
+    ("sample", "layer", "word"),
+    [
+        (SOME, SLOW, Word.UNDECIDED),
+        (SLOW, SOME, Word.UNDECIDED),
+        (FEW, SLOW, Word.FAILS),
+        (SLOW, FEW, Word.HOLDS),
+        (SOME, FEW, Word.UNDECIDED),
+    ],
+)
+def test_one_seed_that_is_late_decides_nothing(sample, layer, word):
+    table = trained(sample_10=sample, layer_10=layer)
+    assert claims.check_faster(table).word is word
+
+
+def test_an_undecided_depth_is_named():
+    table = trained(sample_10=FAST, layer_10=SLOW, sample_20=SOME, layer_20=SLOW)
+    found = claims.check_faster(table)
+    assert str(found) == "undecided for 20 layers"
+    assert "20 layers: reached by 4 of 5 seeds from sample" in found.numbers
+
+
+@pytest.mark.parametrize(
+    ("sample", "norm", "word"),
+    [
+        (SOME, FASTEST, Word.UNDECIDED),
+        (FEW, FASTEST, Word.FAILS),
+        (FEW, NEVER, Word.UNDECIDED),
+        (FAST, NEVER, Word.UNDECIDED),
+    ],
+)
+def test_a_fraction_needs_batch_norms_steps(sample, norm, word):
+    table = trained(sample_10=sample, layer_10=SLOW, batch_norm_10=norm)
+    assert claims.check_fraction(table, fraction=50).word is word
 
 
 def test_the_fraction_is_of_batch_norms_saving():

@@ -9,12 +9,21 @@ import pytest
 import torch
 from torch.func import functional_call, hessian
 
+from lazyrich_helpers.analysis.statistics import signed
 from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import read_study
-from lazyrich_helpers.models.linearized import linearized_outputs
+from lazyrich_helpers.models.linearized import Linearized, linearized_outputs
+from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.papers import lazy_training, lazy_training_scales
 from lazyrich_helpers.papers import lazy_training_tables as tables
-from lazyrich_helpers.papers.lazy_training_images import IMAGES, image_point
+from lazyrich_helpers.papers.lazy_training_flow import FLOW, derivatives, flow_point
+from lazyrich_helpers.papers.lazy_training_images import (
+    IMAGES,
+    doubled,
+    image_point,
+    started_net,
+)
 from lazyrich_helpers.papers.lazy_training_kappa import (
     KAPPA,
     kappa_point,
@@ -38,6 +47,7 @@ from lazyrich_helpers.reinit.tangent_kernel import (
     stacked_gradients,
     stacked_tangent_kernels,
 )
+from lazyrich_helpers.training.objectives import Scaled
 
 SEEDS = (0, 1, 2)
 
@@ -206,6 +216,39 @@ def test_a_large_scale_is_the_linearized_conv_net():
     assert lazy.train_loss[0] < 0.5  # of outputs 0
 
 
+def test_the_flow_is_that_of_small_steps():
+    """Of the square loss's gradient, by automatic differentiation of h̄ itself."""
+    settings = dataclasses.replace(FLOW.settings("smoke"), times=(0.5, 2.0))
+    found = flow_point(settings, 0, "cpu")
+    data = images("digits", train_size=settings.train_size).load()
+    train, test = doubled(data)["train"], doubled(data)["test"]
+    linear = Linearized(started_net(2, 2, 0, train))
+    start, objective = (
+        flat_parameters(linear),
+        Scaled(output_scale=1.0, loss_kind="square"),
+    )
+    optimizer, losses = torch.optim.SGD(linear.parameters(), lr=0.01), []
+    for step in range(1, 201):
+        optimizer.zero_grad()
+        objective.loss(linear, train.images, train.labels, start).backward()
+        optimizer.step()
+        if step in (50, 200):
+            loss = objective.loss(linear, train.images, train.labels, start)
+            losses.append(loss.item())
+    assert found.train_loss.to_numpy() == pytest.approx(losses, rel=1e-3)
+    guesses = objective.outputs(linear, test.images, start).argmax(1)
+    right = (guesses == test.labels).double().mean().item()
+    assert found.test_accuracy.iloc[-1] == pytest.approx(right, abs=0.01)
+
+
+def test_derivatives_are_those_of_the_outputs():
+    train = doubled(images("digits", train_size=10).load())["train"]
+    net = started_net(2, 2, 0, train)
+    rows = derivatives(net, train.images[:3])
+    own = torch.autograd.grad(net(train.images[:3])[2, 7], [*net.parameters()])
+    torch.testing.assert_close(rows[27], torch.cat([g.flatten() for g in own]))
+
+
 def test_times_begin_at_the_start_and_end_at_the_end():
     settings = PATHS.settings("paper")
     times = times_of(settings)
@@ -301,6 +344,7 @@ def test_the_conv_net_claims_can_fail(lazy, word):
             "seed": seed,
             "held_out_accuracy": lr,  # the larger rate is the better one
             "test_accuracy": (accuracy if lr == 0.1 else 0.5) + 0.001 * seed,
+            "train_loss": 0.1 * (1 + seed),
             "kept_states": kept,
         }
         for inverse, accuracy, kept in ((1.0, 0.95, 0.8), (0.001, lazy, 0.995))
@@ -308,7 +352,18 @@ def test_the_conv_net_claims_can_fail(lazy, word):
         for seed in range(5)
     ]
     table = pd.DataFrame(rows)
-    assert asked("LT5", table) is word
+    flow = pd.DataFrame(
+        (seed, time, loss * (1 + seed), accuracy + 0.001 * seed)
+        for seed in range(5)
+        for time, loss, accuracy in ((1, 0.3, 0.2), (9, 0.09, lazy), (99, 0.01, 0.3))
+    )
+    flow.columns = ["seed", "time", "train_loss", "test_accuracy"]
+    found = lazy_training.asked_at_equal_loss(flow, table, points=1)
+    assert found.word is word and "reached by 5 of 5" in found.numbers
+    never = flow[flow.time < 9].assign(test_accuracy=lazy + 0.001 * flow.seed)
+    found = lazy_training.asked_at_equal_loss(never, table, points=1)
+    assert found.word is word and "reached by 0 of 5" in found.numbers
+    assert f"at α = 1,000 loses {signed(100 * (0.95 - lazy))} ± 0.0" in found.numbers
     kept = table.assign(kept_states=0.97)
     assert asked("LT6", table) is Word.HOLDS and asked("LT6", kept) is Word.FAILS
     assert (tables.at_best_rates(table).lr == 0.1).all()

@@ -41,6 +41,8 @@ from lazyrich_helpers.papers.two_regimes_tables import (
     plateau,
     regime_table,
     regimes,
+    regimes_after,
+    rises_of,
     tuned,
 )
 
@@ -110,6 +112,53 @@ def test_two_regimes_are_asked_of_each_batch_size():
     claim = two_regimes_claims.TWO_REGIMES
     found = claim.check(regime_table(both), **claim.asks)
     assert (found.word, found.part) == (Word.PARTLY, "for batches of 32")
+
+
+def test_the_first_line_is_told_beside():
+    seldom = [2.0, 1.0, 1.1, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1]  # 1 of 9 rises
+    claim = two_regimes_claims.TWO_REGIMES
+    for high, word in ((SAW, "holds"), (seldom, "does not hold")):
+        table = regime_table(curves({0.01: FALLING, 0.1: high}))
+        found = claim.check(table, **claim.asks)
+        assert found.word is Word.HOLDS
+        assert f"With the line at 30 %: {word} for batches of 32." in found.numbers
+
+
+def test_regimes_are_those_of_where_large_steps_have_led():
+    rows = [
+        (epochs, lr, seed, rose, loss)
+        for epochs, lr, rose, loss in (
+            (0, 0.1, 0.0, 0.5), (0, 0.5, 0.3, 0.1), (10, 0.1, 0.2, 0.1),
+            (10, 0.5, 0.4, 2.0),
+        )
+        for seed in SEEDS
+    ]  # fmt: skip
+    names = ["warm_epochs", "lr", "seed", "rises", "loss"]
+    table = pd.DataFrame(rows, columns=names)
+    assert regimes_after(table, 0) == {0.1: "small", 0.5: "large"}
+    assert regimes_after(table, 10) == {0.1: "large", 0.5: "fails"}
+
+
+def test_momentum_is_asked_where_it_starts():
+    """Of the recorded steps 0.0316 is large from there, and 0.5623 fails."""
+    found = {one.claim: one for one in two_regimes.verdicts()}["TR3"]
+    assert "; at 0.32," in found.numbers and "at 0.032," in found.numbers
+    assert "at 0.56," not in found.numbers
+
+
+def test_a_schedules_step_size_is_told_with_its_rises():
+    table = schedule_table()
+    last = (table.schedules == "constant") & (table.lr == 0.1) & (table.epoch == 10)
+    table.loc[last, "loss"] = 9.0
+    assert rises_of(table, 0.1) == pytest.approx(1 / 9) and rises_of(table, 0.01) == 0
+    large = table.schedules.isin(["constant", "one drop"]) & (table.lr == 0.1)
+    other = table[large].assign(lr=0.4, held_out_accuracy=0)
+    other["test_accuracy"] = 0.3
+    claim = two_regimes_claims.GENERALIZES
+    found = claim.check(pd.concat([table, other]), 0.01, **claim.asks)
+    assert "One drop from 0.1 (rises in 11 % of epochs)" in found.numbers
+    assert "small steps, 0.01 (rises in 0 % of epochs)" in found.numbers
+    assert "−10.0 ± 0.0." in found.numbers and found.word is Word.HOLDS
 
 
 def test_schedules_start_large_and_end_small():
@@ -209,11 +258,14 @@ def test_matched_losses_may_part_at_the_largest_step():
     assert (found.word, found.part) == (Word.PARTLY, "for η/(1 − μ) ≤ 0.1")
 
 
-def test_momentum_gains_are_asked_with_batches_and_without():
+def test_momentum_gains_are_asked_in_full_batch():
     table = pd.concat([momentum_table(1.0), momentum_table(0.2, batch=1000)])
     claim = two_regimes_claims.SPEED
     found = claim.check(table, **claim.asks)
-    assert (found.word, found.part) == (Word.PARTLY, "in full batch")
+    assert found.word is Word.HOLDS
+    assert "full batch 5 " in found.numbers and "batches of 32: 1 " in found.numbers
+    other = pd.concat([momentum_table(0.2), momentum_table(1.0, batch=1000)])
+    assert claim.check(other, **claim.asks).word is Word.FAILS
     assert set(best_with(momentum_table(1.0)).lr) == {0.1}
 
 

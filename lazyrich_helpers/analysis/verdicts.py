@@ -195,6 +195,22 @@ def over(
     return Finding(next(word for word in order if word in found), numbers)
 
 
+def over_or_open(
+    words: Mapping[Place, Word],
+    named: Callable[[list[Place]], str],
+    numbers: str = "",
+) -> Finding:
+    """Return what `over` does; undecided, also for which places, if it holds at others.
+
+    Args: as those of `over`.
+    """
+    found = over(words, named, numbers)
+    if found.word is not Word.UNDECIDED or Word.HOLDS not in words.values():
+        return found
+    open_ = [place for place, word in words.items() if word is Word.UNDECIDED]
+    return replace(found, part=named(open_))
+
+
 def everywhere(answers: Iterable[bool | None]) -> bool | None:
     """Return whether all hold: one False decides, else one None leaves it open."""
     answers = list(answers)

@@ -26,8 +26,12 @@ def verdict_of(
     """
     if result.missing:
         return claim.given(NOT_RUN, about)
-    found = claim.check(seen(result.table), **claim.asks)
-    return claim.given(found, f"{about} · {num_seeds(result.table, result.study.over)}")
+    table = result.table
+    found = claim.check(seen(table), **claim.asks)
+    # A study over seeds has one in each group: they count together.
+    over = 0 if result.study.over == "seeds" else table[result.study.over]
+    seeds = num_seeds(table.assign(group=over), "group")
+    return claim.given(found, f"{about} · {seeds}")
 
 
 def verdicts_of(asked: Iterable[tuple[Claim, Study, str]]) -> tuple[Verdict, ...]:

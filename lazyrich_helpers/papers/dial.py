@@ -3,8 +3,9 @@ r"""The plane of feature-learning strength and learning rate, and widths on it.
 The plane is that of Atanasov et al. (2024): strength of feature learning $\gamma$
 against learning rate $\eta$. Its best learning rate is predicted to grow as
 $\gamma^2$ where training is lazy, and as $\gamma^{2/L}$, for $L$ layers, where it is
-rich. A network in its standard form, of width $N$, lies on it at
-$\gamma = 1/\sqrt N$ and at its own learning rate.
+rich. A network in its standard form, of width $N$, lies near it, at
+$\gamma = 1/\sqrt N$ and its own learning rate; it is not centred, and its first layer
+steps by its own number of inputs where the plane's steps by $N$.
 """
 
 import math

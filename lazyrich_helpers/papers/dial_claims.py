@@ -8,7 +8,13 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers import dial
 from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.dial_knobs import KNOB_STUDY
-from lazyrich_helpers.papers.dial_tables import best_etas, lazy_slopes, rich_slopes
+from lazyrich_helpers.papers.dial_tables import (
+    LAZY,
+    RICH,
+    best_etas,
+    lazy_slopes,
+    rich_slopes,
+)
 
 PAPER = "Atanasov et al. (2024)"
 PAGE = "book/02_lazy_and_rich"
@@ -22,19 +28,35 @@ def slope_is(found: pd.Series, *, power: float, within: float) -> Finding:
     return Finding(word_of(near(found, power, within)), numbers)
 
 
+def lazy_power(
+    best: pd.DataFrame, *, power: float, within: float, most: float
+) -> Finding:
+    """Ask for the power of γ in the best η up to a γ."""
+    return slope_is(lazy_slopes(best, most), power=power, within=within)
+
+
+def rich_power(
+    best: pd.DataFrame, *, power: float, within: float, least: float
+) -> Finding:
+    """Ask for the power of γ in the best η from a γ on."""
+    return slope_is(rich_slopes(best, least), power=power, within=within)
+
+
 DL1 = Claim(
     name="DL1",
     says="Where training is lazy, the best learning rate grows about as the square of "
-    "the strength of feature learning (we ask for an exponent of {power:g} ± {within})",
-    check=slope_is,
-    asks={"power": 2.0, "within": 0.2},
+    "the strength of feature learning (we ask for an exponent of {power:g} ± {within} "
+    "over γ ≤ {most:g})",
+    check=lazy_power,
+    asks={"power": 2.0, "within": 0.2, "most": LAZY},
 )
 DL2 = Claim(
     name="DL2",
     says="Where it is rich, the best learning rate grows about as its power 2/L, for L "
-    "layers (we ask for an exponent of {power:.2f} ± {within}; L = 3)",
-    check=slope_is,
-    asks={"power": 2 / dial.NUM_LAYERS, "within": 0.2},
+    "layers (we ask for an exponent of {power:.2f} ± {within} over γ ≥ {least:g}; "
+    "L = 3)",
+    check=rich_power,
+    asks={"power": 2 / dial.NUM_LAYERS, "within": 0.2, "least": RICH},
 )
 
 
@@ -46,7 +68,4 @@ def verdicts() -> tuple[Verdict, ...]:
         f"digits · {settings.train_size:,} images · d = 2 · w = {settings.width} · "
         f"SGD, {settings.num_steps:,} steps, squared error"
     )
-    return (
-        verdict_of(DL1, plane, about, lambda table: lazy_slopes(best_etas(table))),
-        verdict_of(DL2, plane, about, lambda table: rich_slopes(best_etas(table))),
-    )
+    return tuple(verdict_of(claim, plane, about, best_etas) for claim in (DL1, DL2))

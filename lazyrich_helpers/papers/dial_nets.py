@@ -6,7 +6,7 @@ two hidden layers of $N$ ReLUs, standard normal weights, inputs of mean square 1
 centring by $h_0$, the untrained network, is that of Chizat et al. (2019). The strength
 of feature learning is $\gamma = 1/(\alpha\sqrt N)$, and a step of size $\eta$ is
 $W \leftarrow W - \eta N \nabla_W L$, as in Atanasov et al. (2024): at fixed $\gamma$
-and $\eta$ training is then alike at every width.
+and $\eta$ wide networks then train alike.
 """
 
 import itertools

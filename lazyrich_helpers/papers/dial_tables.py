@@ -59,14 +59,14 @@ def slopes(best: pd.DataFrame, inside: Callable[[pd.Series], pd.Series]) -> pd.S
     return pd.Series([slope for slope, _ in fits], index=seeds)
 
 
-def lazy_slopes(best: pd.DataFrame) -> pd.Series:
-    """Return the exponents where training is lazy, by seed."""
-    return slopes(best, lambda gamma: gamma <= LAZY)
+def lazy_slopes(best: pd.DataFrame, most: float = LAZY) -> pd.Series:
+    """Return the exponents where training is lazy, up to a γ, by seed."""
+    return slopes(best, lambda gamma: gamma <= most)
 
 
-def rich_slopes(best: pd.DataFrame) -> pd.Series:
-    """Return the exponents where training is rich, by seed."""
-    return slopes(best, lambda gamma: gamma >= RICH)
+def rich_slopes(best: pd.DataFrame, least: float = RICH) -> pd.Series:
+    """Return the exponents where training is rich, from a γ on, by seed."""
+    return slopes(best, lambda gamma: gamma >= least)
 
 
 def on_the_plane(plane: pd.DataFrame, plain: pd.DataFrame, value: str) -> pd.DataFrame:
@@ -96,16 +96,30 @@ def agreement(pairs: pd.DataFrame) -> float:
     return pairs.found.corr(pairs.predicted, method="spearman")
 
 
-def from_to(pairs: pd.DataFrame, kind: str, eta: float) -> str:
-    """Return a reading of the narrowest and of the widest network: `from 4.5 to 0.6`.
+def with_width(plain: pd.DataFrame, value: str, eta: float) -> pd.Series:
+    """Return the widest networks' reading less the narrowest ones', by seed.
+
+    Args:
+        plain: Of several widths.
+        value: The reading.
+        eta: Their learning rate.
+    """
+    own = plain.loc[np.isclose(plain.eta, eta)]
+    by_width = own.pivot(index="seed", columns="widths", values=value)
+    return pd.Series(
+        by_width[by_width.columns.max()] - by_width[by_width.columns.min()]
+    )
+
+
+def foretold_with_width(pairs: pd.DataFrame, eta: float) -> float:
+    """Return what the plane says of that difference.
 
     Args:
         pairs: From `on_the_plane`.
-        kind: `found` or `predicted`.
-        eta: Their learning rate.
+        eta: The learning rate.
     """
-    own = pairs.loc[np.isclose(pairs.eta, eta)].sort_values("widths")[kind]
-    return f"from {own.iloc[0]:.1f} to {own.iloc[-1]:.1f}"
+    own = pairs.loc[np.isclose(pairs.eta, eta)].sort_values("widths").predicted
+    return float(own.iloc[-1] - own.iloc[0])
 
 
 def following(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:

@@ -42,6 +42,19 @@ def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows[reached])
 
 
+def share_reached(table: pd.DataFrame, start: str, depth: int) -> float:
+    """Return which part of the seeds reached the loss, at the rate with the most."""
+    rows = table[(table.inits == start) & (table.depth == depth)]
+    return float(rows.groupby("lr").steps.agg(lambda own: own.notna().mean()).max())
+
+
+def told_reached(table: pd.DataFrame, start: str, depth: int) -> str:
+    """Return that in words: `4 of 5 seeds from sample statistics`."""
+    num = table.seed.nunique()
+    reached = round(share_reached(table, start, depth) * num)
+    return f"{reached} of {num} seeds from {NAMES[start]}"
+
+
 def best_rates(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at each start's and depth's best learning rate.
 

@@ -14,6 +14,7 @@ from lazyrich_helpers.measures.laziness import kept_states
 from lazyrich_helpers.models.convnets import conv_net
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.linearized import Linearized
+from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.objectives import Scaled
@@ -43,7 +44,7 @@ def image_point(
     settings: ImageSettings, inverse_alpha: float, device: str
 ) -> pd.DataFrame:
     """Return what trainings at 1/α end in, a row for each learning rate and seed."""
-    data = _doubled(images("digits", train_size=settings.train_size).load(device))
+    data = doubled(images("digits", train_size=settings.train_size).load(device))
     rows = [
         {"lr": lr, "seed": seed, **_trained(settings, inverse_alpha, lr, seed, data)}
         for lr in settings.lrs
@@ -52,13 +53,20 @@ def image_point(
     return pd.DataFrame(rows)
 
 
-def _doubled(data: Dataset) -> dict[str, Split]:
+def doubled(data: Dataset) -> dict[str, Split]:
     """Return the splits with images in fp64."""
     splits = {"train": data.train, "held_out": data.held_out, "test": data.test}
     return {
         name: Split(split.images.double(), split.labels)
         for name, split in splits.items()
     }
+
+
+def started_net(channels: int, num_layers: int, seed: int, train: Split) -> Network:
+    """Return a Conv-Net for digits at its start, in fp64."""
+    net = conv_net(channels, num_layers, (1, 8, 8), 10)
+    XavierNormal().initialize_(net, seed, train.images[:BATCH].cpu())
+    return net.double().to(train.labels.device)
 
 
 def _trained(
@@ -70,9 +78,7 @@ def _trained(
 ) -> dict[str, Any]:
     """Train one net; return losses, accuracies and how far it went."""
     train = data["train"]
-    net = conv_net(settings.channels, settings.num_layers, (1, 8, 8), 10)
-    XavierNormal().initialize_(net, seed, train.images[:BATCH].cpu())
-    net = net.double().to(train.labels.device)
+    net = started_net(settings.channels, settings.num_layers, seed, train)
     model: nn.Module = net if inverse_alpha else Linearized(net)
     start = flat_parameters(model)
     scale = 1 / inverse_alpha if inverse_alpha else 1.0

@@ -9,7 +9,7 @@ from lazyrich_helpers.analysis.statistics import confidence_interval, geometric_
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
 """A measured distance → its exponent in α, by Theorem 2.2."""
 LAZY_FROM = 30.0
-"""Scales α from which the exponents are fitted."""
+"""The scale α from which on the exponents are fitted."""
 
 
 def slope(x: ArrayLike, y: ArrayLike) -> float:
@@ -17,9 +17,9 @@ def slope(x: ArrayLike, y: ArrayLike) -> float:
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
-def law_slopes(table: pd.DataFrame) -> pd.DataFrame:
-    """Return each law's exponent in α, a row a seed."""
-    lazy = table.loc[table.alphas >= LAZY_FROM]
+def law_slopes(table: pd.DataFrame, least: float = LAZY_FROM) -> pd.DataFrame:
+    """Return each law's exponent in α, from a scale on, a row a seed."""
+    lazy = table.loc[table.alphas >= least]
     rows = [
         {"seed": seed} | {law: slope(own.alphas, own[law]) for law in LAWS}
         for seed, own in lazy.groupby("seed")
@@ -57,6 +57,29 @@ def at_best_rates(table: pd.DataFrame) -> pd.DataFrame:
     best = grouped.groupby(level=0).idxmax()
     pairs = pd.MultiIndex.from_arrays([table.inverse_alphas, table.lr])
     return table.loc[pairs.isin(list(best))]
+
+
+def at_equal_loss(flow: pd.DataFrame, rich: pd.DataFrame) -> pd.DataFrame:
+    """Return linearized nets when their training loss is that of trained nets.
+
+    Args:
+        flow: Of `FLOW`.
+        rich: Rows of `IMAGES`, one a seed.
+
+    Returns:
+        By seed: `test_accuracy` at the first time at which the loss is down there, at
+        the last time if it never is; whether it was `reached`; and `lost`, how much
+        lower (in points) the accuracy is than the trained net's.
+    """
+    found = {}
+    for _, net in rich.iterrows():
+        own = flow.loc[flow.seed == net.seed].sort_values("time")
+        down = own[own.train_loss <= net.train_loss]
+        then = (own.tail(1) if down.empty else down).iloc[0].test_accuracy
+        lost = 100 * (net.test_accuracy - then)
+        found[int(net.seed)] = (then, not down.empty, lost)
+    columns = ["test_accuracy", "reached", "lost"]
+    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
 
 
 def ratio(values: pd.Series, digits: int = 1) -> str:

@@ -12,28 +12,30 @@ from lazyrich_helpers.papers.two_regimes_studies import (
     LINES,
     STEP_SIZES,
 )
-from lazyrich_helpers.papers.two_regimes_tables import regime_table, regimes
+from lazyrich_helpers.papers.two_regimes_tables import regime_table, regimes_after
 
 PAPER = "Leclerc & Madry (2020)"
 PAGE = "book/papers/two_regimes"
 STUDIES = (STEP_SIZES, LINES, BOUNDARY, MOMENTUM, FULL_BATCH, SCHEDULES)
-BATCH = 32
-"""Of the momentum's networks that are trained with batches."""
 DIGITS_SCOPE = "digits · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
+FULL_SCOPE = (
+    "digits · {train_size:,} images in full batch · ReLU-Nets · d = 2 · w = {width}"
+)
 CIFAR_SCOPE = (
-    "CIFAR-10, 16×16 pixels · {train_size:,} images · ReLU-Nets · d = 2 · w = {width}"
+    "CIFAR-10, 16×16 pixels · the same {train_size:,} images for all seeds · "
+    "ReLU-Nets · d = 2 · w = {width}"
 )
 
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return what is found of the paper's claims, from the recorded studies."""
-    needed = (STEP_SIZES, MOMENTUM, FULL_BATCH, SCHEDULES)
+    needed = (STEP_SIZES, BOUNDARY, MOMENTUM, FULL_BATCH, SCHEDULES)
     results = [read_study(study) for study in needed]
     if any(result.missing for result in results):
         return tuple(claim.given(NOT_RUN) for claim in claims.CLAIMS)
-    steps, momentum, full_batch, schedules = results
+    steps, boundary, momentum, full_batch, schedules = results
     table = regime_table(steps.table)
-    kinds = regimes(pd.DataFrame(table[table.batch_sizes == BATCH]))
+    kinds = regimes_after(boundary.table, momentum.settings.warm_epochs)
     large = [lr for lr, kind in kinds.items() if kind == "large"]
     with_batches = after_large_steps(momentum.table)
     both = after_large_steps(momentum.table, full_batch.table)
@@ -43,7 +45,7 @@ def verdicts() -> tuple[Verdict, ...]:
         (claims.TWO_REGIMES, (table,), digits),
         (claims.PLATEAU, (schedules.table,), cifar),
         (claims.MATCHED, (with_batches, large), digits),
-        (claims.SPEED, (both,), digits),
+        (claims.SPEED, (both,), _scope(full_batch, FULL_SCOPE)),
         (claims.GENERALIZES, (schedules.table, small_lr), cifar),
         (claims.SCHEDULE, (schedules.table, small_lr), cifar),
     )

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-SMALL, LARGE = 0.02, 0.1
-"""Share of epochs in which the training loss rises: at most, and at least.
+SMALL, LARGE, STRICT = 0.02, 0.1, 0.3
+"""Share of epochs in which the training loss rises: at most, at least, and at least by
+the line that we set first.
 
-Ours, chosen with the curves on digits in view."""
+Ours, the first two chosen with the curves on digits in view."""
 FAILED = 1.0
 """Training loss of a network that has not learned digits; at chance it is log 10."""
 LAST = 5
@@ -62,6 +63,29 @@ def regimes(table: pd.DataFrame) -> dict[float, str]:
         else:
             found[lr] = "large" if rises >= LARGE else "between"
     return found
+
+
+def regimes_after(table: pd.DataFrame, warm_epochs: int) -> dict[float, str]:
+    """Return the regime of each step size from where large steps have led.
+
+    Args:
+        table: Of `BOUNDARY`.
+        warm_epochs: Epochs of large steps before.
+    """
+    own = pd.DataFrame(table[table.warm_epochs == warm_epochs])
+    return regimes(own.rename(columns={"loss": "plateau"}))
+
+
+def rises_of(table: pd.DataFrame, lr: float) -> float:
+    """Return the share of epochs in which the loss of a constant step size rises.
+
+    Args:
+        table: Of `SCHEDULES`.
+        lr: The step size.
+    """
+    own = table[(table.schedules == "constant") & (table.lr == lr)]
+    losses = own.pivot(index="epoch", columns="seed", values="loss")
+    return float((losses.diff().iloc[1:] > 0).to_numpy().mean())
 
 
 def largest_small(table: pd.DataFrame) -> float:
