@@ -1,5 +1,7 @@
 """A claim is asked of a study's table, or said not to be run."""
 
+import dataclasses
+
 import pandas as pd
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
@@ -12,9 +14,9 @@ STUDY = Study(
 )
 
 
-def result(missing):
+def result(missing, study=STUDY):
     return StudyResult(
-        study=STUDY, budget="paper", settings=None, table=TABLE, origins=[], seconds=0,
+        study=study, budget="paper", settings=None, table=TABLE, origins=[], seconds=0,
         missing=missing,
     )  # fmt: skip
 
@@ -29,6 +31,13 @@ def test_a_claim_is_asked_of_what_is_seen_of_the_table():
     assert (found.word, found.scope) == (Word.FAILS, "digits · n = 2 seeds")
     best = verdict_of(claim, result([]), "digits", lambda table: table.query("loss<2"))
     assert best.word is Word.HOLDS and best.says == "Losses are below 2"
+
+
+def test_seeds_of_a_study_over_seeds_count_together():
+    claim = Claim("Z1", "Losses are below {line}", below, {"line": 3})
+    over_seeds = dataclasses.replace(STUDY, over="seeds")
+    found = verdict_of(claim, result([], over_seeds), "digits")
+    assert found.scope == "digits · n = 2 seeds"
 
 
 def test_a_study_with_a_missing_point_is_not_asked():
