@@ -92,9 +92,10 @@ def test_what_is_exactly_zero_at_the_start_is_not_counted():
     assert kept_states(run.network, start, black) == pytest.approx(expected)
 
 
-def test_it_is_of_scaled_objectives_alone():
-    with pytest.raises(ValueError, match="objective must be scaled"):
-        Laziness().result(trained(tiny.CONFIG.objective))
+def test_under_another_objective_outputs_are_the_networks_own():
+    found = Laziness().result(trained(tiny.CONFIG.objective))
+    one = Scaled(output_scale=1.0, centred=False)
+    assert found == Laziness().result(trained(one))
 
 
 def test_vgg11_keeps_its_states_where_it_is_lazy():

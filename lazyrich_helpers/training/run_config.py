@@ -172,6 +172,7 @@ def label_without_seed(config: RunConfig) -> str:
     """Return what tells a setting from its neighbours; seeds repeat a setting."""
     columns = config.columns()
     images = [columns["dataset"]] + (["(rest)"] if "skipped" in columns else [])
+    images += ["turned"] if columns["data"] == TurnedImages.kind else []
     short = {"width": "w", "depth": "d", "lr": "lr", "momentum": "momentum"}
     short |= {"output_scale": "alpha"}
     settings = [f"{short[k]}={columns[k]:g}" for k in short if k in columns]
@@ -183,7 +184,7 @@ def label_without_seed(config: RunConfig) -> str:
         settings += [f"{columns['num_views']} views"]
     if columns["init"] != XavierNormal.kind:
         own = f" ({columns['statistics']})" if "statistics" in columns else ""
-        settings += [f"from {columns['init']}{own}"]
+        settings += [f"from {columns.get('file', columns['init'])}{own}"]
     elif columns["gain"] != 1:
         settings += [f"gain={columns['gain']:.3g}"]
     return " ".join([*images, columns["model"], *settings])
