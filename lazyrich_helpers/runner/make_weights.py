@@ -2,9 +2,9 @@
 
 `python -m lazyrich_helpers.runner.make_weights RUN FILE`.
 
-The stand-in for ImageNet's weights is made so. **It is not what the paper did**: its
-images are of the same data set and classes as what follows, and far fewer. What is
-learned from it is how sparse training depends on where it starts; not how it goes from
+The stand-ins for ImageNet's weights are made so. **They are not what the paper did**:
+their images are of the same data set as what follows, and far fewer. What is learned
+from them is how sparse training depends on where it starts; not how it goes from
 ImageNet's weights.
 """
 
