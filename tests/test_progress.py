@@ -30,7 +30,7 @@ def test_a_label_tells_a_run_from_its_neighbours():
     sparse = tiny.config(updates=TopKAllBottoms(k=1, rho=0.1))
     assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
     other = tiny.config(init=WeightsFile(file="a.pt", sha256="1" * 8))
-    assert label(other) == "digits relu_net w=12 d=2 lr=0.03 from weights_file seed=0"
+    assert label(other) == "digits relu_net w=12 d=2 lr=0.03 from a.pt seed=0"
     literal = tiny.config(init=XavierNormal(gain=LITERAL_GAIN))
     assert label(literal) == "digits relu_net w=12 d=2 lr=0.03 gain=0.707 seed=0"
     other = tiny.config(data=remaining(tiny.CONFIG.data, 100))
