@@ -44,9 +44,9 @@ def momentum(settings: Momentum, batch_size: int, device: str) -> pd.DataFrame:
         run, about, lrs, _ = started(settings, device, settings.momenta)
         warm(run, settings.large_lr, settings.warm_batch_size, warm_epochs)
         first = early = run.losses(run.parameters)
-        late = []
+        late, batches = [], run.batches(batch_size)
         for step in range(1, settings.num_steps + 1):
-            run.step(lrs, run.batch(step - 1, batch_size))
+            run.step(lrs, batches(step - 1))
             if step == tenth:
                 early = run.losses(run.parameters)
             if step % 2 == 0 and step > settings.num_steps - tenth:

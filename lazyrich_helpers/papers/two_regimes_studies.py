@@ -153,16 +153,17 @@ def step_lines(settings: StepLines, batch_size: int, device: str) -> pd.DataFram
     slope there is positive), and the share that end higher than they began (`uphill`).
     """
     run, about, lrs, _ = started(settings, device)
+    batches = run.batches(batch_size)
     rows, done = [], 0
     for mark in settings.marks:
         for step in range(done, mark):
-            run.step(lrs, run.batch(step, batch_size))
+            run.step(lrs, batches(step))
         stream = generator("sharpness", mark)
         sharp = sharpness(run.losses, run.parameters, generator=stream)
         told = []
         for step in range(mark, mark + settings.num_lines):
             before = run.parameters
-            run.step(lrs, run.batch(step, batch_size))
+            run.step(lrs, batches(step))
             told.append(_along(run, before))
         done = mark + settings.num_lines
         losses = run.losses(run.parameters)

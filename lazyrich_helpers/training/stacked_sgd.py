@@ -7,7 +7,7 @@ What `ensemble` trains are runs that are alike but for the seed, with a record e
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -108,11 +108,14 @@ class StackedSGD:
         """Return the order in which each row sees the images in an epoch (num, n)."""
         return orders_of("stacked_order", self.seeds, epoch, len(self.train))
 
-    def batch(self, step: int, size: int) -> Tensor | None:
-        """Return the images of a step, from 0, (num, size); None: all of them."""
+    def batches(self, size: int) -> Callable[[int], Tensor | None]:
+        """Return what tells each row's images of a step, from 0 (num, size); None: all.
+
+        It draws an epoch's order once.
+        """
         if size >= len(self.train):
-            return None
-        return batches_of("stacked_order", self.seeds, len(self.train), size)(step)
+            return lambda step: None
+        return batches_of("stacked_order", self.seeds, len(self.train), size)
 
     def step(self, lrs: Float[Tensor, " num"], batch: Tensor | None = None) -> None:
         """Take a step on the images `batch` (num, batch) of each row; None: on all."""
