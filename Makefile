@@ -5,9 +5,12 @@ ARGS ?=
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
-TEST := $(BIN)/python -m pytest
-# A file is one process's: a notebook's cells, a module's browser.
-SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Threads of several processes on as many cores wait for each other.
+TEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# A file is one process's: a notebook's cells, a module's browser. Where a process dies,
+# xdist 3.8 may wait for its successor for ever: it gets none, and the test's name is said.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile \
+	--max-worker-restart 0 --durations 10
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
