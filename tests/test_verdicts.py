@@ -16,15 +16,8 @@ from lazyrich_helpers.analysis import (
     timing_claims,
 )
 from lazyrich_helpers.analysis.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Word,
-    everywhere,
-    for_widths,
-    over,
-    word_of,
-)
+from lazyrich_helpers.analysis.everywhere import everywhere, for_widths, over, word_of
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.runner.grid_points import BOOK
 from tests import (
     test_activity_claims,

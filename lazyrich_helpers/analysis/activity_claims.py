@@ -12,17 +12,9 @@ from collections.abc import Callable, Iterable
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Several, Share
+from lazyrich_helpers.analysis.everywhere import everywhere, for_widths, over, word_of
 from lazyrich_helpers.analysis.statistics import above, num_seeds
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Word,
-    everywhere,
-    for_widths,
-    over,
-    widths_of,
-    word_of,
-)
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, widths_of
 
 
 def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:

@@ -10,6 +10,14 @@ import pandas as pd
 
 from lazyrich_helpers.analysis import reinit_effects as effects
 from lazyrich_helpers.analysis.amounts import Points
+from lazyrich_helpers.analysis.everywhere import (
+    Answer,
+    at_each_width,
+    everywhere,
+    for_widths,
+    over,
+    word_of,
+)
 from lazyrich_helpers.analysis.reinit_claims import (
     A1,
     A2,
@@ -23,18 +31,7 @@ from lazyrich_helpers.analysis.reinit_claims import (
 )
 from lazyrich_helpers.analysis.reinit_effects import Effect, by_seed
 from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
-from lazyrich_helpers.analysis.verdicts import (
-    Answer,
-    Claim,
-    Finding,
-    Word,
-    at_each_width,
-    everywhere,
-    for_widths,
-    over,
-    widths_of,
-    word_of,
-)
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, widths_of
 
 
 def _recipe_trains(table: pd.DataFrame, *, lr: float, line: float) -> Finding:

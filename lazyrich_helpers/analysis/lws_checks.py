@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Several
+from lazyrich_helpers.analysis.everywhere import over, word_of
 from lazyrich_helpers.analysis.lws_cells import (
     cells_for,
     in_part,
@@ -21,14 +22,7 @@ from lazyrich_helpers.analysis.lws_cells import (
 )
 from lazyrich_helpers.analysis.statistics import above, with_interval
 from lazyrich_helpers.analysis.tables import one_setting
-from lazyrich_helpers.analysis.verdicts import (
-    Check,
-    Claim,
-    Finding,
-    Word,
-    over,
-    word_of,
-)
+from lazyrich_helpers.analysis.verdicts import Check, Claim, Finding, Word
 
 XAVIER, PRETRAINED = "xavier_normal", "imagenet_vgg11"
 """Kinds of `init`."""

@@ -11,6 +11,7 @@ Source: Li & Banerjee (2021), Section 6.2.
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Several
+from lazyrich_helpers.analysis.everywhere import over, word_of
 from lazyrich_helpers.analysis.lws_cells import (
     cells_for,
     in_part,
@@ -36,14 +37,7 @@ from lazyrich_helpers.analysis.statistics import (
     confidence_interval,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Word,
-    over,
-    widths_of,
-    word_of,
-)
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, widths_of
 
 LOWER = ("bottom {q}", "all bottoms")
 

@@ -9,19 +9,16 @@ import pandas as pd
 
 from lazyrich_helpers.analysis import reinit_effects as effects
 from lazyrich_helpers.analysis.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
-from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
-from lazyrich_helpers.analysis.verdicts import (
+from lazyrich_helpers.analysis.everywhere import (
     Answer,
-    Claim,
-    Finding,
-    Word,
     at_each_width,
     everywhere,
     over,
-    widths_of,
     word_of,
 )
+from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
+from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word, widths_of
 from lazyrich_helpers.reinit.reinitialization import percent_label
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Finding, word_of
+from lazyrich_helpers.analysis.everywhere import word_of
+from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Finding
 from lazyrich_helpers.experiments.record import Record
 
 

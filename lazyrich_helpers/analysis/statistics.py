@@ -32,6 +32,18 @@ def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
     return float(middle), float(low), float(high)
 
 
+def as_ratio(logs: pd.Series, form: str = ".2g") -> str:
+    """Return `2.3 (1.9 to 2.8)`: what `geometric_interval` does; of one alone, `2.3`.
+
+    Args:
+        logs: Logarithms of ratios.
+        form: How a number is printed.
+    """
+    middle, low, high = geometric_interval(logs)
+    ends = f" ({low:{form}} to {high:{form}})" if np.isfinite(high) else ""
+    return f"{middle:{form}}{ends}"
+
+
 def above(values: pd.Series, threshold: float) -> bool | None:
     """Return whether the mean is above `threshold`; None if its interval spans it."""
     mean, half = confidence_interval(values)

@@ -6,19 +6,13 @@ Source: Li & Banerjee (2021), Sections 6.1 and 6.2, Table 1.
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Several, Share
+from lazyrich_helpers.analysis.everywhere import everywhere, over, word_of
 from lazyrich_helpers.analysis.lws_cells import cell_name, cells_for
 from lazyrich_helpers.analysis.lws_checks import ENDS
 from lazyrich_helpers.analysis.lws_tables import paper_table_1
 from lazyrich_helpers.analysis.statistics import median_interval, signed
 from lazyrich_helpers.analysis.timing_tables import recorded_times, step_ratios
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Word,
-    everywhere,
-    over,
-    word_of,
-)
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.times import StepTimes

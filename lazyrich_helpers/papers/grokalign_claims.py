@@ -4,12 +4,13 @@ import math
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.everywhere import everywhere, word_of
 from lazyrich_helpers.analysis.statistics import (
     above,
     in_two_digits,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, everywhere, word_of
+from lazyrich_helpers.analysis.verdicts import Claim, Finding
 from lazyrich_helpers.papers.grokalign_measures import ATTACK_STEPS
 from lazyrich_helpers.papers.grokalign_tables import (
     BASELINE,

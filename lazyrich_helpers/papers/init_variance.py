@@ -7,18 +7,16 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Several
-from lazyrich_helpers.analysis.statistics import above, confidence_interval, num_seeds
-from lazyrich_helpers.analysis.verdicts import (
+from lazyrich_helpers.analysis.everywhere import (
     Answer,
-    Claim,
-    Finding,
-    Verdict,
     at_places,
     for_widths,
     over,
     over_or_open,
     word_of,
 )
+from lazyrich_helpers.analysis.statistics import above, confidence_interval, num_seeds
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict
 from lazyrich_helpers.experiments.study import StudyResult, read_study
 from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.init_variance_studies import (

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lazyrich_helpers.analysis.statistics import confidence_interval, geometric_interval
+from lazyrich_helpers.analysis.statistics import as_ratio, confidence_interval
 
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
 """A measured distance → its exponent in α, by Theorem 2.2."""
@@ -84,9 +84,7 @@ def at_equal_loss(flow: pd.DataFrame, rich: pd.DataFrame) -> pd.DataFrame:
 
 def ratio(values: pd.Series, digits: int = 1) -> str:
     """Return `28 (23 to 34)`: of ratios their geometric mean with its 95 % interval."""
-    middle, low, high = geometric_interval(pd.Series(np.log(values)))
-    ends = f" ({low:.{digits}f} to {high:.{digits}f})" if np.isfinite(high) else ""
-    return f"{middle:.{digits}f}{ends}"
+    return as_ratio(pd.Series(np.log(values)), f".{digits}f")
 
 
 def exponent(values: pd.Series) -> str:

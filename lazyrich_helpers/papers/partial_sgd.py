@@ -5,16 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lazyrich_helpers.analysis.amounts import Points
+from lazyrich_helpers.analysis.everywhere import everywhere, over
+from lazyrich_helpers.analysis.everywhere import word_of as word
 from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Verdict,
-    Word,
-    everywhere,
-    over,
-)
-from lazyrich_helpers.analysis.verdicts import word_of as word
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.partial_sgd_bound import BOUND

@@ -14,14 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.verdicts import (
-    Claim,
-    Finding,
-    Verdict,
-    Word,
-    over,
-    word_of,
-)
+from lazyrich_helpers.analysis.everywhere import over, word_of
+from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
 from lazyrich_helpers.experiments.study import Study, read_study
 from lazyrich_helpers.papers.sharded_nets import FP64
 from lazyrich_helpers.papers.sharded_tensorflow import TENSORFLOW
