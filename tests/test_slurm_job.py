@@ -18,7 +18,6 @@ from lazyrich_helpers.runner.options import SlurmOptions
 from lazyrich_helpers.runner.slurm_job import PER_JOB, Job, shares
 from tests import tiny
 
-LONG = tiny.training(num_epochs=1000)
 """Setting of a run that is not worth more than a job."""
 
 
