@@ -4,11 +4,20 @@ import io
 
 import numpy as np
 import pandas as pd
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
+from myst_nb.ext import glue
 from PIL import Image
 
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
-from lazyrich_helpers.notebook.page import findings, number_table, png, stacked
+from lazyrich_helpers.notebook import page
+from lazyrich_helpers.notebook.page import (
+    facts,
+    findings,
+    number_table,
+    png,
+    stacked,
+)
 
 
 def test_findings_have_their_mark_and_lead_to_their_figure():
@@ -67,3 +76,20 @@ def test_a_picture_of_few_colours_looks_the_same_and_is_lighter():
     assert apart.max() < 32 and apart.mean() < 4
     assert after.getpixel((0, 0)) == (255, 255, 255)
     assert len(small) < 0.6 * len(plain.getvalue())
+
+
+def test_facts_are_kept_as_myst_nb_keeps_them(monkeypatch):
+    def keep(data, *, raw, metadata):
+        kept.append((data, raw, metadata))
+
+    kept: list[tuple] = []
+    monkeypatch.setattr(page, "display", keep)
+    monkeypatch.setattr(glue, "ipy_display", keep)
+    facts(lead="+2.3 ± 0.4", quoted='the net\'s "best"')
+    InteractiveShell.instance()
+    try:
+        glue.glue("lead", "+2.3 ± 0.4", display=False)
+        glue.glue("quoted", 'the net\'s "best"', display=False)
+    finally:
+        InteractiveShell.clear_instance()
+    assert kept[:2] == kept[2:]

@@ -8,9 +8,8 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 from IPython.core.getipython import get_ipython
-from IPython.display import HTML
+from IPython.display import HTML, display
 from matplotlib.figure import Figure
-from myst_nb import glue
 from PIL import Image
 
 from lazyrich_helpers.analysis.figure_style import DPI, RC
@@ -21,6 +20,10 @@ Finding = tuple[Verdict | Word | None, str, str]
 sentence of HTML; a figure's name or ""."""
 
 
+GLUED = "application/papermill.record/"
+"""Before the type of what is kept for a sentence."""
+
+
 def house_style() -> None:
     """Draw figures from now on as the book does: at their own size, sharp, plain."""
     mpl.rcParams.update(RC)
@@ -29,8 +32,8 @@ def house_style() -> None:
         shell, "kernel"
     ):  # a notebook's; a terminal's shows no pictures
         shell.run_line_magic("matplotlib", "inline")  # first: it sets a way of its own
-        display: Any = shell.display_formatter
-        display.formatters["image/png"].for_type(Figure, png)
+        formatter: Any = shell.display_formatter
+        formatter.formatters["image/png"].for_type(Figure, png)
 
 
 def png(figure: Figure, *, dpi: int = DPI) -> bytes:
@@ -92,9 +95,13 @@ def _item(
 
 
 def facts(**values: str) -> None:
-    """Keep numbers for the page's sentences, which show them by `{glue:text}`."""
+    """Keep numbers for the page's sentences, which show them by `{glue:text}`.
+
+    As `myst_nb.glue` writes them, whose import takes every page a second.
+    """
     for name, value in values.items():
-        glue(name, value, display=False)
+        kept = {"scrapbook": {"name": name, "mime_prefix": GLUED}}
+        display({f"{GLUED}text/plain": repr(value)}, raw=True, metadata=kept)
 
 
 def number_table(

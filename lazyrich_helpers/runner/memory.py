@@ -32,6 +32,8 @@ SINGLE = 4
 """Bytes of a number in fp32."""
 EACH = 9
 """Numbers for each parameter: 5 in training, 9 where movements are put in order."""
+FEW = 10_000_000
+"""Parameters of a network that is tried with numbers: `meta` takes a second at first."""
 IN_A_ROW = 4
 """Outputs at a time: what a layer reads and makes, and the copies of a library."""
 
@@ -62,7 +64,9 @@ def _image_numbers(config: RunConfig) -> float:
 @functools.lru_cache
 def _output_numbers(network: Network, shape: tuple[int, int, int]) -> list[int]:
     """Return how many numbers each module makes of an image."""
-    network, sizes = copy.deepcopy(network).eval(), []  # it is shared
+    few = sum(weight.numel() for weight in network.parameters()) < FEW
+    device, sizes = "cpu" if few else "meta", []
+    network = copy.deepcopy(network).eval().to_empty(device=device)  # it is shared
 
     def note(module: nn.Module, inputs: object, output: Tensor) -> None:
         sizes.append(output.numel())
@@ -71,7 +75,7 @@ def _output_numbers(network: Network, shape: tuple[int, int, int]) -> list[int]:
         if not list(module.children()):
             module.register_forward_hook(note)
     with torch.no_grad():
-        network(torch.zeros(1, *shape, device="meta"))
+        network(torch.zeros(1, *shape, device=device))
     return sizes
 
 
