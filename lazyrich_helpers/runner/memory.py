@@ -33,7 +33,7 @@ SINGLE = 4
 EACH = 9
 """Numbers for each parameter: 5 in training, 9 where movements are put in order."""
 FEW = 10_000_000
-"""Parameters of a network that is tried with numbers: `meta` takes a second at first."""
+"""Parameters of a network that is tried with numbers; `meta` takes a second first."""
 IN_A_ROW = 4
 """Outputs at a time: what a layer reads and makes, and the copies of a library."""
 
