@@ -1,6 +1,7 @@
 """Late generalization: the estimator, the alignment, and what the studies hold."""
 
 import dataclasses
+import functools
 import json
 import math
 from pathlib import Path
@@ -482,20 +483,22 @@ def test_alignment_is_told_where_it_ends():
 def test_xor_and_kernel_claims_hold_and_fail():
     rows = [
         {"penalties": p, "seed": s, "step": t, "noisy": min(1.0, t / (at + s))}
-        for p, at in ((0.0, 100), (0.3, 50))
+        for p, at in ((0.0, 100), (0.3, 50), (1.0, 160))
         for s in range(4) for t in range(0, 201, 10)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    check = grokalign_claims.xor_sooner
-    assert check(table, penalty=0.3).word is Word.HOLDS
-    swapped = table.assign(penalties=0.3 - table.penalties)
-    assert check(swapped, penalty=0.3).word is Word.FAILS
-    assert "at λ = 0.3, 4 of 4 networks get there" in check(table, penalty=0.3).numbers
+    check = functools.partial(grokalign_claims.xor_sooner, best=0.3, theirs=1.0)
+    found = check(table)
+    assert (found.word, found.part) == (Word.PARTLY, "at λ = 0.3")
+    assert "λ = 0.3: 2 (1.9 to 2) times as soon (4 of 4 networks" in found.numbers
+    swapped = table.replace({"penalties": {0.0: 0.3, 0.3: 0.0}})
+    assert check(swapped).word is Word.FAILS
+    both = table.replace({"penalties": {0.0: 1.0, 1.0: 0.0}})
+    assert check(both).word is Word.HOLDS
     never = table.copy()  # of two seeds, whose last step counts
     never.loc[(table.penalties == 0.3) & (table.seed < 2), "noisy"] = 0.5
-    found = check(never, penalty=0.3)
-    assert found.numbers.startswith("121 against 81 steps")
-    assert "at λ = 0.3, 2 of 4 networks" in found.numbers
+    found = grokalign_claims.xor_sooner(never, best=0.3, theirs=0.3)
+    assert "(2 of 4 networks get there)" in found.numbers
     assert found.word is Word.UNDECIDED
     errors = pd.DataFrame(
         {"lrs": [0.1, 0.001] * 3, "seed": [0, 0, 1, 1, 2, 2], "error": [0.3, 0.004] * 3}

@@ -177,8 +177,14 @@ def test_each_claim_counts_once_in_the_sentence():
     for place, (word, name) in enumerate(found):
         asked = dataclasses.replace(question(word, 5, name=name), about=f"{place}")
         rows += ledger([asked])
+    narrow = Finding(HOLDS, "", "at w = 16")
+    for part, name in ((narrow, "G"), (narrow, "H"), (Finding(HOLDS, ""), "H")):
+        asked = question(HOLDS, 5, name=name)
+        verdict = dataclasses.replace(asked.verdict, part=part.part)
+        rows += ledger([dataclasses.replace(asked, verdict=verdict, about=part.part)])
+    rows += ledger([question(HOLDS, 5, name="E5")])
     text = in_one_sentence(rows)
-    assert "6 claims, 2 hold" in text and "2 in some" in text
+    assert "8 claims, 4 hold" in text and "(1 of them" in text and "2 in some" in text
     assert "1 in none" in text and "for 1 no test" in text
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import pandas as pd
+
 from lazyrich_helpers.analysis import reinit_effects as effects
 from lazyrich_helpers.analysis.activity_claims import frequencies
 from lazyrich_helpers.analysis.activity_tables import activity_table
@@ -14,7 +16,7 @@ from lazyrich_helpers.analysis.reinit_claims import A1
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.status import Inventory
 from lazyrich_helpers.analysis.tables import reinit_table, untrained_table
-from lazyrich_helpers.analysis.verdicts import Verdict, Word, widths_of
+from lazyrich_helpers.analysis.verdicts import Verdict, widths_of
 from lazyrich_helpers.experiments import untrained
 
 RELU = "ReLU-Net d = {depth}, MNIST"
@@ -37,9 +39,8 @@ class Headline:
     @property
     def plain(self) -> str:
         """The sentence and its verdict, as text."""
-        word = self.verdict.word
-        found = str(self.verdict) if word is Word.PARTLY else word
-        return f"{self.sentence} *The paper's claim ({self.verdict.claim}): {found}.*"
+        claim = self.verdict.claim
+        return f"{self.sentence} *The paper's claim ({claim}): {self.verdict}.*"
 
 
 @dataclass(frozen=True)
@@ -144,17 +145,18 @@ def _lower_layers_now_and_then(found: Sequence[Question]) -> Headline:
     hard = ask(found, "E2", "VGG-11 w = 16, CIFAR-10", PAPER)
     wide = ask(found, "E1", "VGG-5 w = 64, MNIST", TUNED)
     small, deep, full = (lws_table(q.runs.records) for q in (question, hard, wide))
-    cost = of_cell(small, CELL, "backward").mean()
 
-    def points(table: object) -> str:
-        values = lost(table, CELL).dropna()  # type: ignore[arg-type]
-        return f"{with_interval(values, sign=False)} points (n = {len(values)})"
+    def points(table: pd.DataFrame) -> str:
+        values = lost(table, CELL).dropna()
+        cost = of_cell(table, CELL, "backward").mean()
+        loss = with_interval(values, sign=False)
+        return f"{loss} points at {cost:.2f} of its backward FLOPs (n = {len(values)})"
 
     sentence = (
-        "Training the top layer always and all others in one epoch of ten takes "
-        f"{cost:.2f} of full training's backward FLOPs and loses {points(small)} "
-        f"with VGG-5 on MNIST at a quarter of the paper's width; {points(full)} at the "
-        f"paper's width, where the claim is {wide.verdict.word}; and {points(deep)} "
-        "with VGG-11 on a fifth of CIFAR-10."
+        "Training the top layer always and all others in one epoch of ten loses "
+        f"against full training {points(small)} with VGG-5 on MNIST at a quarter of "
+        f"the paper's width; {points(full)} at the paper's width, where the claim is "
+        f"{wide.verdict.word}; and {points(deep)} with VGG-11 on a fifth of CIFAR-10, "
+        "at a quarter of the paper's width."
     )
     return Headline(question.verdict, sentence, question.page)

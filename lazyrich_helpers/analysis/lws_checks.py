@@ -7,6 +7,7 @@ points of test accuracy against full training from the same start with the same 
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -22,7 +23,7 @@ from lazyrich_helpers.analysis.lws_cells import (
 )
 from lazyrich_helpers.analysis.statistics import above, with_interval
 from lazyrich_helpers.analysis.tables import one_setting
-from lazyrich_helpers.analysis.verdicts import Check, Claim, Finding, Word
+from lazyrich_helpers.analysis.verdicts import Check, Claim, Finding, Word, widths_of
 
 XAVIER, PRETRAINED = "xavier_normal", "imagenet_vgg11"
 """Kinds of `init`."""
@@ -48,13 +49,20 @@ def lws_claim(
     least_width: int = 1,
     **asks: Any,
 ) -> Claim:
-    """Return a claim about networks of one start, whatever others are there."""
+    """Return a claim about networks of one start, whatever others are there.
+
+    What narrower networks than the paper's answer is said to be for their width.
+    """
 
     def of_them(table: pd.DataFrame, **asks: Any) -> Finding:
         rows = starting_from(table, start)
         if rows.empty:
             return Finding(Word.NOT_RUN, f"Not run yet from {start}.")
-        return check(rows, **asks)
+        found = check(rows, **asks)
+        width = widths_of(rows)[-1]
+        if found.word is Word.NOT_RUN or width >= FULL_WIDTH or least_width > 1:
+            return found
+        return replace(found, part=f"{found.part} at w = {width}".strip())
 
     compares = ("updates", "init")
     return Claim(number, says, of_them, asks, least_width, compares)

@@ -1,6 +1,7 @@
 """Which claim of the paper is asked of which records: every one that can be asked."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,7 +17,7 @@ from lazyrich_helpers.analysis.activity_claims import (
 from lazyrich_helpers.analysis.activity_tables import activity_table, skew_table
 from lazyrich_helpers.analysis.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
-from lazyrich_helpers.analysis.question import Question, Runs
+from lazyrich_helpers.analysis.question import EITHER, Question, Runs
 from lazyrich_helpers.analysis.random_lws_claims import RANDOM_CIFAR10, RANDOM_MNIST
 from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
@@ -29,7 +30,7 @@ from lazyrich_helpers.analysis.tables import (
     with_untrained,
 )
 from lazyrich_helpers.analysis.timing_tables import recorded_times, with_clock
-from lazyrich_helpers.analysis.verdicts import Claim, Verdict
+from lazyrich_helpers.analysis.verdicts import Claim, Verdict, Word
 from lazyrich_helpers.experiments import untrained
 from lazyrich_helpers.experiments.exhibits import make_recipe
 
@@ -74,6 +75,24 @@ def _asked(
 
 def _each(them: Iterable[Claim], *tables: pd.DataFrame) -> list[tuple[Claim, Any]]:
     return [(claim, tables) for claim in them]
+
+
+LEARNED = 0.5
+"""Least test accuracy, at some width, of networks that claims on training are about."""
+
+
+def _told_of_learning(found: list[Question]) -> list[Question]:
+    """Say of verdicts on trained networks where these have hardly learned."""
+    told = []
+    for one in found:
+        runs = runs_table(one.runs.records)
+        answered = one.verdict.word is not Word.NOT_RUN or one.verdict.part
+        trained = answered and one.setting != EITHER
+        if trained and runs.groupby("width").test_accuracy.mean().max() < LEARNED:
+            part = f"{one.verdict.part} of networks that hardly learn".strip()
+            one = replace(one, verdict=replace(one.verdict, part=part))
+        told.append(one)
+    return told
 
 
 def _gradients() -> list[Question]:
@@ -127,7 +146,7 @@ def _reinit() -> list[Question]:
                 beside = table if table.empty else with_untrained(table, random)
                 asked += [(beats, beside), *([(grows, random)] if lr == 0.1 else [])]
             where = ("4", _relu_net(depth, name), page)
-            found += _asked(where, runs, asked)
+            found += _told_of_learning(_asked(where, runs, asked))
         both = (tables["mnist"], tables["fashion_mnist"])
         where = ("4", f"ReLU-Net d = {depth}, both data sets", page)
         found += _asked(where, runs, [(claims.ALIKE, both)])
@@ -160,7 +179,8 @@ def _layers() -> list[Question]:
         runs = Runs(recipe=recipe, choices=choices)
         name = "Fashion-MNIST" if "dataset" in choices else "MNIST"
         where = ("5", f"{network}, {name}", "05_layer_distribution")
-        found += _asked(where, runs, _each(them, activity_table(runs.records)))
+        about = _each(them, activity_table(runs.records))
+        found += _told_of_learning(_asked(where, runs, about))
     return found
 
 

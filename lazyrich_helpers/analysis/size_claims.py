@@ -11,7 +11,11 @@ def _as_large(records: Sequence[Record], *, size: int) -> Finding:
     if not records:
         return NOT_RUN
     found = sum(layer["num_parameters"] for layer in records[0].costs["layers"])
-    return Finding(word_of(found == size), f"Ours has {found:,}.")
+    return Finding(
+        word_of(found == size),
+        f"Ours has {found:,}; what the paper leaves open "
+        "of its layers we read so that its number comes out.",
+    )
 
 
 SIZES = {
