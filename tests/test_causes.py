@@ -30,12 +30,17 @@ def test_what_each_reset_costs():
     curves = {"same_number": [900, 890, 100], "same_distance": [900, 700, 100]}
     fractions = {"fractions": [0.0, 0.001, 1.0], "num_test": 1000}
     reinit = {"active": [900, 400, 100], "lazy": [100, 500, 900]}
-    measures = {"random_reset": fractions | curves, "reinit": fractions | reinit}
+    as_far = {"num_reset": [0, 30, 120]}
+    measures = {
+        "random_reset": fractions | curves | as_far,
+        "reinit": fractions | reinit,
+    }
     found = losses(causes_table([tiny.record(tiny.CONFIG, measures=measures)]))
     (row,) = found.to_dict("records")
     assert row["accuracy"] == "90.0" and row["n"] == 1
     costs = ("+50.0", "+1.0", "+20.0")
     assert tuple(row[reset] for reset in RESETS) == costs
+    assert row["share"] == "25.0" and row["apart"] == "−30.0"
     assert RESETS["as many at random"] == "same_number"
 
 

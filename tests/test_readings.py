@@ -14,7 +14,7 @@ from tests.test_claims import PAPER, changed, curves
 READINGS = (
     "as in this book",
     "bf16 autocast",
-    "fp32 by other code",
+    "fp32, other kernels",
     "biases not ranked",
     "printed variance",
 )

@@ -187,9 +187,9 @@ RELU_NET_CLAIMS = (
     ),
     Claim(
         "B2",
-        "In wide networks, w = {least_width:,}, they are in the bottom and the top "
-        "layer (we ask, at α = {alphas} %: there more than {factor:g} times as often "
-        "as in any other)",
+        "In wide networks, w = {least_width:,}, active parameters are in the bottom "
+        "and the top layer (we ask, at α = {alphas} %: there more than {factor:g} "
+        "times as often as in any other)",
         _at_both_ends,
         ASKS,
         least_width=1000,

@@ -11,7 +11,7 @@ AT = {"widths": [1000], "lrs": [0.1]}
 READINGS = {
     "ours": "as in this book",
     "bf16": "bf16 autocast",
-    "other_code": "fp32 by other code",
+    "other_code": "fp32, other kernels",
     "unranked_biases": "biases not ranked",
     "printed_variance": "printed variance",
 }

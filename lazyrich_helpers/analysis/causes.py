@@ -40,8 +40,9 @@ def training_name(columns: Mapping[str, Any]) -> str:
 def causes_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return `tables.reinit_table` with what is reset and how it was trained.
 
-    Columns beside its own: `trained_by`, and `reset`, one of `RESETS`. Both scenarios
-    are there of the most active, γ alone of random ones.
+    Columns beside its own: `trained_by`, `reset`, one of `RESETS`, and `num_reset`,
+    parameters, of those reset as far at random. Both scenarios are there of the most
+    active, γ alone of random ones.
     """
     records = list(records)
     names = {r.run_id: training_name(r.columns()) for r in records}
@@ -53,6 +54,8 @@ def causes_table(records: Iterable[Record]) -> pd.DataFrame:
                 own = {"reset": reset, "scenario": "active"} | columns
                 own["num_test"] = measured["num_test"]
                 rows = {"fraction": measured["fractions"], **own}
+                if curve == "same_distance":
+                    rows["num_reset"] = measured["num_reset"]
                 tables.append(
                     pd.DataFrame(rows).assign(accuracy=counts / measured["num_test"])
                 )
@@ -64,7 +67,9 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
     """Return what resetting `SHARE` of the parameters costs, in points.
 
     A row per width and training: `accuracy`, its mean test accuracy in percent, `n`
-    seeds, and a column for each of `RESETS`, with a 95 % interval over seeds.
+    seeds, a column for each of `RESETS`, with a 95 % interval over seeds, `share`, in
+    percent of all parameters, of those reset as far at random, and `apart`, by how
+    many points these cost more than the most active, seed by seed.
 
     Args:
         table: From `causes_table`.
@@ -73,6 +78,7 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
     for _, own in table.groupby(["width", "trained_by"], sort=False):
         first = own.iloc[0]
         row = {"width": int(first.width), "trained_by": first.trained_by}
+        found: dict[str, pd.Series] = {}
         for reset in RESETS:
             curves = own.loc[own.reset == reset]
             if curves.empty:
@@ -80,7 +86,14 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
             whole = by_seed(curves, row["width"], "active", 0.0)
             left = by_seed(curves, row["width"], "active", SHARE)
             row |= {"accuracy": f"{whole.mean():.1f}", "n": len(whole)}
-            row[reset] = with_interval(whole - left)
+            found[reset] = whole - left
+            row[reset] = with_interval(found[reset])
+        if "as far at random" in found:
+            far = own.loc[own.reset == "as far at random"].groupby("fraction")
+            counts = far.num_reset.mean()
+            row["share"] = f"{100 * counts.loc[SHARE] / counts.iloc[-1]:.1f}"
+            apart = found["as far at random"] - found["the most active"]
+            row["apart"] = with_interval(apart)
         rows.append(row)
-    names = ["width", "trained_by", "accuracy", "n", *RESETS]
+    names = ["width", "trained_by", "accuracy", "n", *RESETS, "share", "apart"]
     return pd.DataFrame(rows, columns=names).sort_values("width", kind="stable")

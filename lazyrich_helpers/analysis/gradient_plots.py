@@ -3,14 +3,12 @@
 Tables → axes, as in `plots`.
 """
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import special
 
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
@@ -22,10 +20,6 @@ from lazyrich_helpers.analysis.figure_style import (
 )
 from lazyrich_helpers.analysis.statistics import half_bar
 from lazyrich_helpers.measures.gradient_concentration import ranks
-
-GAUSSIAN_SHARE = math.exp(-(special.ndtri(0.995) ** 2) / 2)
-"""Part of the sum of magnitudes of Gaussian numbers in their largest 1 %: with the
-threshold t, the mean of |x| where |x| > t over the mean of |x| is exp(-t² / 2)."""
 
 
 def sorted_gradients(
@@ -76,16 +70,18 @@ def _sorted_lines(table: pd.DataFrame, ax: Axes) -> None:
         ax.plot(percent, share, color=color, label=label)
 
 
-def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Figure:
+def skew_by_layer(
+    tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], chance: float
+) -> Figure:
     """Return what the largest 1 % of each layer's components hold, a panel per network.
 
     Bars are at the last look, means over seeds, with 95 % intervals. The dashed
-    line is the same share in the network as a whole; the dotted one is that of
-    independent Gaussian numbers.
+    line is the same share in the network as a whole, the dotted one `chance`.
 
     Args:
         tables: Network in words → its `activity_tables.layer_skew_table` and
             `skew_table`.
+        chance: The share, 0 to 1, that products of two Gaussian numbers hold.
     """
     fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (name, (layers, whole)) in zip(axes, tables.items(), strict=True):
@@ -98,8 +94,8 @@ def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Fi
         in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
         network = 100 * in_whole.l1.mean()
         ax.axhline(network, color=BLUE, linestyle="--", label="whole network")
-        gaussian = 100 * GAUSSIAN_SHARE
-        ax.axhline(gaussian, color="0.3", linestyle=DOTS, label="Gaussian numbers")
+        label = "products of Gaussians"
+        ax.axhline(100 * chance, color="0.3", linestyle=DOTS, label=label)
         ax.set_xticks(range(num_layers), [str(i + 1) for i in range(num_layers)])
         ax.set_xlabel("layer, lowest to top")
         ax.set_title(name, fontsize="medium")

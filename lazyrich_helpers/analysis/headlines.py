@@ -9,6 +9,7 @@ import pandas as pd
 from lazyrich_helpers.analysis import reinit_effects as effects
 from lazyrich_helpers.analysis.activity_claims import frequencies
 from lazyrich_helpers.analysis.activity_tables import activity_table
+from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.lws_cells import lost, of_cell
 from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
@@ -96,8 +97,8 @@ def _large_steps(found: Sequence[Question], setting: str, when: str) -> Headline
     table = reinit_table(question.runs.records)
     share = A1.asks["share"]
     narrow, *_, wide = widths_of(table)
-    drops = {width: effects.lost(table, width, share) for width in (narrow, wide)}
-    listed = " and ".join(
+    drops = {width: effects.lost(table, width, share) for width in (narrow, 100, wide)}
+    listed = Several(
         f"{with_interval(drop, sign=False)} points at width {width:,}"
         for width, drop in drops.items()
     )
@@ -132,7 +133,7 @@ def _middle_is_idle(found: Sequence[Question]) -> Headline:
         f"In a ReLU network of four hidden layers of {width:,} units, the 1 % largest "
         f"gradients are {means.iloc[-1]:.1f} times over-represented in the top layer, "
         f"{means.iloc[0]:.1f} times in the lowest one and {middle:.1f} times in the "
-        f"middle ones (MNIST, n = {table.seed.nunique()})."
+        f"middle ones (MNIST, tuned learning rate, n = {table.seed.nunique()})."
     )
     return Headline(question.verdict, sentence, question.page)
 

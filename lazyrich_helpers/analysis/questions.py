@@ -144,7 +144,10 @@ def _reinit() -> list[Question]:
             if dataset == "mnist":  # the untrained networks saw those images
                 name, page = "MNIST", "04_active_parameters"
                 beside = table if table.empty else with_untrained(table, random)
-                asked += [(beats, beside), *([(grows, random)] if lr == 0.1 else [])]
+                asked += [
+                    (beats, beside),
+                    *([(grows, random.drop(columns="lr"))] if lr == 0.1 else []),
+                ]
             where = ("4", _relu_net(depth, name), page)
             found += _told_of_learning(_asked(where, runs, asked))
         both = (tables["mnist"], tables["fashion_mnist"])

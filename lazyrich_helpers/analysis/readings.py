@@ -22,7 +22,7 @@ def readings_table(
     Args:
         main: Of `exhibits.figure_2`: the book's own reading.
         half: Of the same in bf16.
-        others: Of `exhibits.readings`, which multiply by other code than `main`.
+        others: Of `exhibits.readings`, which multiply by other kernels than `main`.
     """
     others = tuple(others)
     usual = [record for record in others if record.columns()["gain"] == 1]
@@ -30,7 +30,7 @@ def readings_table(
     tables = {
         "as in this book": reinit_table(main),
         "bf16 autocast": reinit_table(half),
-        "fp32 by other code": reinit_table(usual),
+        "fp32, other kernels": reinit_table(usual),
         "biases not ranked": reinit_table(usual, WeightsReinit),
         "printed variance": reinit_table(small),
     }

@@ -25,7 +25,10 @@ def scope_of(*tables: pd.DataFrame) -> str:
         for name, text in shown.items()
         if name in rows
     ]
-    return " · ".join([*parts, *([num_seeds(rows)] if "seed" in rows else [])])
+    if "seed" in rows:
+        by = [name for name in ("dataset", "width") if name in rows]
+        parts.append(num_seeds(rows, by))
+    return " · ".join(parts)
 
 
 def _range(found: list[Any]) -> str:

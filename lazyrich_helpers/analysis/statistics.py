@@ -130,8 +130,8 @@ def in_two_digits(values: pd.Series) -> str:
     return f"{mean:.2g}" + (f" ± {half:.1g}" if np.isfinite(half) else "")
 
 
-def num_seeds(table: pd.DataFrame, by: str = "width") -> str:
-    """Return `n = 5 seeds`, or a range where groups, by a column, have other counts."""
+def num_seeds(table: pd.DataFrame, by: str | list[str] = "width") -> str:
+    """Return `n = 5 seeds`, or a range where groups, by columns, have other counts."""
     counts = table.groupby(by).seed.nunique()
     low, high = counts.min(), counts.max()
     seeds = "seed" if high == 1 else "seeds"

@@ -53,7 +53,8 @@ WHOSE = (
 )
 MARKS = (
     "✓ holds at the scale beside it · ◐ holds partly · ✗ does not hold · ? undecided: "
-    "the interval spans the threshold · ○ not run at its scale · → ours, no claim"
+    "the interval spans the threshold, or one seed has none · ○ not run at its scale · "
+    "→ ours, no claim"
 )
 SPREAD = (
     "After ± stands half a 95 % interval over seeds; bands and bars in figures are "

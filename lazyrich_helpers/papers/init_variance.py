@@ -193,8 +193,8 @@ CLAIMS = {
         ),
         Claim(
             name="IV5",
-            says="It gains a substantial fraction of batch norm's speed-up (we ask: "
-            "{fraction} % of the steps saved)",
+            says="Sample statistics gain a substantial fraction of batch norm's "
+            "speed-up (we ask: {fraction} % of the steps saved)",
             check=check_fraction,
             asks={"fraction": 50},
         ),

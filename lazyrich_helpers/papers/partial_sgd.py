@@ -89,13 +89,13 @@ def check_full(table: pd.DataFrame, most: float) -> Finding:
 def check_saves(table: pd.DataFrame, most: float) -> Finding:
     """Check which samplers that skip work are at most so far behind SGD."""
     last = final_table(table, "total")
-    return _of_samplers(last, SAVES, -most, "at a share of its FLOPs")
+    return _of_samplers(last, SAVES, -most, "at shares of its FLOPs and CPU time")
 
 
 def check_elsewhere(table: pd.DataFrame) -> Finding:
     """Check whether a gradient taken elsewhere does better, at as many updates."""
     last = final_table(table, "core")
-    return _of_samplers(last, ELSEWHERE, 0.0, "at times its FLOPs")
+    return _of_samplers(last, ELSEWHERE, 0.0, "at multiples of its FLOPs and CPU time")
 
 
 def _of_samplers(
@@ -105,9 +105,10 @@ def _of_samplers(
     words: Mapping[str, Word] = {
         name: word(above(values, least)) for name, values in behind.items()
     }
-    flops = last.groupby("samplers").flops.mean()
+    costs = last.groupby("samplers")[["flops", "time"]].mean()
     listed = "; ".join(
-        f"{ENTRIES[name].label}: {with_interval(values)} at {flops[name]:.2f}"
+        f"{ENTRIES[name].label}: {with_interval(values)} at {costs.flops[name]:.2f} "
+        f"and {costs.time[name]:.2f}"
         for name, values in behind.items()
     )
     numbers = f"Points over SGD, {cost}: {listed} ({num_seeds(last, 'samplers')})."
@@ -149,8 +150,8 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
     (
         Claim(
             name="MT3",
-            says="The standard one, trained jointly, is about as good as alone (at "
-            "matched steps of its own; we ask for a loss below {most})",
+            says="The standard Transformer, trained jointly, is about as good as alone "
+            "(at matched steps of its own; we ask for a loss below {most})",
             check=check_full,
             asks={"most": Points(1)},
         ),
