@@ -188,13 +188,13 @@ def test_each_claim_counts_once_in_the_sentence():
     assert "1 in none" in text and "for 1 no test" in text
 
 
-@pytest.mark.parametrize("more, word", [(0, HOLDS), (1, FAILS)])
-def test_a_size_is_that_of_all_layers(more, word):
-    (config, *_) = question(HOLDS, 5).runs.results.recipe.configs
-    layers = [{"num_parameters": n} for n in (3_000_000, 646_154 + more)]
-    record = Record(config, "ok", measures={"costs": {"layers": layers}})
-    assert SIZES["VGG-5"].verdict_on((record,)).word is word
-    assert SIZES["VGG-5"].verdict_on(()).word is NOT_RUN
+def test_a_size_is_that_of_the_network_which_need_not_be_trained():
+    for network, recipe in {"VGG-5": "vgg5", "ResNet-18": "resnet18"}.items():
+        config = Runs(recipe=f"figure-1-{recipe}").results.recipe.configs[0]
+        assert SIZES[network].verdict_on(config).word is HOLDS
+    narrow = dataclasses.replace(config.model, width=32)
+    config = dataclasses.replace(config, model=narrow)
+    assert SIZES["ResNet-18"].verdict_on(config).word is FAILS
 
 
 def test_what_needs_no_rate_counts_for_both(asked):

@@ -102,7 +102,7 @@ def _gradients() -> list[Question]:
         data = "MNIST" if name == "VGG-5" else "CIFAR-10"
         where = ("1", f"{name}, {data}", "01_introduction")
         found += _asked(where, runs, _each(GRADIENT_CLAIMS, skew_table(runs.records)))
-        sizes = [(SIZES[name], (runs.records,))]
+        sizes = [(SIZES[name], (runs.results.recipe.configs[0],))]
         found += _asked(("1", name, "03_setup"), runs, sizes, Claim.verdict_on)
     return found
 

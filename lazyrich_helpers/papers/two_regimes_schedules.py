@@ -133,6 +133,6 @@ SCHEDULES = Study(
             **DIGITS, train_size=200, width=32, lrs=(0.01, 0.1), num_epochs=15,
             seeds=(0, 1),
         ),
-        "paper": StepSchedules(),
+        "paper": StepSchedules(seeds=tuple(range(20))),
     },
 )  # fmt: skip
