@@ -307,10 +307,15 @@ def choose_cache(app: Sphinx, config: Config) -> None:
 
 
 def use_this_package(app: Sphinx, config: Config) -> None:
-    """Let kernels import the package whose digest was taken, not an installed copy."""
+    """Let kernels import the package whose digest was taken, not an installed copy.
+
+    Each has one thread unless the reader says otherwise: where other programs run,
+    several of torch's wait for each other, and a page takes ten times as long.
+    """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     os.environ["LAZYRICH_PAGE"] = "static"  # no kernel will answer to a slider
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # --- 3. Warnings that stay until they are mended --------------------------------------
