@@ -102,7 +102,8 @@ BUILDS = ("data", "models", "lws", "training", "measures.costs")
 NAMES = {
     *("lws.schedules", "lws.schedules.in_words"),
     *("training.run_config", "training.run_config.RunConfig"),
-    "training.run_config.num_steps",
+    *("training.run_config.num_steps", "measures.costs.num_parameters"),
+    "measures.costs",
 }
 """What of it only names or counts."""
 

@@ -2,11 +2,12 @@
 
 from lazyrich_helpers.analysis.everywhere import word_of
 from lazyrich_helpers.analysis.verdicts import Claim, Finding
+from lazyrich_helpers.measures.costs import num_parameters
 from lazyrich_helpers.training.run_config import RunConfig
 
 
 def _as_large(config: RunConfig, *, size: int) -> Finding:
-    found = sum(weights.numel() for weights in config.blueprint().parameters())
+    found = num_parameters(config)
     return Finding(
         word_of(found == size),
         f"Ours has {found:,}; what the paper leaves open of its layers we read so that "
