@@ -213,6 +213,21 @@ def test_phone_does_not_scroll_sideways(browser, address, name):
 
 
 @EVERY_PAGE
+def test_what_is_wider_than_a_phone_says_that_it_scrolls(browser, address, name):
+    place = f"{address}/{name}.html"
+    with chromium.visit(browser, place, size=chromium.PHONE) as seen:
+        seen.page.evaluate("document.fonts.ready")
+        seen.page.wait_for_function(
+            """() => [...document.querySelectorAll(".bd-article *")]
+                .filter(each => !each.matches("pre, mjx-container"))
+                .filter(each => each.scrollWidth > each.clientWidth + 1)
+                .filter(each => getComputedStyle(each).overflowX === "auto")
+                .filter(each => each.checkVisibility())
+                .every(each => each.matches(".wide[tabindex='0']"))"""
+        )
+
+
+@EVERY_PAGE
 def test_theme_button_turns_the_page_dark_and_light(browser, address, name):
     with chromium.visit(browser, f"{address}/{name}.html") as seen:
         met = set()

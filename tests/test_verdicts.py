@@ -164,7 +164,7 @@ def test_a_narrow_network_says_what_it_says_and_where_it_was_not_run():
     claim = Claim("X1", "More than {line}", above_line, {"line": 2}, least_width=64)
     verdict = claim.verdict(TABLE)
     assert verdict.word is NOT_RUN and verdict.numbers == "at most 2"
-    assert str(verdict) == "not run at w = 64, where it is claimed; at w = 16: holds"
+    assert str(verdict) == "not run at w = 64; at w = 16: holds"
     assert claim.verdict(TABLE.assign(width=64)).word is HOLDS
     assert str(claim.verdict(TABLE.iloc[:0])) == "not run"
     box = verdict._repr_html_()

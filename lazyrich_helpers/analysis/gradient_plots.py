@@ -15,7 +15,7 @@ from scipy import special
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     DOTS,
-    LIGHT_BLUE,
+    OUTLINED,
     label_pairs,
     pairs,
     shade,
@@ -94,7 +94,7 @@ def skew_by_layer(tables: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> Fi
         groups = groups.groupby("layer")
         num_layers = last.layer.max() + 1
         half = groups.apply(half_bar)
-        ax.bar(range(num_layers), groups.mean(), yerr=half, color=LIGHT_BLUE)
+        ax.bar(range(num_layers), groups.mean(), yerr=half, **OUTLINED)
         in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
         network = 100 * in_whole.l1.mean()
         ax.axhline(network, color=BLUE, linestyle="--", label="whole network")

@@ -144,7 +144,7 @@ class Claim:
 
     def _too_narrow(self, found: Finding, width: int) -> Finding:
         there = "" if found.word is Word.NOT_RUN else f"; at w = {width:,}: {found}"
-        part = f"at w = {self.least_width:,}, where it is claimed{there}"
+        part = f"at w = {self.least_width:,}{there}"
         return replace(found, word=Word.NOT_RUN, part=part)
 
     def given(self, found: Finding, scope: str = "") -> Verdict:
