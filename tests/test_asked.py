@@ -28,7 +28,7 @@ def below(table, line):
 def test_a_claim_is_asked_of_what_is_seen_of_the_table():
     claim = Claim("Z1", "Losses are below {line}", below, {"line": 2})
     found = verdict_of(claim, result([]), "digits")
-    assert (found.word, found.scope) == (Word.FAILS, "digits · 2 seeds")
+    assert (found.word, found.scope) == (Word.FAILS, "digits · n = 2 seeds")
     best = verdict_of(claim, result([]), "digits", lambda table: table.query("loss<2"))
     assert best.word is Word.HOLDS and best.says == "Losses are below 2"
 
@@ -37,7 +37,7 @@ def test_seeds_of_a_study_over_seeds_count_together():
     claim = Claim("Z1", "Losses are below {line}", below, {"line": 3})
     over_seeds = dataclasses.replace(STUDY, over="seeds")
     found = verdict_of(claim, result([], over_seeds), "digits")
-    assert found.scope == "digits · 2 seeds"
+    assert found.scope == "digits · n = 2 seeds"
 
 
 def test_a_study_with_a_missing_point_is_not_asked():

@@ -169,7 +169,7 @@ ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
 
 MIDDLE_IS_IDLE = Claim(
     "B4",
-    "Middle layers hardly have active parameters, least in wide networks (we ask, at "
+    "Middle layers hardly have active parameters, least when wide (we ask, at "
     "α = {alphas} %: less than 1/{factor:g} of an even share, and less in the widest "
     "than in the narrowest)",
     _middle_is_idle,
@@ -215,8 +215,8 @@ CONV_NET_CLAIMS = (
 FASHION_RELU_NET = Claim(
     "B5",
     "On Fashion-MNIST active parameters of wide ReLU-Nets, w = {least_width:,}, are in "
-    "the bottom and the top layer (we ask, at α = {alphas} %: there more than "
-    "{factor:g} times as often as in any other)",
+    "the bottom and top layer (we ask, at α = {alphas} %: there more than {factor:g} "
+    "times as often as in any other)",
     _at_both_ends,
     ASKS,
     least_width=1000,

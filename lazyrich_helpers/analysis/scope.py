@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import seeds_in_words
+from lazyrich_helpers.analysis.statistics import num_seeds
 
 NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
 """Data set → its name on a page."""
@@ -25,7 +25,7 @@ def scope_of(*tables: pd.DataFrame) -> str:
         for name, text in shown.items()
         if name in rows
     ]
-    return " · ".join([*parts, *([seeds_in_words(rows)] if "seed" in rows else [])])
+    return " · ".join([*parts, *([num_seeds(rows)] if "seed" in rows else [])])
 
 
 def _range(found: list[Any]) -> str:

@@ -131,13 +131,8 @@ def in_two_digits(values: pd.Series) -> str:
 
 
 def num_seeds(table: pd.DataFrame, by: str = "width") -> str:
-    """Return `n = 5 seeds`: `seeds_in_words`, for a sentence's parentheses."""
-    return f"n = {seeds_in_words(table, by)}"
-
-
-def seeds_in_words(table: pd.DataFrame, by: str = "width") -> str:
-    """Return `5 seeds`, or a range where groups, by a column, have other counts."""
+    """Return `n = 5 seeds`, or a range where groups, by a column, have other counts."""
     counts = table.groupby(by).seed.nunique()
     low, high = counts.min(), counts.max()
     seeds = "seed" if high == 1 else "seeds"
-    return f"{low} {seeds}" if low == high else f"{low} to {high} seeds"
+    return f"n = {low} {seeds}" if low == high else f"n = {low} to {high} seeds"

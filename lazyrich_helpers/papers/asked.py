@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import seeds_in_words
+from lazyrich_helpers.analysis.statistics import num_seeds
 from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Verdict
 from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
 
@@ -30,7 +30,7 @@ def verdict_of(
     found = claim.check(seen(table), **claim.asks)
     # A study over seeds has one in each group: they count together.
     over = 0 if result.study.over == "seeds" else table[result.study.over]
-    seeds = seeds_in_words(table.assign(group=over), "group")
+    seeds = num_seeds(table.assign(group=over), "group")
     return claim.given(found, f"{about} · {seeds}")
 
 

@@ -131,7 +131,7 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
             asks={"within": 0.05, "least": tables.LAZY_FROM},
         ),
         LAWS,
-        "Tanh net, 40 units, fp64",
+        "Tanh, 40 units, fp64",
     ),
     (
         Claim(
