@@ -43,7 +43,7 @@ def _recipe_trains(table: pd.DataFrame, *, lr: float, line: float) -> Finding:
         accuracy = 100 * runs.loc[runs.width == width].test_accuracy
         return above(accuracy, line), with_interval(accuracy, sign=False)
 
-    return at_each_width(runs, answer, "test accuracy (%)")
+    return at_each_width(runs, answer, "accuracy (%)")
 
 
 def _most_are_lazy(table: pd.DataFrame, *, line: float, spreads: float) -> Finding:
