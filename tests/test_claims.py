@@ -94,7 +94,7 @@ def test_a_claim_about_wide_networks_is_not_run_below_their_width():
     assert CLAIMS["A8"].verdict(wide).word is HOLDS
     narrow = CLAIMS["A8"].verdict(curves(PAPER, PAPER))
     assert narrow.word is NOT_RUN
-    assert narrow.part == "at w = 100,000; at w = 10: holds"
+    assert narrow.part == "at w = 100,000; at 10: holds"
     deep = wide.replace({"width": {100_000: 5000}})
     (a9,) = [claim for claim in reinit_claims(depth=4) if claim.name == "A9"]
     assert a9.verdict(deep).word is HOLDS

@@ -4,7 +4,6 @@ import base64
 import dataclasses
 import math
 import re
-from html import unescape
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -40,7 +39,6 @@ from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.notebook import ledger_view
 from lazyrich_helpers.notebook.deciding import ANY, deciders, open_runs, rates
-from lazyrich_helpers.papers.studies import neighbours
 from lazyrich_helpers.runner.command_line import PROGRAM, parse
 from tests import browser as chromium
 from tests.refresh_outputs import README, ROOT, with_findings
@@ -79,20 +77,6 @@ def test_a_setting_goes_by_the_learning_rate(asked):
     for question in relu:
         at_paper = "· lr 0.1 ·" in question.verdict.scope
         assert at_paper == (question.setting == PAPER), question
-
-
-MOST_WORDS = 40
-
-
-def test_a_box_is_short(asked):
-    """Unfolded, the line of its scope with it; a word has a letter or a digit."""
-    found = [q.verdict for q in asked]
-    found += [verdict for one in neighbours() for verdict in one.verdicts]
-    assert len(found) > 100
-    for verdict in found:
-        shown, _ = verdict._repr_html_().split("</summary>")
-        words = re.findall(r"\S*\w\S*", re.sub("<.*?>", " ", unescape(shown)))
-        assert len(words) <= MOST_WORDS, " ".join(words)
 
 
 @pytest.fixture(scope="module")

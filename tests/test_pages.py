@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from playwright.sync_api import Locator
 
+from lazyrich_helpers.analysis.verdicts import MOST_WORDS, num_words
 from tests import browser as chromium
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -125,6 +127,15 @@ def test_a_page_is_light(book, name):
         page.parent / src for src in re.findall(r'src="(\S+/_images/.+?)"', text)
     }
     assert len(text) + sum(each.stat().st_size for each in pictures) < MOST_BYTES
+
+
+@EVERY_PAGE
+def test_a_verdict_is_short(book, name):
+    """Unfolded, the line of its scope with it."""
+    text = (book / f"{name}.html").read_text()
+    for box in text.split('<div class="verdict ')[1:]:
+        shown = re.sub("<.*?>", " ", box.split(">", 1)[1].split("</summary>")[0])
+        assert num_words(unescape(shown)) <= MOST_WORDS, shown
 
 
 BUTTONS = r"colab\.research|mybinder\.org"

@@ -58,7 +58,7 @@ def _most_are_lazy(table: pd.DataFrame, *, line: float, spreads: float) -> Findi
         share = (sums + unmoved.sum()) / total
         return above(share, line), f"{with_interval(share, sign=False)} %"
 
-    unit = f"weights that moved by less than {spreads:g} σ₀"
+    unit = f"moved less than {spreads:g} σ₀"
     return at_each_width(table, answer, unit)
 
 
@@ -193,7 +193,7 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
     numbers += f"differ most: {'; '.join(listed)} (n = {n})."
-    numbers += f" Alike in what is {where}." if where else ""
+    numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
     part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths or all"
     return over(words, lambda _: part, numbers)
 

@@ -156,10 +156,10 @@ A7 = Claim(
 )
 A10 = Claim(
     "A10",
-    "At small ε accuracy is near the random network's, better when wider, and rises "
-    "with ε to the trained one's, where the text prints “decrease” (we ask: at "
-    "ε = {share} less than {near} above random and the widest ahead by more than "
-    "{ahead}, with all kept more than {rise} above random)",
+    "At small ε accuracy is near random, better when wider, and rises with ε to the "
+    "trained one's (the text prints “decrease”; we ask: at ε = {share} less than "
+    "{near} above random and the widest ahead by more than {ahead}, with all kept "
+    "more than {rise} above random)",
     _little_kept_is_random,
     {
         "share": Share(0.001),

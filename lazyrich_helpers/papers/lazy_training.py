@@ -124,14 +124,14 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
     (
         Claim(
             name="LT1",
-            says="A net trained for a fixed time at output scale α stays within order "
-            "1/α of its start, 1/α² of its linearization, 1/α of its outputs (we ask: "
+            says="A net trained for a fixed time at scale α stays within order 1/α of "
+            "its start, 1/α² of its linearization, 1/α of its outputs (we ask: "
             "measured exponents within {within} of −1, −2, −1, over α ≥ {least:g})",
             check=_laws,
             asks={"within": 0.05, "least": tables.LAZY_FROM},
         ),
         LAWS,
-        "Tanh, 40 units, fp64",
+        "Tanh, 40 units",
     ),
     (
         Claim(
