@@ -149,7 +149,7 @@ def test_the_papers_width_is_not_run_at_another(claim, losses):
     assert str(verdict) == "not run at w = 64; at 16: holds"
     assert "(w = 16, n = 3 seeds)" in verdict.numbers
     fails = MNIST[claim].verdict(table(dict.fromkeys(losses, 30.0), width=16))
-    assert str(fails).endswith("at w = 16: does not hold")
+    assert str(fails).endswith("at 16: does not hold")
 
 
 @pytest.mark.parametrize(
