@@ -90,7 +90,7 @@ def test_a_verdict_is_that_of_its_line(claim, frequencies, word):
         (
             "B4",
             {"w10": EVEN, "w100": IDLE, "w1000": ENDS},
-            "at α = 1 % for w ≥ 100; less in the widest at α = 1 %",
+            "at α = 1 % for w ≥ 100; least when widest at 1 %",
         ),
     ],
 )

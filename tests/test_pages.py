@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from playwright.sync_api import Locator
 
+from lazyrich_helpers.analysis.verdicts import MOST_WORDS, num_words
 from tests import browser as chromium
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -127,6 +129,15 @@ def test_a_page_is_light(book, name):
     assert len(text) + sum(each.stat().st_size for each in pictures) < MOST_BYTES
 
 
+@EVERY_PAGE
+def test_a_verdict_is_short(book, name):
+    """Unfolded, the line of its scope with it."""
+    text = (book / f"{name}.html").read_text()
+    for box in text.split('<div class="verdict ')[1:]:
+        shown = re.sub("<.*?>", " ", box.split(">", 1)[1].split("</summary>")[0])
+        assert num_words(unescape(shown)) <= MOST_WORDS, shown
+
+
 BUTTONS = r"colab\.research|mybinder\.org"
 
 
@@ -210,6 +221,21 @@ def test_phone_does_not_scroll_sideways(browser, address, name):
                 .map(image => image.alt)"""
         )
         assert too_wide == []
+
+
+@EVERY_PAGE
+def test_what_is_wider_than_a_phone_says_that_it_scrolls(browser, address, name):
+    place = f"{address}/{name}.html"
+    with chromium.visit(browser, place, size=chromium.PHONE) as seen:
+        seen.page.evaluate("document.fonts.ready")
+        seen.page.wait_for_function(
+            """() => [...document.querySelectorAll(".bd-article *")]
+                .filter(each => !each.matches("pre, mjx-container"))
+                .filter(each => each.scrollWidth > each.clientWidth + 1)
+                .filter(each => getComputedStyle(each).overflowX === "auto")
+                .filter(each => each.checkVisibility())
+                .every(each => each.matches(".wide[tabindex='0']"))"""
+        )
 
 
 @EVERY_PAGE

@@ -164,7 +164,7 @@ def test_a_narrow_network_says_what_it_says_and_where_it_was_not_run():
     claim = Claim("X1", "More than {line}", above_line, {"line": 2}, least_width=64)
     verdict = claim.verdict(TABLE)
     assert verdict.word is NOT_RUN and verdict.numbers == "at most 2"
-    assert str(verdict) == "not run at w = 64, where it is claimed; at w = 16: holds"
+    assert str(verdict) == "not run at w = 64; at 16: holds"
     assert claim.verdict(TABLE.assign(width=64)).word is HOLDS
     assert str(claim.verdict(TABLE.iloc[:0])) == "not run"
     box = verdict._repr_html_()
@@ -194,6 +194,16 @@ def test_a_verdict_in_text_and_in_html():
     verdict = claim.verdict(TABLE)
     assert repr(verdict) == "X1: α > 2. HOLDS: at most 2"
     assert "α &gt; 2." in verdict._repr_html_()
+
+
+def test_numbers_that_a_box_has_no_room_for_are_folded():
+    short, long = (
+        Finding(HOLDS, "Numbers.", "", " ".join(["1"] * n)) for n in (36, 37)
+    )
+    boxes = [
+        Claim("X1", "It is", above_line).given(f)._repr_html_() for f in (short, long)
+    ]
+    assert [box.count("<p>1 1") for box in boxes] == [1, 0]
 
 
 def test_a_box_folds_what_we_ask_and_what_the_runs_were():

@@ -118,10 +118,9 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
     def named(good: list[tuple[int, int | None]]) -> str:
         falls = [alpha for alpha, width in good if width is None]
         idle = {a: [w for each, w in good if each == a and w] for a, _ in good}
-        parts = [
-            f"at α = {a} % {for_widths(own, widths)}" for a, own in idle.items() if own
-        ]
-        parts += [f"less in the widest at α = {Several(falls)} %"] if falls else []
+        where = [f"{a} % {for_widths(own, widths)}" for a, own in idle.items() if own]
+        parts = [f"at α = {'; '.join(where)}"] if where else []
+        parts += [f"least when widest at {Several(falls)} %"] if falls else []
         return "; ".join(parts)
 
     listed = "; ".join(
@@ -170,9 +169,9 @@ ASKS = {"alphas": Several((1, 10, 30)), "factor": 3}
 
 MIDDLE_IS_IDLE = Claim(
     "B4",
-    "Middle layers hardly have any active parameters, least of all in wide networks "
-    "(we ask, at α = {alphas} %: less than 1/{factor:g} of an even share, and less in "
-    "the widest than in the narrowest)",
+    "Middle layers hardly have active parameters, least when wide (we ask, at "
+    "α = {alphas} %: less than 1/{factor:g} of an even share, and less in the widest "
+    "than in the narrowest)",
     _middle_is_idle,
     ASKS,
 )
@@ -215,18 +214,18 @@ CONV_NET_CLAIMS = (
 
 FASHION_RELU_NET = Claim(
     "B5",
-    "On Fashion-MNIST, too, active parameters of wide ReLU-Nets, w = {least_width:,}, "
-    "are in the bottom and the top layer (we ask, at α = {alphas} %: there more than "
-    "{factor:g} times as often as in any other)",
+    "On Fashion-MNIST active parameters of wide ReLU-Nets, w = {least_width:,}, are in "
+    "the bottom and top layer (we ask, at α = {alphas} %: there more than {factor:g} "
+    "times as often as in any other)",
     _at_both_ends,
     ASKS,
     least_width=1000,
 )
 FASHION_CONV_NET = Claim(
     "B5",
-    "On Fashion-MNIST, too, active parameters of wide Conv-Nets, w = {least_width:,}, "
-    "are in the bottom layer (we ask, at α = {alphas} %: there more than {factor:g} "
-    "times as often as in any other)",
+    "On Fashion-MNIST active parameters of wide Conv-Nets, w = {least_width:,}, are in "
+    "the bottom layer (we ask, at α = {alphas} %: there more than {factor:g} times as "
+    "often as in any other)",
     _at_the_bottom,
     ASKS,
     least_width=50,

@@ -43,7 +43,7 @@ def _recipe_trains(table: pd.DataFrame, *, lr: float, line: float) -> Finding:
         accuracy = 100 * runs.loc[runs.width == width].test_accuracy
         return above(accuracy, line), with_interval(accuracy, sign=False)
 
-    return at_each_width(runs, answer, "test accuracy in percent")
+    return at_each_width(runs, answer, "accuracy (%)")
 
 
 def _most_are_lazy(table: pd.DataFrame, *, line: float, spreads: float) -> Finding:
@@ -58,7 +58,7 @@ def _most_are_lazy(table: pd.DataFrame, *, line: float, spreads: float) -> Findi
         share = (sums + unmoved.sum()) / total
         return above(share, line), f"{with_interval(share, sign=False)} %"
 
-    unit = f"weights that moved by less than {spreads:g} σ₀"
+    unit = f"moved less than {spreads:g} σ₀"
     return at_each_width(table, answer, unit)
 
 
@@ -187,22 +187,21 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
         most = max(widths, key=lambda width: abs(more[width].mean()))
         listed.append(f"{name}: {with_interval(more[most])} (w = {most:,})")
 
-    def named(good: list[tuple[str, int]]) -> str:
-        chosen = {n: [w for each, w in good if each == n] for n, _ in good}
-        return "in what is " + "; ".join(
-            f"{n} {for_widths(own, widths)}" for n, own in chosen.items()
-        )
-
+    good = [place for place, word in words.items() if word is Word.HOLDS]
+    alike = {n: [w for each, w in good if each == n] for n, _ in good}
+    where = "; ".join(f"{n} {for_widths(own, widths)}" for n, own in alike.items())
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
-    numbers += f"differ most: {'; '.join(listed)}"
-    return over(words, named, f"{numbers} (n = {n}).")
+    numbers += f"differ most: {'; '.join(listed)} (n = {n})."
+    numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
+    part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths or all"
+    return over(words, lambda _: part, numbers)
 
 
 ALIKE = Claim(
     "A12",
-    "What the networks do on MNIST they do on Fashion-MNIST, too (we ask: at each "
-    "width the effects that A1 to A10 are about differ by less than {line})",
+    "On Fashion-MNIST networks do what they do on MNIST (we ask: at each width the "
+    "effects that A1 to A10 are about differ by less than {line})",
     _alike,
     {"line": Points(5)},
 )

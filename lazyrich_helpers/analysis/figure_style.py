@@ -17,6 +17,8 @@ WIDTH = 6.8
 ROOM = 105
 """Letters in a line of that width."""
 BLUE, LIGHT_BLUE, ORANGE = "#21598b", "#a9cbe6", "#b34700"
+OUTLINED: dict[str, Any] = {"color": LIGHT_BLUE, "edgecolor": BLUE, "linewidth": 0.8}
+"""A light bar, whose outline stands out from white."""
 DOTS: Any = (0, (1, 2.5))
 """Wider apart than matplotlib's, which look like a line."""
 DOTTED: dict[str, Any] = {"color": "0.4", "linewidth": 1.1, "linestyle": DOTS}

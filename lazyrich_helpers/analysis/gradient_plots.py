@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from lazyrich_helpers.analysis.figure_style import (
     BLUE,
     DOTS,
-    LIGHT_BLUE,
+    OUTLINED,
     label_pairs,
     pairs,
     shade,
@@ -90,7 +90,7 @@ def skew_by_layer(
         groups = groups.groupby("layer")
         num_layers = last.layer.max() + 1
         half = groups.apply(half_bar)
-        ax.bar(range(num_layers), groups.mean(), yerr=half, color=LIGHT_BLUE)
+        ax.bar(range(num_layers), groups.mean(), yerr=half, **OUTLINED)
         in_whole = whole.loc[(whole.epoch == last.epoch.max()) & (whole.percent == 1)]
         network = 100 * in_whole.l1.mean()
         ax.axhline(network, color=BLUE, linestyle="--", label="whole network")

@@ -199,7 +199,7 @@ def courses(
 
 
 PHASE_COLORS = {
-    "data": "0.6",
+    "data": "0.5",
     "forward": LIGHT_BLUE,
     "backward": BLUE,
     "optimizer": ORANGE,
@@ -216,7 +216,8 @@ def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
     places = np.arange(len(table))[::-1]
     left = np.zeros(len(table))
     for phase, color in PHASE_COLORS.items():
-        ax.barh(places, table[phase], left=left, color=color, label=phase, height=0.7)
+        style = {"color": color, "edgecolor": BLUE, "linewidth": 0.8}
+        ax.barh(places, table[phase], left=left, label=phase, height=0.7, **style)
         left += table[phase].to_numpy()
     full = float(table.loc[table.plan == "full", "total"].sum())
     bounds = full * table.total_bound

@@ -13,8 +13,8 @@ from lazyrich_helpers.analysis.figure_style import (
     CHANCE,
     DASHES,
     DOTTED,
-    LIGHT_BLUE,
     ORANGE,
+    OUTLINED,
     WIDTH,
     draw_means,
     legend_above,
@@ -145,7 +145,7 @@ def _initial_and_trained(table: pd.DataFrame, ax: Axes) -> None:
     names = [f"{width:,}" for width in before.index]
     gain = after["mean"] - before["mean"]
     ax.bar(names, before["mean"], color=BLUE, label="initial")
-    ax.bar(names, gain, bottom=before["mean"], color=LIGHT_BLUE, label="by training")
+    ax.bar(names, gain, bottom=before["mean"], label="by training", **OUTLINED)
     for summary, color in ((before, ORANGE), (after, "black")):
         half = summary.high - summary["mean"]
         ax.errorbar(names, summary["mean"], half, fmt="none", ecolor=color)

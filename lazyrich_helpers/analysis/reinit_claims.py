@@ -27,8 +27,7 @@ def _drop_at(table: pd.DataFrame, *, share: float, line: float) -> Finding:
         drop = effects.lost(table, width, share)
         return above(drop, line), with_interval(drop)
 
-    unit = f"points lost at γ = {percent_label(share)}"
-    return at_each_width(table, answer, unit)
+    return at_each_width(table, answer, "points lost")
 
 
 def _plunge_then_rise(
@@ -157,10 +156,10 @@ A7 = Claim(
 )
 A10 = Claim(
     "A10",
-    "For small ε accuracy is near the random network's, and better when wider; with ε "
-    "it rises to the trained one's, where the text prints “decrease” (we ask: at "
-    "ε = {share} less than {near} above random and the widest ahead by more than "
-    "{ahead}, with all kept more than {rise} above random)",
+    "At small ε accuracy is near random, better when wider, and rises with ε to the "
+    "trained one's (the text prints “decrease”; we ask: at ε = {share} less than "
+    "{near} above random and the widest ahead by more than {ahead}, with all kept "
+    "more than {rise} above random)",
     _little_kept_is_random,
     {
         "share": Share(0.001),

@@ -11,7 +11,7 @@ NAMES = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-1
 
 
 def scope_of(*tables: pd.DataFrame) -> str:
-    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10 to 5,000`."""
+    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10–5,000`."""
     rows = pd.DataFrame(pd.concat([table for table in tables if not table.empty]))
     shown = {
         "dataset": "{}",
@@ -36,4 +36,4 @@ def _range(found: list[Any]) -> str:
     if found and isinstance(found[0], str):
         return " and ".join(NAMES.get(str(name), str(name)) for name in found)
     ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
-    return (" and " if len(found) == 2 else " to ").join(ends)
+    return (", " if len(found) == 2 else "–").join(ends)

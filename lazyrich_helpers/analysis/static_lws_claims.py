@@ -34,8 +34,8 @@ STATIC_MNIST = (
     ),
     lws_claim(
         "D2",
-        "Training the top {ks:or} layers of VGG-5, w = {least_width}, as many at "
-        "either end ({ends:or}), or the middle loses at most {line}",
+        "Training VGG-5's top, both ends or middle, w = {least_width}, loses at most "
+        "{line} (we ask: with the top {ks:or} layers, {ends:or} at either end)",
         loses_less("top {ks}", BOTH_ENDS, "middle"),
         ks=Several((3, 4)),
         ends=ENDS,

@@ -36,7 +36,7 @@ def dumbbells(
     names = cell_names(both)
     places = dict(zip(names, range(len(names), 0, -1), strict=True))
     height = list(places.values())
-    ax.hlines(height, both[paper], both[ours], color="0.6", linewidth=1)
+    ax.hlines(height, both[paper], both[ours], color="0.5", linewidth=1)
     shown = seeds.assign(place=[places.get(name) for name in cell_names(seeds)])
     ax.scatter(shown[ours], shown.place, 50, "0.3", marker="|", label="our seeds")
     ax.scatter(both[ours], height, 28, BLUE, label="ours, mean")

@@ -63,10 +63,10 @@ def _median(plan: str, values: pd.Series) -> str:
 
 TIME_ORDER = Claim(
     "D7",
-    "Every choice of layers is faster than full training going backward, the top "
-    "layers are fastest, the bottom q take about as long as the top and bottom q (we "
-    "ask, for {ks} layers: to {alike} of full training's), and the middle is usually "
-    "the slowest of these",
+    "In the backward pass every choice of layers is faster than full training; the "
+    "top layers are fastest, the bottom q take about as long as the top and bottom q "
+    "(we ask, for {ks} layers: to {alike} of full training's), the middle is usually "
+    "slowest",
     _time_order,
     {"ks": ENDS, "alike": Share(0.1)},
 )

@@ -54,6 +54,15 @@ ASKED = re.compile(r" \(([^()]*\bwe ask\b[^()]*)\)")
 """What a claim's sentence says of our line, which a reader unfolds."""
 
 
+MOST_WORDS = 40
+"""Of a box, before a reader unfolds it."""
+
+
+def num_words(text: str) -> int:
+    """Return how many words a text has: what has a letter or a digit."""
+    return len(re.findall(r"\S*\w\S*", text))
+
+
 @dataclass(frozen=True)
 class Verdict(Finding):
     """Whether a claim holds in the records at hand."""
@@ -81,7 +90,9 @@ class Verdict(Finding):
         line = asked[1][0].upper() + asked[1][1:] + ". " if asked else ""
         found = str(self)[0].upper() + str(self)[1:]
         lead = f"{found}, proved" if self.proved else found
-        brief = f"<p>{escape(self.brief)}</p>" if self.brief else ""
+        words = num_words(f"{lead} {self.in_short} {self.claim} {self.scope}")
+        room = words + num_words(self.brief) <= MOST_WORDS
+        brief = f"<p>{escape(self.brief)}</p>" if self.brief and room else ""
         return (
             f'<div class="verdict {css_class(self.word)}">'
             f"<p><strong>{escape(lead)}.</strong> {escape(self.in_short)}. "
@@ -143,8 +154,8 @@ class Claim:
         return self.given(self.check(*things, **self.asks))
 
     def _too_narrow(self, found: Finding, width: int) -> Finding:
-        there = "" if found.word is Word.NOT_RUN else f"; at w = {width:,}: {found}"
-        part = f"at w = {self.least_width:,}, where it is claimed{there}"
+        there = "" if found.word is Word.NOT_RUN else f"; at {width:,}: {found}"
+        part = f"at w = {self.least_width:,}{there}"
         return replace(found, word=Word.NOT_RUN, part=part)
 
     def given(self, found: Finding, scope: str = "") -> Verdict:

@@ -34,7 +34,7 @@ def _laws(table: pd.DataFrame, within: float, least: float) -> Finding:
     ]
     found = ", ".join(tables.exponent(pd.Series(slopes[law])) for law in tables.LAWS)
     numbers = f"Exponents of α: {found} ({_n(slopes)})."
-    return Finding(word_of(everywhere(answers)), numbers, brief=numbers)
+    return Finding(word_of(everywhere(answers)), numbers, brief=f"Exponents: {found}.")
 
 
 def _scale(table: pd.DataFrame, times: float) -> Finding:
@@ -124,15 +124,14 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
     (
         Claim(
             name="LT1",
-            says="Trained for a fixed time at output scale α, a net stays of order "
-            "1/α from its start, 1/α² from its linearization, and its outputs 1/α from "
-            "those (we ask: measured exponents within {within} of −1, −2, −1, over "
-            "α ≥ {least:g})",
+            says="A net trained for a fixed time at scale α stays within order 1/α of "
+            "its start, 1/α² of its linearization, 1/α of its outputs (we ask: "
+            "measured exponents within {within} of −1, −2, −1, over α ≥ {least:g})",
             check=_laws,
             asks={"within": 0.05, "least": tables.LAZY_FROM},
         ),
         LAWS,
-        "Tanh net, 40 units, fp64",
+        "Tanh, 40 units",
     ),
     (
         Claim(
