@@ -99,7 +99,7 @@ def scaling(table: pd.DataFrame, ax: Axes, kind: str) -> None:
     widths = sorted(table.widths.unique())
     ax.set_xticks(widths, [f"{width:,}" for width in widths])
     ax.set_xticks([], minor=True)
-    ax.set_yticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
+    ax.set_yticks([0.2, 0.5, 1, 2], ["0.2", "0.5", "1", "2"])
     ax.set_yticks([], minor=True)
     ax.set_xlabel("units, w")
     ax.set_title("batch shared (strong)" if kind == "strong" else "more images (weak)")
