@@ -12,43 +12,17 @@ import torch
 from lazyrich_helpers.experiments import files, records
 from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.measures.activity import Activity
-from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner import execution
-from lazyrich_helpers.runner.attempts import Attempts, Summary
-from lazyrich_helpers.runner.batch import pick_device
+from lazyrich_helpers.runner.attempts import Attempts, Summary, suitable_threads
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
-
-
-def test_a_batch_is_trained_once(store, no_training):
-    summary = tiny.finish(store, *tiny.SEEDS)
-    assert (summary.num_trained, summary.num_there) == (3, 0)
-    assert set(store.ids()) == {config.run_id for config in tiny.SEEDS}
-    before = tiny.contents(store.folder)
-    no_training()
-    summary = tiny.finish(store, *tiny.SEEDS)
-    assert (summary.num_trained, summary.num_there) == (0, 3)
-    assert tiny.contents(store.folder) == before
-
-
-def test_arrays_are_kept_beside_the_record_and_stay_there(store, no_training):
-    tiny.finish(store, tiny.CONFIG, measures=(Accuracy, Activity))
-    run_id = tiny.CONFIG.run_id
-    before = store.read_arrays(run_id)
-    names = {f"activity/alpha_{a}/layer_{i}" for a in (1, 10, 30) for i in (0, 1, 2)}
-    assert set(before) == names and before["activity/alpha_1/layer_1"].shape == (12, 12)
-    no_training()
-    tiny.finish(store, tiny.CONFIG, measures=(Accuracy, Activity, Criticality))
-    measured = {"accuracy", "activity", "criticality", "costs"}
-    assert set(store.read(run_id).measures) == measured
-    after = store.read_arrays(run_id)
-    assert all((after[name] == before[name]).all() for name in names)
 
 
 @pytest.mark.parametrize("content", [None, b"PK\x03\x04"])
@@ -96,16 +70,6 @@ def test_numbers_follow_from_the_config_and_not_from_what_is_measured(tmp_path, 
     assert zero.measures["reinit"] != one.measures["reinit"]
 
 
-def test_a_later_measurement_uses_the_kept_weights(store, tmp_path, no_training):
-    tiny.finish(store, tiny.CONFIG)
-    at_once = store.read(tiny.CONFIG.run_id)
-    later = records.Store(tmp_path / "later", tmp_path / "later-weights")
-    tiny.finish(later, tiny.CONFIG, measures=(Accuracy,))
-    no_training()
-    assert tiny.finish(later, tiny.CONFIG).num_trained == 1
-    assert later.read(tiny.CONFIG.run_id).measures == at_once.measures
-
-
 def test_a_raised_measure_version_measures_again_without_training(
     store, monkeypatch, no_training
 ):
@@ -113,7 +77,8 @@ def test_a_raised_measure_version_measures_again_without_training(
     before = [store.read(config.run_id) for config in tiny.SEEDS]
     no_training()
     monkeypatch.setattr(Reinit, "version", Reinit.version + 1)
-    assert tiny.finish(store, *tiny.SEEDS).num_trained == 3
+    summary = tiny.finish(store, *tiny.SEEDS)
+    assert (summary.num_trained, summary.failed) == (3, {})
     for old, config in zip(before, tiny.SEEDS, strict=True):
         new = store.read(config.run_id)
         assert new.measures["reinit"].pop("version") == Reinit.version
@@ -196,6 +161,7 @@ def test_a_failure_does_not_replace_a_result(store, monkeypatch):
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
     ],
 )
@@ -216,9 +182,13 @@ def test_too_little_memory_is_recorded_with_what_it_takes(store, monkeypatch, er
     assert summary.num_trained == 2
 
 
-def test_devices():
-    assert pick_device("cpu") == "cpu"
-    assert pick_device("auto") == ("cuda" if torch.cuda.is_available() else "cpu")
+def test_a_small_network_has_one_thread_and_a_large_one_all():
+    torch.set_num_threads(2)
+    large = tiny.config(model=ReluNet(width=2000, depth=2))
+    for config, num in ((tiny.CONFIG, 1), (large, 2)):
+        with suitable_threads(config):
+            assert torch.get_num_threads() == num
+        assert torch.get_num_threads() == 2
 
 
 def test_a_summary_says_only_what_happened():

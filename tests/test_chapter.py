@@ -32,20 +32,15 @@ def test_environment_budget_outranks_the_cell(monkeypatch):
     ("values", "told"),
     [
         ({"budget": "huge"}, "'huge'"),
-        ({"budget": None}, "None"),
         ({"budget": ["smoke"]}, "['smoke']"),
         ({"device": "warp9"}, "'warp9'"),
-        ({"device": None}, "None"),
         ({"device": ["cpu"]}, "['cpu']"),
         ({"colour": "red"}, "'colour'"),
-        ({"dataset": "svhn"}, "'svhn'"),
         ({"widths": "ten"}, "'ten'"),
         ({"widths": {"a": 1}}, "{'a': 1}"),
         ({"widths": [True]}, "True"),
         ({"widths": [2**63]}, f"ReluNet(width={2**63}, depth=1)"),
-        ({"lrs": ["small"]}, "'small'"),
         ({"num_epochs": 1.5}, "1.5"),
-        ({"train_size": 7}, "7"),
         ({"train_size": "all"}, "'all'"),
         ({"train_size": 1250}, "at most 1240 here"),
         ({"precision": 16}, "16"),
@@ -118,17 +113,8 @@ def test_a_parameter_may_choose_the_recipe():
             chapter.recipe_for("network", value, **names)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "told"),
-    [
-        ({"width": [10]}, "Stopped: this chapter has no parameter 'width'; it has "),
-        ({"train_size": 100_000_000}, "train_size must be at most 1240 here"),
-    ],
-)
-def test_the_last_line_that_papermill_leaves_is_the_sentence(
-    tmp_path, parameters, told
-):
-    values = yaml.safe_dump({"budget": "smoke", "device": "cpu"} | parameters)
+def test_the_last_line_that_papermill_leaves_is_the_sentence(tmp_path):
+    values = yaml.safe_dump({"budget": "smoke", "device": "cpu", "width": [10]})
     out = tmp_path / "out.ipynb"
     words = (str(CHAPTER_4), str(out), "-y", values, "--cwd", str(tmp_path))
     process = tiny.python("-m", "papermill", *words)
@@ -136,7 +122,8 @@ def test_the_last_line_that_papermill_leaves_is_the_sentence(
     *_, where, last = err.strip().splitlines()
     assert process.returncode != 0
     assert where.startswith("Exception encountered at")  # the settings cell
-    assert last.startswith("Stopped: ") and told in last and last.endswith(".")
+    assert last.startswith("Stopped: this chapter has no parameter 'width'; it has ")
+    assert last.endswith(".")
     # what papermill keeps for the reader shows one line, no traceback
     cells = nbformat.read(out, as_version=4).cells
     (error,) = [o for c in cells for o in c.get("outputs", []) if "traceback" in o]

@@ -7,6 +7,7 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
 from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
@@ -18,7 +19,6 @@ from lazyrich_helpers.lws.schedules import (
 from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.costs import (
-    NAME,
     multiply_adds,
     operations,
     run_costs,
@@ -32,7 +32,6 @@ from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.resnet import ResNet18
 from lazyrich_helpers.runner import backlog
-from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.training.loop import new_network, train
 from tests import tiny
 
@@ -165,7 +164,7 @@ def test_every_run_records_them_whatever_its_recipe_measures(store):
     for config in (tiny.CONFIG, tiny.config(optimizer=lost)):
         (record,) = tiny.results(store, config, measures=()).records
         text = (store.folder / f"{config.run_id}.json").read_text()
-        assert json.loads(text)["measures"] == {NAME: run_costs(config)}
+        assert json.loads(text)["measures"] == {costs.NAME: run_costs(config)}
         assert record.costs == run_costs(config)
     assert record.status == "diverged"
 
@@ -193,9 +192,5 @@ def test_a_gpu_takes_larger_networks_together():
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
     convolves = tiny.config(model=ConvNet(width=2, depth=1))
     assert backlog._most_together(convolves, "cuda") == 1
-
-
-def test_cropped_images_are_trained_one_by_one():
-    configs = make_recipe("table-1", "paper", seeds=[0, 1]).configs
-    groups = grouped([c for c in configs if isinstance(c.updates, Full)], "cuda")
-    assert [len(group) for group in groups] == [1, 1]
+    fields = dataclasses.asdict(images("cifar10", train_size=100))
+    assert most(10, "cuda", data=CroppedImages(**fields, num_views=0)) == 1

@@ -5,13 +5,11 @@ import asyncio
 import pytest
 
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.measures.reinit_curves import FRACTIONS, reinit_counts
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.notebook import explorers
 from lazyrich_helpers.notebook.explorers import explore, first_layer, trained_networks
 from lazyrich_helpers.notebook.live import PREVIEW_IMAGES, ReinitExplorer, Resettable
 from lazyrich_helpers.notebook.reinit_view import SYMBOLS, reinit_slider
-from lazyrich_helpers.reinit.reinitialization import movement_order
 from lazyrich_helpers.runner.kept import load_trained
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
@@ -45,16 +43,6 @@ def test_live_values_are_the_recorded_ones_at_every_recorded_share(explorer, res
             values = {width: curve[place] for width, curve in curves[symbol].items()}
             assert explorer.live[symbol] == values, fraction
     assert explorer.live["note"] == curves["note"] == "500 test images, n = 2"
-
-
-def test_live_accuracy_is_the_measured_one(results, store):
-    trained = load_trained(results.records[0], store, "cpu")
-    order = movement_order(trained.initial, trained.final)
-    for scenario in ("active", "lazy"):
-        counts = reinit_counts(trained, order, FRACTIONS, scenario)
-        net = Resettable(load_trained(results.records[0], store, "cpu"))
-        for fraction, count in zip(FRACTIONS, counts, strict=True):
-            assert net.accuracy(scenario, fraction, 500) == count / 500
 
 
 def test_shares_between_the_recorded_ones_can_be_chosen(explorer, results, store):

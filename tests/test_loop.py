@@ -124,30 +124,6 @@ def test_a_frozen_layer_does_not_move_and_has_no_gradient(optimizer, mask):
             assert (q.grad is None) == (rests == "0")
 
 
-def test_backward_ends_at_the_lowest_updated_layer():
-    reached = []
-
-    class Trace(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, values, index):
-            ctx.index = index
-            return values.clone()
-
-        @staticmethod
-        def backward(ctx, gradient):
-            reached.append(ctx.index)
-            return gradient, None
-
-    config = tiny.config(updates=tiny.Mask(mask="010"))
-    network = new_network(config, config.data.load())
-    for index, layer in enumerate(network.layers):
-        layer.register_forward_hook(
-            lambda module, inputs, output, i=index: Trace.apply(output, i)
-        )
-    run(config, network)
-    assert set(reached) == {1, 2}
-
-
 LWS = [
     TopK(k=1),
     TopKAllBottoms(k=1, rho=0.5),
@@ -199,23 +175,6 @@ def test_convolutions_can_be_cached_in_any_precision(precision):
     if precision == "highest":
         torch.testing.assert_close(*vectors, rtol=1e-4, atol=1e-6)
     assert accuracies[0] == pytest.approx(accuracies[1], rel=0.02)
-
-
-def test_a_frozen_bottom_is_computed_once_or_again_where_it_is_written_to():
-    config = dataclasses.replace(tiny.training(num_epochs=4), updates=TopK(k=1))
-    data, losses, seen = config.data.load(), [], []
-    for cache_bytes in (2**30, 0):
-        network = new_network(config, data)
-        network.layers[0].register_forward_hook(lambda _, __, y: seen.append(len(y)))
-        losses.append([])
-        for epoch in train(network, data, config, cache_bytes=cache_bytes):
-            losses[-1].append(epoch.train_loss)
-            if epoch.number == 2:
-                if cache_bytes:  # in two epochs, with two evaluations
-                    assert sum(seen) == len(data.train) + len(data.test)
-                with torch.no_grad():
-                    network.layers[0][1].weight.neg_()
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_bf16_is_a_plain_loop_under_autocast():

@@ -18,16 +18,13 @@ from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import (
-    Full,
     RandomUniform,
     TopK,
     TopKAllBottoms,
     in_words,
 )
 from lazyrich_helpers.measures.costs import backward_cost
-from lazyrich_helpers.measures.flops import backward_share
 from lazyrich_helpers.models.convnets import VGG11
-from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.imagenet import ImageNetVGG11
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.weights_file import WeightsFile
@@ -40,21 +37,6 @@ VGG = dataclasses.replace(
     model=VGG11(),
     data=images("cifar10", train_size=50_000),
 )
-
-
-def test_costs_are_of_the_epochs_that_were_drawn():
-    assert backward_cost(dataclasses.replace(VGG, updates=Full())) == 1
-    top = dataclasses.replace(VGG, updates=TopK(k=4))
-    assert backward_cost(top) == pytest.approx(0.034, abs=5e-4)
-    half = TopKAllBottoms(k=4, rho=0.5)
-    mixed = dataclasses.replace(VGG, updates=half)
-    plans = [half.plan(epoch, 0, 11, 0).layers for epoch in range(180)]
-    share = sum(len(layers) == 11 for layers in plans) / 180
-    assert 0.35 < share < 0.65 and share != 0.5
-    expected = share + (1 - share) * backward_cost(top)
-    assert backward_cost(mixed) == pytest.approx(expected)
-    each = dataclasses.replace(VGG, updates=dataclasses.replace(half, draw="step"))
-    assert backward_cost(each) == pytest.approx(0.5 + 0.5 * 0.034, abs=0.01)
 
 
 def test_losses_are_paired_by_seed():
@@ -96,15 +78,6 @@ def test_runs_on_other_images_are_not_mixed():
     configs = [tiny.config(data=CroppedImages(**part, num_views=num)) for num in (0, 8)]
     with pytest.raises(ValueError, match="num_views must be one value"):
         lws_table([record(config, 900) for config in configs])
-
-
-def test_schedules_within_an_epoch_are_costed_step_by_step():
-    cyclic = dataclasses.replace(VGG, updates=tiny.Cyclic())
-    once = dataclasses.replace(VGG, updates=TopK(k=1))
-    assert backward_cost(once) < backward_cost(cyclic) < 1
-    flops = layer_flops(VGG11().build((3, 32, 32), 10).to("meta"), (3, 32, 32))
-    every = [backward_share(flops, {layer}) for layer in range(11)]
-    assert backward_cost(cyclic) == pytest.approx(sum(every) / 11, rel=1e-2)
 
 
 def test_a_table_of_nothing_has_its_columns():

@@ -10,7 +10,6 @@ from lazyrich_helpers.training.optimizers import (
     SGD,
     Adam,
     HarmonicSGD,
-    OptimizerPart,
 )
 
 GRADIENTS = [0.5, -1.0, 0.25, 2.0]
@@ -67,14 +66,3 @@ def test_learning_rates():
     assert SGD(lr_decay=1).lr_at(1000, 0) == 0.01
     rates = [HarmonicSGD(lr=1).lr_at(epoch, 5) for epoch in (0, 1, 3, 6)]
     assert rates == pytest.approx([1, 3 / 4, 1 / 2, 1 / 3])
-
-
-@pytest.mark.parametrize("part", [Adam(lr=0.1), SGD()], ids=["adam", "sgd"])
-def test_a_parameter_without_a_gradient_is_left_alone(part):
-    moving, resting = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
-    optimizer = part.build([moving, resting])
-    for _ in range(3):
-        moving.grad = torch.ones(3)
-        optimizer.step()
-    assert torch.equal(resting, torch.ones(3)) and (moving < 1).all()
-    assert isinstance(part, OptimizerPart)

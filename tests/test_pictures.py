@@ -37,12 +37,6 @@ def test_more_samples_than_there_are_is_a_sentence(trained):
         pictures.samples(trained.data.train, 10, each=21)
 
 
-def test_sample_figure_has_a_column_per_class(trained):
-    fig = pictures.sample_figure(trained.data, each=2)
-    assert len(fig.axes) == 20
-    plt.close("all")
-
-
 def test_each_data_set_is_below_the_last(trained):
     data = trained.data
     light = Split(1 - data.train.images, data.train.labels)

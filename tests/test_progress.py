@@ -1,14 +1,18 @@
 """What a waiting person reads."""
 
+import dataclasses
+
 import pytest
 
 from lazyrich_helpers.data.remaining import remaining
+from lazyrich_helpers.experiments.recipes import states
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.lws.schedules import TopKAllBottoms
+from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.models.weights_file import WeightsFile
 from lazyrich_helpers.runner import progress
-from lazyrich_helpers.runner.progress import Bar, Lines, duration
+from lazyrich_helpers.runner.progress import Bar, Lines, counted, duration, table
 from lazyrich_helpers.training.optimizers import SGD
 from lazyrich_helpers.training.run_config import label
 from tests import tiny
@@ -116,3 +120,38 @@ def test_a_bar_writes_to_stderr_only(capsys):
             bar.finish(DONE)
         bar.end()
     assert capsys.readouterr().out == ""
+
+
+def table_of(store, *configs) -> list[str]:
+    return list(table(states(tiny.recipe(*configs, measures=(Accuracy,)), store)))
+
+
+def test_words_are_counted_in_their_order():
+    words = ["missing", "recorded", "failed", "missing"]
+    assert counted(words) == "1 recorded, 1 failed, 2 missing"
+    assert counted([]) == ""
+
+
+def test_the_table_has_a_line_for_each_setting(store):
+    tiny.finish(store, *tiny.SEEDS, measures=(Accuracy,))
+    many, one = table_of(store, *tiny.SEEDS, tiny.training(seed=7), tiny.WIDTHS[0])
+    percents = [
+        100 * r.curves["num_correct"][-1] / r.origin["num_test"]
+        for r in (store.read(config.run_id) for config in tiny.SEEDS)
+    ]
+    mean = sum(percents) / 3
+    spread = (sum((p - mean) ** 2 for p in percents) / 2) ** 0.5
+    assert many.split("  ")[1:] == [
+        "digits relu_net w=12 d=2 lr=0.03",
+        f"3/4, 1 missing, {mean:.2f} ± {spread:.2f} %, 0 s each",
+    ]
+    assert one.split()[-3:] == ["0/1,", "1", "missing"]
+
+
+def test_divergence_is_a_result_without_accuracy(store):
+    tiny.finish(store, tiny.CONFIG, measures=(Accuracy,))
+    (alone,) = table_of(store)
+    assert " 1/1, " in alone and "±" not in alone, "one run has no spread"
+    record = store.read(tiny.CONFIG.run_id)
+    store.write(dataclasses.replace(record, status="diverged"))
+    assert table_of(store)[0].endswith("1/1, 1 diverged")

@@ -27,10 +27,3 @@ def test_the_global_state_is_neither_read_nor_written():
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
     assert torch.equal(first, draw("a", 0))
-
-
-def test_what_was_drawn_before_does_not_matter():
-    first = draw("order", 0, 5)
-    for epoch in range(5):
-        draw("order", 0, epoch)
-    assert torch.equal(first, draw("order", 0, 5))

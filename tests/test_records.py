@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import torch
 
 from lazyrich_helpers.data import datasets
 from lazyrich_helpers.experiments import files, records
@@ -237,15 +236,6 @@ def test_concurrent_writers_lose_nothing(store):
     expected = {f"{name}{i}" for name in "ab" for i in range(25)}
     assert set(store.read(RECORD.run_id).measures) == {*expected, "costs"}
     assert num_reads > 5
-
-
-def test_weights_survive(store):
-    initial, final = torch.randn(2, 50)
-    store.write_weights("a", initial, final)
-    one, two = store.read_weights("a")
-    assert store.read_weights("b") is None
-    assert torch.equal(one, initial) and torch.equal(two, final)
-    assert [path.name for path in store.weights.iterdir()] == ["a.pt"]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not weights"])

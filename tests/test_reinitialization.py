@@ -358,5 +358,3 @@ def test_a_model_needs_parameters_a_fraction_and_a_scenario():
         reinitialize(nn.ReLU(), nn.ReLU(), 0.5, "active")
     with pytest.raises(ValueError, match=r"between 0 and 1; got 2"):
         reinitialize(model, copy.deepcopy(model), 2, "active")
-    with pytest.raises(ValueError, match="got 'rich'"):
-        reinitialize(model, copy.deepcopy(model), 0.5, "rich")

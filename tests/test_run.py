@@ -34,7 +34,7 @@ def test_a_stale_record_is_reported_and_done_again(store, monkeypatch, capsys):
     assert not any(store.read(run_id).stale for run_id in store.ids())
 
 
-@pytest.mark.parametrize("error", [RuntimeError, MemoryError, OSError, ValueError])
+@pytest.mark.parametrize("error", [RuntimeError, OSError, ValueError])
 def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error):
     plain = execution.train
 
@@ -56,7 +56,6 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     assert f"{error.__name__}: out of luck" in out
     statuses = {store.read(run_id).status for run_id in store.ids()}
     program_failed = not issubclass(error, OSError | ValueError)
-    statuses = {status.partition(" (by estimate")[0] for status in statuses}
     failed = {f"failed: {error.__name__}: out of luck"} if program_failed else set()
     assert statuses == {"ok"} | failed
     assert main(tiny.TINY) == 0
@@ -77,14 +76,6 @@ def test_a_keyboard_interrupt_keeps_what_is_done(store, monkeypatch, capsys):
     assert main([*tiny.TINY, "--widths", "4", "5", "--seeds", "0"]) == 130
     assert "the same command goes on" in capsys.readouterr().out
     assert [store.read(run_id).status for run_id in store.ids()] == ["ok"]
-
-
-def test_missing_data_stops_the_batch_before_any_work(store, offline, no_training):
-    no_training()
-    mnist = tiny.config(data=tasks.make_recipe("figure-2", "paper").configs[0].data)
-    with pytest.raises(ValueError, match="LAZYRICH_DATA"):
-        tiny.finish(store, tiny.CONFIG, mnist)
-    assert store.ids() == []
 
 
 def test_a_time_budget_begins_nothing_after_it(store, capsys):
@@ -248,12 +239,6 @@ def test_paper_runs_go_into_the_book(monkeypatch, tmp_path, store):
     assert main([*words, "--seeds", "0", "--precision", "bf16"]) == 0
     assert len(list((tmp_path / "recorded").glob("*.json"))) == 1
     assert store.ids() == []
-
-
-def test_several_recipes_in_one_call(store, capsys):
-    words = ["figure-2", "figure-3", *tiny.TINY[1:], "--seeds", "0", "--threads", "1"]
-    assert main([*words, "--device", "cpu"]) == 0
-    assert capsys.readouterr().out.count("1 done now, 0 done before.") == 2
 
 
 def test_missing_data_of_a_recipe_leaves_the_next_alone(

@@ -59,16 +59,10 @@ def test_a_wrong_option_is_one_sentence(field, value, remedy):
     assert repr(value) in str(caught.value)
 
 
-def test_without_slurm_or_submitit_it_says_so(store, slurm, tmp_path, monkeypatch):
-    asks = (lambda: hand_over(store, GRID), lambda: status(store))
-    with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "submitit", None)
-        for ask in asks:
-            with pytest.raises(ValueError, match="needs the package submitit"):
-                ask()
-    monkeypatch.setenv("PATH", str(tmp_path))
-    for ask in asks:
-        with pytest.raises(ValueError, match=r"needs the command 'sbatch', .* PATH"):
+def test_without_submitit_it_says_so(store, slurm, monkeypatch):
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    for ask in (lambda: hand_over(store, GRID), lambda: status(store)):
+        with pytest.raises(ValueError, match="needs the package submitit"):
             ask()
 
 

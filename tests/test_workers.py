@@ -22,7 +22,7 @@ from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
-from lazyrich_helpers.runner.workers import shares, suitable_workers
+from lazyrich_helpers.runner.workers import slots, suitable_workers
 from tests import tiny
 
 SOME = [
@@ -139,9 +139,9 @@ def test_a_run_that_takes_processes_down_is_given_up(store, tmp_path):
     summary = finish(store, deadly, failing, *SOME[:2])
     assert summary.num_trained == 2 and len(summary.failed) == 2
     why, other = summary.failed.values()
-    if other.startswith("ProcessDied"):
+    if "its process" in other:
         why, other = other, why
-    assert why.startswith("ProcessDied: its process was ended by SIGKILL, 2 times, as")
+    assert why.startswith("RuntimeError: its process was ended by SIGKILL, 2 times, as")
     assert re.search(r" GB are free now\. \(by estimate it takes [\d.]+ GB\)$", why)
     assert store.read(deadly.run_id).status == f"failed: {why}"
     assert other == "RuntimeError: out of luck"
@@ -201,13 +201,13 @@ def test_what_another_launcher_holds_is_left_to_it(store):
     assert released.is_set() and summary.num_trained == 4 and len(store.ids()) == 4
 
 
-def test_shares(monkeypatch):
+def test_a_slot_has_its_device_and_threads(monkeypatch):
     torch.set_num_threads(2)
-    assert shares("cpu", 2) == [("cpu", 1)] * 2
-    assert shares("cpu", 3) == [("cpu", 1)] * 3
-    assert shares("cuda:1", 1) == [("cuda:1", 2)]
+    assert slots("cpu", 2) == [("cpu", 1)] * 2
+    assert slots("cpu", 3) == [("cpu", 1)] * 3
+    assert slots("cuda:1", 1) == [("cuda:1", 2)]
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [device for device, _ in shares("cuda", 3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert [device for device, _ in slots("cuda", 3)] == ["cuda:0", "cuda:1", "cuda:0"]
 
 
 def test_as_many_processes_as_serve(monkeypatch):
@@ -224,8 +224,7 @@ def test_as_many_processes_as_serve(monkeypatch):
     assert suitable_workers(SOME, "cuda:1") == 1
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_launcher_leaves_nothing_running(store, end):
+def test_a_killed_launcher_leaves_nothing_running(store):
     words = ("-m", "lazyrich_helpers.run", *tiny.TINY[:3], "--device", "cpu")
     words = (*words, "--widths", "40", "41", "--seeds", "0", "--num-epochs", "100000")
     launcher = tiny.python(*words, "--workers", "2")
@@ -238,15 +237,12 @@ def test_a_killed_launcher_leaves_nothing_running(store, end):
         found = [mark.read_text() for mark in marks.glob("*.claim")]
         pids = [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
     assert len(set(pids)) == 2 and launcher.pid not in pids
-    launcher.send_signal(end)
-    out, _ = launcher.communicate(timeout=300)
+    launcher.kill()
+    launcher.communicate(timeout=300)
     while any(_runs(pid) for pid in pids):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     assert store.ids() == []
-    if end == signal.SIGTERM:
-        assert launcher.returncode == 130 and "2 left for later" in out
-        assert not list(marks.glob("*.claim"))
 
 
 def _runs(pid: int) -> bool:

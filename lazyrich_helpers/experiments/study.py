@@ -5,13 +5,12 @@ and there are hundreds: its settings, its rows and their origin are one file. It
 computed point by point (one scale, one step size, ...), and each is kept as it ends.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from lazyrich_helpers.experiments.files import write_whole
 from lazyrich_helpers.experiments.locks import claim
 from lazyrich_helpers.experiments.origin import made_by
 from lazyrich_helpers.experiments.records import computed_store, recorded_store
+from lazyrich_helpers.training.arithmetic import one_thread
 
 DIGITS = 7
 """Significant ones that are kept of a number."""
@@ -143,7 +143,7 @@ def complete_study(
             if stop():
                 break
             start = time.perf_counter()
-            with _one_thread():
+            with one_thread():
                 origin = made_by(torch.device(device))
                 rows = study.point(settings, value, device)
             points[_key(value)] = {
@@ -155,17 +155,6 @@ def complete_study(
             }
             _write(file, study, settings, points)
     return read_study(study, budget)
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Inside, use a single CPU thread: on small tensors several wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _key(value: Any) -> str:

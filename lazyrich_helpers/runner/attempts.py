@@ -13,20 +13,17 @@ from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner.backlog import is_there, suits_one_thread
-from lazyrich_helpers.runner.checkpoints import Checkpoint
+from lazyrich_helpers.runner.checkpoints import remove_all
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.kept import measured_again
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop, Stopped
+from lazyrich_helpers.training.arithmetic import one_thread
 from lazyrich_helpers.training.run_config import RunConfig, label, label_without_seed
 
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 """Errors of a folder that is full, forbidden or broken."""
-
-
-class ProcessDied(RuntimeError):
-    """A process ended in the midst of a run, without a word."""
 
 
 @dataclass
@@ -126,48 +123,45 @@ class Attempts:
             with contextlib.suppress(Stopped), suitable_threads(left[0]):
                 self._train(left, claims)
 
-    def _train(self, group: list[RunConfig], claims: dict[RunConfig, Held]) -> None:
+    def _train(self, group: Sequence[RunConfig], claims: dict[RunConfig, Held]) -> None:
         """Train these runs, as one if they are several and that succeeds."""
         if self.stop.due:
             raise Stopped
         left, safe = list(group), True
         try:
-            if len(group) > 1:
-                for record in self._execute(group, claims):
-                    left.remove(record.config)
-                    safe = self._keep(record, claims) and safe
-                if safe:
-                    Checkpoint(group, self.recipe, self.store).remove()
-        except Exception as error:  # alone, a bad run fails alone, and says why
+            for record in self._records(group, claims):
+                left.remove(record.config)
+                safe = self._keep(record, claims) and safe
+            if safe:
+                remove_all(group[0].run_id, self.store)
+        except Exception as error:
+            if len(group) == 1:  # one run's failure must not end the batch
+                self.fail(group[0], error)
+                return
             warnings.warn(
                 f"{len(group)} seeds of {label_without_seed(group[0])} failed together "
                 f"({reason(error)}); the {len(left)} left are tried one by one.",
                 stacklevel=2,
             )
-        for config in left:
-            self._train_alone(config, claims)
+        for config in left:  # alone, a bad run fails alone, and says why
+            self._train([config], claims)
 
-    def _train_alone(self, config: RunConfig, claims: dict[RunConfig, Held]) -> None:
-        if self.stop.due:
-            raise Stopped
-        try:
-            before = self.store.read(config.run_id)
-            record = measured_again(before, self.recipe, self.store, self.device)
-            if record is None:
-                (record,) = self._execute([config], claims)
-            if self._keep(record, claims):
-                Checkpoint([config], self.recipe, self.store).remove()
-        except Exception as error:  # one run's failure must not end the batch
-            self.fail(config, error)
-
-    def _execute(
+    def _records(
         self, group: Sequence[RunConfig], claims: dict[RunConfig, Held]
     ) -> Iterator[Record]:
+        """Yield the runs' records; one that only lacks measures is not trained."""
+        if len(group) == 1:
+            before = self.store.read(group[0].run_id)
+            again = measured_again(before, self.recipe, self.store, self.device)
+            if again is not None:
+                yield again
+                return
         stop = Stop(
             self.stop.seconds_left,
             also=lambda: self.stop.asked or any(claims[c].lost for c in group),
         )
-        return execute(group, self.recipe, self.store, self.device, self.progress, stop)
+        means = (self.recipe, self.store, self.device, self.progress, stop)
+        yield from execute(group, *means)
 
     def _keep(self, record: Record, claims: dict[RunConfig, Held]) -> bool:
         """Put a record in safety; return whether that could be done.
@@ -209,20 +203,13 @@ class Attempts:
         self.ended(record)
 
 
-@contextlib.contextmanager
-def suitable_threads(config: RunConfig) -> Iterator[None]:
+def suitable_threads(config: RunConfig) -> contextlib.AbstractContextManager[None]:
     """Inside, use a single CPU thread for a small network.
 
     On two busy cores, nine networks of at most 75,000 parameters took 4.5 s with one
     thread and 11 to 17 s with two.
     """
-    before = torch.get_num_threads()
-    if suits_one_thread(config):
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+    return one_thread() if suits_one_thread(config) else contextlib.nullcontext()
 
 
 def reason(error: Exception) -> str:

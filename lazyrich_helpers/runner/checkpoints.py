@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import time
 import warnings
 from collections.abc import Sequence
@@ -17,6 +18,32 @@ EVERY = 120.0
 """Seconds between two checkpoints of a training."""
 
 
+def identity(configs: Sequence[RunConfig], recipe: Recipe) -> tuple[str, str]:
+    """Return what a checkpoint is of (runs, measures, numerics), and its
+    name, without an ending.
+    """
+    of = json.dumps(
+        {
+            "numerics": NUMERICS,
+            "runs": [config.to_dict() for config in configs],
+            "eval_every": recipe.eval_every,
+            "measures": {m.name: m.version for m in recipe.measures},
+        },
+        sort_keys=True,
+    )
+    digest = hashlib.sha256(of.encode()).hexdigest()[:12]
+    return of, f"{configs[0].run_id}-{digest}"
+
+
+def remove_all(run_id: str, store: Store) -> None:
+    """Remove a run's checkpoints, and what other code or other measures left of it."""
+    for path in store.checkpoints.glob(f"*{run_id}-*"):
+        if path.is_dir():  # of a training that processes shared
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
 class Checkpoint:
     """The place of one training's checkpoint; of several runs', if trained as one.
 
@@ -27,18 +54,9 @@ class Checkpoint:
     def __init__(
         self, configs: Sequence[RunConfig], recipe: Recipe, store: Store
     ) -> None:
-        self._of = json.dumps(
-            {
-                "numerics": NUMERICS,
-                "runs": [config.to_dict() for config in configs],
-                "eval_every": recipe.eval_every,
-                "measures": {m.name: m.version for m in recipe.measures},
-            },
-            sort_keys=True,
-        )
-        digest = hashlib.sha256(self._of.encode()).hexdigest()[:12]
+        self._of, name = identity(configs, recipe)
         self._configs = configs
-        self.path = store.checkpoints / f"{configs[0].run_id}-{digest}.pt"
+        self.path = store.checkpoints / f"{name}.pt"
         self._last = time.monotonic()
 
     @property
@@ -87,11 +105,6 @@ class Checkpoint:
             f"be used ({why}); it was removed.",
             stacklevel=2,
         )
-
-    def remove(self) -> None:
-        """Remove it, and what other code or other measures left of the same run."""
-        for path in self.path.parent.glob(f"*{self._configs[0].run_id}-*"):
-            path.unlink(missing_ok=True)
 
 
 def begun(

@@ -97,7 +97,6 @@ def _add_notebook(parser: argparse.ArgumentParser) -> None:
     add("chapter", metavar="CHAPTER", help="its number, its name or a notebook's path")
     add("grid", nargs="*", metavar="NAME=VALUE,VALUE", help="values of a parameter")
     add("--workers", type=int, default=1, help="notebooks at a time")
-    add("--folder", help="for what comes of it; .lazyrich/reports/CHAPTER unless told")
 
 
 def _add_fields(group: argparse._ArgumentGroup, kind: type, prefix: str = "") -> None:

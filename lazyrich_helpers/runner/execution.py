@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.experiments import origin
 from lazyrich_helpers.experiments.files import PASSING
@@ -19,7 +17,7 @@ from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.runner.checkpoints import Checkpoint
-from lazyrich_helpers.runner.kept import arrays_of, result_of
+from lazyrich_helpers.runner.kept import results_of
 from lazyrich_helpers.runner.progress import Progress
 from lazyrich_helpers.runner.stopping import Stop, Stopped
 from lazyrich_helpers.training.ensemble import EnsembleState, train_ensemble
@@ -204,12 +202,10 @@ def record_of(watched: Watched, store: Store, shared: float) -> Record:
     final = flat_parameters(run.network)
     trained = Trained(run.config, run.data, run.network, run.initial, final)
     finite = math.isfinite(epochs[-1].train_loss) and final.isfinite().all()
-    measured = {costs.NAME: costs.run_costs(run.config)}
-    arrays: dict[str, np.ndarray] = {}
+    numbers, arrays = results_of(watched.measures if finite else (), trained)
+    numbers = {costs.NAME: costs.run_costs(run.config)} | numbers
     if finite:
         where["weights"] = origin.vector_digest(final)
-        measured |= {m.name: result_of(m, trained) for m in watched.measures}
-        arrays = arrays_of(watched.measures, trained)
         _keep_weights(trained, store)
     curves = {
         "epoch": [epoch.number for epoch in epochs],
@@ -221,7 +217,7 @@ def record_of(watched: Watched, store: Store, shared: float) -> Record:
         "total": round(shared + time.perf_counter() - began, 3),
     }
     status = "ok" if finite else "diverged"
-    return Record(run.config, status, curves, measured, times, where, arrays)
+    return Record(run.config, status, curves, numbers, times, where, arrays)
 
 
 def _keep_weights(trained: Trained, store: Store) -> None:

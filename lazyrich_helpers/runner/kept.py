@@ -17,18 +17,21 @@ from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.training.loop import Trained
 
 
-def result_of(measure: Measure, trained: Trained) -> dict[str, Any]:
-    """Return a measure's numbers with its version, as a record holds them."""
-    return {"version": measure.version} | measure.result(trained)
+def results_of(
+    measures: Sequence[Measure], trained: Trained
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return numbers and arrays of these measures, as a record holds them.
 
-
-def arrays_of(measures: Sequence[Measure], trained: Trained) -> dict[str, np.ndarray]:
-    """Return all arrays of these measures, each named `measure/array`."""
-    return {
+    Numbers are named by their measure and come with its version, arrays are named
+    `measure/array`.
+    """
+    numbers = {m.name: {"version": m.version} | m.result(trained) for m in measures}
+    arrays = {
         f"{measure.name}/{name}": array
         for measure in measures
         for name, array in measure.arrays(trained).items()
     }
+    return numbers, arrays
 
 
 def measured_again(
@@ -47,11 +50,9 @@ def measured_again(
     trained = load_trained(record, store, device)
     if trained is None:
         return None
-    measures = [measure() for measure in missing]
-    added = {m.name: result_of(m, trained) for m in measures}
-    return dataclasses.replace(
-        record, measures=record.measures | added, arrays=arrays_of(measures, trained)
-    )
+    added, arrays = results_of([measure() for measure in missing], trained)
+    measures = record.measures | added
+    return dataclasses.replace(record, measures=measures, arrays=arrays)
 
 
 def kept_vectors(record: Record | None, store: Store) -> tuple[Tensor, Tensor] | None:

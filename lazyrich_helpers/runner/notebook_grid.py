@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from lazyrich_helpers.config import require
@@ -112,6 +111,8 @@ def _execute(notebook: Path, place: Path, point: Point) -> str:
     """Execute a notebook; return why it failed, in a sentence, or nothing."""
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from nbconvert import HTMLExporter
+    from nbconvert.preprocessors import TagRemovePreprocessor
     from papermill.exceptions import PapermillExecutionError
 
     executed, page = _files(place)
@@ -127,23 +128,15 @@ def _execute(notebook: Path, place: Path, point: Point) -> str:
             "its kernel was killed, nearly always for lack of memory: take fewer "
             "workers, or smaller widths."
         )
-    page.write_text(_to_html(done), "utf-8")
+    exporter = HTMLExporter()
+    tags = TagRemovePreprocessor(enabled=True, remove_input_tags=HIDDEN)
+    exporter.register_preprocessor(tags, enabled=True)
+    page.write_text(exporter.from_notebook_node(done)[0], "utf-8")
     return ""
 
 
 def _sentence(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
-
-
-def _to_html(content: Any) -> str:
-    """Return a notebook as a page, without the code that its tags hide."""
-    from nbconvert import HTMLExporter
-    from nbconvert.preprocessors import TagRemovePreprocessor
-
-    exporter = HTMLExporter()
-    tags = TagRemovePreprocessor(enabled=True, remove_input_tags=HIDDEN)
-    exporter.register_preprocessor(tags, enabled=True)
-    return exporter.from_notebook_node(content)[0]
 
 
 def _write_index(folder: Path, notebook: Path) -> None:

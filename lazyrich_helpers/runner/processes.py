@@ -16,6 +16,7 @@ from torch import distributed
 
 from lazyrich_helpers.config import require
 from lazyrich_helpers.places import PACKAGE
+from lazyrich_helpers.runner.stopping import unheard
 
 PATIENCE = datetime.timedelta(hours=2)
 """For one process that measures while the others wait. A killed one is noticed at
@@ -93,23 +94,18 @@ def together(
     """
     # The same code there as here, wherever this process was started.
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.getenv("PYTHONPATH")]))
-    torchrun = [
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={num}",
-    ]
+    torchrun = ["-m", "torch.distributed.run", "--standalone"]
+    torchrun += [f"--nproc-per-node={num}"]
     # Slurm warns every process of a job, which would end these, before its time does:
     # the warning is for the one that starts them.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
-    process = subprocess.Popen(
-        [sys.executable, *torchrun, *words],
-        stdout=subprocess.PIPE if piped else None,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | env,
-    )
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with unheard(signal.SIGUSR2):
+        process = subprocess.Popen(
+            [sys.executable, *torchrun, *words],
+            stdout=subprocess.PIPE if piped else None,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": path} | env,
+        )
     try:
         yield process
     finally:

@@ -17,6 +17,7 @@ from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner.attempts import Summary, reason
 from lazyrich_helpers.runner.backlog import missing
+from lazyrich_helpers.runner.checkpoints import remove_all
 from lazyrich_helpers.runner.execution import Watched, new_watched, record_of
 from lazyrich_helpers.runner.processes import agreed, is_first, join, leave
 from lazyrich_helpers.runner.progress import Lines, Progress
@@ -98,15 +99,14 @@ class _Together:
                 if not claimed:
                     summary.postponed.append(config)
                     continue
-                place = ShardedCheckpoint(config, recipe, store)
-                seen = self._trained(config, place, progress)
+                seen = self._trained(config, progress)
                 if seen is not None:
                     seconds = sum(epoch.seconds for epoch in seen.epochs)
                     record = record_of(seen, store, seconds)
                     store.write(record)
                     summary.count(record)
                     progress.finish(record)
-                place.remove()
+                    remove_all(config.run_id, store)
         progress.end()
         return summary
 
@@ -120,12 +120,11 @@ class _Together:
                 claim = locks.enter_context(lock)
             yield agreed(claim is not None)
 
-    def _trained(
-        self, config: RunConfig, place: ShardedCheckpoint, progress: Progress
-    ) -> Watched | None:
+    def _trained(self, config: RunConfig, progress: Progress) -> Watched | None:
         """Train one network; return what the first process has seen of it."""
         require_shareable(config)
         recipe, data = self.recipe, config.data.load(self.device)
+        place = ShardedCheckpoint(config, recipe, self.store)
         network = initialized(config, data)
         sharding = lay_out(network, self.layout, self.device)
         seen: Watched | None = None

@@ -1,7 +1,5 @@
 """Checkpoints of a training that processes share; any number of others goes on."""
 
-import hashlib
-import json
 import shutil
 import time
 from pathlib import Path
@@ -12,9 +10,8 @@ from torch import nn
 
 from lazyrich_helpers.experiments.files import read_tensors, write_tensors
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.experiments.record import NUMERICS
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.checkpoints import EVERY
+from lazyrich_helpers.runner.checkpoints import EVERY, identity
 from lazyrich_helpers.runner.processes import agreed, is_first
 from lazyrich_helpers.training.loop import TrainingState
 from lazyrich_helpers.training.run_config import RunConfig
@@ -33,17 +30,8 @@ class ShardedCheckpoint:
     """
 
     def __init__(self, config: RunConfig, recipe: Recipe, store: Store) -> None:
-        self._of = json.dumps(
-            {
-                "numerics": NUMERICS,
-                "run": config.to_dict(),
-                "eval_every": recipe.eval_every,
-                "measures": {m.name: m.version for m in recipe.measures},
-            },
-            sort_keys=True,
-        )
-        digest = hashlib.sha256(self._of.encode()).hexdigest()[:12]
-        self._folder = store.checkpoints / f"{config.run_id}-{digest}.sharded"
+        self._of, name = identity([config], recipe)
+        self._folder = store.checkpoints / f"{name}.sharded"
         self._last = time.monotonic()
 
     @property
@@ -88,11 +76,6 @@ class ShardedCheckpoint:
             name, word = key.split("/")
             state.optimizer.state[parameters[name]][word] = value
         return kept["content"]
-
-    def remove(self) -> None:
-        """Remove all of this run."""
-        if is_first():
-            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _complete(self) -> list[Path]:
         """Return the folders that were written to the end, oldest first."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.experiments.states import COMPLETE, STATES, state
-from lazyrich_helpers.runner.listing import counted
+from lazyrich_helpers.runner.progress import counted
 from lazyrich_helpers.runner.slurm_job import Job
 
 ENDING = "_submitted.pkl"

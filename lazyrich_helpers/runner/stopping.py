@@ -52,6 +52,16 @@ class Stop:
 
 
 @contextlib.contextmanager
+def unheard(*signals: signal.Signals) -> Iterator[None]:
+    """Inside, hold signals back; a process that is started inside never hears them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
 def graceful_stop(stop: Stop) -> Iterator[None]:
     """Inside, the first Ctrl-C or SIGTERM is a request; the second ends at once.
 

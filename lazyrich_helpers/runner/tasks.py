@@ -33,10 +33,9 @@ from lazyrich_helpers.runner.batch import (
 )
 from lazyrich_helpers.runner.dry_run import dry_run, lines
 from lazyrich_helpers.runner.grid_points import find_chapter, parse_grid
-from lazyrich_helpers.runner.listing import counted, table
 from lazyrich_helpers.runner.notebook_grid import run_grid
 from lazyrich_helpers.runner.options import SlurmOptions, parse_duration
-from lazyrich_helpers.runner.progress import Bar, Lines
+from lazyrich_helpers.runner.progress import Bar, Lines, counted, table
 from lazyrich_helpers.runner.sharded import complete_sharded
 from lazyrich_helpers.runner.slurm import submit
 from lazyrich_helpers.runner.slurm_queue import cancel, status
@@ -205,8 +204,6 @@ def _notebook(options: argparse.Namespace) -> int:
     """Execute a chapter at every point of a grid."""
     chapter = find_chapter(options.chapter)
     folder = computed_store().folder.parent / "reports" / chapter.stem
-    if options.folder:
-        folder = expanded("folder", options.folder)
     # What stops a grid is an exception; its children are then stopped as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     points = parse_grid(chapter, options.grid)

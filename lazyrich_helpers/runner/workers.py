@@ -21,11 +21,11 @@ from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.measures.costs import work
-from lazyrich_helpers.runner.attempts import Attempts, ProcessDied
-from lazyrich_helpers.runner.backlog import grouped, is_there
+from lazyrich_helpers.runner.attempts import Attempts
+from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.runner.memory import free, peak_bytes
 from lazyrich_helpers.runner.progress import Progress
-from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.runner.stopping import Stop, unheard
 from lazyrich_helpers.training.run_config import RunConfig
 
 LOOK_EVERY = 0.2
@@ -62,7 +62,7 @@ def suitable_workers(configs: Sequence[RunConfig], device: str) -> int:
     return max(1, min(len(groups), torch.get_num_threads(), room))
 
 
-def shares(device: str, num: int) -> list[tuple[str, int]]:
+def slots(device: str, num: int) -> list[tuple[str, int]]:
     """Return the device and the CPU threads of each of `num` processes.
 
     `cuda` stands for all GPUs in turn, `cuda:1` for that one.
@@ -85,17 +85,11 @@ def work_together(
     """
     left = sorted(groups, key=lambda group: -sum(map(work, group)))
     while left and not attempts.stop.due:
-        for config in _deal_out(attempts, left, num):
-            _try_again(attempts, config)
-
-
-def _try_again(attempts: Attempts, config: RunConfig) -> None:
-    """Complete a run in a process of its own, after one that had it died."""
-    ended = config in attempts.summary.ended or attempts.stop.due
-    if ended or is_there(config, attempts.recipe, attempts.store):
-        return
-    for code in _deal_out(attempts, [[config]], 1).values():
-        attempts.fail(config, ProcessDied(_cause(code)))
+        for config in _deal_out(attempts, left, num):  # once more, alone
+            if config in attempts.summary.ended or attempts.stop.due:
+                continue
+            for code in _deal_out(attempts, [[config]], 1).values():
+                attempts.fail(config, RuntimeError(_cause(code)))
 
 
 def _deal_out(
@@ -109,8 +103,8 @@ def _deal_out(
     workers: list[_Worker] = []
     num_groups = len(groups)
     try:
-        for share in shares(attempts.device, min(num, num_groups)):
-            workers.append(_start(attempts, share))
+        for slot in slots(attempts.device, min(num, num_groups)):
+            workers.append(_start(attempts, slot))
         _listen(attempts, workers, groups)
     except BaseException:
         for worker in workers:
@@ -130,17 +124,13 @@ def _deal_out(
     return {config: code for worker, code in pairs for config in worker.group}
 
 
-def _start(attempts: Attempts, share: tuple[str, int]) -> _Worker:
+def _start(attempts: Attempts, slot: tuple[str, int]) -> _Worker:
     context = multiprocessing.get_context("spawn")  # threads do not survive a fork
     here, there = context.Pipe()
     job = (attempts.recipe, attempts.store, attempts.stop.seconds_left)
-    process = context.Process(target=_work, args=(share, job, there), daemon=True)
-    # A Ctrl-C is for the parent alone: for the child it stays blocked.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
+    process = context.Process(target=_work, args=(slot, job, there), daemon=True)
+    with unheard(signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):  # for the parent
         process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     there.close()
     return _Worker(process, here)
 
@@ -207,12 +197,10 @@ class _Reporter(Progress):
 
 
 def _work(
-    share: tuple[str, int], job: tuple[Recipe, Store, float], connection: Connection
+    slot: tuple[str, int], job: tuple[Recipe, Store, float], connection: Connection
 ) -> None:
     """Be a process: complete the groups that the parent gives."""
-    for each in (signal.SIGTERM, signal.SIGUSR2):  # they are for the parent
-        signal.signal(each, signal.SIG_IGN)
-    (device, threads), (recipe, store, seconds) = share, job
+    (device, threads), (recipe, store, seconds) = slot, job
     torch.set_num_threads(threads)
     # What comes from the parent amid a group is its word to stop, or the end of it.
     stop = Stop(seconds, also=connection.poll)

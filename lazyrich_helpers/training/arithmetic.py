@@ -71,6 +71,17 @@ def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
         torch.backends.cudnn.allow_tf32 = convolutions
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, use a single CPU thread: on small tensors several wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _matmul_precision(precision: str, device: torch.device) -> str:
     """Return torch's setting for products of fp32 matrices."""
     if precision == "tf32":

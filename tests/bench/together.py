@@ -69,6 +69,8 @@ def _measure(
     options: Options, way: str, width: int, processes: int, threads: int
 ) -> float:
     """Return seconds per run; a way is `processes` times `threads`."""
+    if options.quick and way != "plain":  # one process shows that it can be started
+        return main(way, width, options)
     words = [sys.executable, "-m", "tests.bench.together", way, str(width)]
     words += [str(threads), *["--quick"] * options.quick]
     started = [
@@ -80,8 +82,8 @@ def _measure(
     return 1 / sum(1 / json.loads(out.splitlines()[-1]) for out in outputs)
 
 
-def main(way: str, width: int, options: Options) -> None:
-    """Do the runs of one process; print the seconds of each."""
+def main(way: str, width: int, options: Options) -> float:
+    """Do the runs of one process; return the seconds of each."""
     seeds = list(range(SIZES[way]))
     precision = way if way in LESS_PRECISE else "highest"
     runs = recipe(options, width=width, depth=1, seeds=seeds, precision=precision)
@@ -102,9 +104,10 @@ def main(way: str, width: int, options: Options) -> None:
             store = Store(Path(folder) / "records", Path(folder) / "weights")
             summary = complete(runs, store, device="cpu", progress=Progress())
         assert summary.num_trained == len(seeds)
-    print((time.perf_counter() - start) / len(seeds))
+    return (time.perf_counter() - start) / len(seeds)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[3]))
-    main(sys.argv[1], int(sys.argv[2]), Options(quick="--quick" in sys.argv))
+    chosen = Options(quick="--quick" in sys.argv)
+    print(main(sys.argv[1], int(sys.argv[2]), chosen))
