@@ -18,8 +18,6 @@ from lazyrich_helpers.runner.options import SlurmOptions
 from lazyrich_helpers.runner.slurm_job import PER_JOB, Job, shares
 from tests import tiny
 
-"""Setting of a run that is not worth more than a job."""
-
 
 def dealt(recipe, *, device="cpu", **options):
     """Return the runs of each job."""
