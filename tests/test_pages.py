@@ -239,6 +239,15 @@ def test_what_is_wider_than_a_phone_says_that_it_scrolls(browser, address, name)
 
 
 @EVERY_PAGE
+def test_folds_have_names_and_lists_have_items(browser, address, name):
+    with chromium.visit(browser, f"{address}/{name}.html") as seen:
+        nameless = """all => all.filter(each => each.checkVisibility() &&
+            !each.ariaLabel && !each.textContent.trim()).length"""
+        assert seen.page.locator("summary").evaluate_all(nameless) == 0
+        assert seen.page.locator("[role=list] > :not([role=listitem])").count() == 0
+
+
+@EVERY_PAGE
 def test_theme_button_turns_the_page_dark_and_light(browser, address, name):
     with chromium.visit(browser, f"{address}/{name}.html") as seen:
         met = set()
