@@ -230,7 +230,7 @@ def test_what_is_wider_than_a_phone_says_that_it_scrolls(browser, address, name)
         seen.page.evaluate("document.fonts.ready")
         seen.page.wait_for_function(
             """() => [...document.querySelectorAll(".bd-article *")]
-                .filter(each => !each.matches("pre, mjx-container"))
+                .filter(each => !each.matches("pre, span.math"))
                 .filter(each => each.scrollWidth > each.clientWidth + 1)
                 .filter(each => getComputedStyle(each).overflowX === "auto")
                 .filter(each => each.checkVisibility())
