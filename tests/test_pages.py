@@ -230,12 +230,21 @@ def test_what_is_wider_than_a_phone_says_that_it_scrolls(browser, address, name)
         seen.page.evaluate("document.fonts.ready")
         seen.page.wait_for_function(
             """() => [...document.querySelectorAll(".bd-article *")]
-                .filter(each => !each.matches("pre, mjx-container"))
+                .filter(each => !each.matches("pre, span.math"))
                 .filter(each => each.scrollWidth > each.clientWidth + 1)
                 .filter(each => getComputedStyle(each).overflowX === "auto")
                 .filter(each => each.checkVisibility())
                 .every(each => each.matches(".wide[tabindex='0']"))"""
         )
+
+
+@EVERY_PAGE
+def test_folds_have_names_and_lists_have_items(browser, address, name):
+    with chromium.visit(browser, f"{address}/{name}.html") as seen:
+        nameless = """all => all.filter(each => each.checkVisibility() &&
+            !each.ariaLabel && !each.textContent.trim()).length"""
+        assert seen.page.locator("summary").evaluate_all(nameless) == 0
+        assert seen.page.locator("[role=list] > :not([role=listitem])").count() == 0
 
 
 @EVERY_PAGE

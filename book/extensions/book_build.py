@@ -194,7 +194,7 @@ def serve_own_scripts(app: Sphinx, config: Config) -> None:
     """Point widgets and MathJax at `book/static/`; say so if that cannot be."""
     config.html_static_path = [*config.html_static_path, str(STATIC)]
     config.html_css_files = [*config.html_css_files, "book.css"]
-    own = ["ledger.js", "print-in-light.js", "scroll-hints.js"]
+    own = ["ledger.js", "name-toggles.js", "print-in-light.js", "scroll-hints.js"]
     config.html_js_files = [*config.html_js_files, *own]
     try:
         install_assets()

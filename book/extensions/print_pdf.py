@@ -13,6 +13,14 @@ from pypdf import PdfWriter
 ROOT = Path(__file__).resolve().parents[2]
 MARGIN = {"top": "15mm", "bottom": "15mm", "left": "15mm", "right": "15mm"}
 
+DRAWN = """() => {
+    const views = document.querySelectorAll('script[type$="widget-view+json"]').length;
+    const drawn = document.querySelectorAll(".widget-subarea > .lm-Widget").length;
+    return drawn >= views && [...document.querySelectorAll(".lr-explorer")].every(
+        (explorer) => explorer.querySelector("svg, img"));
+}"""
+"""Whether a page's explorers stand; on a busy machine that takes seconds."""
+
 
 def pages(toc: dict[str, Any]) -> Iterator[str]:
     """Yield the names of all pages, such as `book/intro`, in reading order."""
@@ -43,6 +51,7 @@ def print_pdf(folder: Path, target: Path) -> None:
         for name in pages(toc):
             page.goto((folder / f"{name}.html").resolve().as_uri())
             page.evaluate("window.MathJax && MathJax.startup.promise")
+            page.wait_for_function(DRAWN)
             page.emulate_media(media="print")
             printed = page.pdf(format="A4", margin=MARGIN, print_background=True)
             whole.append(io.BytesIO(printed), outline_item=page.title())

@@ -84,11 +84,13 @@ def _plain(html: str) -> str:
 def name_folds(
     app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
 ) -> None:
-    """Let a fold be read aloud by what it shows, not as one of many alike."""
+    """Let a fold be read aloud by what it shows, not as one of many alike.
+
+    And let what stands in the list of references be its items.
+    """
     generic = ' aria-label="Toggle hidden content"'
-    context["body"] = context.get("body", "").replace(
-        f"<summary{generic}>", "<summary>"
-    )
+    body = context.get("body", "").replace(f"<summary{generic}>", "<summary>")
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
