@@ -105,10 +105,11 @@ def _of_samplers(
     words: Mapping[str, Word] = {
         name: word(above(values, least)) for name, values in behind.items()
     }
-    costs = last.groupby("samplers")[["flops", "time"]].mean()
+    means = last.groupby("samplers")
+    flops, times = means.flops.mean(), means.time.mean()
     listed = "; ".join(
-        f"{ENTRIES[name].label}: {with_interval(values)} at {costs.flops[name]:.2f} "
-        f"and {costs.time[name]:.2f}"
+        f"{ENTRIES[name].label}: {with_interval(values)} at {flops[name]:.2f} "
+        f"and {times[name]:.2f}"
         for name, values in behind.items()
     )
     numbers = f"Points over SGD, {cost}: {listed} ({num_seeds(last, 'samplers')})."
