@@ -24,6 +24,7 @@ from lazyrich_helpers.papers.dial_tables import (
     LAZY,
     RICH,
     best_etas,
+    knob_halves,
     knob_means,
 )
 
@@ -95,6 +96,8 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
             line = own.loc[np.isclose(own.eta, eta)].sort_values("widths")
             style = {"color": shade(place, len(etas)), "marker": MARKERS[place]}
             ax.plot(line.widths, line.found, label=f"η = {eta:.2g}", **style)
+            low, high = line.found - line.half, line.found + line.half
+            ax.fill_between(line.widths, low, high, color=style["color"], alpha=0.15)
             ax.plot(line.widths, line.predicted, color=style["color"], linestyle=":")
         ax.set(xscale="log", xlabel="width N", title=name)
         ax.set_xticks([int(w) for w in own.widths.unique()], minor=False)
@@ -116,14 +119,17 @@ def knob_figure(knobs: pd.DataFrame) -> Figure:
     fig, axes = plt.subplots(
         3, 2, figsize=(WIDTH, 7), layout="constrained", sharex=True
     )
-    means, names = knob_means(knobs), list(knobs.knobs.unique())
+    means, halves = knob_means(knobs), knob_halves(knobs)
+    names = list(knobs.knobs.unique())
     for ax, instrument in zip(axes.flat, shown, strict=True):
         for place, knob in enumerate(names):
             mean = means.loc[knob].sort_values("movement")
             is_order = knob != "frozen layers"  # these have none
-            ax.plot(
+            ax.errorbar(
                 mean.movement,
                 mean[instrument],
+                yerr=halves.loc[knob][instrument].loc[mean.index],
+                elinewidth=0.7,
                 color=shade(place, len(names)),
                 marker=MARKERS[place],
                 linestyle=DASHES[place] if is_order else "",

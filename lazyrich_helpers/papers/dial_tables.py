@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
+from lazyrich_helpers.analysis.statistics import half_bar
+
 LAZY, RICH = 0.05, 2.0
 """γ up to which the plane is fitted as lazy, and from which on as rich."""
 INSTRUMENTS = {
@@ -78,15 +80,16 @@ def on_the_plane(plane: pd.DataFrame, plain: pd.DataFrame, value: str) -> pd.Dat
         value: The reading.
 
     Returns:
-        A row for each width and η with `found` and `predicted`, means over seeds; the
-        prediction is linear between the plane's points, in logarithms of γ and η.
+        A row for each width and η with `found` and `predicted`, means over seeds, and
+        `half` of the former's 95 % interval; the prediction is linear between the
+        plane's points, in logarithms of γ and η.
     """
     grid = plane.pivot_table(index="gammas", columns="eta", values=value)
     look_up = RegularGridInterpolator(
         (np.log(grid.index), np.log(grid.columns)), grid.to_numpy()
     )
-    found = plain.pivot_table(index=["widths", "eta"], values=value).reset_index()
-    found = found.rename(columns={value: "found"})
+    values = plain.dropna(subset=value).groupby(["widths", "eta"])[value]
+    found = values.agg(found="mean", half=half_bar).reset_index()
     places = np.column_stack([-np.log(found.widths) / 2, np.log(found.eta)])
     return found.assign(predicted=look_up(places))
 
@@ -145,3 +148,10 @@ def knob_means(knobs: pd.DataFrame) -> pd.DataFrame:
     return reached.pivot_table(
         index=["knobs", "level"], values=list(INSTRUMENTS), sort=False
     )
+
+
+def knob_halves(knobs: pd.DataFrame) -> pd.DataFrame:
+    """Return half of the 95 % interval about each of `knob_means`."""
+    reached = knobs.loc[knobs.steps > 0]
+    grouped = reached.groupby(["knobs", "level"], sort=False)
+    return pd.DataFrame(grouped[list(INSTRUMENTS)].agg(half_bar))
