@@ -27,6 +27,7 @@ from lazyrich_helpers.analysis.question import (
     PAPER,
     TIMES,
     TUNED,
+    UNLEARNED,
     Question,
     Runs,
 )
@@ -195,6 +196,17 @@ def test_a_size_is_that_of_the_network_which_need_not_be_trained():
     narrow = dataclasses.replace(config.model, width=32)
     config = dataclasses.replace(config, model=narrow)
     assert SIZES["ResNet-18"].verdict_on(config).word is FAILS
+
+
+def test_verdicts_say_of_which_networks_they_are(asked):
+    deep = [one for one in asked if one.about == "ReLU-Net d = 4, MNIST"]
+    for one in deep:  # at 0.1 these are near chance; the untrained have no rate
+        said = one.verdict.part.endswith(UNLEARNED)
+        asked_of_trained = one.setting == PAPER and one.verdict.claim not in ("S3",)
+        assert said == asked_of_trained, one.verdict
+    narrow = {one.verdict.claim: one for one in asked if "w = 16" in one.about}
+    for claim in ("D3", "D6", "E12"):
+        assert str(narrow[claim].verdict).endswith("at w = 16")
 
 
 def test_what_needs_no_rate_counts_for_both(asked):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, Question
+from lazyrich_helpers.analysis.question import EITHER, PAPER, TUNED, UNLEARNED, Question
 from lazyrich_helpers.analysis.verdicts import Verdict, Word
 
 OPEN = (Word.UNDECIDED, Word.NOT_RUN)
@@ -159,7 +159,7 @@ KINDS: dict[str, Callable[[LedgerRow], bool]] = {
 def _rank(row: LedgerRow) -> int:
     """Return how much better a claim does at the paper's settings; 0 where unknown."""
     order = (Word.FAILS, Word.PARTLY, Word.HOLDS)
-    if any(verdict.part.endswith("hardly learn") for verdict in row.verdicts):
+    if any(verdict.part.endswith(UNLEARNED) for verdict in row.verdicts):
         return 0
     words = [verdict.word for verdict in row.verdicts]
     if len(words) < 2 or not {*words} <= {*order}:

@@ -73,6 +73,8 @@ class Question:
         return PAPER if used <= set(PAPER_LRS.items()) else TUNED
 
 
+UNLEARNED = "of networks that hardly learn"
+"""What verdicts on trained networks are for, where these are near chance."""
 TIMES = ("D7", "E5", "E14")
 """Claims about times of steps."""
 TRAINLESS = ("S5", *TIMES)

@@ -17,7 +17,7 @@ from lazyrich_helpers.analysis.activity_claims import (
 from lazyrich_helpers.analysis.activity_tables import activity_table, skew_table
 from lazyrich_helpers.analysis.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
-from lazyrich_helpers.analysis.question import EITHER, Question, Runs
+from lazyrich_helpers.analysis.question import EITHER, UNLEARNED, Question, Runs
 from lazyrich_helpers.analysis.random_lws_claims import RANDOM_CIFAR10, RANDOM_MNIST
 from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
@@ -81,15 +81,18 @@ LEARNED = 0.5
 """Least test accuracy, at some width, of networks that claims on training are about."""
 
 
-def _told_of_learning(found: list[Question]) -> list[Question]:
+def _told_of_learning(runs: Runs, found: list[Question]) -> list[Question]:
     """Say of verdicts on trained networks where these have hardly learned."""
+    if not runs.records:
+        return found
+    by_width = runs_table(runs.records).groupby("width").test_accuracy.mean()
+    if by_width.max() >= LEARNED:
+        return found
     told = []
     for one in found:
-        runs = runs_table(one.runs.records)
         answered = one.verdict.word is not Word.NOT_RUN or one.verdict.part
-        trained = answered and one.setting != EITHER
-        if trained and runs.groupby("width").test_accuracy.mean().max() < LEARNED:
-            part = f"{one.verdict.part} of networks that hardly learn".strip()
+        if answered and one.setting != EITHER:
+            part = f"{one.verdict.part} {UNLEARNED}".strip()
             one = replace(one, verdict=replace(one.verdict, part=part))
         told.append(one)
     return told
@@ -149,7 +152,7 @@ def _reinit() -> list[Question]:
                     *([(grows, random.drop(columns="lr"))] if lr == 0.1 else []),
                 ]
             where = ("4", _relu_net(depth, name), page)
-            found += _told_of_learning(_asked(where, runs, asked))
+            found += _told_of_learning(runs, _asked(where, runs, asked))
         both = (tables["mnist"], tables["fashion_mnist"])
         where = ("4", f"ReLU-Net d = {depth}, both data sets", page)
         found += _asked(where, runs, [(claims.ALIKE, both)])
@@ -183,7 +186,7 @@ def _layers() -> list[Question]:
         name = "Fashion-MNIST" if "dataset" in choices else "MNIST"
         where = ("5", f"{network}, {name}", "05_layer_distribution")
         about = _each(them, activity_table(runs.records))
-        found += _told_of_learning(_asked(where, runs, about))
+        found += _told_of_learning(runs, _asked(where, runs, about))
     return found
 
 
