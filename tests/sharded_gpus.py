@@ -18,9 +18,9 @@ from collections.abc import Iterator
 import torch
 from torch import distributed
 
-from lazyrich_helpers.papers.sharded import CurveSettings
-from lazyrich_helpers.papers.sharded_halo import tiled_convolution
-from lazyrich_helpers.papers.sharded_nets import (
+from lazyrich_helpers.papers.sharded.claims import CurveSettings
+from lazyrich_helpers.papers.sharded.halo import tiled_convolution
+from lazyrich_helpers.papers.sharded.nets import (
     FP64,
     config_of,
     data_of,

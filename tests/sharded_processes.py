@@ -21,8 +21,8 @@ from lazyrich_helpers.lws.layerwise import LayerwiseSparse
 from lazyrich_helpers.lws.schedules import RandomUniform, TopKAllBottoms
 from lazyrich_helpers.models.convnets import VGG5, VGG11
 from lazyrich_helpers.models.network import Network, ReluNet, relu_net
-from lazyrich_helpers.papers.sharded_halo import tiled_convolution
-from lazyrich_helpers.papers.sharded_wire import Wire
+from lazyrich_helpers.papers.sharded.halo import tiled_convolution
+from lazyrich_helpers.papers.sharded.wire import Wire
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.processes import join, leave
 from lazyrich_helpers.training.layouts import LAYOUTS, gathered, lay_out, require_same

@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.papers import dial, dial_knobs
-from lazyrich_helpers.papers.dial import digit_rows
-from lazyrich_helpers.papers.dial_claims import STUDIES
-from lazyrich_helpers.papers.dial_instruments import (
+from lazyrich_helpers.papers.dial import knobs, plane
+from lazyrich_helpers.papers.dial.claims import STUDIES
+from lazyrich_helpers.papers.dial.instruments import (
     SHARES,
     flipped,
     instrument_table,
@@ -16,9 +15,10 @@ from lazyrich_helpers.papers.dial_instruments import (
     reset_accuracy,
     tangent_kernels,
 )
-from lazyrich_helpers.papers.dial_knobs import suited_step
-from lazyrich_helpers.papers.dial_nets import LabeledRows, Nets, new_nets
-from lazyrich_helpers.papers.dial_training import train_nets
+from lazyrich_helpers.papers.dial.knobs import suited_step
+from lazyrich_helpers.papers.dial.nets import LabeledRows, Nets, new_nets
+from lazyrich_helpers.papers.dial.plane import digit_rows
+from lazyrich_helpers.papers.dial.training import train_nets
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 
@@ -200,21 +200,24 @@ def test_initialization_scale_is_the_output_scale_in_another_form(split):
 
 
 def test_both_knobs_of_scale_turn_the_same_network(monkeypatch):
-    knobs = {"output scale": (0.5**3,), "initialization scale": (0.5,)}
-    monkeypatch.setattr(dial_knobs, "KNOBS", knobs)
-    settings = dial_knobs.KnobSettings(width=16, num_steps=60, seeds=(0,))
-    one, other = (dial_knobs.knob_point(settings, knob, "cpu") for knob in knobs)
+    turned = {"output scale": (0.5**3,), "initialization scale": (0.5,)}
+    monkeypatch.setattr(knobs, "KNOBS", turned)
+    settings = knobs.KnobSettings(width=16, num_steps=60, seeds=(0,))
+    one, other = (knobs.knob_point(settings, knob, "cpu") for knob in turned)
     assert one.steps.tolist() == other.steps.tolist()
     assert one.movement[0] == pytest.approx(other.movement[0], rel=0.01)
 
 
 def test_a_point_of_the_plane_has_its_output_scale(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        dial, "new_nets", lambda *args, **options: asked.append(args) or new_nets(*args)
-    )
-    settings = dial.PLANES["sgd"].settings("smoke")
-    dial.plane_point(settings, 0.5, "cpu")
+
+    def asking(*args, **options):
+        asked.append(args)
+        return new_nets(*args)
+
+    monkeypatch.setattr(plane, "new_nets", asking)
+    settings = plane.PLANES["sgd"].settings("smoke")
+    plane.plane_point(settings, 0.5, "cpu")
     assert asked[0][3] == [1 / (0.5 * 16**0.5)] * len(settings.etas)
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.verdicts import Word
-from lazyrich_helpers.papers.dial_claims import DL1, DL2, slope_is
-from lazyrich_helpers.papers.dial_tables import (
+from lazyrich_helpers.papers.dial.claims import DL1, DL2, slope_is
+from lazyrich_helpers.papers.dial.tables import (
     INSTRUMENTS,
     agreement,
     best_etas,

@@ -19,8 +19,8 @@ from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
 from lazyrich_helpers.notebook.regions_view import regions_slider
 from lazyrich_helpers.notebook.reinit_view import reinit_slider
 from lazyrich_helpers.notebook.schedule_view import probability_slider
-from lazyrich_helpers.papers.grokalign import REGIONS
-from lazyrich_helpers.papers.grokalign_regions import image_places
+from lazyrich_helpers.papers.grokalign.claims import REGIONS
+from lazyrich_helpers.papers.grokalign.regions import image_places
 from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
 from lazyrich_helpers.runner.kept import load_trained
 from tests import browser as chromium

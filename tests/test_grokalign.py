@@ -16,29 +16,35 @@ from torch.nn import functional as F
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.regions_view import regions_slider
-from lazyrich_helpers.papers import (
-    grokalign_claims,
-    grokalign_measures,
-    grokalign_plots,
-    grokalign_regions,
-    grokalign_resets,
-    grokalign_tables,
-    grokalign_training,
-    grokalign_xor,
+from lazyrich_helpers.papers.grokalign import (
+    checks,
+    measures,
+    plots,
+    regions,
+    resets,
+    tables,
+    training,
+    xor,
 )
-from lazyrich_helpers.papers.grokalign import GROKKING, KERNEL, REGIONS, RESETS, XOR
-from lazyrich_helpers.papers.grokalign_kernel import (
+from lazyrich_helpers.papers.grokalign.claims import (
+    GROKKING,
+    KERNEL,
+    REGIONS,
+    RESETS,
+    XOR,
+)
+from lazyrich_helpers.papers.grokalign.kernel import (
     along_input,
     binary_network,
     predicted_error,
 )
-from lazyrich_helpers.papers.grokalign_nets import (
+from lazyrich_helpers.papers.grokalign.nets import (
     drawn_weights,
     hidden,
     outputs,
     own_inputs,
 )
-from lazyrich_helpers.papers.grokalign_optimum import best_rows
+from lazyrich_helpers.papers.grokalign.optimum import best_rows
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.input_jacobian import (
     centroids,
@@ -245,26 +251,26 @@ def test_grokfast_is_the_authors():
     for k, theirs in enumerate(AUTHORS["grokfast"], start=1):
         network.zero_grad()
         F.cross_entropy(network(k * drawn), labels).backward()
-        means = grokalign_training.add_slow_gradient_(parameters, means, 0.1)
+        means = training.add_slow_gradient_(parameters, means, 0.1)
         norms = [p.grad.norm().item() for p in parameters]
         assert norms == pytest.approx(theirs, rel=1e-6)
 
 
 # --- The training -----------------------------------------------------------------
 
-SMALL = grokalign_training.GrokkingSettings(
+SMALL = training.GrokkingSettings(
     seeds=(0, 1), train_size=50, width=12, depth=3, num_steps=3, every=1
 )
 
 
 def trained(name, settings=SMALL):
-    data = grokalign_measures.load_images("digits", settings.train_size, "cpu")
-    method = grokalign_training.METHODS[name]
-    *_, (_, weights) = grokalign_training.training(settings, method, data)
+    data = measures.load_images("digits", settings.train_size, "cpu")
+    method = training.METHODS[name]
+    *_, (_, weights) = training.training(settings, method, data)
     return weights
 
 
-@pytest.mark.parametrize("name", grokalign_training.METHODS)
+@pytest.mark.parametrize("name", training.METHODS)
 def test_seeds_trained_as_one_are_those_trained_alone(name):
     together = trained(name)
     first = trained(name, dataclasses.replace(SMALL, seeds=(0,)))
@@ -277,21 +283,21 @@ def test_seeds_trained_as_one_are_those_trained_alone(name):
 
 def test_the_penalty_shrinks_the_jacobian_and_the_target_stops_it():
     settings = dataclasses.replace(SMALL, num_steps=600)
-    data = grokalign_measures.load_images("digits", 50, "cpu")
+    data = measures.load_images("digits", 50, "cpu")
 
     def norm(name):
-        return grokalign_measures.measured(trained(name, settings), data, 0.05)["norm"]
+        return measures.measured(trained(name, settings), data, 0.05)["norm"]
 
     assert (norm("GrokAlign") < 0.9 * norm("weight decay")).all()
-    at_target = grokalign_training.Method(penalty=1.0, target=200.0)
+    at_target = training.Method(penalty=1.0, target=200.0)
     inputs = own_inputs(trained("weight decay", SMALL), data.train)
     assert inputs.requires_grad
     draws = generator("target")
     weights = trained("weight decay", SMALL)
     scores = outputs(weights, own := own_inputs(weights, data.train))
     estimate = projected_norm(scores, own, unit_directions(scores, 1, draws))
-    plain = grokalign_training.loss(weights, data, grokalign_training.Method(), draws)
-    found = grokalign_training.loss(weights, data, at_target, generator("target"))
+    plain = training.loss(weights, data, training.Method(), draws)
+    found = training.loss(weights, data, at_target, generator("target"))
     expected = (estimate - 200).abs().mean(-1).sum()
     assert (found - plain).item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -303,7 +309,7 @@ def test_grokfast_adds_the_average_of_gradients():
     for gradient in (1.0, 3.0, -2.0):
         weight.grad = torch.tensor([gradient])
         average = gradient if average is None else 0.8 * average + 0.2 * gradient
-        means = grokalign_training.add_slow_gradient_([weight], means, 0.1)
+        means = training.add_slow_gradient_([weight], means, 0.1)
         expected.append(gradient + 0.1 * average)
         found.append(weight.grad.item())
     assert found == pytest.approx(expected)
@@ -312,7 +318,7 @@ def test_grokfast_adds_the_average_of_gradients():
 def test_noise_is_least_where_all_images_are_right():
     weights = [torch.eye(3)[None]]
     inputs = torch.eye(3).repeat(400, 1)[None]
-    draw = grokalign_training.noise
+    draw = training.noise
     right_labels = torch.arange(3).repeat(400)
     # No hidden layer: outputs are inputs. 3,600 numbers: 1.2 % (one sigma).
     weights = [torch.eye(3)[None], torch.eye(3)[None]]
@@ -324,7 +330,7 @@ def test_noise_is_least_where_all_images_are_right():
 def test_attacks_stay_within_the_radius_and_raise_the_loss(nets):
     weights, inputs, _ = nets
     labels = torch.arange(5) % 4
-    moved = grokalign_measures.attacked(weights, inputs[0], labels, 0.1)
+    moved = measures.attacked(weights, inputs[0], labels, 0.1)
     assert (moved - inputs).abs().max().item() == pytest.approx(0.1)
 
     def losses(x):
@@ -345,13 +351,13 @@ def test_weights_start_as_torch_has_them_but_larger():
 
 
 def test_training_in_the_span_is_training_of_all_inputs():
-    settings = grokalign_xor.XorSettings(
+    settings = xor.XorSettings(
         penalties=(0.3,), seeds=(0,), num_inputs=300, width=8, train_size=20,
         num_test=10, num_steps=20, every=20,
     )  # fmt: skip
-    found = grokalign_xor.xor(settings, 0.3, "cpu").iloc[-1]
+    found = xor.xor(settings, 0.3, "cpu").iloc[-1]
     draws = generator("grokalign_xor", 0)
-    train, test = (grokalign_xor.xor_inputs(n, 300, draws) for n in (20, 10))
+    train, test = (xor.xor_inputs(n, 300, draws) for n in (20, 10))
     labels = train[:, 0] * train[:, 1]
     weights = [w.detach().double() for w in drawn_weights([300, 8, 1], [0])]
     weights = [w.requires_grad_() for w in weights]
@@ -377,7 +383,7 @@ def jacobians_with_graph(scores, inputs):
 
 
 def test_two_inputs_make_the_label_and_the_others_are_small():
-    found = grokalign_xor.xor_inputs(50, 30, generator("xor"))
+    found = xor.xor_inputs(50, 30, generator("xor"))
     assert set(found[:, :2].unique().tolist()) == {-1, 1}
     assert found[:, 2:].abs().unique().tolist() == pytest.approx([0.05])
 
@@ -387,7 +393,7 @@ def test_two_inputs_make_the_label_and_the_others_are_small():
 
 def test_the_plane_holds_its_three_images():
     corners = torch.randn(3, 5, generator=generator("corners")).double()
-    grid, places = grokalign_regions.plane(corners, 200)
+    grid, places = regions.plane(corners, 200)
     for corner, (x, y) in zip(corners, places.tolist(), strict=True):
         nearest = grid[int(200 * y), int(200 * x)]
         side = (grid[0, -1] - grid[0, 0]).norm().item()
@@ -399,7 +405,7 @@ def test_regions_are_counted_and_coloured_by_class():
     weights = [torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[1.0], [0.5]]])]
     across = torch.linspace(-0.9, 1.1, 10)
     grid = torch.stack(torch.meshgrid(across, across, indexing="xy"), -1)
-    picture, count = grokalign_regions.regions(weights, grid)
+    picture, count = regions.regions(weights, grid)
     assert count == 2 and picture[:10] == "aaaabaaaaa"
 
 
@@ -439,20 +445,18 @@ def made_up(base=400.0, ours=200.0, num_seeds=4):
 
 def test_reaching_is_interpolated_and_never_is_the_last_step():
     table = made_up()
-    found = grokalign_tables.reaches(table).set_index(["methods", "seed"])
+    found = tables.reaches(table).set_index(["methods", "seed"])
     assert found.loc[("weight decay", 0), "step"] == pytest.approx(400)
     assert found.loc[("GrokAlign", 3), "step"] == pytest.approx(203, abs=5)
     assert found.loc[("GrokAlign", 0), "step_ratio"] == pytest.approx(2)
     assert found.loc[("GrokAlign", 0), "seconds_ratio"] == pytest.approx(2)
-    never = grokalign_tables.reaches(made_up(base=3000.0))
+    never = tables.reaches(made_up(base=3000.0))
     base = never.set_index("methods").loc["weight decay"]
     assert (base.step == 1000).all() and not base.reached.any()
-    assert math.isnan(grokalign_tables.first_reach(made_up(), "test", 2.0, "step"))
+    assert math.isnan(tables.first_reach(made_up(), "test", 2.0, "step"))
 
 
-@pytest.mark.parametrize(
-    "claim", grokalign_claims.GROKKING_CLAIMS, ids=lambda c: c.name
-)
+@pytest.mark.parametrize("claim", checks.GROKKING_CLAIMS, ids=lambda c: c.name)
 def test_claims_hold_and_fail(claim):
     assert claim.check(made_up()).word is Word.HOLDS
     if claim.name == "GA4":
@@ -465,18 +469,18 @@ def test_claims_hold_and_fail(claim):
 def test_robustness_that_comes_with_accuracy_is_not_late():
     table = made_up()
     # 85 % of the last value, 1.0, is reached where test accuracy is at the line.
-    late = grokalign_tables.lateness(table, "robust").ratio
+    late = tables.lateness(table, "robust").ratio
     assert late.iloc[0] == pytest.approx(0.85**0.5 * 1000 / 400, rel=0.01)
     early = table.assign(robust=table.test**0.5 * (1 + 0.01 * table.seed))
     base = early.methods == "weight decay"
     early.loc[base, "robust"] *= 0.5  # less robust, as the claim also has it
-    ratios = grokalign_tables.lateness(early, "robust").ratio
+    ratios = tables.lateness(early, "robust").ratio
     assert ratios.to_numpy() == pytest.approx(0.85, abs=0.02)
-    assert grokalign_claims.more_robust(early).word is Word.FAILS
+    assert checks.more_robust(early).word is Word.FAILS
 
 
 def test_alignment_is_told_where_it_ends():
-    (first, second) = grokalign_claims.aligns(made_up()).numbers.split("; ")
+    (first, second) = checks.aligns(made_up()).numbers.split("; ")
     assert first.endswith(", to 0.5 ± 0") and second.startswith("GrokAlign: the cosine")
 
 
@@ -487,7 +491,7 @@ def test_xor_and_kernel_claims_hold_and_fail():
         for s in range(4) for t in range(0, 201, 10)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
-    check = functools.partial(grokalign_claims.xor_sooner, best=0.3, theirs=1.0)
+    check = functools.partial(checks.xor_sooner, best=0.3, theirs=1.0)
     found = check(table)
     assert (found.word, found.part) == (Word.PARTLY, "at λ = 0.3")
     assert "λ = 0.3: 2 (1.9 to 2) times as soon (4 of 4 networks" in found.numbers
@@ -497,14 +501,14 @@ def test_xor_and_kernel_claims_hold_and_fail():
     assert check(both).word is Word.HOLDS
     never = table.copy()  # of two seeds, whose last step counts
     never.loc[(table.penalties == 0.3) & (table.seed < 2), "noisy"] = 0.5
-    found = grokalign_claims.xor_sooner(never, best=0.3, theirs=0.3)
+    found = checks.xor_sooner(never, best=0.3, theirs=0.3)
     assert "(2 of 4 networks get there)" in found.numbers
     assert found.word is Word.UNDECIDED
     errors = pd.DataFrame(
         {"lrs": [0.1, 0.001] * 3, "seed": [0, 0, 1, 1, 2, 2], "error": [0.3, 0.004] * 3}
     )
     errors.error += 0.0001 * errors.seed
-    check = grokalign_claims.kernel_tells
+    check = checks.kernel_tells
     assert check(errors, error=0.01).word is Word.HOLDS
     assert check(errors, error=0.001).word is Word.FAILS
 
@@ -517,7 +521,7 @@ def test_half_is_half_of_what_training_gave():
             gammas, [0.9, 0.9, 0.9, 0.5, 0.1], [0.4, 0.4, 0.2, 0.1, 0.0], strict=True
         )
     ]
-    (found,) = grokalign_tables.half_lost(pd.DataFrame(rows)).to_dict("records")
+    (found,) = tables.half_lost(pd.DataFrame(rows)).to_dict("records")
     assert found["accuracy"] == pytest.approx(0.1)
     assert found["alignment"] == pytest.approx(0.01)
     assert found["ratio"] == pytest.approx(10)
@@ -527,7 +531,7 @@ def test_resets_of_none_and_of_all():
     start, final = (
         [torch.full((2, 3, 4), v), torch.full((2, 2, 3), v)] for v in (0.0, 1.0)
     )
-    found = dict(grokalign_resets.reset_weights(start, final))
+    found = dict(resets.reset_weights(start, final))
     for own, expected in ((found[0.0], final), (found[1.0], start)):
         assert all(map(torch.equal, own, expected))
 
@@ -551,13 +555,13 @@ def test_records_keep_their_identities():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: grokalign_plots.grokking_courses(
+        lambda: plots.grokking_courses(
             read_study(GROKKING).table, {"test": "test", "norm": "norm"}
         ),
-        lambda: grokalign_plots.savings(read_study(GROKKING).table),
-        lambda: grokalign_plots.xor_courses(read_study(XOR).table),
-        lambda: grokalign_plots.reset_curves(read_study(RESETS).table),
-        lambda: grokalign_plots.kernel_errors(read_study(KERNEL).table),
+        lambda: plots.savings(read_study(GROKKING).table),
+        lambda: plots.xor_courses(read_study(XOR).table),
+        lambda: plots.reset_curves(read_study(RESETS).table),
+        lambda: plots.kernel_errors(read_study(KERNEL).table),
     ],
 )
 def test_figures_have_a_line_and_a_legend(draw):

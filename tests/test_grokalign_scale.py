@@ -7,18 +7,18 @@ import torch
 from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import images
-from lazyrich_helpers.papers import grokalign_scale
-from lazyrich_helpers.papers.grokalign import GROKKING, MNIST_1K, PENALTIES
-from lazyrich_helpers.papers.grokalign_measures import load_images
-from lazyrich_helpers.papers.grokalign_nets import drawn_weights, outputs
-from lazyrich_helpers.papers.grokalign_scale import (
+from lazyrich_helpers.papers.grokalign import scale
+from lazyrich_helpers.papers.grokalign.claims import GROKKING, MNIST_1K, PENALTIES
+from lazyrich_helpers.papers.grokalign.measures import load_images
+from lazyrich_helpers.papers.grokalign.nets import drawn_weights, outputs
+from lazyrich_helpers.papers.grokalign.scale import (
     FullSettings,
     PenaltySettings,
     at_full_scale,
     penalty_point,
 )
-from lazyrich_helpers.papers.grokalign_tables import LEVEL
-from lazyrich_helpers.papers.grokalign_training import (
+from lazyrich_helpers.papers.grokalign.tables import LEVEL
+from lazyrich_helpers.papers.grokalign.training import (
     METHODS,
     GrokkingSettings,
     Method,
@@ -87,7 +87,7 @@ def test_a_penalty_is_judged_by_when_held_out_images_are_right(monkeypatch):
         data,
     )
     level = seen.groupby("seed").test.max().median()
-    monkeypatch.setattr(grokalign_scale, "LEVEL", level)
+    monkeypatch.setattr(scale, "LEVEL", level)
     table = penalty_point(settings, 0.3, "cpu").set_index("seed")
     last = seen[seen.step == 300].set_index("seed").test
     assert table.held_out.to_numpy() == pytest.approx(last.to_numpy(), abs=1e-3)
@@ -102,7 +102,7 @@ def test_the_full_scale_is_the_papers(monkeypatch):
     def look(settings, method, data, **options):
         asked.update(options, method=method, data=data)
 
-    monkeypatch.setattr(grokalign_scale, "followed", look)
+    monkeypatch.setattr(scale, "followed", look)
     settings = dataclasses.replace(
         MNIST_1K.settings("paper"), dataset="digits", train_size=50
     )

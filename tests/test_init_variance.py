@@ -10,8 +10,7 @@ from torch.nn import functional as F
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
-from lazyrich_helpers.papers import init_variance_nets as nets
-from lazyrich_helpers.papers import init_variance_theory as theory
+from lazyrich_helpers.papers.init_variance import nets, theory
 
 
 def rectified_correlation(rho, num=2_000_000):

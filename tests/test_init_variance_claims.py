@@ -11,10 +11,8 @@ import pytest
 
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
-from lazyrich_helpers.papers import init_variance as claims
-from lazyrich_helpers.papers import init_variance_plots as plots
-from lazyrich_helpers.papers import init_variance_tables as tables
-from lazyrich_helpers.papers.init_variance_theory import correlations
+from lazyrich_helpers.papers.init_variance import claims, plots, tables
+from lazyrich_helpers.papers.init_variance.theory import correlations
 
 SEEDS = range(5)
 NOISE = np.array([-1.0, 0.5, 0.0, 0.5, 0.0])

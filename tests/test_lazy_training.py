@@ -15,29 +15,28 @@ from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.models.linearized import Linearized, linearized_outputs
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.papers import lazy_training, lazy_training_scales
-from lazyrich_helpers.papers import lazy_training_tables as tables
-from lazyrich_helpers.papers.lazy_training_flow import FLOW, derivatives, flow_point
-from lazyrich_helpers.papers.lazy_training_images import (
+from lazyrich_helpers.papers.lazy_training import claims, scales, tables
+from lazyrich_helpers.papers.lazy_training.flow import FLOW, derivatives, flow_point
+from lazyrich_helpers.papers.lazy_training.images import (
     IMAGES,
     doubled,
     image_point,
     started_net,
 )
-from lazyrich_helpers.papers.lazy_training_kappa import (
+from lazyrich_helpers.papers.lazy_training.kappa import (
     KAPPA,
     kappa_point,
     relative_scale,
 )
-from lazyrich_helpers.papers.lazy_training_laws import LAWS, law_point
-from lazyrich_helpers.papers.lazy_training_nets import (
+from lazyrich_helpers.papers.lazy_training.laws import LAWS, law_point
+from lazyrich_helpers.papers.lazy_training.nets import (
     descend,
     half_squares,
     lesson,
     students,
 )
-from lazyrich_helpers.papers.lazy_training_paths import PATHS, times_of
-from lazyrich_helpers.papers.lazy_training_scales import (
+from lazyrich_helpers.papers.lazy_training.paths import PATHS, times_of
+from lazyrich_helpers.papers.lazy_training.scales import (
     SCALE,
     WIDTH,
     scale_point,
@@ -201,7 +200,7 @@ def test_both_scalings_begin_equally_fast(monkeypatch):
         speeds.append(step_size * stacked_tangent_kernels(nets, task.inputs[:, :5]))
         return pd.DataFrame({"seed": WIDTH.settings("smoke").seeds})
 
-    monkeypatch.setattr(lazy_training_scales, "_trained", trained)
+    monkeypatch.setattr(scales, "_trained", trained)
     rows = width_point(WIDTH.settings("smoke"), 16, "cpu")
     assert rows.scaling.tolist() == ["1/√m"] * 2 + ["1/m"] * 2
     torch.testing.assert_close(*speeds)
@@ -256,7 +255,7 @@ def test_times_begin_at_the_start_and_end_at_the_end():
     assert times == sorted(set(times))
 
 
-def scales(ratio, spread=0.1):
+def scale_table(ratio, spread=0.1):
     rows = [
         {"taus": tau, "seed": seed, "test_loss": (1 + spread * seed) * factor}
         for tau, factor in ((0.01, 1.0), (10.0, ratio))
@@ -266,7 +265,7 @@ def scales(ratio, spread=0.1):
 
 
 def claim(name):
-    return next(each for each, *_ in lazy_training.CLAIMS if each.name == name)
+    return next(each for each, *_ in claims.CLAIMS if each.name == name)
 
 
 def asked(name, table):
@@ -274,8 +273,8 @@ def asked(name, table):
 
 
 def test_the_scale_claim_can_fail():
-    assert asked("LT2", scales(30.0)) is Word.HOLDS
-    assert asked("LT2", scales(1.2)) is Word.FAILS
+    assert asked("LT2", scale_table(30.0)) is Word.HOLDS
+    assert asked("LT2", scale_table(1.2)) is Word.FAILS
 
 
 @pytest.mark.parametrize(("power", "word"), [(2, Word.HOLDS), (1.5, Word.FAILS)])
@@ -358,10 +357,10 @@ def test_the_conv_net_claims_can_fail(lazy, word):
         for time, loss, accuracy in ((1, 0.3, 0.2), (9, 0.09, lazy), (99, 0.01, 0.3))
     )
     flow.columns = ["seed", "time", "train_loss", "test_accuracy"]
-    found = lazy_training.asked_at_equal_loss(flow, table, points=1)
+    found = claims.asked_at_equal_loss(flow, table, points=1)
     assert found.word is word and "reached by 5 of 5" in found.numbers
     never = flow[flow.time < 9].assign(test_accuracy=lazy + 0.001 * flow.seed)
-    found = lazy_training.asked_at_equal_loss(never, table, points=1)
+    found = claims.asked_at_equal_loss(never, table, points=1)
     assert found.word is word and "reached by 0 of 5" in found.numbers
     assert f"at α = 1,000 loses {signed(100 * (0.95 - lazy))} ± 0.0" in found.numbers
     kept = table.assign(kept_states=0.97)
@@ -370,9 +369,9 @@ def test_the_conv_net_claims_can_fail(lazy, word):
 
 
 def test_every_claim_is_asked_of_its_recorded_study():
-    names = [verdict.claim for verdict in lazy_training.verdicts()]
+    names = [verdict.claim for verdict in claims.verdicts()]
     assert names == [f"LT{number}" for number in range(1, 7)]
-    for _, study, _ in lazy_training.CLAIMS:
+    for _, study, _ in claims.CLAIMS:
         assert not read_study(study).missing
 
 

@@ -26,9 +26,9 @@ from lazyrich_helpers.models.stacked import (
     draw_,
 )
 from lazyrich_helpers.models.stacked_transformer import LowRankTransformer
-from lazyrich_helpers.papers import partial_sgd_bound
-from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES, steps_of
-from lazyrich_helpers.papers.partial_sgd_masks import updated_shares
+from lazyrich_helpers.papers.partial_sgd import bound
+from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES, steps_of
+from lazyrich_helpers.papers.partial_sgd.masks import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import (
     accuracies,
@@ -461,11 +461,9 @@ def test_the_transformer_is_attention_over_its_tokens():
 
 
 def test_the_bound_holds_and_is_what_it_says():
-    settings = partial_sgd_bound.BoundSettings(
-        num_steps=1000, seeds=(0, 1, 2, 3), radii=(0.0, 0.3)
-    )
+    settings = bound.BoundSettings(num_steps=1000, seeds=(0, 1, 2, 3), radii=(0.0, 0.3))
     for rho in (0.1, 1.0):
-        rows = partial_sgd_bound.point(settings, rho, "cpu")
+        rows = bound.point(settings, rho, "cpu")
         means = rows.groupby("radius").mean()
         assert (means.masked <= means.bound).all()
         assert (means.full <= means.full_bound).all()
@@ -489,11 +487,9 @@ def test_a_mask_keeps_its_probability_of_the_squared_gradient():
 
 
 def test_descent_without_noise_is_gradient_descent():
-    settings = partial_sgd_bound.BoundSettings(noise=0.0, num_steps=50, seeds=(0,))
+    settings = bound.BoundSettings(noise=0.0, num_steps=50, seeds=(0,))
     curvature = torch.linspace(0.05, 1, 40).double()
-    _, full, start = partial_sgd_bound.descend(
-        settings, curvature, 1.0, 0.0, [generator("x", 0)]
-    )
+    _, full, start = bound.descend(settings, curvature, 1.0, 0.0, [generator("x", 0)])
     steps = (1 - 0.1 * curvature) ** torch.arange(50)[:, None]
     expected = (curvature * steps).square().sum(1).mean()
     assert full.item() == pytest.approx(expected.item())

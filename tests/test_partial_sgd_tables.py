@@ -9,8 +9,8 @@ import pytest
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.sampler_view import sampler_explorer
-from lazyrich_helpers.papers import partial_sgd, partial_sgd_tables
-from lazyrich_helpers.papers.partial_sgd_entries import ENTRIES
+from lazyrich_helpers.papers.partial_sgd import claims, tables
+from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 from tests import browser as chromium
 
 NAMES = ("sgd", "lws-static", "sam")
@@ -47,7 +47,7 @@ def made(names=NAMES, seeds=(0, 1, 2), **shifts):
 
 
 def test_costs_are_over_sgds_at_the_end():
-    last = partial_sgd_tables.final_table(made(), "total")
+    last = tables.final_table(made(), "total")
     assert len(last) == 9
     means = last.groupby("samplers").mean(numeric_only=True)
     for column in ("forward", "backward", "flops", "backward_time", "time", "memory"):
@@ -57,41 +57,39 @@ def test_costs_are_over_sgds_at_the_end():
     assert means.accuracy.to_dict() == pytest.approx(
         {"sgd": 90.0, "lws-static": 80.0, "sam": 92.0}
     )
-    core = partial_sgd_tables.final_table(made(), "core")
+    core = tables.final_table(made(), "core")
     assert core[core.samplers == "sam"].flops.tolist() == [2.0] * 3
 
 
 def test_the_time_to_full_accuracy_is_that_of_the_first_look_there():
     last = (
-        partial_sgd_tables.final_table(made(), "total")
-        .groupby("samplers")
-        .mean(numeric_only=True)
+        tables.final_table(made(), "total").groupby("samplers").mean(numeric_only=True)
     )
     # A point below 90 %: SAM is there at its first look, of 1.5 x 4 s; SGD needs 8 s.
     assert last.reached["sam"] == pytest.approx(6 / 8)
     assert last.reached["sgd"] == 1.0
     assert np.isnan(last.reached["lws-static"])
-    rows = partial_sgd_tables.rows_table(made(), "total").set_index("sampler")
+    rows = tables.rows_table(made(), "total").set_index("sampler")
     assert rows.accuracy["SAM"].startswith("92.0 ± ")
 
 
 def test_savings_are_judged_by_what_saves():
-    names = ("sgd", *partial_sgd.SAVES)
-    found = partial_sgd.check_saves(made(names), most=1)
+    names = ("sgd", *claims.SAVES)
+    found = claims.check_saves(made(names), most=1)
     assert found.word is Word.PARTLY
     assert "LWS: top 2" not in found.part and "LISA" in found.part
-    behind = {name: -0.05 for name in partial_sgd.SAVES}
-    assert partial_sgd.check_saves(made(names, **behind), most=1).word is Word.FAILS
+    behind = {name: -0.05 for name in claims.SAVES}
+    assert claims.check_saves(made(names, **behind), most=1).word is Word.FAILS
     fine = {"lws-static": 0.1}
-    assert partial_sgd.check_saves(made(names, **fine), most=1).word is Word.HOLDS
+    assert claims.check_saves(made(names, **fine), most=1).word is Word.HOLDS
 
 
 def test_a_gradient_elsewhere_is_judged_at_as_many_updates():
     table = made(("sgd", "sam", "extragradient"))
     table.loc[table.samplers == "extragradient", "accuracy"] += 0.05
-    assert partial_sgd.check_elsewhere(table).word is Word.HOLDS
+    assert claims.check_elsewhere(table).word is Word.HOLDS
     table.loc[(table.samplers == "sam") & (table.matched == "core"), "accuracy"] -= 0.1
-    assert partial_sgd.check_elsewhere(table).word is Word.PARTLY
+    assert claims.check_elsewhere(table).word is Word.PARTLY
 
 
 def transformers(core, full):
@@ -117,15 +115,15 @@ def transformers(core, full):
 
 def test_joint_training_is_judged_seed_by_seed():
     table = transformers(core=3, full=-2)
-    gains = partial_sgd_tables.joint_gains(table, "core")
+    gains = tables.joint_gains(table, "core")
     assert len(gains) == 20 and gains.gain.mean() == pytest.approx(3, abs=0.01)
-    half = partial_sgd_tables.joint_gains(table, "full", "joint, total")
+    half = tables.joint_gains(table, "full", "joint, total")
     assert half.gain.mean() == pytest.approx(-1, abs=0.01)
-    assert partial_sgd.check_core(table).word is Word.HOLDS
-    assert partial_sgd.check_full(table, most=1).word is Word.FAILS
-    assert partial_sgd.check_full(transformers(3, -0.5), most=1).word is Word.HOLDS
+    assert claims.check_core(table).word is Word.HOLDS
+    assert claims.check_full(table, most=1).word is Word.FAILS
+    assert claims.check_full(transformers(3, -0.5), most=1).word is Word.HOLDS
     table.loc[(table.ranks == 1) & (table.scheme == "joint"), "core"] -= 0.1
-    found = partial_sgd.check_core(table)
+    found = claims.check_core(table)
     assert found.word is Word.PARTLY and "rank 4 with 200 images" in found.part
     assert "rank 1" not in found.part
 
@@ -150,7 +148,7 @@ def growing(power):
     [(-0.5, Word.HOLDS), (0.0, Word.UNDECIDED), (0.5, Word.FAILS), (-1.1, Word.FAILS)],
 )
 def test_gradients_grow_with_the_mask_but_not_by_more_than_its_inverse(power, expected):
-    found = partial_sgd.check_growth(growing(power))
+    found = claims.check_growth(growing(power))
     assert found.word is expected
     if power == -0.5:
         assert "ρ = 0.1: 3.2 to 3.2 of 10; ρ = 0.5: 1.4 to 1.4 of 2" in found.numbers
@@ -159,11 +157,11 @@ def test_gradients_grow_with_the_mask_but_not_by_more_than_its_inverse(power, ex
 def test_one_perturbation_is_enough_to_fail():
     table = growing(-0.5)
     table.loc[(table.rhos == 0.5) & (table.radius == 0.3), "full"] *= 2
-    assert partial_sgd.check_growth(table).word is Word.FAILS
+    assert claims.check_growth(table).word is Word.FAILS
 
 
 def test_measured_means_are_below_what_is_proved():
-    table = read_study(partial_sgd.BOUND).table
+    table = read_study(claims.BOUND).table
     means = table.groupby(["rhos", "radius"]).mean()
     assert (means.masked < means.bound).all()
     promised = means.loc[means.index.get_level_values("rhos") > 0]
@@ -171,19 +169,19 @@ def test_measured_means_are_below_what_is_proved():
 
 
 def test_every_sampler_of_a_claim_is_in_the_table():
-    assert {*partial_sgd.SAVES, *partial_sgd.ELSEWHERE} < set(ENTRIES)
+    assert {*claims.SAVES, *claims.ELSEWHERE} < set(ENTRIES)
 
 
 def test_the_recorded_table_is_what_it_says():
-    found = read_study(partial_sgd.SAMPLERS)
-    last = partial_sgd_tables.final_table(found.table, "total")
+    found = read_study(claims.SAMPLERS)
+    last = tables.final_table(found.table, "total")
     assert set(last.samplers) == set(ENTRIES)
     assert last.accuracy.notna().all()
     costs = last.groupby("samplers").flops.mean()
     assert costs["sgd"] == 1 and costs["lws-static"] < costs["lws-step"] < 1
-    assert set(costs[costs < 0.99].index) == set(partial_sgd.SAVES)
+    assert set(costs[costs < 0.99].index) == set(claims.SAVES)
     assert costs["sam"] == costs["extragradient"] == pytest.approx(1)
-    core = partial_sgd_tables.final_table(found.table, "core")
+    core = tables.final_table(found.table, "core")
     assert core[core.samplers == "sam"].flops.tolist() == pytest.approx([2] * 3)
     grows = found.table.groupby(["samplers", "seed", "matched"]).seconds
     assert grows.apply(lambda seconds: seconds.is_monotonic_increasing).all()
@@ -191,12 +189,12 @@ def test_the_recorded_table_is_what_it_says():
 
 def test_no_best_rate_of_the_table_is_an_end_of_the_grid():
     """What the page says of samplers, and of Transformers but for one."""
-    found = read_study(partial_sgd.SAMPLERS)
+    found = read_study(claims.SAMPLERS)
     lows, highs = found.settings.lrs[0], found.settings.lrs[-1]
     for name, own in found.table.groupby("samplers"):
         rates = own.lr / ENTRIES[name].lr_factor
         assert lows < rates.min() * 0.999 and rates.max() * 1.001 < highs, name
-    table = read_study(partial_sgd.TRANSFORMER)
+    table = read_study(claims.TRANSFORMER)
     lrs = table.settings.lrs
     ends = table.table[table.table.lr.isin([lrs[0], lrs[-1]])]
     places = ends[["scheme", "ranks", "train_size", "lr"]].drop_duplicates()
@@ -204,7 +202,7 @@ def test_no_best_rate_of_the_table_is_an_end_of_the_grid():
 
 
 def test_the_explorer_shows_masks_and_words_of_the_table(browser):
-    cells = partial_sgd_tables.sampler_cells(made())
+    cells = tables.sampler_cells(made())
     explorer = sampler_explorer(cells, start="SAM")
     assert explorer.chosen("sampler") == "SAM"
     with chromium.widget(browser, explorer) as page:
@@ -226,10 +224,9 @@ def test_the_explorer_shows_masks_and_words_of_the_table(browser):
 
 def test_explored_numbers_are_the_tables():
     table = made()
-    last = partial_sgd_tables.final_table(table, "core")
+    last = tables.final_table(table, "core")
     cells = {
-        (cell["label"], cell["matched"]): cell
-        for cell in partial_sgd_tables.sampler_cells(table)
+        (cell["label"], cell["matched"]): cell for cell in tables.sampler_cells(table)
     }
     assert len(cells) == 6
     sam = cells["SAM", "core steps"]
@@ -241,5 +238,5 @@ def test_explored_numbers_are_the_tables():
 
 
 def test_the_explorer_is_light():
-    cells = partial_sgd_tables.sampler_cells(read_study(partial_sgd.SAMPLERS).table)
+    cells = tables.sampler_cells(read_study(claims.SAMPLERS).table)
     assert len(str(sampler_explorer(cells).get_state()["data"])) < 60_000

@@ -8,7 +8,7 @@ import torch
 
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures import costs
-from lazyrich_helpers.papers import sharded_wire as wire
+from lazyrich_helpers.papers.sharded import wire
 from lazyrich_helpers.runner.processes import together
 from lazyrich_helpers.training.layouts import LAYOUTS, fully_connected
 from lazyrich_helpers.training.loop import initialized, train

@@ -10,9 +10,8 @@ import pytest
 from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.devices_view import devices_slider
-from lazyrich_helpers.papers import sharded_model as model
-from lazyrich_helpers.papers import sharded_plots, sharded_worker
-from lazyrich_helpers.papers.sharded import CURVES, SAME, ScalingSettings
+from lazyrich_helpers.papers.sharded import model, plots, worker
+from lazyrich_helpers.papers.sharded.claims import CURVES, SAME, ScalingSettings
 
 CLUSTER = model.Cluster(
     rate=1000.0, bandwidth=10.0, latency=0.5, memory=1e4, batch_size=2
@@ -97,13 +96,13 @@ def test_one_process_and_two_are_timed_in_turn_in_every_round(monkeypatch):
             order.append(self.own)
             return 0.001 * len(order)
 
-    monkeypatch.setattr(sharded_worker, "Steps", Timed)
-    monkeypatch.setattr(sharded_worker, "is_first", lambda: True)
-    monkeypatch.setattr(sharded_worker.torch.distributed, "barrier", lambda: None)
+    monkeypatch.setattr(worker, "Steps", Timed)
+    monkeypatch.setattr(worker, "is_first", lambda: True)
+    monkeypatch.setattr(worker.torch.distributed, "barrier", lambda: None)
     settings = ScalingSettings(
         widths=(8,), layouts=("dp",), num_steps=2, num_rounds=3, batch_size=10
     )
-    rows = sharded_worker.scaling(settings, 8)
+    rows = worker.scaling(settings, 8)
     assert order == ["one 10"] * 2 + ["dp 10"] * 2 + ["one 10"] * 2 + ["dp 20"] * 2 + (
         order[:8] * 2
     )
@@ -121,7 +120,7 @@ def test_rounds_are_drawn_from_the_least_to_the_most():
         for shared in (1.0, 2.0, 4.0)
     ]
     _, ax = plt.subplots()
-    sharded_plots.scaling(pd.DataFrame(rows), ax, "weak")
+    plots.scaling(pd.DataFrame(rows), ax, "weak")
     (bars,) = ax.containers
     line, _, (segments,) = bars.lines
     assert line.get_ydata().tolist() == [1.0, 1.0]

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from lazyrich_helpers.experiments.study import read_study
-from lazyrich_helpers.papers import sharded_tensorflow as own
-from lazyrich_helpers.papers.sharded_tensorflow import TENSORFLOW
+from lazyrich_helpers.papers.sharded import tensorflow as own
+from lazyrich_helpers.papers.sharded.tensorflow import TENSORFLOW
 
 CLOSE = {"fp32": 1e-5, "fp64": 1e-10}
 """Nats."""

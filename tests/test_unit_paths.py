@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.notebook.unit_paths import unit_paths
-from lazyrich_helpers.papers.lazy_training_paths import PATHS, lesson_of, path_point
+from lazyrich_helpers.papers.lazy_training.paths import PATHS, lesson_of, path_point
 from tests import browser as chromium
 
 SETTINGS = PATHS.settings("smoke")

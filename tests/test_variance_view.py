@@ -8,10 +8,10 @@ import pytest
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook import variance_view
 from lazyrich_helpers.notebook.variance_view import variance_slider
-from lazyrich_helpers.papers.init_variance import HISTOGRAMS, STARTED
-from lazyrich_helpers.papers.init_variance_nets import INITS, NAMES
-from lazyrich_helpers.papers.init_variance_tables import with_share
-from lazyrich_helpers.papers.init_variance_theory import correlations
+from lazyrich_helpers.papers.init_variance.claims import HISTOGRAMS, STARTED
+from lazyrich_helpers.papers.init_variance.nets import INITS, NAMES
+from lazyrich_helpers.papers.init_variance.tables import with_share
+from lazyrich_helpers.papers.init_variance.theory import correlations
 from tests import browser as chromium
 
 
