@@ -3,16 +3,16 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.activity_claims import (
+from lazyrich_helpers.analysis.claims.activity import (
     CONV_NET_CLAIMS,
     FASHION_CONV_NET,
     FASHION_RELU_NET,
     GRADIENT_CLAIMS,
     RELU_NET_CLAIMS,
 )
-from lazyrich_helpers.analysis.activity_tables import activity_table, layer_summary
-from lazyrich_helpers.analysis.amounts import Several, Share
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.amounts import Several, Share
+from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.tables.activity import activity_table, layer_summary
 from lazyrich_helpers.notebook.chapter import recorded
 from tests.test_claims import changes
 

@@ -2,8 +2,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import activity_plots
-from lazyrich_helpers.analysis.figure_style import WIDTH
+from lazyrich_helpers.analysis.figures import activity as activity_plots
+from lazyrich_helpers.analysis.figures.style import WIDTH
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.activity_tables import (
+from lazyrich_helpers.analysis.tables.activity import (
     activity_table,
     criticality_table,
     frequency_summary,

@@ -4,7 +4,7 @@ import dataclasses
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word
 from lazyrich_helpers.experiments.study import Study, StudyResult
 from lazyrich_helpers.papers.asked import verdict_of
 

@@ -5,14 +5,14 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.causes import (
+from lazyrich_helpers.analysis.tables.causes import (
     COMPARES,
     RESETS,
     causes_table,
     losses,
     training_name,
 )
-from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.tables.tidy import one_setting
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.random_reset import RandomReset
 from lazyrich_helpers.measures.reinit_curves import Reinit

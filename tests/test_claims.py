@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.claims import (
+from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Word
+from lazyrich_helpers.analysis.claims.width import (
     ALIKE,
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
@@ -18,10 +19,9 @@ from lazyrich_helpers.analysis.claims import (
     verdict_words,
     width_claims,
 )
-from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed
-from lazyrich_helpers.analysis.statistics import above, signed
-from lazyrich_helpers.analysis.tables import reinit_table
-from lazyrich_helpers.analysis.verdicts import Claim, Word
+from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme, by_seed
+from lazyrich_helpers.analysis.tables.statistics import above, signed
+from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word

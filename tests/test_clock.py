@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lazyrich_helpers.analysis.lws_tables import clock_table
+from lazyrich_helpers.analysis.tables.lws import clock_table
 from lazyrich_helpers.lws.schedules import Full, TopKAllBottoms
 from lazyrich_helpers.measures import times
 from lazyrich_helpers.measures.measure import Accuracy

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.papers.dial.claims import DL1, DL2, slope_is
 from lazyrich_helpers.papers.dial.tables import (
     INSTRUMENTS,

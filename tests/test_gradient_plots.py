@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import gradient_plots
+from lazyrich_helpers.analysis.figures import gradients as gradient_plots
 
 
 def test_sorted_gradients_are_relative_to_the_largest():

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.regions_view import regions_slider
 from lazyrich_helpers.papers.grokalign import (

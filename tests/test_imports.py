@@ -109,7 +109,7 @@ NAMES = {
 """What of it only names or counts."""
 
 
-ANALYSIS = [path for path in MODULES if path.parent.name == "analysis"]
+ANALYSIS = [path for path in MODULES if room(dotted(path)) == "analysis"]
 
 
 @pytest.mark.parametrize("path", ANALYSIS, ids=dotted)

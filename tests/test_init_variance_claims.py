@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.init_variance import claims, plots, tables
 from lazyrich_helpers.papers.init_variance.theory import correlations

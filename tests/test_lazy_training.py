@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch.func import functional_call, hessian
 
-from lazyrich_helpers.analysis.statistics import signed
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.tables.statistics import signed
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.models.linearized import Linearized, linearized_outputs

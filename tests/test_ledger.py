@@ -9,8 +9,8 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.headlines import coverage
-from lazyrich_helpers.analysis.ledger import (
+from lazyrich_helpers.analysis.claims.headlines import coverage
+from lazyrich_helpers.analysis.claims.ledger import (
     KINDS,
     OPEN,
     LedgerRow,
@@ -21,8 +21,7 @@ from lazyrich_helpers.analysis.ledger import (
     neighbours_table,
     word_counts,
 )
-from lazyrich_helpers.analysis.ledger_plots import stacked_words
-from lazyrich_helpers.analysis.question import (
+from lazyrich_helpers.analysis.claims.question import (
     EITHER,
     PAPER,
     TIMES,
@@ -31,10 +30,11 @@ from lazyrich_helpers.analysis.question import (
     Question,
     Runs,
 )
-from lazyrich_helpers.analysis.questions import questions
-from lazyrich_helpers.analysis.size_claims import SIZES
-from lazyrich_helpers.analysis.status import read_inventory
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.analysis.claims.questions import questions
+from lazyrich_helpers.analysis.claims.size import SIZES
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word
+from lazyrich_helpers.analysis.figures.ledger import stacked_words
+from lazyrich_helpers.analysis.tables.status import read_inventory
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.costs import operations

@@ -5,16 +5,16 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.lws_tables import lws_table
-from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
-from lazyrich_helpers.analysis.random_lws_claims import (
+from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
+from lazyrich_helpers.analysis.claims.pretrained_lws import HARDER, PRETRAINED_CIFAR10
+from lazyrich_helpers.analysis.claims.random_lws import (
     RANDOM_CIFAR10,
     RANDOM_MNIST,
     RHOS,
 )
-from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.static_lws import STATIC_CIFAR10, STATIC_MNIST
+from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.tables.lws import lws_table
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from tests import tiny
 from tests.test_claims import changes

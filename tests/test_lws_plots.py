@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import lws_plots
-from lazyrich_helpers.analysis.figure_style import legend_above
-from lazyrich_helpers.analysis.static_lws_plots import (
+from lazyrich_helpers.analysis.figures import lws as lws_plots
+from lazyrich_helpers.analysis.figures.static_lws import (
     FAMILIES,
     static_error_against_cost,
 )
+from lazyrich_helpers.analysis.figures.style import legend_above
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,

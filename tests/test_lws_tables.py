@@ -6,14 +6,14 @@ import math
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.lws_tables import (
+from lazyrich_helpers.analysis.tables.lws import (
     at_equal_cost,
     beside_paper,
     dynamics_table,
     lws_table,
     paper_table_1,
 )
-from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.tables.tidy import one_setting
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from myst_nb.ext import glue
 from PIL import Image
 
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word
 from lazyrich_helpers.notebook import page
 from lazyrich_helpers.notebook.page import (
     facts,

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from playwright.sync_api import Locator
 
-from lazyrich_helpers.analysis.verdicts import MOST_WORDS, num_words
+from lazyrich_helpers.analysis.claims.verdicts import MOST_WORDS, num_words
 from tests import browser as chromium
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.sampler_view import sampler_explorer
 from lazyrich_helpers.papers.partial_sgd import claims, tables

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from lazyrich_helpers.analysis.plain_tables import plain_tables
+from lazyrich_helpers.analysis.tables.plain import plain_tables
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import recorded_store
 from lazyrich_helpers.notebook.chapter import recorded

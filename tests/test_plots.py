@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import plots
+from lazyrich_helpers.analysis.figures import plots
 
 
 @pytest.fixture

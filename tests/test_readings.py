@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.readings import COMPARES, effects, readings_table
-from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.analysis.tables.readings import COMPARES, effects, readings_table
+from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.notebook.reinit_view import SYMBOLS, reinit_slider

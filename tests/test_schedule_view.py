@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lazyrich_helpers.analysis import lws_tables
+from lazyrich_helpers.analysis.tables import lws as lws_tables
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
     Full,

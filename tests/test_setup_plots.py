@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lazyrich_helpers.analysis import setup_plots
+from lazyrich_helpers.analysis.figures import setup as setup_plots
 from lazyrich_helpers.models.initialization import xavier_std
 
 

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.devices_view import devices_slider
 from lazyrich_helpers.papers.sharded import model, plots, worker

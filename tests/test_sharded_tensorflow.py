@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from lazyrich_helpers.experiments.study import read_study
-from lazyrich_helpers.papers.sharded import tensorflow as own
-from lazyrich_helpers.papers.sharded.tensorflow import TENSORFLOW
+from lazyrich_helpers.papers.sharded import dtensor_study as own
+from lazyrich_helpers.papers.sharded.dtensor_study import TENSORFLOW
 
 CLOSE = {"fp32": 1e-5, "fp64": 1e-10}
 """Nats."""

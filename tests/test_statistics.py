@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.statistics import (
+from lazyrich_helpers.analysis.tables.statistics import (
     above,
     confidence_interval,
     geometric_interval,

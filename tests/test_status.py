@@ -5,7 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.status import (
+from lazyrich_helpers.analysis.tables.status import (
     accounts,
     as_html,
     others_table,

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import table_1_plots
+from lazyrich_helpers.analysis.figures import table_1 as table_1_plots
 
 NAN = float("nan")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers import config
-from lazyrich_helpers.analysis.tables import (
+from lazyrich_helpers.analysis.tables.tidy import (
     accuracy_summary,
     best_lr,
     curves_table,

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from lazyrich_helpers.analysis.timing_tables import relative, times_table
+from lazyrich_helpers.analysis.tables.timing import relative, times_table
 from lazyrich_helpers.measures import timing
 from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.runner.progress import watched

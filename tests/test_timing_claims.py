@@ -6,20 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.amounts import Several, Share
-from lazyrich_helpers.analysis.lws_tables import paper_table_1
-from lazyrich_helpers.analysis.timing_claims import (
+from lazyrich_helpers.analysis.claims.amounts import Several, Share
+from lazyrich_helpers.analysis.claims.timing import (
     FULL_TIME,
     PRINTED_LINE,
     TIME_ORDER,
     over_line,
 )
-from lazyrich_helpers.analysis.timing_tables import (
+from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.tables.lws import paper_table_1
+from lazyrich_helpers.analysis.tables.timing import (
     recorded_times,
     relative,
     times_table,
 )
-from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.timing import PHASES

@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.lws_tables import lws_table
-from lazyrich_helpers.analysis.timing_tables import (
+from lazyrich_helpers.analysis.tables.lws import lws_table
+from lazyrich_helpers.analysis.tables.timing import (
     anatomy,
     expected_costs,
     of_schedule,

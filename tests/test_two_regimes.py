@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.notebook.step_size_view import step_size_slider
 from lazyrich_helpers.papers.two_regimes import checks, claims
 from lazyrich_helpers.papers.two_regimes.momentum import (

@@ -2,13 +2,13 @@
 
 import pytest
 
-from lazyrich_helpers.analysis.claims import width_claims
-from lazyrich_helpers.analysis.tables import (
+from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.claims.width import width_claims
+from lazyrich_helpers.analysis.tables.tidy import (
     reinit_table,
     untrained_table,
     with_untrained,
 )
-from lazyrich_helpers.analysis.verdicts import Word
 from lazyrich_helpers.data import sources
 from lazyrich_helpers.experiments import untrained as module
 from lazyrich_helpers.experiments.record import NUMERICS

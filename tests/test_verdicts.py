@@ -6,18 +6,21 @@ import re
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis import (
-    activity_claims,
-    claims,
-    pretrained_lws_claims,
-    random_lws_claims,
-    reinit_claims,
-    static_lws_claims,
-    timing_claims,
+from lazyrich_helpers.analysis.claims import activity as activity_claims
+from lazyrich_helpers.analysis.claims import pretrained_lws as pretrained_lws_claims
+from lazyrich_helpers.analysis.claims import random_lws as random_lws_claims
+from lazyrich_helpers.analysis.claims import reinit as reinit_claims
+from lazyrich_helpers.analysis.claims import static_lws as static_lws_claims
+from lazyrich_helpers.analysis.claims import timing as timing_claims
+from lazyrich_helpers.analysis.claims import width as claims
+from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
+from lazyrich_helpers.analysis.claims.everywhere import (
+    everywhere,
+    for_widths,
+    over,
+    word_of,
 )
-from lazyrich_helpers.analysis.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.everywhere import everywhere, for_widths, over, word_of
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word
 from lazyrich_helpers.runner.grid_points import BOOK
 from tests import (
     test_activity_claims,

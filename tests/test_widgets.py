@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lazyrich_helpers.analysis import figure_style
+from lazyrich_helpers.analysis.figures import style as figure_style
 from lazyrich_helpers.notebook.widgets import STATIC, Explorer, check, choice, slider
 
 CONTROLS = [

@@ -3,7 +3,7 @@
 import importlib
 from types import ModuleType
 
-from lazyrich_helpers.analysis.ledger import Neighbour
+from lazyrich_helpers.analysis.claims.ledger import Neighbour
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study

@@ -2,9 +2,13 @@
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.everywhere import word_of
-from lazyrich_helpers.analysis.statistics import confidence_interval, near, signed
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.claims.everywhere import word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.tables.statistics import (
+    confidence_interval,
+    near,
+    signed,
+)
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.dial import plane

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     DASHES,
     MARKERS,
     ORANGE,
@@ -82,7 +82,7 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
     """Draw a reading of plain networks over width, and what the plane says of them.
 
     Args:
-        placed: From `dial_tables.on_the_plane`, with a column `optimizer`.
+        placed: From `tables.on_the_plane`, with a column `optimizer`.
         label: What the reading is.
         etas: Learning rates that are drawn.
     """

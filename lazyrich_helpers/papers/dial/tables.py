@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from lazyrich_helpers.analysis.statistics import half_bar
+from lazyrich_helpers.analysis.tables.statistics import half_bar
 
 LAZY, RICH = 0.05, 2.0
 """γ up to which the plane is fitted as lazy, and from which on as rich."""

@@ -4,14 +4,14 @@ import math
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.everywhere import everywhere, over, word_of
-from lazyrich_helpers.analysis.statistics import (
+from lazyrich_helpers.analysis.claims.everywhere import everywhere, over, word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding
+from lazyrich_helpers.analysis.tables.statistics import (
     above,
     as_ratio,
     in_two_digits,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding
 from lazyrich_helpers.papers.grokalign.measures import ATTACK_STEPS
 from lazyrich_helpers.papers.grokalign.tables import (
     BASELINE,

@@ -1,6 +1,6 @@
 """Walker et al. (2025): networks that generalize late, and their aligned Jacobians."""
 
-from lazyrich_helpers.analysis.verdicts import Verdict
+from lazyrich_helpers.analysis.claims.verdicts import Verdict
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.grokalign.checks import (

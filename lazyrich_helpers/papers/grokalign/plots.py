@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     CHANCE,
     DASHES,
@@ -24,7 +24,7 @@ from lazyrich_helpers.analysis.figure_style import (
     shade,
     width_color,
 )
-from lazyrich_helpers.analysis.statistics import geometric_interval, over_seeds
+from lazyrich_helpers.analysis.tables.statistics import geometric_interval, over_seeds
 from lazyrich_helpers.papers.grokalign.tables import BASELINE, LEVEL, of_method, reaches
 
 PRINTED = {"GrokAlign": (7.56, 6.41), "Grokfast": (1 / 1.01, 1 / 1.03)}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.amounts import Several
-from lazyrich_helpers.analysis.everywhere import (
+from lazyrich_helpers.analysis.claims.amounts import Several
+from lazyrich_helpers.analysis.claims.everywhere import (
     Answer,
     at_places,
     for_widths,
@@ -15,8 +15,12 @@ from lazyrich_helpers.analysis.everywhere import (
     over_or_open,
     word_of,
 )
-from lazyrich_helpers.analysis.statistics import above, confidence_interval, num_seeds
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.tables.statistics import (
+    above,
+    confidence_interval,
+    num_seeds,
+)
 from lazyrich_helpers.experiments.study import StudyResult, read_study
 from lazyrich_helpers.papers.asked import verdict_of
 from lazyrich_helpers.papers.init_variance.studies import (

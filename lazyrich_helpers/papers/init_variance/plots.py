@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     DASHES,
     DOTTED,
     MARKERS,
@@ -23,7 +23,7 @@ from lazyrich_helpers.analysis.figure_style import (
     shade,
     width_color,
 )
-from lazyrich_helpers.analysis.statistics import over_seeds
+from lazyrich_helpers.analysis.tables.statistics import over_seeds
 from lazyrich_helpers.papers.init_variance.nets import NAMES, STARTS
 from lazyrich_helpers.papers.init_variance.tables import everyone_reached
 from lazyrich_helpers.papers.init_variance.theory import (

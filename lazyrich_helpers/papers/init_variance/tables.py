@@ -4,7 +4,10 @@ import math
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval, with_interval
+from lazyrich_helpers.analysis.tables.statistics import (
+    confidence_interval,
+    with_interval,
+)
 from lazyrich_helpers.papers.init_variance.nets import NAMES
 from lazyrich_helpers.papers.init_variance.theory import correlations
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.everywhere import everywhere, over, word_of
-from lazyrich_helpers.analysis.statistics import (
+from lazyrich_helpers.analysis.claims.everywhere import everywhere, over, word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.tables.statistics import (
     above,
     near,
     num_seeds,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict
 from lazyrich_helpers.experiments.study import Study, read_study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.lazy_training import tables

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.analysis import figure_style as style
-from lazyrich_helpers.analysis.statistics import over_seeds
+from lazyrich_helpers.analysis.figures import style
+from lazyrich_helpers.analysis.tables.statistics import over_seeds
 from lazyrich_helpers.papers.lazy_training.paths import PathSettings, lesson_of
 from lazyrich_helpers.papers.lazy_training.tables import LAWS, at_best_rates
 

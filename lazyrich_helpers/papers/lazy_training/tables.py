@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lazyrich_helpers.analysis.statistics import as_ratio, confidence_interval
+from lazyrich_helpers.analysis.tables.statistics import as_ratio, confidence_interval
 
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
 """A measured distance → its exponent in α, by Theorem 2.2."""

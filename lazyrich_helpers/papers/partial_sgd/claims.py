@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.amounts import Points
-from lazyrich_helpers.analysis.everywhere import everywhere, over
-from lazyrich_helpers.analysis.everywhere import word_of as word
-from lazyrich_helpers.analysis.statistics import above, num_seeds, with_interval
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.claims.amounts import Points
+from lazyrich_helpers.analysis.claims.everywhere import everywhere, over
+from lazyrich_helpers.analysis.claims.everywhere import word_of as word
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.tables.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.partial_sgd.bound import BOUND

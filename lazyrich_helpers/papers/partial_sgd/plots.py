@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     DASHES,
     DOTTED,
@@ -16,7 +16,7 @@ from lazyrich_helpers.analysis.figure_style import (
     pairs,
     shade,
 )
-from lazyrich_helpers.analysis.statistics import over_seeds
+from lazyrich_helpers.analysis.tables.statistics import over_seeds
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd.tables import MATCHED, final_table
 

@@ -5,7 +5,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import confidence_interval, with_interval
+from lazyrich_helpers.analysis.tables.statistics import (
+    confidence_interval,
+    with_interval,
+)
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 
 MATCHED = {"core": "core steps", "total": "total steps"}

@@ -14,11 +14,11 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.everywhere import over, word_of
-from lazyrich_helpers.analysis.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.claims.everywhere import over, word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
 from lazyrich_helpers.experiments.study import Study, read_study
+from lazyrich_helpers.papers.sharded.dtensor_study import TENSORFLOW
 from lazyrich_helpers.papers.sharded.nets import FP64
-from lazyrich_helpers.papers.sharded.tensorflow import TENSORFLOW
 from lazyrich_helpers.runner.processes import together
 
 PAPER = "TensorFlow DTensor (2022) and torch.distributed"

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     DASHES,
     DOTTED,

@@ -5,15 +5,20 @@ import math
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.amounts import Share
-from lazyrich_helpers.analysis.everywhere import everywhere, over, over_or_open, word_of
-from lazyrich_helpers.analysis.statistics import (
+from lazyrich_helpers.analysis.claims.amounts import Share
+from lazyrich_helpers.analysis.claims.everywhere import (
+    everywhere,
+    over,
+    over_or_open,
+    word_of,
+)
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding
+from lazyrich_helpers.analysis.tables.statistics import (
     above,
     as_ratio,
     near,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding
 from lazyrich_helpers.papers.two_regimes.schedule_checks import (
     GENERALIZES,
     PLATEAU,

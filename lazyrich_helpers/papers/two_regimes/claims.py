@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.verdicts import NOT_RUN, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import NOT_RUN, Verdict
 from lazyrich_helpers.experiments.study import StudyResult, read_study
 from lazyrich_helpers.papers.two_regimes import checks
 from lazyrich_helpers.papers.two_regimes.momentum import FULL_BATCH, MOMENTUM

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lazyrich_helpers.analysis.figure_style import (
+from lazyrich_helpers.analysis.figures.style import (
     DASHES,
     DOTTED,
     MARKERS,
@@ -19,7 +19,7 @@ from lazyrich_helpers.analysis.figure_style import (
     pairs,
     shade,
 )
-from lazyrich_helpers.analysis.statistics import confidence_interval, over_seeds
+from lazyrich_helpers.analysis.tables.statistics import confidence_interval, over_seeds
 from lazyrich_helpers.papers.two_regimes.tables import LARGE, SMALL
 
 STEP = "step size η"

@@ -4,14 +4,14 @@ import math
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.amounts import Points
-from lazyrich_helpers.analysis.everywhere import over, word_of
-from lazyrich_helpers.analysis.statistics import (
+from lazyrich_helpers.analysis.claims.amounts import Points
+from lazyrich_helpers.analysis.claims.everywhere import over, word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding
+from lazyrich_helpers.analysis.tables.statistics import (
     above,
     as_ratio,
     with_interval,
 )
-from lazyrich_helpers.analysis.verdicts import Claim, Finding
 from lazyrich_helpers.papers.two_regimes.tables import (
     at_equal_loss,
     final,
