@@ -12,7 +12,6 @@ import functools
 import itertools
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ RETURNING = [  # layers move again, with what their optimizer remembers
 RETURNING_IDS = [*IDS, "top 1 all bottoms", "cyclic", "each step", "each epoch"]
 
 
-AUTHORS = json.loads((Path(__file__).parents[1] / "authors.json").read_text())
+AUTHORS = json.loads((tiny.ROOT / "tests" / "authors.json").read_text())
 
 
 def network(num_layers):

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -54,6 +53,7 @@ from lazyrich_helpers.reinit.input_jacobian import (
     row_alignment,
     unit_directions,
 )
+from tests.tiny import ROOT
 
 
 @pytest.fixture
@@ -206,9 +206,7 @@ def test_along_the_input_is_the_output_where_there_are_no_biases():
 
 # --- Beside the authors' code -----------------------------------------------------
 
-AUTHORS = json.loads((Path(__file__).parents[1] / "authors.json").read_text())[
-    "grokalign"
-]
+AUTHORS = json.loads((ROOT / "tests" / "authors.json").read_text())["grokalign"]
 """What their regularizer, centroids and Grokfast made of `authors_network`, in fp64.
 
 Their projections are drawn by torch's global stream after `manual_seed(3)`."""
