@@ -6,8 +6,8 @@ One GPU shows that NCCL begins, computes and ends: nothing of what processes sen
 or more show all of it but a 2-D mesh, which needs an even number. On two machines it is
 torchrun's `--nnodes=2 --rdzv-backend=c10d --rdzv-endpoint=HOST:29500`. A killed
 process: `DIES_AFTER=3 torchrun … -m tests.runner.sharded_run train figure-2
---budget smoke --widths 64 --seeds 0 --num-epochs 6 --shard fsdp`, which has to end with one sentence
-within a minute, and the same without `DIES_AFTER`, which has to go on.
+--budget smoke --widths 64 --seeds 0 --num-epochs 6 --shard fsdp`, which has to end with
+one sentence within a minute, and the same without `DIES_AFTER`, which has to go on.
 
 The word `cpu` at the end has it try itself, over gloo.
 """

@@ -1,6 +1,7 @@
 """What two processes find of shared networks.
 
-`torchrun … -m tests.runner.sharded_processes`: the first leaves it in a folder, for `test_sharded` to compare with one process.
+`torchrun … -m tests.runner.sharded_processes`: the first leaves it in a
+folder, for `test_sharded` to compare with one process.
 """
 
 import sys
