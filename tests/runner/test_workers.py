@@ -18,9 +18,10 @@ from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import workers
+from lazyrich_helpers.runner.attempts import Attempts
 from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.batch import complete
-from lazyrich_helpers.runner.progress import Lines
+from lazyrich_helpers.runner.progress import Lines, Progress
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.runner.workers import slots, suitable_workers
 from tests import tiny
@@ -146,6 +147,18 @@ def test_a_run_that_takes_processes_down_is_given_up(store, tmp_path):
     assert store.read(deadly.run_id).status == f"failed: {why}"
     assert other == "RuntimeError: out of luck"
     assert (tmp_path / "tries").read_text() == "once\n"  # not by each process
+
+
+def test_a_failed_run_is_not_tried_again_for_its_neighbour(store, tmp_path):
+    tries = tmp_path / "tries"
+    failing = tiny.config(updates=Failing(file=str(tries)))
+    deadly = tiny.config(updates=Deadly())
+    progress, recipe = Progress(), tiny.recipe(failing, deadly)
+    progress.begin([failing, deadly])
+    attempts = Attempts(recipe, store, "cpu", progress, Stop())
+    workers.work_together(attempts, [[failing, deadly]], 1)
+    assert attempts.summary.ended == {failing, deadly}
+    assert tries.read_text() == "once\n"
 
 
 def test_a_machine_that_starts_no_process_is_a_sentence(store, monkeypatch):
