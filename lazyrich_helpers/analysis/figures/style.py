@@ -147,14 +147,13 @@ def draw_lines(
     each = {"marker": MARKERS, "dashes": DASHES}
     for place, key in enumerate(keys):
         own = table.loc[table[by] == key]
-        if len(own):
-            draw_means(
-                ax,
-                over_seeds(own, over, value, scale=scale, geometric=geometric),
-                color(key) if color else shade(place, len(keys)),
-                label=label.format(key) if isinstance(label, str) else label(key),
-                **{name: each[name][place % len(each[name])] for name in looks},
-            )
+        draw_means(
+            ax,
+            over_seeds(own, over, value, scale=scale, geometric=geometric),
+            color(key) if color else shade(place, len(keys)),
+            label=label.format(key) if isinstance(label, str) else label(key),
+            **{name: each[name][place % len(each[name])] for name in looks},
+        )
 
 
 def log_axis(ax: Axes) -> None:
