@@ -19,6 +19,7 @@ from lazyrich_helpers.papers.dial.instruments import (
 from lazyrich_helpers.papers.dial.knobs import suited_step
 from lazyrich_helpers.papers.dial.nets import Nets, digit_rows, new_nets
 from lazyrich_helpers.papers.dial.training import train_nets
+from lazyrich_helpers.reinit.features import low_rank_measure
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 
@@ -191,6 +192,24 @@ def test_a_diverged_network_is_no_number(split):
     stack.weights[1][1, 0, 0] = float("nan")
     table = instrument_table(stack, stack.weights, split, split)
     assert table.loc[0].notna().any() and table.loc[1].isna().all()
+
+
+def test_what_training_changed_is_read_off_each_network_alone(split):
+    stack = nets(alphas=[1.0])
+    at_start = instrument_table(stack, stack.initial, split, split)
+    assert at_start[["kernel", "turned"]].to_numpy() == pytest.approx(0, abs=1e-4)
+    train_nets(stack, split, torch.tensor([0.05, 0.05]), 50)
+    stack.weights[1][0, 0, 0] = float("nan")
+    found = instrument_table(stack, stack.weights, split, split).loc[1]
+    one = nets(alphas=[1.0], seeds=(1,))
+    train_nets(one, split, torch.tensor([0.05]), 50)
+    single = instrument_table(one, one.weights, split, split).loc[0]
+    names = ["kernel", "turned", "richness"]
+    assert found[names].tolist() == pytest.approx(single[names].tolist(), rel=1e-2)
+    features = one.hidden(split.images[None], one.weights)[1][0].relu()
+    made = one.outputs(split.images[None], one.weights)[0]
+    rank = low_rank_measure(features, made)
+    assert rank and found.richness == pytest.approx(1 - rank, rel=1e-2)
 
 
 def test_initialization_scale_is_the_output_scale_in_another_form(split):

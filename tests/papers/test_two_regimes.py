@@ -197,6 +197,9 @@ def test_small_steps_are_compared_at_equal_training_loss():
     found = at_equal_loss(longer, levels)
     assert levels.tolist() == pytest.approx([np.mean(2.0 ** -np.arange(6, 11))] * 5)
     assert (found.epoch == 15).all() and found.reached.all()  # 2^-7.5 is the first
+    seldom = longer.test_accuracy.where(longer.epoch % 2 == 0)
+    found = at_equal_loss(longer.assign(test_accuracy=seldom), levels)
+    assert (found.epoch == 16).all() and found.test_accuracy.notna().all()
     never = at_equal_loss(longer, levels / 1e6)
     assert (never.epoch == 20).all() and not never.reached.any()
 
