@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from IPython.core.getipython import get_ipython
 from IPython.display import Code
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
 from lazyrich_helpers.experiments.records import recorded_store
@@ -62,21 +62,12 @@ class Settings:
 
 
 def recipe_for(parameter: str, value: object, **recipes: str) -> str:
-    """Return the recipe that a chapter's parameter stands for.
-
-    Args:
-        parameter: Its name.
-        value: What the reader chose.
-        recipes: Value → recipe.
+    """Return the recipe that a chapter's parameter stands for, by its value.
 
     Raises:
         ChapterError: If there is no such value.
     """
-    _sentence(
-        lambda: require(
-            value in list(recipes), parameter, f"one of {', '.join(recipes)}", value
-        )
-    )
+    _sentence(lambda: require_one_of(recipes, parameter, value))
     return recipes[str(value)]
 
 

@@ -29,10 +29,10 @@ class Decider:
     """Runs to start, in words."""
 
     command: str
-    num: int
-    """Runs."""
     core_hours: float
     """About, on the cores of the records; NaN where none was run in that precision."""
+    num: int
+    """Runs."""
 
 
 Deciders = tuple[Decider, ...]
@@ -70,14 +70,9 @@ def open_runs(rows: Sequence[LedgerRow], found: Sequence[Deciders]) -> pd.DataFr
     for row, own in zip(rows, found, strict=True):
         for each in own:
             claims.setdefault(each, {})[row.first.verdict.claim] = None
-    table = pd.DataFrame(
-        {
-            "command": [each.command for each in claims],
-            "core_hours": [each.core_hours for each in claims],
-            "num": [each.num for each in claims],
-            "claims": [", ".join(names) for names in claims.values()],
-        }
-    )
+    decided = [", ".join(names) for names in claims.values()]
+    table = pd.DataFrame([*claims], columns=list(Decider.__annotations__))
+    table = table.assign(claims=decided)
     return table.sort_values("core_hours", kind="stable", ignore_index=True)
 
 
@@ -103,7 +98,7 @@ def _priced(text: str, results: Results, speed: Rates) -> Decider:
         alike = speed.get((ANY, columns["precision"]), math.nan)
         rate = speed.get((columns["model"], columns["precision"]), alike)
         hours += _operations(config, results.recipe) * rate / 3600
-    return Decider(text, len(results.missing), hours)
+    return Decider(text, hours, len(results.missing))
 
 
 def command(runs: Runs) -> str:

@@ -13,21 +13,13 @@ AXES = ("network", "bandwidth", "rho")
 """Columns that a curve over devices is chosen by, in this order."""
 
 
-def devices_slider(
-    table: pd.DataFrame,
-    *,
-    devices: int = 256,
-    rho: float = 0.1,
-    bandwidth: float = 25e9,
-) -> Explorer:
+def devices_slider(table: pd.DataFrame) -> Explorer:
     """Return sliders over devices, ρ and bandwidth, and buttons for the network.
 
     Args:
         table: From `papers.sharded.model.model_table`: `computes` and `sends` in
-            seconds and `speedup`, by network, bandwidth, ρ and devices. It has ρ = 1.
-        devices: Shown first.
-        rho: Shown first.
-        bandwidth: Shown first, in bytes a second.
+            seconds and `speedup`, by network, bandwidth, ρ and devices. It has ρ = 1,
+            and what is shown first: 256 devices, ρ = 0.1, 25 GB/s.
     """
     axes = {name: list(table[name].unique()) for name in AXES}
     nums = [int(num) for num in table.devices.unique()]
@@ -45,9 +37,9 @@ def devices_slider(
         choice("network", "network", axes["network"]),
     ]
     start = {
-        "devices": nums.index(devices),
-        "rho": axes["rho"].index(rho),
-        "bandwidth": axes["bandwidth"].index(bandwidth),
+        "devices": nums.index(256),
+        "rho": axes["rho"].index(0.1),
+        "bandwidth": axes["bandwidth"].index(25e9),
         "network": 1,
     }
     data = {"devices": nums, "cells": cells, "full": axes["rho"].index(1.0)}

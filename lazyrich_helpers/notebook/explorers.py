@@ -8,7 +8,7 @@ from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.notebook.live import ReinitExplorer
 from lazyrich_helpers.notebook.live_schedules import ScheduleExplorer
 from lazyrich_helpers.notebook.pictures import first_layer_slider
-from lazyrich_helpers.notebook.reinit_view import START, reinit_slider
+from lazyrich_helpers.notebook.reinit_view import reinit_slider
 from lazyrich_helpers.notebook.schedule_view import probability_slider
 from lazyrich_helpers.notebook.widgets import Explorer
 from lazyrich_helpers.runner.batch import store_for
@@ -30,16 +30,16 @@ def trained_networks(results: Results, *, device: str) -> list[Trained]:
     return [trained for trained in loaded if trained is not None]
 
 
-def explore(results: Results, *, device: str, start: float = START) -> Explorer | HTML:
-    """Return sliders for γ and ε over `results`, first at the share `start`.
+def explore(results: Results, *, device: str) -> Explorer | HTML:
+    """Return sliders for γ and ε over `results`.
 
     With a kernel they evaluate the networks themselves, at any share; without one, or
     where the weights are gone, they show what is recorded.
     """
     networks = trained_networks(results, device=device) if has_kernel() else []
     if networks:
-        return ReinitExplorer(networks, results.records, start=start)
-    return reinit_slider(results.records, start=start)
+        return ReinitExplorer(networks, results.records)
+    return reinit_slider(results.records)
 
 
 def explore_schedules(results: Results, *, device: str) -> Explorer | HTML:

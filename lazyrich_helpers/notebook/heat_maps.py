@@ -58,11 +58,6 @@ def rectangle_sizes(shapes: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def mean_maps(records: Sequence[Record], store: Store, alpha: int) -> list[np.ndarray]:
     """Return how often weights are active, 0 to 1, per layer: the mean over records.
 
-    Args:
-        records: Of one width; each with the measure `Activity` and its arrays.
-        store: Where they are.
-        alpha: In percent.
-
     Units have no order, so a mean over seeds keeps what belongs to an input pixel or to
     a layer, and blurs what belongs to a single unit.
     """
@@ -87,15 +82,12 @@ def block_means(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def heat_map_slider(
-    results: Results, *, lr: float | None = None, start: int | None = None
-) -> Explorer | HTML:
+def heat_map_slider(results: Results, *, lr: float | None = None) -> Explorer | HTML:
     """Return a slider over widths, with buttons for α, over a heat map per layer.
 
     Args:
         results: With the measure `Activity` and its arrays.
         lr: Chooses one of several learning rates: they are not averaged.
-        start: The width that is shown first; None: the widest.
 
     Source: Li & Banerjee (2021), Figures 5 and 6.
     """
@@ -122,10 +114,8 @@ def heat_map_slider(
     ]
     ramp = shaded(np.linspace(0, 1, 16)[None], SHADES)
     scale = {"image": ramp, "low": f"≤ {100 * RAREST:g} %", "high": "100 % of epochs"}
-    first = widths.index(start) if start in widths else len(widths) - 1
-    return Explorer(
-        "frames", controls, {"frames": frames, "scale": scale}, {"stop": first}
-    )
+    widest = {"stop": len(widths) - 1}
+    return Explorer("frames", controls, {"frames": frames, "scale": scale}, widest)
 
 
 def _frame(

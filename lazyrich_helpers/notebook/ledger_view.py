@@ -4,7 +4,7 @@
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 import pandas as pd
@@ -20,18 +20,16 @@ HEADS = ("What the paper says", "At the paper’s learning rate", "At a tuned on
 
 
 def ledger_html(rows: Sequence[LedgerRow], found: Sequence[Deciders]) -> HTML:
-    """Return a row for each claim, in a frame of its own that scrolls.
+    """Return a row for each claim, in a frame of its own that scrolls."""
+    form = f'<form class="ledger-filter" hidden>{_controls()}</form>'
+    return HTML(form + _table("ledger", "All claims", HEADS, map(_row, rows, found)))
 
-    Args:
-        rows: From `ledger.ledger`.
-        found: From `deciding.deciders`.
-    """
-    body = "".join(map(_row, rows, found))
-    heads = "".join(f'<th scope="col">{head}</th>' for head in HEADS)
-    return HTML(
-        f'<form class="ledger-filter" hidden>{_controls()}</form>'
-        '<div class="ledger" role="region" aria-label="All claims" tabindex="0">'
-        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+
+def _table(kind: str, name: str, heads: Sequence[str], rows: Iterable[str]) -> str:
+    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
+    return (
+        f'<div class="{kind}" role="region" aria-label="{name}" tabindex="0"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
@@ -102,12 +100,7 @@ def neighbours_html(found: Sequence[Neighbour]) -> HTML:
         for neighbour in found
         for verdict in neighbour.verdicts
     ]
-    head = "".join(f'<th scope="col">{one}</th>' for one in heads)
-    return HTML(
-        '<div class="ledger neighbours" role="region" aria-label="Neighbours’ claims" '
-        f'tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    return HTML(_table("ledger neighbours", "Neighbours’ claims", heads, rows))
 
 
 MOST_SHOWN = 160
@@ -163,9 +156,9 @@ def downloads(frame: pd.DataFrame) -> HTML:
             frame.to_json(orient="records", force_ascii=False, indent=1),
         ),
     }
-    links = []
-    for name, (kind, text) in files.items():
-        data = base64.b64encode(text.encode()).decode()
-        href = f"data:{kind};base64,{data}"
-        links.append(f'<a download="{name}" href="{href}">{name}</a>')
+    links = [
+        f'<a download="{name}" href="data:{kind};base64,'
+        f'{base64.b64encode(text.encode()).decode()}">{name}</a>'
+        for name, (kind, text) in files.items()
+    ]
     return HTML(f"<p>The ledger as a file: {', '.join(links)}.</p>")

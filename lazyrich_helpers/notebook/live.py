@@ -11,7 +11,6 @@ from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.notebook.reinit_view import (
-    START,
     SYMBOLS,
     evaluation_note,
     explorer_parts,
@@ -81,17 +80,11 @@ class ReinitExplorer(Explorer):
     `PREVIEW_IMAGES` test images; when it rests, all of the setting on all images.
     """
 
-    def __init__(
-        self,
-        networks: Sequence[Trained],
-        records: Sequence[Record],
-        *,
-        start: float = START,
-    ) -> None:
-        """Take the networks and their records; `start` as in `reinit_slider`."""
+    def __init__(self, networks: Sequence[Trained], records: Sequence[Record]) -> None:
+        """Take the networks and their records."""
         table = reinit_table(records)
         stops = sorted({*STOPS, *table.fraction})
-        super().__init__("reinit", *explorer_parts(table, records, stops, start))
+        super().__init__("reinit", *explorer_parts(table, records, stops))
         # watched: to order millions of parameters takes its time
         self._nets = [Resettable(trained) for trained in watched(networks)]
         self._found: dict[str, dict[str, float]] = {}

@@ -51,12 +51,9 @@ def sample_figure(*sets: Dataset, each: int = 4) -> Figure:
     num_classes = max(data.num_classes for data in sets)
     num_rows = each * len(sets)
     figure, axes = plt.subplots(
-        num_rows,
-        num_classes,
-        figsize=(5.2, 0.56 * num_rows),
+        num_rows, num_classes, figsize=(5.2, 0.56 * num_rows), squeeze=False,
         layout="constrained",
-        squeeze=False,
-    )
+    )  # fmt: skip
     for ax in axes.flat:
         ax.set_axis_off()
     for data, rows in zip(sets, axes.reshape(len(sets), each, -1), strict=True):
@@ -71,10 +68,8 @@ def sample_figure(*sets: Dataset, each: int = 4) -> Figure:
 def weight_images(parameters: Tensor, trained: Trained, units: Tensor) -> np.ndarray:
     """Return the incoming weights of some units of layer 0, (units, height, width).
 
-    Args:
-        parameters: All parameters of the network (p,), bottom first.
-        trained: Says how they are laid out; layer 0 has to be fully connected.
-        units: Which units, (units,), int64. Channels are averaged.
+    Of all parameters (p,), bottom first, laid out as in `trained`; layer 0 has to be
+    fully connected. Channels are averaged.
     """
     shape = trained.data.image_shape
     weight = next(iter(trained.network.parameters()))

@@ -35,17 +35,13 @@ READINGS = (
 
 
 def plane_slider(
-    planes: Mapping[str, pd.DataFrame],
-    readings: Sequence[Reading] = READINGS,
-    *,
-    start: tuple[float, float],
+    planes: Mapping[str, pd.DataFrame], *, start: tuple[float, float]
 ) -> Explorer:
     """Return buttons for the plane and the reading, and a slider for each knob.
 
     Args:
-        planes: Name → table with `gammas`, `eta`, `seed` and the readings; all of the
+        planes: Name → table with `gammas`, `eta`, `seed` and `READINGS`; all of the
             same γ and η. Shown are means over the seeds that did not diverge.
-        readings: At least one.
         start: γ and η that are shown first, or what is nearest to them.
     """
     first = next(iter(planes.values()))
@@ -54,15 +50,15 @@ def plane_slider(
     controls = [
         slider("gamma", "feature-learning strength γ", map(_short, gammas)),
         slider("eta", "learning rate η", map(_short, etas)),
-        choice("reading", "Colours", [reading.name for reading in readings]),
+        choice("reading", "Colours", [reading.name for reading in READINGS]),
         choice("plane", "Optimizer", list(planes)),
     ]
-    told = [{"name": r.name, "unit": r.unit, "log": r.log} for r in readings]
+    told = [{"name": r.name, "unit": r.unit, "log": r.log} for r in READINGS]
     drawn = [
         {
             "gammas": gammas,
             "etas": etas,
-            "values": [_values(table, r.column, gammas, etas) for r in readings],
+            "values": [_values(table, r.column, gammas, etas) for r in READINGS],
         }
         for table in planes.values()
     ]

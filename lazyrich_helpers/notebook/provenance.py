@@ -23,11 +23,14 @@ def origin_line(*results: Results | str) -> HTML:
     runs = [one for one in results if isinstance(one, Results)]
     badges = [badge(one) for one in runs if one.records]
     lines = [describe(one) if isinstance(one, Results) else one for one in results]
-    summary = " | ".join(dict.fromkeys(badges)) or lines[0]
-    told = "".join(f"<p>{escape(line)}</p>" for line in lines) if badges else ""
-    return HTML(
-        f'<details class="origin"><summary>{escape(summary)}</summary>{told}</details>'
-    )
+    return folded(badges, lines) if badges else folded(lines[:1], [])
+
+
+def folded(badges: Sequence[str], lines: Sequence[str]) -> HTML:
+    """Return badges, each once, in a line, under which the other lines unfold."""
+    summary = escape(" | ".join(dict.fromkeys(badges)))
+    told = "".join(f"<p>{escape(line)}</p>" for line in lines)
+    return HTML(f'<details class="origin"><summary>{summary}</summary>{told}</details>')
 
 
 def badge(results: Results) -> str:

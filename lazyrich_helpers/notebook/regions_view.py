@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_hex
 
 from lazyrich_helpers.analysis.figures.style import on_grounds, shade
 from lazyrich_helpers.notebook.pictures import paletted
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 
+CLASSES, START = 10, 2000
+"""Of the data; and the step that is shown first, or the one next to it."""
 TINTS = (0.75, 0.4, 0.0)
 """How far colours are mixed with white: inside a region, at a border, at several."""
 
@@ -19,9 +21,6 @@ TINTS = (0.75, 0.4, 0.0)
 def regions_slider(
     table: pd.DataFrame,
     places: Sequence[Sequence[float]],
-    *,
-    num_classes: int = 10,
-    start: int = 2000,
 ) -> Explorer:
     """Return a slider over steps and buttons for methods.
 
@@ -30,22 +29,18 @@ def regions_slider(
             letter for each pixel of a square, row by row, number
             `3 * class + border` of the alphabet.
         places: Column and row of each of the plane's images, from 0 to 1.
-        num_classes: As many colours there are.
-        start: The step that is shown first, or the one next to it.
     """
     methods = [*dict.fromkeys(table.methods)]
     steps = sorted(int(step) for step in table.step.unique())
     frames = {
-        f"{methods.index(row['methods'])},{steps.index(row['step'])}": _frame(
-            row, num_classes
-        )
+        f"{methods.index(row['methods'])},{steps.index(row['step'])}": _frame(row)
         for row in table.to_dict("records")
     }
     curves = [
         {name: (100 * own[name]).round(1).tolist() for name in ("train", "test")}
         for _, own in table.groupby("methods", sort=False)
     ]
-    colors: list[Any] = [shade(k, num_classes) for k in range(num_classes)]
+    colors: list[Any] = [shade(k, CLASSES) for k in range(CLASSES)]
     data = {
         "frames": frames,
         "curves": curves,
@@ -58,25 +53,17 @@ def regions_slider(
         slider("stop", "steps", (f"{step:,}" for step in steps)),
         choice("row", "trained by", methods),
     ]
-    first = min(range(len(steps)), key=lambda place: abs(steps[place] - start))
+    first = min(range(len(steps)), key=lambda place: abs(steps[place] - START))
     return Explorer("regions", controls, data, {"stop": first, "row": len(methods) - 1})
 
 
-def _tint(color: Any, share: float) -> np.ndarray:
-    """Return a colour mixed with white."""
-    return (1 - share) * np.array(to_rgb(color)) + share
-
-
-def _frame(row: dict[str, Any], num_classes: int) -> dict[str, Any]:
+def _frame(row: dict[str, Any]) -> dict[str, Any]:
     """Return one picture with the words for it."""
     codes = [string.ascii_letters.index(letter) for letter in row["picture"]]
     side = round(len(codes) ** 0.5)
     levels = np.array(codes, dtype=np.uint8).reshape(side, side)
-    palette = [
-        _tint(shade(label, num_classes), tint)
-        for label in range(num_classes)
-        for tint in TINTS
-    ]
+    shades = [np.array(shade(label, CLASSES)[:3]) for label in range(CLASSES)]
+    palette = [(1 - tint) * color + tint for color in shades for tint in TINTS]
     words = (
         f"{row['methods']}, {row['step']:,} steps: training accuracy "
         f"{100 * row['train']:.1f} %, test accuracy {100 * row['test']:.1f} %, "

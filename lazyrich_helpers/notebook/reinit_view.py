@@ -26,28 +26,25 @@ SYMBOLS = {"γ": "active", "ε": "lazy"}
 CHOICES = {"dataset": "data", "depth": "hidden layers", "lr": "learning rate"}
 """Columns that become buttons where records differ in them."""
 START = 0.001
+"""The share that is shown first, or the one next to it."""
 
 
-def reinit_slider(
-    records: Iterable[Record], *, start: float = START
-) -> Explorer | HTML:
+def reinit_slider(records: Iterable[Record]) -> Explorer | HTML:
     """Return sliders for γ and ε over every share that is recorded.
 
-    Args:
-        records: Alike but for width, seed and `CHOICES`; with the measure `Reinit` and,
-            for the lower views, `Movement`.
-        start: The share that is shown first, or the recorded one next to it.
+    Records are alike but for width, seed and `CHOICES`, and have the measure `Reinit`
+    and, for the lower views, `Movement`.
     """
     records = list(records)
     table = reinit_table(records)
     if table.empty:
         return HTML("Not run yet.")
     stops = sorted(set(table.fraction))
-    return Explorer("reinit", *explorer_parts(table, records, stops, start))
+    return Explorer("reinit", *explorer_parts(table, records, stops))
 
 
 def explorer_parts(
-    table: pd.DataFrame, records: Sequence[Record], stops: Sequence[float], start: float
+    table: pd.DataFrame, records: Sequence[Record], stops: Sequence[float]
 ) -> tuple[list[Control], dict[str, Any], dict[str, int]]:
     """Return controls, data and first positions of an explorer over `stops`."""
     found = {n: sorted(set(table[n].dropna()), reverse=n == "lr") for n in CHOICES}
@@ -80,7 +77,7 @@ def explorer_parts(
         "choices": list(choices),
         "settings": settings,
     }
-    first = min(range(len(stops)), key=lambda place: abs(stops[place] - start))
+    first = min(range(len(stops)), key=lambda place: abs(stops[place] - START))
     state = {"γ": first, "ε": first, "together": 1, "width": len(widths) - 1}
     return controls, data, state
 

@@ -155,15 +155,11 @@ Places = dict[tuple[str, float], UpdateSchedule]
 """A button's label and a slider's position → the schedule that is shown there."""
 
 
-def probability_slider(*results: Results, start: float = 0.1) -> Explorer | HTML:
+def probability_slider(*results: Results) -> Explorer | HTML:
     """Return a slider over ρ, with buttons for the schedule and the data set.
 
     At ρ = 0 and ρ = 1 stand the schedules without chance that these are, if recorded.
-
-    Args:
-        results: Of one network for each data set; several of one data set are shown
-            together, such as those with static schedules.
-        start: The ρ that is shown first.
+    Results of one data set, such as those with static schedules, are shown together.
     """
 
     def places(config: RunConfig, recorded: set[str]) -> Places:
@@ -174,10 +170,10 @@ def probability_slider(*results: Results, start: float = 0.1) -> Explorer | HTML
         found = {(row, rho): end for rho, end in ends if in_words(end) in recorded}
         return found | {(row, config.columns()["rho"]): config.updates}
 
-    return _explorer(results, places, "ρ", "schedule", start)
+    return _explorer(results, places, "ρ", "schedule", 0.1)
 
 
-def layers_slider(*results: Results, start: int = 1) -> Explorer | HTML:
+def layers_slider(*results: Results) -> Explorer | HTML:
     """Return a slider over the number of layers, with buttons for where they are."""
 
     def places(config: RunConfig, recorded: set[str]) -> Places:
@@ -185,7 +181,7 @@ def layers_slider(*results: Results, start: int = 1) -> Explorer | HTML:
         number = columns.get("k") or columns.get("q")
         return {(row, number): config.updates} if row and number else {}
 
-    return _explorer(results, places, "layers", "where", start)
+    return _explorer(results, places, "layers", "where", 1)
 
 
 def _explorer(

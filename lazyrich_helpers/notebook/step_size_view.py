@@ -67,10 +67,8 @@ def _cell(
         for seed in wide
     ]
     rises, plateau = table.rises.mean(), table.plateau.mean()
-    kind = {
-        "fails": "networks fail",
-        "between": "between the two regimes",
-    }.get(regime, f"the {regime}-step regime")
+    kinds = {"fails": "networks fail", "between": "between the two regimes"}
+    kind = kinds.get(regime, f"the {regime}-step regime")
     words = (
         f"{name}: the training loss rises in {100 * rises:.0f} % of the epochs, "
         f"{kind}; it ends at {plateau:.2g}, the test accuracy at "

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 from dataclasses import dataclass
-from html import escape
 from typing import Any, get_type_hints
 
 from IPython.display import HTML
@@ -17,6 +16,7 @@ from lazyrich_helpers.experiments.study import (
 )
 from lazyrich_helpers.notebook.chapter import ChapterError, require_known
 from lazyrich_helpers.notebook.page import house_style
+from lazyrich_helpers.notebook.provenance import folded
 from lazyrich_helpers.runner.batch import pick_device
 from lazyrich_helpers.runner.progress import duration, watched
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
@@ -104,11 +104,7 @@ def _chosen(study: Study, budget: str, given: dict[str, Any]) -> Study:
 
 def study_line(*results: StudyResult) -> HTML:
     """Return the badge under a figure: scale and n, and, unfolded, all else."""
-    summary = " | ".join(dict.fromkeys(map(_badge, results)))
-    told = "".join(f"<p>{escape(_describe(one))}</p>" for one in results)
-    return HTML(
-        f'<details class="origin"><summary>{escape(summary)}</summary>{told}</details>'
-    )
+    return folded([*map(_badge, results)], [*map(_describe, results)])
 
 
 def _badge(result: StudyResult) -> str:

@@ -20,7 +20,6 @@ def variance_slider(
     names: Mapping[str, str],
     theory: Sequence[float],
     limit: float,
-    layer: int = 20,
 ) -> Explorer | HTML:
     """Return a slider over layers, with buttons for the start.
 
@@ -32,7 +31,6 @@ def variance_slider(
         names: Start → its name on a page; what is shown, in this order.
         theory: The share of layers 1, 2, … in a wide network with He's start.
         limit: Where the bins end.
-        layer: That is shown first, where it is there.
     """
     if histograms.empty or shares.empty:
         return HTML("Not computed yet.")
@@ -63,5 +61,5 @@ def variance_slider(
         "limit": limit,
         "colors": [on_grounds(shade(i, NUM_UNITS)) for i in range(NUM_UNITS)],
     }
-    first = layers.index(layer) if layer in layers else len(layers) - 1
+    first = layers.index(20) if 20 in layers else len(layers) - 1
     return Explorer("variance", controls, data, {"stop": first})

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.figures import activity as activity_plots
-from lazyrich_helpers.analysis.figures.style import WIDTH
+from lazyrich_helpers.analysis.figures.style import WIDTH, layer_color
 
 
 @pytest.fixture
@@ -32,6 +32,8 @@ def test_each_panel_has_a_line_per_layer_relative_to_evenly(table):
     assert list(top.get_ydata()) == pytest.approx([3, 3])
     assert set(even.get_ydata()) == {1}
     assert [line.get_label() for line in (lowest, top)] == ["1 (lowest)", "3 (top)"]
+    colors = [line.get_color() for line in (lowest, top)]
+    assert colors == [layer_color(0, 3), layer_color(2, 3)]
     assert fig.get_figwidth() == pytest.approx(WIDTH)
     plt.close(fig)
 

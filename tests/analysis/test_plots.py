@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.figures import plots
+from lazyrich_helpers.analysis.figures import plots, style
 
 
 @pytest.fixture
@@ -29,6 +29,39 @@ def test_settings_are_not_mixed(table):
     mixed = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
     with pytest.raises(ValueError, match=r"lr must be one value .* got \[.*0\.01"):
         plots.reinit_curves(mixed, ax, scenario="active", scale="log")
+    plt.close(fig)
+
+
+def test_a_value_without_rows_keeps_its_place_among_lines():
+    rows = [
+        (net, step, start * loss)
+        for net, start in (("b", 1.0), ("a", 4.0))
+        for step, losses in enumerate(((1, 4), (2, 8)))
+        for loss in losses
+    ]
+    table = pd.DataFrame(rows, columns=["net", "step", "loss"])
+    fig, (left, right) = plt.subplots(1, 2)
+    keys = ("a", "none", "b")
+    style.draw_lines(left, table, "step", "loss", "net", keys=keys, label="net {}")
+    first, none, last = left.lines
+    assert [line.get_label() for line in left.lines] == ["net a", "net none", "net b"]
+    assert list(first.get_ydata()) == [10, 20] and list(last.get_ydata()) == [2.5, 5]
+    assert list(none.get_ydata()) == []
+    assert [line.get_marker() for line in left.lines] == [*style.MARKERS[:3]]
+    assert [line.get_color() for line in left.lines] == [
+        style.shade(place, 3) for place in range(3)
+    ]
+    dashed = [plt.Line2D([], [], linestyle=dashes) for dashes in style.DASHES[:3]]
+    found = [line.get_linestyle() for line in left.lines]
+    assert found == [line.get_linestyle() for line in dashed]
+    style.draw_lines(
+        right, table, "step", "loss", "net", label=str.upper, looks=("dashes",),
+        color={"a": "red", "b": "blue"}.get, scale=100, geometric=True,
+    )  # fmt: skip
+    assert [line.get_label() for line in right.lines] == ["B", "A"]  # as they came
+    assert [line.get_color() for line in right.lines] == ["blue", "red"]
+    assert list(right.lines[1].get_ydata()) == pytest.approx([800, 1600])
+    assert right.lines[1].get_marker() == ""
     plt.close(fig)
 
 
@@ -107,7 +140,7 @@ def test_lines_may_stand_for_something_else_than_widths(table):
 
 def test_movement_histogram_is_the_mean_share_over_seeds():
     rows = [
-        (width, seed, layer, movement, share, 0.5)
+        (width, seed, layer, movement, share, 0.4 + 0.2 * seed)
         for width in (10, 100)
         for seed in (0, 1)
         for layer in (0, 1)

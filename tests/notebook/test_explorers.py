@@ -55,7 +55,7 @@ def results(store):
 
 
 def test_every_stop_shows_what_python_holds(browser, results):
-    explorer = reinit_slider(results.records, start=0.0)
+    explorer = reinit_slider(results.records)
     setting = explorer.data["settings"][""]
     with chromium.widget(browser, explorer) as page:
         press(page, 0, "Home")

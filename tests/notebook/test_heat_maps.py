@@ -54,7 +54,6 @@ def test_slider_has_a_position_per_width_and_a_button_per_alpha(results):
     labels = {c["name"]: c["labels"] for c in made.data["controls"]}
     assert labels == {"stop": ["6", "12"], "row": ["1 %", "10 %", "30 %"]}
     assert made.chosen("stop") == "12"
-    assert heat_maps.heat_map_slider(results, start=6).chosen("stop") == "6"
     assert len(made.data["frames"]) == 6
     frame = made.data["frames"]["0,1"]
     assert frame["words"].startswith("Weights are active in ")

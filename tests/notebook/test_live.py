@@ -105,12 +105,12 @@ def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
 def test_a_built_page_gets_records_and_a_notebook_networks(monkeypatch, results, store):
     monkeypatch.setattr(explorers, "store_for", lambda _: store)
     assert len(trained_networks(results, device="cpu")) == 4
-    live = explore(results, device="cpu", start=0.5)
-    assert isinstance(live, ReinitExplorer) and live.chosen("γ") == "50 %"
+    live = explore(results, device="cpu")
+    assert isinstance(live, ReinitExplorer) and live.chosen("γ") == "0.1 %"
     monkeypatch.setenv("LAZYRICH_PAGE", "static")
     monkeypatch.setattr(explorers, "load_trained", None)  # nor are networks read
-    static = explore(results, device="cpu", start=0.5)
-    assert not isinstance(static, ReinitExplorer) and static.chosen("γ") == "50 %"
+    static = explore(results, device="cpu")
+    assert not isinstance(static, ReinitExplorer) and static.chosen("γ") == "0.1 %"
 
 
 def test_a_bar_says_how_far_the_reading_of_networks_is(

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.notebook import plane_view
 from lazyrich_helpers.notebook.plane_view import Reading, plane_slider
 
 TABLE = pd.DataFrame(
@@ -27,9 +28,10 @@ READINGS = (
 
 
 @pytest.fixture
-def made():
+def made(monkeypatch):
+    monkeypatch.setattr(plane_view, "READINGS", READINGS)
     planes = {"SGD": TABLE, "Adam": TABLE.assign(accuracy=TABLE.accuracy / 2)}
-    return plane_slider(planes, READINGS, start=(0.9, 0.011))
+    return plane_slider(planes, start=(0.9, 0.011))
 
 
 def test_values_are_means_over_the_seeds_that_did_not_diverge(made):

@@ -8,6 +8,7 @@ import pytest
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.measures.reinit_curves import FRACTIONS
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.notebook import reinit_view
 from lazyrich_helpers.notebook.reinit_view import SYMBOLS, reinit_slider
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
@@ -63,8 +64,9 @@ def test_learning_rates_and_depths_are_buttons(store):
 
 
 @pytest.mark.parametrize(("start", "label"), [(0.001, "0.1 %"), (0.6, "60 %")])
-def test_it_starts_at_the_share_it_is_told(records, start, label):
-    assert reinit_slider(records, start=start).chosen("γ") == label
+def test_it_starts_at_the_share_next_to_one(monkeypatch, records, start, label):
+    monkeypatch.setattr(reinit_view, "START", start)
+    assert reinit_slider(records).chosen("γ") == label
 
 
 def test_what_differs_otherwise_is_not_averaged(store):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.papers.dial import knobs, plane
 from lazyrich_helpers.papers.dial.claims import STUDIES
 from lazyrich_helpers.papers.dial.instruments import (
@@ -16,23 +17,27 @@ from lazyrich_helpers.papers.dial.instruments import (
     tangent_kernels,
 )
 from lazyrich_helpers.papers.dial.knobs import suited_step
-from lazyrich_helpers.papers.dial.nets import LabeledRows, Nets, new_nets
-from lazyrich_helpers.papers.dial.plane import digit_rows
+from lazyrich_helpers.papers.dial.nets import Nets, digit_rows, new_nets
 from lazyrich_helpers.papers.dial.training import train_nets
+from lazyrich_helpers.reinit.features import low_rank_measure
 
 WIDTH, INPUTS, CLASSES = 6, 5, 3
 
 
-@pytest.fixture
-def split():
+def made_up() -> Split:
     draw = torch.Generator().manual_seed(0)
     inputs = torch.randn(60, INPUTS, generator=draw)
-    return LabeledRows(inputs, (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long())
+    return Split(inputs, (inputs[:, 0] > 0).long() + (inputs[:, 1] > 0).long())
+
+
+@pytest.fixture
+def split():
+    return made_up()
 
 
 def nets(**options) -> Nets:
     options = {"alphas": [1.0, 4.0], "seeds": (0, 1)} | options
-    return new_nets(WIDTH, INPUTS, CLASSES, **options)
+    return new_nets(WIDTH, made_up(), **options)
 
 
 def alone(stack: Nets, number: int, weights) -> nn.Sequential:
@@ -53,23 +58,23 @@ def test_outputs_are_the_scaled_centred_networks(split):
     stack = nets()
     train_nets(stack, split, torch.full((4,), 0.05), 20)
     for number, alpha in enumerate((1.0, 1.0, 4.0, 4.0)):
-        now = alone(stack, number, stack.weights)(split.inputs)
-        before = alone(stack, number, stack.initial)(split.inputs)
-        made = stack.outputs(split.inputs[None], stack.weights)[number]
+        now = alone(stack, number, stack.weights)(split.images)
+        before = alone(stack, number, stack.initial)(split.images)
+        made = stack.outputs(split.images[None], stack.weights)[number]
         torch.testing.assert_close(made, alpha * (now - before), rtol=1e-4, atol=1e-5)
     plain = nets(centred=False)
-    made = plain.outputs(split.inputs[None], plain.weights)[0]
-    torch.testing.assert_close(made, alone(plain, 0, plain.weights)(split.inputs))
+    made = plain.outputs(split.images[None], plain.weights)[0]
+    torch.testing.assert_close(made, alone(plain, 0, plain.weights)(split.images))
 
 
 @pytest.mark.parametrize("objective", ["cross_entropy", "squared_error"])
 def test_a_step_is_the_gradient_of_its_own_loss(split, objective):
     """One step of a network in a stack is what torch's SGD does to it alone."""
     stack = nets(alphas=[2.0], seeds=(3,), objective=objective, centred=False)
-    whole = LabeledRows(split.inputs[:50], split.labels[:50])  # one minibatch
+    whole = Split(split.images[:50], split.labels[:50])  # one minibatch
     network = alone(stack, 0, stack.initial)
     train_nets(stack, whole, torch.tensor([0.1]), 1)
-    made = 2.0 * network(whole.inputs)
+    made = 2.0 * network(whole.images)
     if objective == "cross_entropy":
         loss = nn.functional.cross_entropy(made, whole.labels)
     else:
@@ -87,10 +92,10 @@ def test_adam_is_torchs(split):
     stack = nets(alphas=[1.0], seeds=(0,), centred=False)
     twin = [w.clone().requires_grad_() for w in stack.initial]
     optimizer = torch.optim.Adam(twin, lr=0.01)
-    whole = LabeledRows(split.inputs[:50], split.labels[:50])
+    whole = Split(split.images[:50], split.labels[:50])
     train_nets(stack, whole, torch.tensor([0.01]), 5, optimizer="adam")
     for _ in range(5):
-        made = stack.outputs(whole.inputs[None], twin)[0]
+        made = stack.outputs(whole.images[None], twin)[0]
         optimizer.zero_grad()
         nn.functional.cross_entropy(made, whole.labels).backward()
         optimizer.step()
@@ -119,9 +124,10 @@ def test_a_frozen_layer_does_not_move(split):
 
 def test_networks_are_kept_as_they_reach_the_target(split):
     stack = nets(alphas=[1.0])
-    reached = train_nets(stack, split, torch.tensor([0.2, 1e-9]), 400, target=0.5)
-    assert reached.steps[0] > 0 and reached.steps[1] == 0
-    loss = stack.loss(split, reached.weights)
+    sizes = torch.tensor([0.2, 1e-9])
+    weights, steps = train_nets(stack, split, sizes, 400, target=0.5)
+    assert steps[0] > 0 and steps[1] == 0
+    loss = stack.loss(split, weights)
     assert 0.3 < loss[0] <= 0.5 < loss[1]
     assert stack.loss(split, stack.weights)[0] < loss[0]
 
@@ -130,14 +136,14 @@ def test_networks_are_kept_as_they_reach_the_target(split):
 def test_the_kernel_is_that_of_any_network(split, trained):
     stack = nets()
     stack.trained = torch.tensor([trained] * 4)
-    found = tangent_kernels(stack, stack.weights, split.inputs[:8])
+    found = tangent_kernels(stack, stack.weights, split.images[:8])
     network = alone(stack, 2, stack.weights)
     kernel = torch.zeros(8, 8, dtype=torch.float64)
     for layer, used, scale in zip(linears(network), trained, stack.scales, strict=True):
         for each in linears(network):
             each.weight.requires_grad_(each is layer)
         if used:  # scale² : of the weights before they are scaled
-            kernel += scale**2 * _kernel_of(network, layer, split.inputs[:8])
+            kernel += scale**2 * _kernel_of(network, layer, split.images[:8])
     torch.testing.assert_close(found[2].double(), kernel, rtol=1e-4, atol=1e-4)
     assert torch.linalg.eigvalsh(found.double()).min() > -1e-4  # and positive
 
@@ -188,6 +194,24 @@ def test_a_diverged_network_is_no_number(split):
     assert table.loc[0].notna().any() and table.loc[1].isna().all()
 
 
+def test_what_training_changed_is_read_off_each_network_alone(split):
+    stack = nets(alphas=[1.0])
+    at_start = instrument_table(stack, stack.initial, split, split)
+    assert at_start[["kernel", "turned"]].to_numpy() == pytest.approx(0, abs=1e-4)
+    train_nets(stack, split, torch.tensor([0.05, 0.05]), 50)
+    stack.weights[1][0, 0, 0] = float("nan")
+    found = instrument_table(stack, stack.weights, split, split).loc[1]
+    one = nets(alphas=[1.0], seeds=(1,))
+    train_nets(one, split, torch.tensor([0.05]), 50)
+    single = instrument_table(one, one.weights, split, split).loc[0]
+    names = ["kernel", "turned", "richness"]
+    assert found[names].tolist() == pytest.approx(single[names].tolist(), rel=1e-2)
+    features = one.hidden(split.images[None], one.weights)[1][0].relu()
+    made = one.outputs(split.images[None], one.weights)[0]
+    rank = low_rank_measure(features, made)
+    assert rank and found.richness == pytest.approx(1 - rank, rel=1e-2)
+
+
 def test_initialization_scale_is_the_output_scale_in_another_form(split):
     """Three layers without biases, spread s: the same as α = s³, step by step."""
     spread, eta = 1.5, 0.01
@@ -218,7 +242,7 @@ def test_a_point_of_the_plane_has_its_output_scale(monkeypatch):
     monkeypatch.setattr(plane, "new_nets", asking)
     settings = plane.PLANES["sgd"].settings("smoke")
     plane.plane_point(settings, 0.5, "cpu")
-    assert asked[0][3] == [1 / (0.5 * 16**0.5)] * len(settings.etas)
+    assert asked[0][2] == [1 / (0.5 * 16**0.5)] * len(settings.etas)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
@@ -235,8 +259,8 @@ def test_a_point_has_a_row_for_each_level_and_seed(study):
 
 def test_digits_have_mean_square_one():
     learn, test = digit_rows(200, "cpu")
-    assert learn.inputs.square().mean().item() == pytest.approx(1)
-    assert test.inputs.shape[1] == 64
+    assert learn.images.square().mean().item() == pytest.approx(1)
+    assert test.images.shape[1] == 64
 
 
 def test_the_suited_step_is_the_smaller_power():

@@ -7,16 +7,17 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.claims.verdicts import Word
-from lazyrich_helpers.papers.dial.claims import DL1, DL2, slope_is
+from lazyrich_helpers.papers.dial.claims import DL1, DL2, power_is
 from lazyrich_helpers.papers.dial.tables import (
     INSTRUMENTS,
+    LAZY,
+    RICH,
     agreement,
     best_etas,
     following,
     foretold_with_width,
-    lazy_slopes,
     on_the_plane,
-    rich_slopes,
+    slopes,
     with_width,
 )
 
@@ -56,8 +57,8 @@ def test_the_best_step_is_found_between_the_grids_points():
 
 def test_its_powers_are_found_on_both_sides():
     best = best_etas(plane(power_law))
-    assert lazy_slopes(best).tolist() == pytest.approx([2, 2, 2])
-    assert rich_slopes(best).tolist() == pytest.approx([2 / 3] * 3)
+    assert slopes(best, most=LAZY).tolist() == pytest.approx([2, 2, 2])
+    assert slopes(best, least=RICH).tolist() == pytest.approx([2 / 3] * 3)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,11 @@ def test_its_powers_are_found_on_both_sides():
     ],
 )
 def test_a_power_is_asked_with_its_interval(values, word):
-    found = slope_is(pd.Series(values), power=2.0, within=0.2)
+    seeds = [
+        plane(lambda gamma, power=power: 30 * gamma**power).query(f"seed == {seed}")
+        for seed, power in enumerate(values)
+    ]
+    found = power_is(pd.concat(seeds), power=2.0, within=0.2, most=1.0)
     assert found.word is word and "n = 3" in found.numbers
 
 
@@ -92,12 +97,12 @@ def test_agreement_is_of_ranks():
 
 
 def test_each_power_is_asked_where_the_claim_says():
-    best = best_etas(plane(power_law))
+    table = plane(power_law)
     for claim, elsewhere in ((DL1, {"most": 100.0}), (DL2, {"least": 0.0})):
         (place,) = elsewhere
         assert f"{claim.asks[place]:g}" in claim.sentence
-        assert claim.check(best, **claim.asks).word is Word.HOLDS
-        assert claim.check(best, **{**claim.asks, **elsewhere}).word is Word.FAILS
+        assert claim.check(table, **claim.asks).word is Word.HOLDS
+        assert claim.check(table, **{**claim.asks, **elsewhere}).word is Word.FAILS
 
 
 def test_the_widest_is_compared_with_the_narrowest_of_its_seed():

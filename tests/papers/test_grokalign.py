@@ -466,6 +466,14 @@ def test_claims_hold_and_fail(claim):
     assert claim.check(worse).word is Word.FAILS
 
 
+def test_fewer_steps_may_take_more_time():
+    slow = made_up()
+    slow.loc[slow.methods == "GrokAlign", "seconds"] *= 4
+    steps, time = checks.GROKKING_CLAIMS[:2]
+    assert steps.check(slow).word is Word.HOLDS
+    assert time.check(slow).word is Word.FAILS
+
+
 def test_robustness_that_comes_with_accuracy_is_not_late():
     table = made_up()
     # 85 % of the last value, 1.0, is reached where test accuracy is at the line.

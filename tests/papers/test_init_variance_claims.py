@@ -11,6 +11,7 @@ import pytest
 
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
+from lazyrich_helpers.papers import asked
 from lazyrich_helpers.papers.init_variance import claims, plots, tables
 from lazyrich_helpers.papers.init_variance.theory import correlations
 
@@ -197,13 +198,26 @@ def test_the_fraction_is_of_batch_norms_saving():
     assert str(claims.check_faster(both)) == "partly for 10 layers"
 
 
-def test_every_claim_has_a_verdict_and_a_missing_study_none():
+def test_every_claim_has_a_verdict_and_a_missing_study_none(monkeypatch):
     found = claims.verdicts()
     assert [one.claim for one in found] == ["IV1", "IV2", "IV3", "IV4", "IV5"]
     assert all(one.scope and one.word is not Word.NOT_RUN for one in found)
-    for study in (claims.DECAY, claims.STARTED, claims.TRAINING):
-        lacking = dataclasses.replace(read_study(study), missing=["one"])
-        assert {v.word for v in claims.verdicts_on(lacking)} == {Word.NOT_RUN}
+
+    def lacking(study):
+        return dataclasses.replace(read_study(study), missing=["one"])
+
+    monkeypatch.setattr(asked, "read_study", lacking)
+    assert {one.word for one in claims.verdicts()} == {Word.NOT_RUN}
+
+
+def test_scopes_are_of_the_settings():
+    for _, study, about in claims.CLAIMS:
+        settings = study.settings("paper")
+        widths = getattr(settings, "widths", None) or (settings.width,)
+        ends = " to ".join(f"{w:,}" for w in dict.fromkeys((widths[0], widths[-1])))
+        assert f" · w = {ends} · " in about
+        depths = getattr(settings, "depths", None) or (settings.depth,)
+        assert f" · {', '.join(map(str, depths))} " in about
 
 
 def test_curves_have_a_row_for_each_kept_point():

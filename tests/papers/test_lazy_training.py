@@ -16,10 +16,12 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.models.linearized import Linearized, linearized_outputs
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.papers.lazy_training import claims, scales, tables
-from lazyrich_helpers.papers.lazy_training.flow import FLOW, derivatives, flow_point
 from lazyrich_helpers.papers.lazy_training.images import (
+    FLOW,
     IMAGES,
+    derivatives,
     doubled,
+    flow_point,
     image_point,
     started_net,
 )

@@ -28,7 +28,7 @@ from lazyrich_helpers.models.stacked import (
 from lazyrich_helpers.models.stacked_transformer import LowRankTransformer
 from lazyrich_helpers.papers.partial_sgd import bound
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES, steps_of
-from lazyrich_helpers.papers.partial_sgd.masks import updated_shares
+from lazyrich_helpers.papers.partial_sgd.samplers import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import (
     accuracies,

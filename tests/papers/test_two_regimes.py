@@ -9,7 +9,8 @@ import torch
 
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.notebook.step_size_view import step_size_slider
-from lazyrich_helpers.papers.two_regimes import checks, claims
+from lazyrich_helpers.papers.asked import at_equal_loss
+from lazyrich_helpers.papers.two_regimes import claims
 from lazyrich_helpers.papers.two_regimes.momentum import (
     MOMENTUM,
     Momentum,
@@ -35,7 +36,6 @@ from lazyrich_helpers.papers.two_regimes.studies import (
     warm,
 )
 from lazyrich_helpers.papers.two_regimes.tables import (
-    at_equal_loss,
     best_with,
     largest_small,
     plateau,
@@ -102,21 +102,21 @@ def test_the_boundary_is_below_the_first_step_size_that_rises():
     ],
 )
 def test_two_regimes_need_both(sweep, word):
-    claim = checks.TWO_REGIMES
+    claim = claims.TWO_REGIMES
     found = claim.check(regime_table(curves(sweep)), **claim.asks)
     assert found.word is word
 
 
 def test_two_regimes_are_asked_of_each_batch_size():
     both = pd.concat([curves(SWEEP), curves({0.01: FALLING}, batch=8)])
-    claim = checks.TWO_REGIMES
+    claim = claims.TWO_REGIMES
     found = claim.check(regime_table(both), **claim.asks)
     assert (found.word, found.part) == (Word.PARTLY, "for batches of 32")
 
 
 def test_the_first_line_is_told_beside():
     seldom = [2.0, 1.0, 1.1, 0.5, 0.4, 0.3, 0.25, 0.2, 0.15, 0.1]  # 1 of 9 rises
-    claim = checks.TWO_REGIMES
+    claim = claims.TWO_REGIMES
     for high, word in ((SAW, "holds"), (seldom, "does not hold")):
         table = regime_table(curves({0.01: FALLING, 0.1: high}))
         found = claim.check(table, **claim.asks)
@@ -154,7 +154,7 @@ def test_a_schedules_step_size_is_told_with_its_rises():
     large = table.schedules.isin(["constant", "one drop"]) & (table.lr == 0.1)
     other = table[large].assign(lr=0.4, held_out_accuracy=0)
     other["test_accuracy"] = 0.3
-    claim = checks.GENERALIZES
+    claim = claims.GENERALIZES
     found = claim.check(pd.concat([table, other]), 0.01, **claim.asks)
     assert "One drop from 0.1 (rises in 11 % of epochs)" in found.numbers
     assert "small steps, 0.01 (rises in 0 % of epochs)" in found.numbers
@@ -192,10 +192,14 @@ def schedule_table(drop=0.5, small=0.4, cosine=0.5, kept=1.0, spread=0.0):
 def test_small_steps_are_compared_at_equal_training_loss():
     table = schedule_table()
     longer = table[table.schedules == "small, longer"]
+    longer = longer.rename(columns={"loss": "train_loss"})
     levels = plateau(tuned(table, "one drop"))
     found = at_equal_loss(longer, levels)
     assert levels.tolist() == pytest.approx([np.mean(2.0 ** -np.arange(6, 11))] * 5)
     assert (found.epoch == 15).all() and found.reached.all()  # 2^-7.5 is the first
+    seldom = longer.test_accuracy.where(longer.epoch % 2 == 0)
+    found = at_equal_loss(longer.assign(test_accuracy=seldom), levels)
+    assert (found.epoch == 16).all() and found.test_accuracy.notna().all()
     never = at_equal_loss(longer, levels / 1e6)
     assert (never.epoch == 20).all() and not never.reached.any()
 
@@ -209,7 +213,7 @@ def test_small_steps_are_compared_at_equal_training_loss():
     ],
 )
 def test_generalization_asks_for_more_than_a_point(runs, word):
-    claim = checks.GENERALIZES
+    claim = claims.GENERALIZES
     found = claim.check(schedule_table(**runs), 0.01, **claim.asks)
     assert found.word is word
 
@@ -218,14 +222,14 @@ def test_generalization_asks_for_more_than_a_point(runs, word):
     ("cosine", "word"), [(0.5, Word.HOLDS), (0.505, Word.HOLDS), (0.53, Word.FAILS)]
 )
 def test_one_drop_may_be_a_point_below_a_cosine(cosine, word):
-    claim = checks.SCHEDULE
+    claim = claims.SCHEDULE
     found = claim.check(schedule_table(cosine=cosine), 0.01, **claim.asks)
     assert found.word is word
 
 
 @pytest.mark.parametrize(("kept", "word"), [(5.0, Word.HOLDS), (1.5, Word.FAILS)])
 def test_a_higher_plateau_is_a_ratio(kept, word):
-    claim = checks.PLATEAU
+    claim = claims.PLATEAU
     found = claim.check(schedule_table(kept=kept), **claim.asks)
     assert found.word is word and f"{kept:.2g}" in found.numbers
 
@@ -245,7 +249,7 @@ def momentum_table(factor, batch=32):
     [(1.2, Word.HOLDS), (2.0, Word.FAILS), (0.4, Word.FAILS)],
 )
 def test_matched_losses_are_within_a_factor(factor, word):
-    claim = checks.MATCHED
+    claim = claims.MATCHED
     found = claim.check(momentum_table(factor), [0.1, 0.2], **claim.asks)
     assert found.word is word
 
@@ -253,14 +257,14 @@ def test_matched_losses_are_within_a_factor(factor, word):
 def test_matched_losses_may_part_at_the_largest_step():
     table = momentum_table(1.0)
     table.loc[(table.lr == 0.2) & (table.momentum == 0.9), "loss"] *= 3
-    claim = checks.MATCHED
+    claim = claims.MATCHED
     found = claim.check(table, [0.1, 0.2], **claim.asks)
     assert (found.word, found.part) == (Word.PARTLY, "for η/(1 − μ) ≤ 0.1")
 
 
 def test_momentum_gains_are_asked_in_full_batch():
     table = pd.concat([momentum_table(1.0), momentum_table(0.2, batch=1000)])
-    claim = checks.SPEED
+    claim = claims.SPEED
     found = claim.check(table, **claim.asks)
     assert found.word is Word.HOLDS
     assert "full batch 5 " in found.numbers and "batches of 32: 1 " in found.numbers

@@ -88,15 +88,17 @@ def at_places(
     unit: str,
     named: Callable[[list[Place]], str],
     seeds: str,
+    joined: Callable[..., Finding] = over,
 ) -> Finding:
     """Return what is found of a question that was asked at several places.
 
     A place is printed as `place` has it, such as `w = {:,}`; `unit` says what the
-    numbers are, `named` is as in `over`, `seeds` from `num_seeds`.
+    numbers are, `named` is as in `over`, `seeds` from `num_seeds`; `joined` is `over`
+    or `over_or_open`.
     """
     words = {key: word_of(found) for key, (found, _) in answers.items()}
     listed = "; ".join(f"{place.format(k)}: {text}" for k, (_, text) in answers.items())
-    return over(words, named, f"{unit}: {listed} ({seeds}).")
+    return joined(words, named, f"{unit}: {listed} ({seeds}).")
 
 
 def at_each_width(

@@ -13,9 +13,8 @@ from matplotlib.ticker import NullLocator
 from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     DOTTED,
-    MARKERS,
     ORANGE,
-    draw_means,
+    draw_lines,
     label_pairs,
     layer_color,
     pairs,
@@ -56,13 +55,12 @@ def _layer_lines(
     table: pd.DataFrame, value: str, ax: Axes, *, scale: float = 100
 ) -> None:
     """Draw a column's means over width: a line with its number and band per layer."""
-    layers = sorted(table.layer.unique())
-    for layer in layers:
-        rows = table.loc[table.layer == layer]
-        curve = over_seeds(rows, "width", value, scale=scale)
-        color, label = layer_color(layer, len(layers)), layer_name(layer, len(layers))
-        marker = MARKERS[layer % len(MARKERS)]
-        draw_means(ax, curve, color, label=label, marker=marker)
+    num = table.layer.nunique()
+    draw_lines(
+        ax, table, "width", value, "layer", keys=range(num), looks=("marker",),
+        label=lambda layer: layer_name(layer, num),
+        color=lambda layer: layer_color(layer, num), scale=scale,
+    )  # fmt: skip
     widths = sorted(table.width.unique())
     ax.set_xscale("log")
     ax.set_xticks(widths, [f"{width:,}" for width in widths])

@@ -11,16 +11,14 @@ from matplotlib.figure import Figure
 from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     CHANCE,
-    DASHES,
     DOTTED,
     ORANGE,
     OUTLINED,
     WIDTH,
-    draw_means,
+    draw_lines,
     legend_above,
     pairs,
     panels,
-    shade,
     width_color,
 )
 from lazyrich_helpers.analysis.tables.statistics import over_seeds
@@ -60,16 +58,14 @@ def reinit_curves(
     """
     one_setting(table, by, *compares)
     chosen = table.loc[table.scenario == scenario]
-    lines = dict(list(chosen.groupby(by, sort=by == "width")))
-    for place, (name, rows) in enumerate(lines.items()):
+    chosen = chosen.assign(percent=100 * chosen.fraction)
+    for _, rows in chosen.groupby(by):
         one_setting(rows)
-        curve = over_seeds(rows, "fraction")
-        curve.index = 100 * curve.index  # percent
-        by_width = by == "width"
-        label = f"w = {name:,}" if by_width else str(name)
-        color = width_color(int(name)) if by_width else shade(place, len(lines))
-        dashes = DASHES[place % len(DASHES)]
-        draw_means(ax, curve, color, label=label, dashes=dashes)
+    look: dict[str, Any] = {"label": "{}", "looks": ("dashes",), "scale": 100}
+    if by == "width":
+        look |= {"label": "w = {:,}", "color": width_color}
+        look["keys"] = sorted(chosen.width.unique())
+    draw_lines(ax, chosen, "percent", "accuracy", by, **look)
     ax.axhline(CHANCE, **DOTTED)
     if scale == "log":
         ax.set_xscale("symlog", linthresh=SMALLEST)
@@ -170,11 +166,11 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
     fig, axes = pairs(len(tables), 2.9, sharey=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):
         chosen = table.loc[table.layer == layer]
-        for place, (width, rows) in enumerate(chosen.groupby("width")):
-            label = f"w = {width:,}: {100 * rows.unmoved.mean():.0f} %"
-            share = over_seeds(rows, "movement", "share")
-            dashes = DASHES[place % len(DASHES)]
-            draw_means(ax, share, width_color(width), label=label, dashes=dashes)
+        unmoved = 100 * chosen.groupby("width").unmoved.mean()
+        labels = {w: f"w = {w:,}: {share:.0f} %" for w, share in unmoved.items()}
+        look = {"keys": labels, "label": labels.get, "color": width_color}
+        look |= {"looks": ("dashes",), "scale": 100}
+        draw_lines(ax, chosen, "movement", "share", "width", **look)
         ax.axvline(1, **DOTTED)
         ax.set_xscale("log")
         ax.set_xlim(1e-4, 1e3)

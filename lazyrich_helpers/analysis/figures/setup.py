@@ -4,6 +4,7 @@ Tables → axes, as in `plots`.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,14 @@ from torch import Tensor
 
 from lazyrich_helpers.analysis.figures.style import (
     CHANCE,
-    DASHES,
     DOTS,
     DOTTED,
-    MARKERS,
     ORANGE,
-    draw_means,
+    draw_lines,
     label_pairs,
     pairs,
     width_color,
 )
-from lazyrich_helpers.analysis.tables.statistics import over_seeds
 from lazyrich_helpers.analysis.tables.tidy import one_setting
 
 NUM_BINS = 60
@@ -68,18 +66,14 @@ def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for place, (name, table) in enumerate(tables.items()):
         one_setting(table, "width")
         left, right = axes[2 * place : 2 * place + 2]
-        for row, width in enumerate(sorted(table.width.unique())):
-            rows = table.loc[table.width == width]
-            color, label = width_color(width), f"w = {width:,}"
-            look = {"label": label, "dashes": DASHES[row % len(DASHES)]}
-            loss = over_seeds(rows, "epoch", "train_loss", scale=1)
-            draw_means(left, loss, color, **look)
-            seen = over_seeds(rows.loc[rows.accuracy.notna()], "epoch")
-            draw_means(right, seen, color, **look)
-            gone = rows.loc[(rows.status == "diverged") & rows.train_loss.notna()]
-            ends = gone.sort_values("epoch").groupby("run_id").last()
-            if len(ends):
-                left.plot(ends.epoch, ends.train_loss, "x", color=color)
+        look = {"keys": sorted(table.width.unique()), "looks": ("dashes",)}
+        _lines(left, table, "epoch", "train_loss", **look)
+        seen = table.loc[table.accuracy.notna()]
+        _lines(right, seen, "epoch", "accuracy", scale=100, **look)
+        gone = table.loc[(table.status == "diverged") & table.train_loss.notna()]
+        ends = gone.sort_values("epoch").groupby("run_id").last()
+        for width, own in ends.groupby("width"):
+            left.plot(own.epoch, own.train_loss, "x", color=width_color(width))
         left.set_yscale("log")
         left.set_ylabel(f"{name}\ntraining loss (nats)")
         right.set_ylim(0, 100)
@@ -88,6 +82,11 @@ def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     for ax in axes[-2:]:
         ax.set_xlabel("epoch")
     return fig
+
+
+def _lines(ax: Axes, table: pd.DataFrame, over: str, value: str, **look: Any) -> None:
+    look |= {"label": "w = {:,}", "color": width_color}
+    draw_lines(ax, table, over, value, "width", **look)
 
 
 def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Figure:
@@ -103,16 +102,11 @@ def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Fi
     fig, axes = pairs(len(depths), 2.8, sharey=True)
     for ax, depth in zip(axes, depths, strict=True):
         chosen = runs.loc[runs.depth == depth]
-        widths = sorted(chosen.width.unique())
-        for place, width in enumerate(widths):
-            rows = chosen.loc[chosen.width == width]
-            gone = rows.status == "diverged"
-            curve = over_seeds(rows.loc[~gone], "lr", "test_accuracy")
-            color, label = width_color(width), f"w = {width:,}"
-            marker = MARKERS[place % len(MARKERS)]
-            draw_means(ax, curve, color, label=label, marker=marker)
-            if gone.any():
-                ax.plot(rows.lr[gone], [2] * gone.sum(), "x", color=color)
+        look = {"keys": sorted(chosen.width.unique()), "looks": ("marker",)}
+        gone = chosen.status == "diverged"
+        _lines(ax, chosen.loc[~gone], "lr", "test_accuracy", scale=100, **look)
+        for width, own in chosen.loc[gone].groupby("width"):
+            ax.plot(own.lr, [2] * len(own), "x", color=width_color(width))
         ax.axhline(CHANCE, **DOTTED)
         ax.axvline(best[depth], color=ORANGE, linestyle=DOTS)
         ax.set_xscale("log")

@@ -1,5 +1,6 @@
 """What all figures share: size, colours, lines over seeds."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
+
+from lazyrich_helpers.analysis.tables.statistics import over_seeds
 
 DPI = 220
 """Twice a page's, for screens that have them."""
@@ -119,6 +122,38 @@ def draw_means(
     ax.plot(summary["mean"], color=color, label=label, **style)
     ends = summary.low, summary.high
     ax.fill_between(summary.index, *ends, color=color, alpha=0.2, linewidth=0)
+
+
+def draw_lines(
+    ax: Axes,
+    table: pd.DataFrame,
+    over: str,
+    value: str,
+    by: str,
+    *,
+    label: str | Callable[[Any], str],
+    keys: Sequence[Any] = (),
+    color: Callable[[int], Any] | None = None,
+    looks: Sequence[str] = ("marker", "dashes"),
+    scale: float = 1,
+    geometric: bool = False,
+) -> None:
+    """Draw means over seeds of `value` over `over`, a line for each value of `by`.
+
+    `keys` are all those values where a panel lacks some; lines are told apart by
+    `looks`, beside their colour: by place, or by `color` of the value.
+    """
+    keys = list(keys or dict.fromkeys(table[by]))
+    each = {"marker": MARKERS, "dashes": DASHES}
+    for place, key in enumerate(keys):
+        own = table.loc[table[by] == key]
+        draw_means(
+            ax,
+            over_seeds(own, over, value, scale=scale, geometric=geometric),
+            color(key) if color else shade(place, len(keys)),
+            label=label.format(key) if isinstance(label, str) else label(key),
+            **{name: each[name][place % len(each[name])] for name in looks},
+        )
 
 
 def log_axis(ax: Axes) -> None:

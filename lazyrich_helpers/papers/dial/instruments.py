@@ -6,7 +6,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.papers.dial.nets import LabeledRows, Nets
+from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.papers.dial.nets import Nets
 from lazyrich_helpers.reinit.features import low_rank_measure
 from lazyrich_helpers.reinit.tangent_kernel import kernel_change
 
@@ -19,7 +20,7 @@ ENOUGH = 0.99
 
 
 def instrument_table(
-    nets: Nets, weights: Sequence[Tensor], train: LabeledRows, test: LabeledRows
+    nets: Nets, weights: Sequence[Tensor], train: Split, test: Split
 ) -> pd.DataFrame:
     """Return a row for each network, in their order.
 
@@ -29,12 +30,7 @@ def instrument_table(
     centred alignment; `needed` the smallest share of parameters, those that moved most,
     that keeps `ENOUGH` of the accuracy when all others are reset; `lost` what resetting
     the 1 % that moved most costs, in points; `richness` one minus the low-rank measure.
-
-    Args:
-        nets: The networks.
-        weights: Theirs after training; where not finite the row has NaN alone.
-        train: For the loss.
-        test: For everything else.
+    Training images are for the loss alone; where weights are not finite the row is NaN.
     """
     accuracy = nets.accuracy(test, weights)
     kept = kept_accuracies(nets, weights, test)
@@ -49,8 +45,7 @@ def instrument_table(
             "lost": (100 * (accuracy - reset_accuracy(nets, weights, test))).tolist(),
         }
     )
-    table[["kernel", "turned"]] = _kernel_changes(nets, weights, test, finite)
-    table["richness"] = _richness(nets, weights, test, finite)
+    table = table.join(_changes(nets, weights, test, finite))
     table.loc[~finite.numpy()] = float("nan")
     return table
 
@@ -61,10 +56,10 @@ def movement(nets: Nets, weights: Sequence[Tensor]) -> Tensor:
     return moved.norm(dim=1) / _flat(nets.initial).norm(dim=1)
 
 
-def flipped(nets: Nets, weights: Sequence[Tensor], split: LabeledRows) -> Tensor:
+def flipped(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tensor:
     """Return the share of ReLUs that are in another state than before (M,)."""
-    before = nets.hidden(split.inputs[None], nets.initial)
-    after = nets.hidden(split.inputs[None], weights)
+    before = nets.hidden(split.images[None], nets.initial)
+    after = nets.hidden(split.images[None], weights)
     changed = [
         ((one > 0) != (two > 0)).float().mean((1, 2))
         for one, two in zip(before, after, strict=True)
@@ -72,9 +67,7 @@ def flipped(nets: Nets, weights: Sequence[Tensor], split: LabeledRows) -> Tensor
     return torch.stack(changed).mean(0)
 
 
-def kept_accuracies(
-    nets: Nets, weights: Sequence[Tensor], split: LabeledRows
-) -> Tensor:
+def kept_accuracies(nets: Nets, weights: Sequence[Tensor], split: Split) -> Tensor:
     """Return accuracies (len(SHARES), M) with all but the most active shares reset."""
     rank = _rank(nets, weights)
     return torch.stack(
@@ -86,7 +79,7 @@ def kept_accuracies(
 
 
 def reset_accuracy(
-    nets: Nets, weights: Sequence[Tensor], split: LabeledRows, share: float = 0.01
+    nets: Nets, weights: Sequence[Tensor], split: Split, share: float = 0.01
 ) -> Tensor:
     """Return accuracies (M,) with the share of parameters that moved most reset."""
     rank = _rank(nets, weights)
@@ -155,35 +148,20 @@ def _needed(kept: Tensor, accuracy: Tensor) -> Tensor:
     return torch.tensor(SHARES)[first]
 
 
-def _kernel_changes(
-    nets: Nets, weights: Sequence[Tensor], test: LabeledRows, finite: Tensor
-) -> list[tuple[float, float]]:
-    inputs = test.inputs[:NUM_LOOKED_AT]
+def _changes(
+    nets: Nets, weights: Sequence[Tensor], test: Split, finite: Tensor
+) -> pd.DataFrame:
+    """Return `kernel`, `turned` and `richness` of the finite networks, by place."""
+    inputs = test.images[:NUM_LOOKED_AT]
     before = tangent_kernels(nets, nets.initial, inputs).double()
     after = tangent_kernels(nets, weights, inputs).double()
-    found = []
-    for one, two, is_finite in zip(before, after, finite.tolist(), strict=True):
-        change = kernel_change(one, two) if is_finite else None
-        relative = change and change.relative_change
-        aligned = change and change.centered_alignment
-        found.append(
-            (
-                float("nan") if relative is None else relative,
-                float("nan") if aligned is None else 1 - aligned,
-            )
-        )
-    return found
-
-
-def _richness(
-    nets: Nets, weights: Sequence[Tensor], test: LabeledRows, finite: Tensor
-) -> list[float]:
-    _, second = nets.hidden(test.inputs[None], weights)
-    made = nets.outputs(test.inputs[None], weights)
-    measures = [
-        low_rank_measure(features, outputs) if is_finite else None
-        for features, outputs, is_finite in zip(
-            second.relu(), made, finite.tolist(), strict=True
-        )
-    ]
-    return [float("nan") if one is None else 1 - one for one in measures]
+    features = nets.hidden(test.images[None], weights)[1].relu()
+    made = nets.outputs(test.images[None], weights)
+    rows = {}
+    for place in finite.nonzero().flatten().tolist():
+        change = kernel_change(before[place], after[place])
+        rank = low_rank_measure(features[place], made[place])
+        rows[place] = (change.relative_change, change.centered_alignment, rank)
+    names = ["kernel", "turned", "richness"]
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=names, dtype=float)
+    return found.assign(turned=1 - found.turned, richness=1 - found.richness)

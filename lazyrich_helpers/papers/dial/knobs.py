@@ -8,15 +8,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.dial.instruments import instrument_table
-from lazyrich_helpers.papers.dial.nets import LabeledRows, Nets, new_nets
-from lazyrich_helpers.papers.dial.plane import (
-    NUM_LAYERS,
-    digit_rows,
-    num_in_and_out,
-    rounded,
-)
+from lazyrich_helpers.papers.dial.nets import Nets, digit_rows, new_nets
+from lazyrich_helpers.papers.dial.plane import NUM_LAYERS, rounded
 from lazyrich_helpers.papers.dial.training import train_nets
 
 KNOBS = {
@@ -50,11 +46,11 @@ def knob_point(settings: KnobSettings, knob: str, device: str) -> pd.DataFrame:
     found = []
     for width, levels in _stacks(settings, knob):
         nets, sizes = _turned(settings, knob, width, levels, learn)
-        reached = train_nets(
+        weights, steps = train_nets(
             nets, learn, sizes, settings.num_steps, target=settings.target
         )
-        table = instrument_table(nets, reached.weights, learn, test)
-        table.insert(0, "steps", reached.steps.tolist())
+        table = instrument_table(nets, weights, learn, test)
+        table.insert(0, "steps", steps.tolist())
         names = [name for name in levels for _ in settings.seeds]
         table.insert(0, "seed", [*settings.seeds] * len(levels))
         table.insert(0, "level", [str(name) for name in names])
@@ -71,7 +67,7 @@ def _stacks(settings: KnobSettings, knob: str) -> list[tuple[int, Sequence]]:
 
 
 def _turned(
-    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: LabeledRows
+    settings: KnobSettings, knob: str, width: int, levels: Sequence, learn: Split
 ) -> tuple[Nets, Tensor]:
     """Return the networks of a knob's positions, and their steps (M,)."""
     alphas, spreads = [1.0] * len(levels), [1.0] * len(levels)
@@ -79,9 +75,7 @@ def _turned(
         alphas = [float(level) for level in levels]
     if knob == "initialization scale":
         spreads = [float(level) for level in levels]
-    nets = new_nets(
-        width, *num_in_and_out(learn), alphas, settings.seeds, spreads=spreads
-    )
+    nets = new_nets(width, learn, alphas, settings.seeds, spreads=spreads)
     # With spread s, f is s³ times that of standard weights: α = s³ in another form.
     scales = [a * s**NUM_LAYERS for a, s in zip(alphas, spreads, strict=True)]
     etas = [suited_step(1 / (scale * math.sqrt(width))) for scale in scales]

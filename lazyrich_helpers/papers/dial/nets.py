@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from lazyrich_helpers.data.datasets import Dataset
+from lazyrich_helpers.data.datasets import Split, images
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.objectives import cross_entropies
 from lazyrich_helpers.training.stack import share_correct
@@ -34,19 +34,14 @@ OBJECTIVES = {"cross_entropy": cross_entropies, "squared_error": _squared_error}
 """Name → outputs (M, n, classes) and labels (M, n) → losses (M,)."""
 
 
-@dataclass(frozen=True)
-class LabeledRows:
-    """Images as rows of mean square 1 (n, D), and their labels (n,)."""
-
-    inputs: Tensor
-    labels: Tensor
-
-
-def rows(data: Dataset) -> tuple[LabeledRows, LabeledRows]:
-    """Return the training and the test images of a data set as rows."""
+def digit_rows(train_size: int, device: str) -> tuple[Split, Split]:
+    """Return training and test digits as rows (n, D) whose mean square is 1."""
+    data = images("digits", train_size=train_size).load(device)
     scale = data.train.images.square().mean().sqrt()
-    parts = (data.train, data.test)
-    train, test = (LabeledRows(p.images.flatten(1) / scale, p.labels) for p in parts)
+    train, test = (
+        Split(split.images.flatten(1) / scale, split.labels)
+        for split in (data.train, data.test)
+    )
     return train, test
 
 
@@ -87,24 +82,23 @@ class Nets:
             made = made - self.raw(inputs, self.initial)
         return self.alphas[:, None, None] * made
 
-    def loss(self, split: LabeledRows, weights: Sequence[Tensor]) -> Tensor:
+    def loss(self, split: Split, weights: Sequence[Tensor]) -> Tensor:
         """Return the mean of the objective over images (M,)."""
         with torch.no_grad():
-            made = self.outputs(split.inputs[None], weights)
+            made = self.outputs(split.images[None], weights)
             labels = split.labels.expand(len(made), -1)
             return OBJECTIVES[self.objective](made, labels)
 
-    def accuracy(self, split: LabeledRows, weights: Sequence[Tensor]) -> Tensor:
+    def accuracy(self, split: Split, weights: Sequence[Tensor]) -> Tensor:
         """Return the share of images classified correctly (M,)."""
         with torch.no_grad():
-            made = self.outputs(split.inputs[None], weights)
+            made = self.outputs(split.images[None], weights)
             return share_correct(made, split.labels)
 
 
 def new_nets(
     width: int,
-    num_inputs: int,
-    num_classes: int,
+    split: Split,
     alphas: Sequence[float],
     seeds: Sequence[int],
     *,
@@ -116,15 +110,15 @@ def new_nets(
 
     Args:
         width: Units of each hidden layer, N.
-        num_inputs: D.
-        num_classes: Outputs.
+        split: Has as many inputs, D, and classes.
         alphas: Output scales.
         seeds: Of the weights and of the order of the images.
         centred: As in `Nets`.
         objective: As in `Nets`.
         spreads: Standard deviations of the weights for each of `alphas`; None: 1.
     """
-    sizes = (num_inputs, width, width, num_classes)
+    num_inputs = split.images.shape[1]
+    sizes = (num_inputs, width, width, int(split.labels.max()) + 1)
     spread = torch.tensor(spreads or [1.0] * len(alphas)).repeat_interleave(len(seeds))
     initial = []
     for layer, shape in enumerate(itertools.pairwise(sizes)):

@@ -9,7 +9,6 @@ steps by its own number of inputs where the plane's steps by $N$.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +16,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.dial.instruments import instrument_table
-from lazyrich_helpers.papers.dial.nets import (
-    LabeledRows,
-    new_nets,
-    rows,
-)
+from lazyrich_helpers.papers.dial.nets import digit_rows, new_nets
 from lazyrich_helpers.papers.dial.training import train_nets
 
 NUM_LAYERS = 3
@@ -32,9 +26,9 @@ KEPT_DIGITS = 4
 """Significant ones of a reading."""
 
 
-def _decades(low: int, high: int, per_decade: int) -> tuple[float, ...]:
+def _decades(low: float, high: float, per_decade: int) -> tuple[float, ...]:
     """Return powers of ten from 10^low to 10^high, evenly spaced."""
-    steps = range(low * per_decade, high * per_decade + 1)
+    steps = range(round(low * per_decade), round(high * per_decade) + 1)
     return tuple(float(f"{10 ** (k / per_decade):.6g}") for k in steps)
 
 
@@ -42,9 +36,7 @@ def _decades(low: int, high: int, per_decade: int) -> tuple[float, ...]:
 class PlaneSettings:
     """Networks at every point of the plane."""
 
-    gammas: tuple[float, ...] = tuple(
-        float(f"{10 ** (k / 3):.6g}") for k in range(-8, 7)
-    )
+    gammas: tuple[float, ...] = _decades(-8 / 3, 2, 3)
     etas: tuple[float, ...] = _decades(-6, 2, 3)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     width: int = 64
@@ -69,64 +61,38 @@ class WidthSettings:
 def plane_point(settings: PlaneSettings, gamma: float, device: str) -> pd.DataFrame:
     """Train at one γ, at all η, and return what is read off in the end."""
     learn, test = digit_rows(settings.train_size, device)
+    alphas = [1 / (gamma * math.sqrt(settings.width))] * len(settings.etas)
     nets = new_nets(
-        settings.width,
-        *num_in_and_out(learn),
-        [1 / (gamma * math.sqrt(settings.width))] * len(settings.etas),
-        settings.seeds,
-        objective=settings.objective,
+        settings.width, learn, alphas, settings.seeds, objective=settings.objective
     )
-    sizes = _steps(settings.etas, settings, settings.width)
+    sizes = _steps(settings, settings.width)
     train_nets(nets, learn, sizes, settings.num_steps, optimizer=settings.optimizer)
-    return _with_keys(
-        instrument_table(nets, nets.weights, learn, test), "eta", settings
-    )
+    return _with_keys(instrument_table(nets, nets.weights, learn, test), settings)
 
 
 def width_point(settings: WidthSettings, width: int, device: str) -> pd.DataFrame:
     """Train plain networks of one width, at all η, and return what is read off."""
     learn, test = digit_rows(settings.train_size, device)
-    nets = new_nets(
-        width,
-        *num_in_and_out(learn),
-        [1.0] * len(settings.etas),
-        settings.seeds,
-        centred=False,
-    )
-    each = [
-        _steps(settings.etas, settings, w.shape[1])  # by the layer's own inputs
-        for w in nets.weights
-    ]
+    alphas = [1.0] * len(settings.etas)
+    nets = new_nets(width, learn, alphas, settings.seeds, centred=False)
+    # By the layer's own inputs.
+    each = [_steps(settings, w.shape[1]) for w in nets.weights]
     train_nets(nets, learn, each, settings.num_steps, optimizer=settings.optimizer)
-    return _with_keys(
-        instrument_table(nets, nets.weights, learn, test), "eta", settings
-    )
+    return _with_keys(instrument_table(nets, nets.weights, learn, test), settings)
 
 
-def digit_rows(train_size: int, device: str) -> tuple[LabeledRows, LabeledRows]:
-    """Return the training and the test digits."""
-    return rows(images("digits", train_size=train_size).load(device))
-
-
-def num_in_and_out(split: LabeledRows) -> tuple[int, int]:
-    """Return the numbers of inputs and of classes."""
-    return split.inputs.shape[1], int(split.labels.max()) + 1
-
-
-def _steps(
-    etas: Sequence[float], settings: PlaneSettings | WidthSettings, width: int
-) -> Tensor:
+def _steps(settings: PlaneSettings | WidthSettings, width: int) -> Tensor:
     """Return what multiplies a direction of the weights (M,), of layers of a width."""
     factor = width if settings.optimizer == "sgd" else math.sqrt(width)
-    return factor * torch.tensor(etas).repeat_interleave(len(settings.seeds))
+    return factor * torch.tensor(settings.etas).repeat_interleave(len(settings.seeds))
 
 
 def _with_keys(
-    table: pd.DataFrame, name: str, settings: PlaneSettings | WidthSettings
+    table: pd.DataFrame, settings: PlaneSettings | WidthSettings
 ) -> pd.DataFrame:
     """Return the rows with their step size and seed in front."""
     table.insert(0, "seed", [*settings.seeds] * len(settings.etas))
-    table.insert(0, name, [eta for eta in settings.etas for _ in settings.seeds])
+    table.insert(0, "eta", [eta for eta in settings.etas for _ in settings.seeds])
     return rounded(table)
 
 

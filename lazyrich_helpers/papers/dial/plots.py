@@ -1,6 +1,5 @@
 """Figures of the dial: the plane, widths as a path on it, five knobs."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,19 +11,18 @@ from lazyrich_helpers.analysis.figures.style import (
     DASHES,
     MARKERS,
     ORANGE,
-    WIDTH,
     legend_above,
     log_axis,
     pairs,
     shade,
 )
+from lazyrich_helpers.analysis.tables.statistics import half_bar
 from lazyrich_helpers.papers.dial.plane import NUM_LAYERS
 from lazyrich_helpers.papers.dial.tables import (
     INSTRUMENTS,
     LAZY,
     RICH,
     best_etas,
-    knob_halves,
     knob_means,
 )
 
@@ -34,14 +32,7 @@ GAMMA, ETA = "feature-learning strength γ", "learning rate η"
 
 
 def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
-    """Draw means over seeds of a reading at each γ and η; white where none is finite.
-
-    Args:
-        ax: Where to draw.
-        table: Of a plane.
-        value: The reading.
-        label: What it is.
-    """
+    """Draw a reading's means over seeds at each γ and η; white where none is finite."""
     grid = table.pivot_table(index="eta", columns="gammas", values=value)
     norm = LogNorm(vmax=1) if value == "train_loss" else None  # above: no better
     mesh = ax.pcolormesh(
@@ -53,12 +44,7 @@ def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
 
 
 def theory_figure(theory: pd.DataFrame, accuracy: pd.DataFrame) -> Figure:
-    """Draw the plane with its best step sizes and their predicted powers.
-
-    Args:
-        theory: The plane with the theory's loss.
-        accuracy: The plane with the book's, at its right.
-    """
+    """Draw two losses' planes with the best step sizes; at the left the predicted."""
     fig, (left, right) = pairs(2, 3.4)
     draw_plane(left, theory, "train_loss", "training loss (squared error)")
     draw_plane(right, accuracy, "accuracy", "test accuracy (%; cross-entropy)")
@@ -81,16 +67,11 @@ def theory_figure(theory: pd.DataFrame, accuracy: pd.DataFrame) -> Figure:
 def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
     """Draw a reading of plain networks over width, and what the plane says of them.
 
-    Args:
-        placed: From `tables.on_the_plane`, with a column `optimizer`.
-        label: What the reading is.
-        etas: Learning rates that are drawn.
+    `placed` is from `tables.on_the_plane`, with a column `optimizer`.
     """
     names = list(placed.optimizer.unique())
-    fig, axes = plt.subplots(
-        1, len(names), figsize=(WIDTH, 3), layout="constrained", sharey=True
-    )
-    for ax, name in zip(np.atleast_1d(axes), names, strict=True):
+    fig, axes = pairs(len(names), 3, sharey=True)
+    for ax, name in zip(axes, names, strict=True):
         own = placed.loc[placed.optimizer == name]
         for place, eta in enumerate(etas):
             line = own.loc[np.isclose(own.eta, eta)].sort_values("widths")
@@ -103,7 +84,7 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
         ax.set_xticks([int(w) for w in own.widths.unique()], minor=False)
         ax.xaxis.set_major_formatter("{x:g}")
         ax.xaxis.set_minor_locator(NullLocator())
-    np.atleast_1d(axes)[0].set_ylabel(label)
+    axes[0].set_ylabel(label)
     legend_above(fig)
     return fig
 
@@ -111,36 +92,33 @@ def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
 def knob_figure(knobs: pd.DataFrame) -> Figure:
     """Draw every instrument over the movement of the parameters, a line for each knob.
 
-    Args:
-        knobs: The table of the study; positions that did not reach the loss are left
-            out.
+    Positions that did not reach the loss are left out.
     """
     shown = [name for name in INSTRUMENTS if name != "movement"]
-    fig, axes = plt.subplots(
-        3, 2, figsize=(WIDTH, 7), layout="constrained", sharex=True
-    )
-    means, halves = knob_means(knobs), knob_halves(knobs)
+    fig, axes = pairs(len(shown), 7 / 3, sharex=True)
+    means, halves = knob_means(knobs), knob_means(knobs, half_bar)
     names = list(knobs.knobs.unique())
-    for ax, instrument in zip(axes.flat, shown, strict=True):
+    for ax, instrument in zip(axes, shown, strict=True):
         for place, knob in enumerate(names):
             mean = means.loc[knob].sort_values("movement")
-            is_order = knob != "frozen layers"  # these have none
+            look = {"color": shade(place, len(names)), "marker": MARKERS[place]}
+            # These have no order.
+            look["linestyle"] = DASHES[place] if knob != "frozen layers" else ""
+            bars = halves.loc[knob][instrument].loc[mean.index]
             ax.errorbar(
                 mean.movement,
                 mean[instrument],
-                yerr=halves.loc[knob][instrument].loc[mean.index],
+                bars,
                 elinewidth=0.7,
-                color=shade(place, len(names)),
-                marker=MARKERS[place],
-                linestyle=DASHES[place] if is_order else "",
                 label=knob,
+                **look,
             )
         ax.set(xscale="log", title=INSTRUMENTS[instrument])
         ax.title.set_fontsize("medium")
         if instrument in LOGARITHMIC:
             log_axis(ax)
             ax.set_ylim(bottom=LOGARITHMIC[instrument])  # a linear model's is zero
-    for ax in axes[-1]:
+    for ax in axes[-2:]:
         ax.set_xlabel(INSTRUMENTS["movement"])
     legend_above(fig)
     return fig

@@ -1,6 +1,7 @@
 """What the dial's studies say: best step sizes, their slopes, a path of widths."""
 
-from collections.abc import Callable
+import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -47,42 +48,22 @@ def _lowest(x: np.ndarray, y: np.ndarray) -> float:
     return float(x[at])
 
 
-def slopes(best: pd.DataFrame, inside: Callable[[pd.Series], pd.Series]) -> pd.Series:
-    """Return the exponent of η ∝ γ^s by seed, over the γ that are `inside`.
-
-    Args:
-        best: From `best_etas`.
-        inside: Says of values of γ whether they are meant.
-    """
-    chosen = best.loc[inside(best.gamma)]
-    seeds = sorted(chosen.seed.unique())
-    each = [chosen.loc[chosen.seed == seed] for seed in seeds]
-    fits = [np.polyfit(np.log(own.gamma), np.log(own.eta), 1) for own in each]
-    return pd.Series([slope for slope, _ in fits], index=seeds)
-
-
-def lazy_slopes(best: pd.DataFrame, most: float = LAZY) -> pd.Series:
-    """Return the exponents where training is lazy, up to a γ, by seed."""
-    return slopes(best, lambda gamma: gamma <= most)
-
-
-def rich_slopes(best: pd.DataFrame, least: float = RICH) -> pd.Series:
-    """Return the exponents where training is rich, from a γ on, by seed."""
-    return slopes(best, lambda gamma: gamma >= least)
+def slopes(best: pd.DataFrame, least: float = 0.0, most: float = math.inf) -> pd.Series:
+    """Return the exponent of η ∝ γ^s in `best_etas` by seed, over γ between two."""
+    chosen = best.loc[best.gamma.between(least, most)]
+    fits = {
+        seed: np.polyfit(np.log(own.gamma), np.log(own.eta), 1)
+        for seed, own in chosen.groupby("seed")
+    }
+    return pd.Series({seed: slope for seed, (slope, _) in fits.items()})
 
 
 def on_the_plane(plane: pd.DataFrame, plain: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Set networks in their standard form beside the plane's at the same place.
+    """Set networks in their standard form, at γ = 1/√N, beside the plane's there.
 
-    Args:
-        plane: Of one width.
-        plain: Of several widths N, each at γ = 1/√N.
-        value: The reading.
-
-    Returns:
-        A row for each width and η with `found` and `predicted`, means over seeds, and
-        `half` of the former's 95 % interval; the prediction is linear between the
-        plane's points, in logarithms of γ and η.
+    There is a row for each width and η with `found` and `predicted`, means over seeds,
+    and `half` of the former's 95 % interval; the prediction is linear between the
+    plane's points, in logarithms of γ and η.
     """
     grid = plane.pivot_table(index="gammas", columns="eta", values=value)
     look_up = RegularGridInterpolator(
@@ -100,58 +81,37 @@ def agreement(pairs: pd.DataFrame) -> float:
 
 
 def with_width(plain: pd.DataFrame, value: str, eta: float) -> pd.Series:
-    """Return the widest networks' reading less the narrowest ones', by seed.
-
-    Args:
-        plain: Of several widths.
-        value: The reading.
-        eta: Their learning rate.
-    """
+    """Return the widest networks' reading less the narrowest's at an η, by seed."""
     own = plain.loc[np.isclose(plain.eta, eta)]
     by_width = own.pivot(index="seed", columns="widths", values=value)
-    return pd.Series(
-        by_width[by_width.columns.max()] - by_width[by_width.columns.min()]
-    )
+    return pd.Series(by_width[max(by_width)] - by_width[min(by_width)])
 
 
 def foretold_with_width(pairs: pd.DataFrame, eta: float) -> float:
-    """Return what the plane says of that difference.
-
-    Args:
-        pairs: From `on_the_plane`.
-        eta: The learning rate.
-    """
+    """Return what the plane says of that difference; `pairs` are `on_the_plane`."""
     own = pairs.loc[np.isclose(pairs.eta, eta)].sort_values("widths").predicted
     return float(own.iloc[-1] - own.iloc[0])
 
 
-def following(knobs: pd.DataFrame, reference: str = "movement") -> pd.DataFrame:
-    """Return how each instrument follows another as a knob is turned.
+def following(knobs: pd.DataFrame) -> pd.DataFrame:
+    """Return how each instrument follows the movement as a knob is turned.
 
     A row for each knob, a column for each instrument: Spearman's rank correlation of
-    the knob's positions, means over seeds, with `reference`; NaN where one is constant.
+    the knob's positions, means over seeds; NaN where one is constant.
     """
     means = knob_means(knobs)
     rows = {
-        knob: means.loc[knob].corrwith(means.loc[knob, reference], method="spearman")
+        knob: means.loc[knob].corrwith(means.loc[knob, "movement"], method="spearman")
         for knob in knobs.knobs.unique()
     }
     return pd.DataFrame(rows).T.reindex(columns=list(INSTRUMENTS))
 
 
-def knob_means(knobs: pd.DataFrame) -> pd.DataFrame:
+def knob_means(knobs: pd.DataFrame, statistic: Any = "mean") -> pd.DataFrame:
     """Return every instrument's mean over seeds, by knob and level, as they came.
 
-    Networks that did not come down to the loss are left out.
+    Networks that did not come down to the loss are left out. `statistic` as in
+    `DataFrame.agg`, such as `half_bar`.
     """
-    reached = knobs.loc[knobs.steps > 0]
-    return reached.pivot_table(
-        index=["knobs", "level"], values=list(INSTRUMENTS), sort=False
-    )
-
-
-def knob_halves(knobs: pd.DataFrame) -> pd.DataFrame:
-    """Return half of the 95 % interval about each of `knob_means`."""
-    reached = knobs.loc[knobs.steps > 0]
-    grouped = reached.groupby(["knobs", "level"], sort=False)
-    return pd.DataFrame(grouped[list(INSTRUMENTS)].agg(half_bar))
+    reached = knobs.loc[knobs.steps > 0].groupby(["knobs", "level"], sort=False)
+    return pd.DataFrame(reached[list(INSTRUMENTS)].agg(statistic))

@@ -1,12 +1,12 @@
 """Training of the dial's networks, all at once, by SGD or Adam."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.papers.dial.nets import OBJECTIVES, LabeledRows, Nets
+from lazyrich_helpers.data.datasets import Split
+from lazyrich_helpers.papers.dial.nets import OBJECTIVES, Nets
 from lazyrich_helpers.training.stack import orders_of
 
 BATCH = 50
@@ -15,26 +15,19 @@ LOOK_EVERY = 10
 """Steps between two looks at the loss of all training images."""
 
 
-@dataclass
-class Reached:
-    """Networks when their training loss first came down to a target, and when."""
-
-    weights: list[Tensor]
-    """Of those that did not reach it, at the end."""
-    steps: Tensor
-    """(M,); 0: not reached."""
-
-
 def train_nets(
     nets: Nets,
-    split: LabeledRows,
+    split: Split,
     steps: Tensor | list[Tensor],
     num_steps: int,
     *,
     optimizer: str = "sgd",
     target: float = 0.0,
-) -> Reached:
+) -> tuple[list[Tensor], Tensor]:
     """Train all networks at once, in place; they do not disturb each other.
+
+    Returned are their weights as the training loss first came down to the target, at
+    the end where it did not, and after how many steps that was (M,); 0: not at all.
 
     Args:
         nets: The networks.
@@ -47,7 +40,8 @@ def train_nets(
     """
     each = steps if isinstance(steps, list) else [steps] * len(nets.weights)
     adam = _Adam(nets.weights) if optimizer == "adam" else None
-    reached = Reached([w.clone() for w in nets.weights], torch.zeros(len(nets.alphas)))
+    reached = [w.clone() for w in nets.weights]
+    reached_at = torch.zeros(len(nets.alphas))
     done = torch.zeros(len(nets.alphas), dtype=torch.bool)
     for step, (inputs, labels) in enumerate(_batches(nets, split, num_steps), 1):
         leaves = [w.requires_grad_() for w in nets.weights]
@@ -62,19 +56,19 @@ def train_nets(
                 w.detach_().sub_(size[:, None, None] * d)
         if step % LOOK_EVERY == 0 and target:
             now = (nets.loss(split, nets.weights) <= target) & ~done
-            for kept, w in zip(reached.weights, nets.weights, strict=True):
+            for kept, w in zip(reached, nets.weights, strict=True):
                 kept[now] = w[now]
-            reached.steps[now] = step
+            reached_at[now] = step
             done |= now
             if done.all():
-                return reached
-    for kept, w in zip(reached.weights, nets.weights, strict=True):
+                return reached, reached_at
+    for kept, w in zip(reached, nets.weights, strict=True):
         kept[~done] = w[~done]
-    return reached
+    return reached, reached_at
 
 
 def _batches(
-    nets: Nets, split: LabeledRows, num_steps: int
+    nets: Nets, split: Split, num_steps: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield images (M, batch, D) and labels; networks of a seed see the same ones."""
     num_levels, taken = len(nets.alphas) // len(nets.seeds), 0
@@ -85,7 +79,7 @@ def _batches(
                 return
             taken += 1
             yield (
-                split.inputs[batch].repeat(num_levels, 1, 1),
+                split.images[batch].repeat(num_levels, 1, 1),
                 split.labels[batch].repeat(num_levels, 1),
             )
 

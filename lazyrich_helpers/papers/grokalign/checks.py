@@ -1,5 +1,6 @@
 """What Walker et al. (2025) claim, and what is found at this scale."""
 
+import functools
 import math
 
 import pandas as pd
@@ -29,7 +30,7 @@ XOR_LEVEL = 0.8
 """Accuracy under noise at which a network of XOR counts as robust; ours."""
 
 
-def _faster(table: pd.DataFrame, column: str, unit: str, word: str) -> Finding:
+def faster(table: pd.DataFrame, *, column: str, unit: str, word: str) -> Finding:
     """Ask whether GrokAlign gets to the accuracy sooner than weight decay alone."""
     found = reaches(table)
     ratios = of_method(found, "GrokAlign", f"{column}_ratio")
@@ -39,16 +40,6 @@ def _faster(table: pd.DataFrame, column: str, unit: str, word: str) -> Finding:
     ]
     numbers = f"{' against '.join(means)} {unit}: {times} times {word}."
     return Finding(word_of(above(ratios.map(math.log), 0)), numbers)
-
-
-def fewer_steps(table: pd.DataFrame) -> Finding:
-    """Ask of steps whether GrokAlign takes fewer."""
-    return _faster(table, "step", "steps", "fewer")
-
-
-def less_time(table: pd.DataFrame) -> Finding:
-    """Ask of CPU seconds whether GrokAlign takes fewer."""
-    return _faster(table, "seconds", "CPU seconds, all seeds together", "less")
 
 
 def more_than_rivals(table: pd.DataFrame) -> Finding:
@@ -139,9 +130,8 @@ def kernel_tells(table: pd.DataFrame, *, error: float) -> Finding:
     """Ask whether the smallest step is told with an error below the line."""
     smallest = table.loc[table.lrs == table.lrs.min()]
     errors = smallest.groupby("seed").error.max()
-    found = above(errors, error)
     numbers = f"At η = {table.lrs.min():g} the error is {in_two_digits(errors)}."
-    return Finding(word_of(None if found is None else not found), numbers)
+    return Finding(word_of(above(-errors, -error)), numbers)
 
 
 GROKKING_CLAIMS = (
@@ -149,12 +139,17 @@ GROKKING_CLAIMS = (
         "GA1",
         "Penalizing the Jacobian's norm takes fewer steps to 85 % test accuracy than "
         "weight decay alone (7.56 times fewer in the paper)",
-        fewer_steps,
+        functools.partial(faster, column="step", unit="steps", word="fewer"),
     ),
     Claim(
         "GA2",
         "Penalizing the Jacobian takes less time, too (6.41 times less in the paper)",
-        less_time,
+        functools.partial(
+            faster,
+            column="seconds",
+            unit="CPU seconds, all seeds together",
+            word="less",
+        ),
     ),
     Claim(
         "GA3",

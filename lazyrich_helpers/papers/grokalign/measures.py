@@ -7,11 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import images
-from lazyrich_helpers.papers.grokalign.nets import (
-    Weights,
-    outputs,
-    own_inputs,
-)
+from lazyrich_helpers.papers.grokalign.nets import Weights, outputs, own_inputs
 from lazyrich_helpers.reinit.input_jacobian import (
     centroids,
     first_component,
@@ -65,20 +61,25 @@ def measured(weights: Weights, data: ImageRows, radius: float) -> dict[str, Tens
     scores = outputs(weights, inputs)
     jacobian, centroid = jacobians(scores, inputs), centroids(scores, inputs)
     rows = row_alignment(jacobian, inputs)  # (num, n, C)
-    true = rows.gather(-1, labels.expand(rows.shape[:-1])[..., None])
     near = attacked(weights, data.test[:NUM_MEASURED], labels, radius * data.unit)
     with torch.no_grad():
         return {
             "train": share_correct(outputs(weights, data.train), data.train_labels),
             "test": share_correct(outputs(weights, data.test), data.test_labels),
             "robust": share_correct(outputs(weights, near), labels),
-            "true_row": true.mean((-1, -2)),
+            "true_row": true_row(rows, labels),
             "highest_row": rows.amax(-1).mean(-1),
             "lowest_row": rows.amin(-1).mean(-1),
             "centroid": torch.cosine_similarity(centroid, inputs, -1).mean(-1),
             "norm": jacobian.flatten(-2).norm(dim=-1).mean(-1),
             "first_component": first_component(jacobian).mean(-1),
         }
+
+
+def true_row(rows: Tensor, labels: Tensor) -> Tensor:
+    """Return the true classes' mean (num,) of what each class has (num, n, C)."""
+    own = rows.gather(-1, labels.expand(rows.shape[:-1])[..., None])
+    return own.mean((-1, -2))
 
 
 def attacked(weights: Weights, inputs: Tensor, labels: Tensor, radius: float) -> Tensor:

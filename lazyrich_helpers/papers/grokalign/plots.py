@@ -1,7 +1,6 @@
 """Figures of late generalization and of Jacobians: tables → figures."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ from matplotlib.figure import Figure
 from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     CHANCE,
-    DASHES,
     DOTS,
     DOTTED,
-    MARKERS,
     ORANGE,
-    draw_means,
+    draw_lines,
     legend_above,
     pairs,
     panels,
@@ -30,47 +27,43 @@ from lazyrich_helpers.papers.grokalign.tables import BASELINE, LEVEL, of_method,
 PRINTED = {"GrokAlign": (7.56, 6.41), "Grokfast": (1 / 1.01, 1 / 1.03)}
 PRINTED |= {"noise": (1.32, 1 / 1.92)}
 """Steps and time saved, as the paper prints them for cross-entropy on MNIST."""
+PERCENT = ("test", "robust", "noisy", "accuracy")
+"""Columns that are shares, and drawn in percent."""
 
 
 def grokking_courses(table: pd.DataFrame, columns: dict[str, str]) -> Figure:
-    """Return a panel for each column over steps, a line for each method.
+    """Return a panel for each column of `grokalign-grokking`, a line for each method.
 
-    Training accuracy is drawn beside test accuracy, thin and dotted. Lines are means
-    over seeds in bands of 95 % intervals; accuracies are in percent.
-
-    Args:
-        table: Of the study `grokalign-grokking`.
-        columns: Name → label of the axis.
+    `columns` have the labels of their axes. Training accuracy is drawn beside test
+    accuracy, thin and dotted. Lines are means over seeds in bands of 95 % intervals;
+    accuracies are in percent.
     """
+    later = table.loc[table.step > 0]
     methods = [*dict.fromkeys(table.methods)]
     fig, axes = pairs(len(columns), 2.7)
+    look = {"by": "methods", "label": "{}", "looks": ("dashes",)}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
-        scale = 100 if column in ("test", "robust") else 1
-        for place, method in enumerate(methods):
-            own = table.loc[(table.methods == method) & (table.step > 0)]
-            style: dict[str, Any] = {"dashes": DASHES[place % len(DASHES)]}
-            color = shade(place, len(methods))
-            curve = over_seeds(own, "step", column, scale=scale)
-            draw_means(ax, curve, color, label=method, **style)
-            if column == "test":
-                train = over_seeds(own, "step", "train")["mean"]
-                ax.plot(train, color=color, linewidth=1.1, linestyle=DOTS)
+        _lines(ax, later, "step", column, **look)
         if column == "test":
+            for place, method in enumerate(methods):
+                own = over_seeds(later.loc[later.methods == method], "step", "train")
+                color = shade(place, len(methods))
+                ax.plot(own["mean"], color=color, linewidth=1.1, linestyle=DOTS)
             ax.axhline(100 * LEVEL, **DOTTED)
-        ax.set_xscale("log")
-        ax.set_xlabel("step")
-        ax.set_ylabel(label)
+        ax.set(xscale="log", xlabel="step", ylabel=label)
     legend_above(fig)
     return fig
+
+
+def _lines(ax: Axes, table: pd.DataFrame, over: str, column: str, **look: Any) -> None:
+    draw_lines(ax, table, over, column, scale=100 if column in PERCENT else 1, **look)
 
 
 def savings(table: pd.DataFrame) -> Figure:
     """Return how many times fewer steps, and how much less time, each method takes.
 
-    Dots are geometric means over seeds with 95 % intervals; diamonds the paper's.
-
-    Args:
-        table: Of the study `grokalign-grokking`.
+    Dots are geometric means over seeds of `grokalign-grokking` with 95 % intervals;
+    diamonds the paper's.
     """
     found = reaches(table)
     methods = [m for m in dict.fromkeys(found.methods) if m != BASELINE]
@@ -92,41 +85,26 @@ def savings(table: pd.DataFrame) -> Figure:
     ax.axvline(1, **DOTTED)
     ax.set_yticks(range(len(methods)), methods[::-1])
     ax.set_xscale("log")
-    ticks = [0.5, 1, 2, 5, 10]
-    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks], minor=False)
+    ax.set_xticks([0.5, 1, 2, 5, 10])
+    ax.xaxis.set_major_formatter("{x:g}")
     ax.minorticks_off()
-    ax.set_xlabel(
-        f"times less than weight decay alone, to {100 * LEVEL:.0f} % accuracy"
-    )
+    ax.set_xlabel(f"times less than {BASELINE} alone, to {100 * LEVEL:.0f} % accuracy")
     legend_above(fig)
     return fig
 
 
 def xor_courses(table: pd.DataFrame) -> Figure:
-    """Return accuracies and alignment over steps, a line for each penalty.
-
-    Args:
-        table: Of the study `grokalign-xor`.
-    """
+    """Return accuracies and alignment over steps of `grokalign-xor`, by penalty."""
     columns = {
         "test": "test accuracy (%)",
         "noisy": "accuracy under noise (%)",
         "alignment": "|cos(J, x)|",
         "norm": "norm of the Jacobian",
     }
-    penalties = sorted(table.penalties.unique())
     fig, axes = pairs(len(columns), 2.1, sharex=True)
+    look = {"by": "penalties", "label": "λ = {:g}", "looks": ("dashes",)}
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
-        scale = 100 if column in ("test", "noisy") else 1
-        for place, penalty in enumerate(penalties):
-            own = table.loc[table.penalties == penalty]
-            draw_means(
-                ax,
-                over_seeds(own, "step", column, scale=scale),
-                shade(place, len(penalties)),
-                label=f"λ = {penalty:g}",
-                dashes=DASHES[place],
-            )
+        _lines(ax, table, "step", column, **look)
         ax.set_ylabel(label)
     for ax in axes[-2:]:
         ax.set_xlabel("step")
@@ -135,50 +113,30 @@ def xor_courses(table: pd.DataFrame) -> Figure:
 
 
 def reset_curves(table: pd.DataFrame) -> Figure:
-    """Return accuracy and alignment over γ, a line for each width.
-
-    Args:
-        table: Of the study `grokalign-resets`.
-    """
+    """Return accuracy and alignment over γ of `grokalign-resets`, by width."""
+    kept = table[table.gamma > 0].assign(percent=100 * table.gamma)
     fig, axes = pairs(2, 2.6)
     columns = {"accuracy": "test accuracy (%)", "alignment": "cosine of the true row"}
+    look: dict[str, Any] = {"by": "widths", "label": "w = {:,}", "color": width_color}
+    look["looks"] = ("marker",)
     for ax, (column, label) in zip(axes, columns.items(), strict=True):
-        for place, width in enumerate(sorted(table.widths.unique())):
-            own = table.loc[(table.widths == width) & (table.gamma > 0)]
-            kept = own.assign(percent=100 * own.gamma)
-            scale = 100 if column == "accuracy" else 1
-            curve = over_seeds(kept, "percent", column, scale=scale)
-            _line(ax, curve, int(width), place)
-        ax.set_xscale("log")
-        ax.set_xlabel("γ, reset (%)")
-        ax.set_ylabel(label)
+        _lines(ax, kept, "percent", column, **look)
+        ax.set(xscale="log", xlabel="γ, reset (%)", ylabel=label)
     axes[0].axhline(CHANCE, **DOTTED)
     legend_above(fig)
     return fig
 
 
-def _line(ax: Axes, curve: pd.DataFrame, width: int, place: int) -> None:
-    marker = MARKERS[place % len(MARKERS)]
-    draw_means(ax, curve, width_color(width), label=f"w = {width:,}", marker=marker)
-
-
 def kernel_errors(table: pd.DataFrame) -> Figure:
-    """Return the kernel's error over the step size, a line for each moment.
+    """Return the kernel's error over the step size of `grokalign-kernel`, by moment."""
 
-    Args:
-        table: Of the study `grokalign-kernel`.
-    """
+    def named(moment: int) -> str:
+        return f"after {moment:g} steps" if moment else "at initialization"
+
     fig, (ax,) = panels(1, 2.4)
-    moments: Sequence[int] = sorted(int(step) for step in table.step.unique())
-    for place, moment in enumerate(moments):
-        rows = table.loc[table.step == moment]
-        curve = over_seeds(rows, "lrs", "error", scale=1, geometric=True)
-        color = shade(place, len(moments))
-        label = f"after {moment} steps" if moment else "at initialization"
-        draw_means(ax, curve, color, label=label, marker=MARKERS[place])
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xlabel("size η of the step")
-    ax.set_ylabel("relative error")
+    look = {"by": "step", "label": named, "looks": ("marker",)}
+    _lines(ax, table, "lrs", "error", geometric=True, **look)
+    ax.set(xscale="log", yscale="log")
+    ax.set(xlabel="size η of the step", ylabel="relative error")
     legend_above(fig)
     return fig

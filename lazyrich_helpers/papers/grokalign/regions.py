@@ -36,15 +36,10 @@ class RegionSettings(GrokkingSettings):
 
 
 def plane(corners: Tensor, pixels: int) -> tuple[Tensor, Tensor]:
-    """Return the plane through three inputs as a grid, and where those lie in it.
+    """Return the plane through three inputs (3, d) as a grid, and where they lie in it.
 
-    Args:
-        corners: Three inputs (3, d).
-        pixels: In either direction.
-
-    Returns:
-        Inputs (pixels, pixels, d), the last row at the bottom; columns and rows (3, 2)
-        of the three, from 0 to 1.
+    The grid is inputs (pixels, pixels, d), the last row at the bottom; the places are
+    columns and rows (3, 2), from 0 to 1.
     """
     start, right_one, up = corners
     across = right_one - start
@@ -106,14 +101,11 @@ def region_pictures(settings: RegionSettings, name: str, device: str) -> pd.Data
     for step, weights in training(shorter, METHODS[name], data):
         if step in settings.moments:
             picture, count = regions(weights, grid)
+            parts = (data.train, data.train_labels), (data.test, data.test_labels)
             with torch.no_grad():
                 shares = [
-                    share_correct(outputs(weights, x), y).item()
-                    for x, y in (
-                        (data.train, data.train_labels),
-                        (data.test, data.test_labels),
-                    )
+                    share_correct(outputs(weights, x), y).item() for x, y in parts
                 ]
-            rows.append((settings.seeds[0], step, *shares, count, picture))
+            rows.append((settings.seeds[0], step, *map(float, shares), count, picture))
     names = ["seed", "step", "train", "test", "regions", "picture"]
     return pd.DataFrame(rows, columns=names).round(4)

@@ -8,7 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyrich_helpers.papers.grokalign.measures import ImageRows, load_images
+from lazyrich_helpers.papers.grokalign.measures import (
+    NUM_MEASURED,
+    ImageRows,
+    load_images,
+    true_row,
+)
 from lazyrich_helpers.papers.grokalign.nets import (
     Weights,
     drawn_weights,
@@ -23,8 +28,6 @@ from lazyrich_helpers.training.stack import share_correct
 FRACTIONS = (0.0, *(10.0 ** (k / 4) for k in range(-12, 1)))
 """γ: 0, and 0.1 % to 100 %, four a decade."""
 BATCH = 50
-NUM_MEASURED = 100
-"""Test images at which Jacobians are taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,6 @@ def accuracy_and_alignment(weights: Weights, data: ImageRows) -> tuple[Tensor, T
     """Return each network's test accuracy, and the mean cosine of true-class rows."""
     inputs = own_inputs(weights, data.test[:NUM_MEASURED])
     rows = row_alignment(jacobians(outputs(weights, inputs), inputs), inputs)
-    labels = data.test_labels[:NUM_MEASURED].expand(rows.shape[:-1])
-    true = rows.gather(-1, labels[..., None]).mean((-1, -2))
+    true = true_row(rows, data.test_labels[:NUM_MEASURED])
     with torch.no_grad():
         return share_correct(outputs(weights, data.test), data.test_labels), true

@@ -16,13 +16,8 @@ COSTS = ("step", "seconds")
 def first_reach(table: pd.DataFrame, column: str, level: float, of: str) -> float:
     """Return `of` where `column` first reaches `level`; NaN where it never does.
 
-    Between two measurements it is interpolated.
-
-    Args:
-        table: Rows of one network, in the order of its steps.
-        column: What is asked of each row.
-        level: The line.
-        of: What is returned, such as `step`.
+    `table` is of one network, in the order of its steps; between two measurements it
+    is interpolated.
     """
     reached = (table[column] >= level).to_numpy()
     if not reached.any():
@@ -46,23 +41,19 @@ def networks(table: pd.DataFrame, by: str) -> Iterator[tuple[Any, int, pd.DataFr
             yield value, int(seed), rows.loc[rows.seed == seed]
 
 
-def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
-    """Return steps, and CPU seconds since the first, until each reaches `LEVEL`.
+def reaches(table: pd.DataFrame) -> pd.DataFrame:
+    """Return steps, and CPU seconds since the first, until test accuracy is `LEVEL`.
 
     Beside them stand the baseline's over them, for the same seed: `step_ratio` and
     `seconds_ratio`, above 1 where a method is faster. One that does not get there
     counts with its last step, so with less than it needs; `reached` is False.
-
-    Args:
-        table: Of the study `grokalign-grokking`.
-        column: Which accuracy.
     """
     rows = []
     for method, seed, own in networks(table, "methods"):
         # What was spent before step 0, such as starting up, is not training.
         own = own.assign(seconds=own.seconds - own.seconds.iloc[0])
-        reached = bool((own[column] >= LEVEL).any())
-        costs = [reach_or_last(own, column, LEVEL, of) for of in COSTS]
+        reached = bool((own.test >= LEVEL).any())
+        costs = [reach_or_last(own, "test", LEVEL, of) for of in COSTS]
         rows.append((method, seed, reached, *costs))
     found = pd.DataFrame(rows, columns=["methods", "seed", "reached", *COSTS])
     base = found.loc[found.methods == BASELINE].set_index("seed")
@@ -71,15 +62,15 @@ def reaches(table: pd.DataFrame, column: str = "test") -> pd.DataFrame:
     return found
 
 
-def lateness(table: pd.DataFrame, column: str, share: float = LEVEL) -> pd.DataFrame:
+def lateness(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return how many times as many steps a column takes as test accuracy does.
 
-    Each to `share` of what it ends with. Columns: `methods`, `seed`, `ratio`.
+    Each to `LEVEL` of what it ends with. Columns: `methods`, `seed`, `ratio`.
     """
     rows = []
     for method, seed, own in networks(table, "methods"):
         steps = [
-            first_reach(own, name, share * own[name].iloc[-1], "step")
+            first_reach(own, name, LEVEL * own[name].iloc[-1], "step")
             for name in (column, "test")
         ]
         rows.append((method, seed, steps[0] / steps[1]))
@@ -114,9 +105,6 @@ def half_lost(table: pd.DataFrame) -> pd.DataFrame:
     Half of what training gave: of the way from the trained network's value to that of
     the initial one, which is at γ = 1. Interpolated in log γ; `ratio` is accuracy's γ
     over alignment's, above 1 where alignment goes first.
-
-    Args:
-        table: Of the study `grokalign-resets`.
     """
     rows = []
     for width, seed, own in networks(table, "widths"):

@@ -1,16 +1,15 @@
 """Luther & Seung (2019), on which variance a start preserves: claims and verdicts."""
 
-import functools
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import pandas as pd
 
 from lazyrich_helpers.analysis.claims.amounts import Several
 from lazyrich_helpers.analysis.claims.everywhere import (
     Answer,
+    at_each_width,
     at_places,
-    for_widths,
     over,
     over_or_open,
     word_of,
@@ -21,8 +20,8 @@ from lazyrich_helpers.analysis.tables.statistics import (
     confidence_interval,
     num_seeds,
 )
-from lazyrich_helpers.experiments.study import StudyResult, read_study
-from lazyrich_helpers.papers.asked import verdict_of
+from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.init_variance.studies import (
     DECAY,
     HISTOGRAMS,
@@ -50,10 +49,9 @@ def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
 
     def answer(width: int) -> Answer:
         rows = table[(table.widths == width) & (table.layer == layer)]
-        percent = 100 * rows.share
+        percent = 100 * rows["sample"] / rows.total
         mean, half = confidence_interval(percent)
-        more = above(percent, share)
-        return (None if more is None else not more), f"{mean:.1f} ± {half:.1f}"
+        return above(-percent, -share), f"{mean:.1f} ± {half:.1f}"
 
     return _by_width(table, answer, f"Sample variance in layer {layer} (% of total)")
 
@@ -62,7 +60,7 @@ def check_recursion(table: pd.DataFrame, *, off: float) -> Finding:
     """Check that ρ is the wide network's in every layer."""
 
     def answer(width: int) -> Answer:
-        found = off_theory(table, width)
+        found = off_theory(with_share(table), width)
         low, high = found.off.abs() - found.half, found.off.abs() + found.half
         worst = found.off[found.off.abs().idxmax()]
         text = f"{worst:+.3f}".replace("-", "−")
@@ -79,10 +77,10 @@ def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> F
     words, told = {}, []
     for start, (line, name) in asked.items():
         rows = table[(table.inits == start) & (table.layer == layer)]
-        mean, half = confidence_interval(100 * rows.share)
-        more = above(100 * rows.share, line)
-        good = more if start == "sample" or more is None else not more
-        words[name] = word_of(good)
+        percent = 100 * rows["sample"] / rows.total
+        mean, half = confidence_interval(percent)
+        side = 1 if start == "sample" else -1
+        words[name] = word_of(above(side * percent, side * line))
         told.append(f"{name} {mean:.1f} ± {half:.1f}")
     at = (table.inits == "sample") & (table.layer == layer)
     own = pd.Series(table.loc[at, "sample"])
@@ -139,29 +137,27 @@ def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
 def _by_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
-    widths = sorted(int(width) for width in table.widths.unique())
-    answers = {width: answer(width) for width in widths}
-    named = functools.partial(for_widths, widths=widths)
-    return at_places(answers, "w = {:,}", unit, named, num_seeds(table, "widths"))
+    found = at_each_width(table.rename(columns={"widths": "width"}), answer, unit)
+    return replace(found, brief="")
 
 
 def _by_depth(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
     answers = {int(depth): answer(int(depth)) for depth in sorted(table.depth.unique())}
-    words = {depth: word_of(good) for depth, (good, _) in answers.items()}
-    listed = "; ".join(f"{d} layers: {text}" for d, (_, text) in answers.items())
-
-    def named(depths: list[int]) -> str:
-        return f"for {Several(map(str, depths))} layers"
-
-    return over_or_open(
-        words, named, f"{unit}: {listed} ({num_seeds(table, 'inits')})."
-    )
+    seeds = num_seeds(table, "inits")
+    return at_places(answers, "{} layers", unit, _layers, seeds, over_or_open)
 
 
-CLAIMS = {
-    DECAY.name: (
+def _layers(depths: list[int]) -> str:
+    return f"for {Several(map(str, depths))} layers"
+
+
+OF_DECAY = "white noise · w = 64 to 1,024 · 50 layers"
+OF_STARTS = "white noise · w = 512 · 50 layers"
+OF_TRAINING = "digits · w = 64 · 10, 20, 30 hidden layers"
+CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
+    (
         Claim(
             name="IV1",
             says="From Kaiming's start, which keeps the total variance on average over "
@@ -170,6 +166,10 @@ CLAIMS = {
             check=check_decay,
             asks={"layer": 50, "share": 10.0},
         ),
+        DECAY,
+        OF_DECAY,
+    ),
+    (
         Claim(
             name="IV2",
             says="In wide networks the decay is that of a mean-field recursion (in its "
@@ -177,8 +177,10 @@ CLAIMS = {
             check=check_recursion,
             asks={"off": 0.05},
         ),
+        DECAY,
+        OF_DECAY,
     ),
-    STARTED.name: (
+    (
         Claim(
             name="IV3",
             says="Normalizing by layer statistics does not keep the sample variance's "
@@ -187,14 +189,20 @@ CLAIMS = {
             check=check_kept,
             asks={"layer": 50, "low": 10.0, "high": 90.0},
         ),
+        STARTED,
+        OF_STARTS,
     ),
-    TRAINING.name: (
+    (
         Claim(
             name="IV4",
             says="Re-initialized to sample statistics, a deep network trains faster "
             "than re-initialized to layer statistics",
             check=check_faster,
         ),
+        TRAINING,
+        OF_TRAINING,
+    ),
+    (
         Claim(
             name="IV5",
             says="Sample statistics gain a substantial fraction of batch norm's "
@@ -202,33 +210,12 @@ CLAIMS = {
             check=check_fraction,
             asks={"fraction": 50},
         ),
+        TRAINING,
+        OF_TRAINING,
     ),
-}
-"""Study → what is asked of it."""
-
-
-def verdicts_on(result: StudyResult) -> tuple[Verdict, ...]:
-    """Return the verdicts on one study's claims."""
-    about = scope_of_study(result.settings)
-    claims = CLAIMS[result.study.name]
-    return tuple(verdict_of(claim, result, about, _prepared) for claim in claims)
-
-
-def _prepared(table: pd.DataFrame) -> pd.DataFrame:
-    return with_share(table) if "total" in table else table
-
-
-def scope_of_study(settings: Any) -> str:
-    """Return what a study was run on, in a line."""
-    if hasattr(settings, "dataset"):
-        depths = ", ".join(map(str, settings.depths))
-        return f"{settings.dataset} · w = {settings.width} · {depths} hidden layers"
-    widths = getattr(settings, "widths", None) or (settings.width,)
-    ends = " to ".join(f"{w:,}" for w in dict.fromkeys((widths[0], widths[-1])))
-    return f"white noise · w = {ends} · {settings.depth} layers"
+)
 
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return every headline claim of the paper with what the recorded studies say."""
-    studies = (DECAY, STARTED, TRAINING)
-    return tuple(v for study in studies for v in verdicts_on(read_study(study)))
+    return verdicts_of(CLAIMS)

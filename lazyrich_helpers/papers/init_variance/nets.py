@@ -49,24 +49,18 @@ def white_noise(num: int, size: int, seed: int) -> Tensor:
 
 
 def network_from(
-    start: str, width: int, depth: int, seed: int, inputs: Tensor, num_classes: int = 10
+    start: str, width: int, depth: int, seed: int, inputs: Tensor
 ) -> Network:
-    """Return a started ReLU network.
+    """Return a ReLU network from one of `STARTS`, of ten classes.
 
-    Args:
-        start: One of `STARTS`.
-        width: Units of a hidden layer.
-        depth: Hidden layers.
-        seed: Draws the weights.
-        inputs: Shape (n, channels, h, w), for a start that depends on the data.
-        num_classes: Units of the top layer.
+    Inputs (n, channels, h, w) are for a start that depends on the data.
 
     Raises:
         ValueError: If there is no such start.
     """
     require_one_of(STARTS, "start", start)
     shape = (inputs.shape[1], inputs.shape[2], inputs.shape[3])
-    network = ReluNet(width=width, depth=depth).build(shape, num_classes)
+    network = ReluNet(width=width, depth=depth).build(shape, 10)
     TRAINED.get(start, HeNormal()).initialize_(network, seed, inputs)
     return with_batch_norm(network) if start == BATCH_NORM else network
 
@@ -138,13 +132,8 @@ def train_together(
 ) -> tuple[Tensor, list[int]]:
     """Train networks as one, each by SGD at its own learning rate.
 
-    Args:
-        networks: Alike but for their parameters; they are left as they are.
-        data: Of the training; batches come in the same order for equal seeds.
-        lrs: Learning rate of each network.
-        seeds: Of each network.
-        num_steps: Steps of SGD, without momentum.
-        batch_size: Images of a step.
+    They are alike but for their parameters, and left as they are; for equal seeds
+    batches come in the same order.
 
     Returns:
         Loss of each batch (num_steps, num), in nats, not finite once a training has
@@ -172,10 +161,7 @@ def train_together(
 def steps_to(losses: Tensor, target: float, window: int) -> list[float]:
     """Return how many steps each training took to a loss, NaN where it never did.
 
-    Args:
-        losses: Shape (num_steps, num).
-        target: Of the mean over the last `window` steps.
-        window: Steps.
+    It is the mean of `losses` (num_steps, num) over the last `window` steps.
     """
     means = losses.unfold(0, window, 1).mean(-1)  # (num_steps - window + 1, num)
     below = means <= target

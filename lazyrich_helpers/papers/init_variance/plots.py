@@ -7,7 +7,6 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lazyrich_helpers.analysis.figures.style import (
@@ -15,6 +14,7 @@ from lazyrich_helpers.analysis.figures.style import (
     DOTTED,
     MARKERS,
     WIDTH,
+    draw_lines,
     draw_means,
     label_pairs,
     legend_above,
@@ -40,9 +40,10 @@ def start_color(start: str) -> tuple[float, ...]:
     return shade(STARTS.index(start), len(STARTS))
 
 
-def _look(start: str) -> dict[str, Any]:
+def _look(start: Any) -> dict[str, Any]:
     place = STARTS.index(start)
-    return {"marker": MARKERS[place], "dashes": DASHES[place], "label": NAMES[start]}
+    look = {"marker": MARKERS[place], "dashes": DASHES[place], "label": NAMES[start]}
+    return look | {"color": start_color(start)}
 
 
 def decay_and_training(
@@ -50,10 +51,7 @@ def decay_and_training(
 ) -> Figure:
     """Return the sample variance over layers, and losses over steps, side by side.
 
-    Args:
-        decay: Of white noise, with `share`; a line for each width.
-        training: From `best_rates`; a line for each start at one depth.
-        depth: Hidden layers.
+    A line for each width of white noise; one for each start of `best_rates` at a depth.
     """
     fig, (left, right) = pairs(2, 3.4)
     for place, (width, rows) in enumerate(decay.groupby("widths")):
@@ -68,13 +66,12 @@ def decay_and_training(
     theory = 100 * (1 - correlations(len(layers)))
     left.plot(layers, theory, **THEORY, label=IN_THEORY)
     log_axis(left)
-    left.set_xlim(right=1.15 * layers[-1])  # room for the widths
-    left.set_xlabel("layer")
+    left.set(xlim=(None, 1.15 * layers[-1]), xlabel="layer")  # room for the widths
     left.set_title("sample variance (% of total)", fontsize="medium")
     losses = curves(pd.DataFrame(training[training.depth == depth]))
     for start, rows in losses.groupby("inits", sort=False):
         summary = over_seeds(rows, "step", "loss", scale=1, geometric=True)
-        draw_means(right, summary, start_color(str(start)), **_look(str(start)))
+        draw_means(right, summary, **_look(start))
     log_axis(right)
     right.set_xlabel("step")
     right.set_title(f"training loss, {depth} hidden layers", fontsize="medium")
@@ -118,19 +115,13 @@ def units_down(
 
 
 def starts_down(table: pd.DataFrame) -> Figure:
-    """Return sample variance and gradients over layers, a line for each start.
-
-    Args:
-        table: With `share` and `gradient`, the latter's highest layer at 1.
-    """
-    fig, axes = pairs(2, 3.2)
-    left, right = axes
+    """Return `share` and `gradient` (1 in the highest layer) over layers, by start."""
+    fig, (left, right) = pairs(2, 3.2)
     for start, rows in table.groupby("inits", sort=False):
         own = rows.assign(log_gradient=np.log10(rows.gradient))
-        color, look = start_color(str(start)), _look(str(start))
-        draw_means(left, over_seeds(own, "layer", "share"), color, **look)
+        draw_means(left, over_seeds(own, "layer", "share"), **_look(start))
         summary = over_seeds(own, "layer", "log_gradient", scale=1)
-        draw_means(right, summary, color, **look)
+        draw_means(right, summary, **_look(start))
     depth = int(table.layer.max())
     layers = np.arange(1, depth + 1)
     left.plot(layers, 100 * (1 - correlations(depth)), **THEORY)
@@ -139,7 +130,7 @@ def starts_down(table: pd.DataFrame) -> Figure:
     log_axis(left)
     left.set_title("sample variance (% of total)", fontsize="medium")
     right.set_title("mean square gradient (log₁₀, top layer at 0)", fontsize="medium")
-    for ax in axes:
+    for ax in (left, right):
         ax.set_xlabel("layer")
     legend_above(fig)
     return fig
@@ -158,16 +149,11 @@ def steps_over_rates(table: pd.DataFrame) -> Figure:
     for ax, depth in zip(axes[0], depths, strict=True):
         for start, rows in table[table.depth == depth].groupby("inits", sort=False):
             reached = everyone_reached(pd.DataFrame(rows))
-            color, look = start_color(str(start)), _look(str(start))
-            if reached.empty:  # named in the legend all the same
-                ax.plot([], [], color=color, marker=look["marker"], label=look["label"])
-                continue
-            draw_means(ax, over_seeds(reached, "lr", "steps", scale=1), color, **look)
+            draw_means(ax, over_seeds(reached, "lr", "steps", scale=1), **_look(start))
         if not any(len(line.get_xdata()) for line in ax.get_lines()):
             ax.text(0.5, 0.5, "not reached", ha="center", transform=ax.transAxes)
-        ax.set_xscale("log")
-        ax.set_xlim(table.lr.min() / 1.5, table.lr.max() * 1.5)
-        ax.set_xlabel("learning rate")
+        limits = (table.lr.min() / 1.5, table.lr.max() * 1.5)
+        ax.set(xscale="log", xlim=limits, xlabel="learning rate")
         ax.set_title(f"{depth} hidden layers", fontsize="medium")
     log_axis(axes[0, 0])
     axes[0, 0].set_ylabel("steps to the loss")
@@ -178,34 +164,24 @@ def steps_over_rates(table: pd.DataFrame) -> Figure:
 def images_down(table: pd.DataFrame, gains: Mapping[float, str]) -> Figure:
     """Return images' total variance and ρ over layers, with Xavier's start.
 
-    Args:
-        table: With `rho` and `theory`, of widths and gains.
-        gains: Gain → its formula, in words.
+    `gains` has the formula of each gain, in words.
     """
     fig, axes = pairs(2, 3.2)
     left, right = axes
     widest, depth = table.widths.max(), int(table.layer.max())
     for place, (gain, words) in enumerate(gains.items()):
-        at_gain = np.isclose(table.gain, gain)
-        own = pd.DataFrame(table[at_gain & (table.widths == widest)])
-        look = {"label": words, "marker": MARKERS[place], "dashes": DASHES[place]}
+        own = table.loc[np.isclose(table.gain, gain) & (table.widths == widest)]
         summary = over_seeds(own, "layer", "total", scale=1)
+        look = {"label": words, "marker": MARKERS[place], "dashes": DASHES[place]}
         draw_means(left, summary, shade(place, len(gains)), **look)
-    standard = pd.DataFrame(table[np.isclose(table.gain, max(gains))])
-    for place, (width, rows) in enumerate(standard.groupby("widths")):
-        look = {"label": f"w = {width:,}", "marker": MARKERS[place]}
-        summary = over_seeds(pd.DataFrame(rows), "layer", "rho", scale=1)
-        draw_means(right, summary, width_color(int(str(width))), **look)
+    own = table.loc[np.isclose(table.gain, max(gains))]
+    look = {"label": "w = {:,}", "color": width_color, "looks": ("marker",)}
+    draw_lines(right, own, "layer", "rho", "widths", **look)
     right.plot(table.groupby("layer").theory.mean(), **THEORY, label=IN_THEORY)
     log_axis(left)
     left.set_title(f"total variance, w = {widest:,}", fontsize="medium")
     right.set_title("ρ, correlation of two samples", fontsize="medium")
     for ax in axes:
-        _whole_layers(ax, depth)
+        ax.set(xlabel="layer", xticks=range(1, depth + 1))
     label_pairs(axes, "", columns=1)
     return fig
-
-
-def _whole_layers(ax: Axes, depth: int) -> None:
-    ax.set_xlabel("layer")
-    ax.set_xticks(range(1, depth + 1))

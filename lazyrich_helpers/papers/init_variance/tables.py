@@ -24,19 +24,13 @@ def with_share(table: pd.DataFrame) -> pd.DataFrame:
 def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
     """Return by layer how far ρ is from the wide network's: `off` and `half`.
 
-    Args:
-        table: Of white noise, with `rho`.
-        width: Of the networks.
-
     `half` is half of the 95 % interval over seeds.
     """
-    rows = pd.DataFrame(table[table.widths == width])
-    expected = correlations(int(rows.layer.max()))
-    found = []
-    for layer in sorted(int(value) for value in rows.layer.unique()):
-        mean, half = confidence_interval(rows.rho[rows.layer == layer])
-        found.append((layer, mean - expected[layer - 1], half))
-    return pd.DataFrame(found, columns=["layer", "off", "half"]).set_index("layer")
+    rows = table.loc[table.widths == width]
+    found = {n: confidence_interval(own.rho) for n, own in rows.groupby("layer")}
+    table = pd.DataFrame.from_dict(found, orient="index", columns=["off", "half"])
+    expected = correlations(int(rows.layer.max()))[table.index.astype(int) - 1]
+    return table.assign(off=table.off - expected)
 
 
 def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
@@ -102,13 +96,7 @@ def reached_by_start(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def steps_at_best(table: pd.DataFrame, start: str, depth: int) -> pd.Series | None:
-    """Return steps to the loss by seed at the best rate; None if there is no such.
-
-    Args:
-        table: From `best_rates`.
-        start: One of `init_variance_nets.STARTS`.
-        depth: Hidden layers.
-    """
+    """Return steps to the loss by seed in `best_rates`; None if there is no such."""
     rows = table[(table.inits == start) & (table.depth == depth)]
     return None if rows.empty else rows.set_index("seed").steps
 

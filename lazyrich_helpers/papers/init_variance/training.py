@@ -65,16 +65,11 @@ def training(settings: TrainingSettings, init: str, device: str) -> pd.DataFrame
         table.insert(0, "depth", depth)
         table["steps"] = steps_to(losses, settings.loss, settings.window)
         table["accuracy"] = np.array(correct) / len(data.test)
-        for end in _ends(settings):
+        each = settings.num_steps // settings.num_points
+        for end in range(each, each * settings.num_points + 1, each):
             table[f"loss_{end}"] = losses[end - settings.window : end].mean(0).tolist()
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _ends(settings: TrainingSettings) -> list[int]:
-    """Return after which steps the loss is kept."""
-    each = settings.num_steps // settings.num_points
-    return [each * point for point in range(1, settings.num_points + 1)]
 
 
 TRAINING = Study(
@@ -84,12 +79,7 @@ TRAINING = Study(
     over="inits",
     budgets=budgets(
         TrainingSettings(),
-        {
-            "depths": (10,),
-            "lrs": (0.01, 0.03, 0.1),
-            "num_steps": 150,
-            **FEW,
-        },
+        {"depths": (10,), "lrs": (0.01, 0.03, 0.1), "num_steps": 150, **FEW},
         {
             "width": 16,
             "depths": (4,),

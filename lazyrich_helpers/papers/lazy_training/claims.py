@@ -14,8 +14,7 @@ from lazyrich_helpers.analysis.tables.statistics import (
 from lazyrich_helpers.experiments.study import Study, read_study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.lazy_training import tables
-from lazyrich_helpers.papers.lazy_training.flow import FLOW
-from lazyrich_helpers.papers.lazy_training.images import IMAGES
+from lazyrich_helpers.papers.lazy_training.images import FLOW, IMAGES
 from lazyrich_helpers.papers.lazy_training.kappa import KAPPA
 from lazyrich_helpers.papers.lazy_training.laws import LAWS
 from lazyrich_helpers.papers.lazy_training.paths import PATHS
@@ -83,17 +82,11 @@ def _images(flow: pd.DataFrame, points: float) -> Finding:
 def asked_at_equal_loss(
     flow: pd.DataFrame, table: pd.DataFrame, points: float
 ) -> Finding:
-    """Ask what a linearized net loses at the trained net's loss at α = 1.
-
-    Args:
-        flow: Of `FLOW`.
-        table: Of `IMAGES`.
-        points: To be lost.
-    """
+    """Ask what a linearized net of `FLOW` loses at the loss of `IMAGES` at α = 1."""
     best = tables.at_best_rates(table.loc[table.inverse_alphas > 0])
     rich = pd.DataFrame(best[best.inverse_alphas == 1])
     lazy = best[best.inverse_alphas == best.inverse_alphas.min()]
-    equal = tables.at_equal_loss(flow, rich)
+    equal = tables.lost_at_equal_loss(flow, rich)
     after = 100 * (
         rich.set_index("seed").test_accuracy - lazy.set_index("seed").test_accuracy
     )

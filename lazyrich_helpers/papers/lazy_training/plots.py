@@ -1,8 +1,10 @@
 """Figures of the lazy-training studies."""
 
-import matplotlib.pyplot as plt
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lazyrich_helpers.analysis.figures import style
@@ -16,37 +18,36 @@ DISTANCES = {
     "from_linear": "to the linearized net: 1/α²",
     "outputs_apart": "of outputs: 1/α",
 }
-SCALINGS = {"1/√m": style.shade(2, 3), "1/m": style.shade(0, 3)}
+MEASURES = {"moved": "moved, relatively", "kernel_change": "kernel's change"}
+ACCURACIES = {"test_accuracy": "test", "train_accuracy": "training"}
+
+
+def _columns(
+    ax: Axes, table: pd.DataFrame, over: str, columns: dict[str, str], **summed: Any
+) -> None:
+    """Draw two columns over another, and name them below."""
+    for place, (column, label) in enumerate(columns.items()):
+        style.draw_means(
+            ax, over_seeds(table, over, column, **summed), style.shade(2 * place, 3),
+            label=label, marker="os"[place], dashes=style.DASHES[place],
+        )  # fmt: skip
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
 
 
 def loss_over_scale(table: pd.DataFrame) -> Figure:
     """Draw test loss over τ, beside how far parameters moved and what stayed."""
     fig, (left, right) = style.pairs(2, 2.6)
-    for place, (column, label) in enumerate(LOSSES.items()):
-        summary = over_seeds(table, "taus", column, scale=1000, geometric=True)
-        color = style.shade(2 * place, 3)
-        style.draw_means(
-            left, summary, color, label=label, marker="os"[place],
-            dashes=style.DASHES[place],
-        )  # fmt: skip
-    measures = {"moved": "moved, relatively", "kernel_change": "kernel's change"}
-    for place, (column, label) in enumerate(measures.items()):
-        summary = over_seeds(table, "taus", column, scale=1, geometric=True)
-        color = style.shade(2 * place, 3)
-        style.draw_means(
-            right, summary, color, label=label, marker="os"[place],
-            dashes=style.DASHES[place],
-        )  # fmt: skip
+    _columns(left, table, "taus", LOSSES, scale=1000, geometric=True)
+    _columns(right, table, "taus", MEASURES, scale=1, geometric=True)
     for ax, label in ((left, "1,000 × test loss"), (right, "relative change")):
         ax.set(xscale="log", xlabel="scale of the start, τ", ylabel=label)
         style.log_axis(ax)
-        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
     return fig
 
 
 def laws(table: pd.DataFrame) -> Figure:
     """Draw the largest distances over α, with lines of the laws' slopes (dotted)."""
-    fig, ax = plt.subplots(figsize=(style.WIDTH, 2.9), layout="constrained")
+    fig, (ax,) = style.panels(1, 2.9)
     for place, (column, label) in enumerate(DISTANCES.items()):
         summary = over_seeds(table, "alphas", column, scale=1, geometric=True)
         color = style.shade(place, len(DISTANCES))
@@ -65,12 +66,8 @@ def over_width(losses: pd.DataFrame, kappas: pd.DataFrame) -> Figure:
     fig, axes = style.pairs(2, 2.6)
     drawn = ((losses, "test_loss", "test loss"), (kappas, "kappa", "relative scale κ"))
     for ax, (table, column, label) in zip(axes, drawn, strict=True):
-        for place, (scaling, rows) in enumerate(table.groupby("scaling")):
-            summary = over_seeds(rows, "widths", column, scale=1, geometric=True)
-            style.draw_means(
-                ax, summary, SCALINGS[str(scaling)], label=f"outputs of {scaling}",
-                marker="os"[place], dashes=style.DASHES[place],
-            )  # fmt: skip
+        look = {"keys": ("1/m", "1/√m"), "label": "outputs of {}", "geometric": True}
+        style.draw_lines(ax, table, "widths", column, "scaling", **look)
         ax.set(xscale="log", xlabel="width m", ylabel=label)
         style.log_axis(ax)
     axes[0].set_ylim(bottom=0.01)  # the narrowest may fit exactly
@@ -85,23 +82,18 @@ def conv_net_over_alpha(table: pd.DataFrame) -> Figure:
     nets = nets.assign(alpha=1 / nets.inverse_alphas)
     linear = best[best.inverse_alphas == 0]
     fig, (left, right) = style.pairs(2, 2.6)
-    kinds = {"test_accuracy": "test", "train_accuracy": "training"}
-    for place, (column, label) in enumerate(kinds.items()):
-        summary = over_seeds(nets, "alpha", column)
+    _columns(left, nets, "alpha", ACCURACIES)
+    for place, column in enumerate(ACCURACIES):
+        level = 100 * float(np.mean(linear[column]))
         color = style.shade(2 * place, 3)
-        dashes = style.DASHES[place]
-        style.draw_means(
-            left, summary, color, label=label, marker="os"[place], dashes=dashes
-        )
-        level = 100 * float(np.mean(np.asarray(linear[column])))
         left.axhline(level, color=color, linewidth=1.1, linestyle=style.DOTS)
     kept = over_seeds(nets, "alpha", "kept_states")
     style.draw_means(right, kept, style.shade(1, 3), marker="o")
-    left.set(ylabel="accuracy (%)")
-    right.set(ylabel="ReLUs in their first state (%)")
-    for ax in (left, right):
-        ax.set(xscale="log", xlabel="scale of the output, α")
-    left.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2)
+    for ax, label in (
+        (left, "accuracy (%)"),
+        (right, "ReLUs in their first state (%)"),
+    ):
+        ax.set(xscale="log", xlabel="scale of the output, α", ylabel=label)
     return fig
 
 

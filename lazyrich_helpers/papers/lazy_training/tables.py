@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from lazyrich_helpers.analysis.tables.statistics import as_ratio, confidence_interval
+from lazyrich_helpers.papers.asked import at_equal_loss
 
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
 """A measured distance → its exponent in α, by Theorem 2.2."""
@@ -59,27 +60,15 @@ def at_best_rates(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[pairs.isin(list(best))]
 
 
-def at_equal_loss(flow: pd.DataFrame, rich: pd.DataFrame) -> pd.DataFrame:
+def lost_at_equal_loss(flow: pd.DataFrame, rich: pd.DataFrame) -> pd.DataFrame:
     """Return linearized nets when their training loss is that of trained nets.
 
-    Args:
-        flow: Of `FLOW`.
-        rich: Rows of `IMAGES`, one a seed.
-
-    Returns:
-        By seed: `test_accuracy` at the first time at which the loss is down there, at
-        the last time if it never is; whether it was `reached`; and `lost`, how much
-        lower (in points) the accuracy is than the trained net's.
+    As `asked.at_equal_loss`, of `FLOW` and rows of `IMAGES`, one a seed; and `lost`,
+    how much lower (in points) the accuracy is than the trained net's.
     """
-    found = {}
-    for _, net in rich.iterrows():
-        own = flow.loc[flow.seed == net.seed].sort_values("time")
-        down = own[own.train_loss <= net.train_loss]
-        then = (own.tail(1) if down.empty else down).iloc[0].test_accuracy
-        lost = 100 * (net.test_accuracy - then)
-        found[int(net.seed)] = (then, not down.empty, lost)
-    columns = ["test_accuracy", "reached", "lost"]
-    return pd.DataFrame.from_dict(found, orient="index", columns=columns)
+    own = rich.set_index("seed")
+    found = at_equal_loss(flow, own.train_loss, "time")
+    return found.assign(lost=100 * (own.test_accuracy - found.test_accuracy))
 
 
 def ratio(values: pd.Series, digits: int = 1) -> str:

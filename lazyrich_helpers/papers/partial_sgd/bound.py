@@ -73,16 +73,9 @@ def _descended(settings: BoundSettings, rho: float, radius: float) -> pd.DataFra
     masked, full, start = descend(settings, curvature, rho, radius, streams)
     limit = bound(start, settings.lr, settings.num_steps, settings.noise, radius**2)
     alpha = rho if rho else np.nan  # nothing is promised of what never moves
-    return pd.DataFrame(
-        {
-            "seed": settings.seeds,
-            "radius": radius,
-            "masked": masked.numpy(),
-            "full": full.numpy(),
-            "bound": limit,
-            "full_bound": limit / alpha,
-        }
-    )
+    means = {"masked": masked.numpy(), "full": full.numpy()}
+    table = pd.DataFrame({"seed": settings.seeds, "radius": radius} | means)
+    return table.assign(bound=limit, full_bound=limit / alpha)
 
 
 def descend(

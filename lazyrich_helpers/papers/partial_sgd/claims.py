@@ -1,26 +1,22 @@
 """Masked training with partial gradients: its studies and claims."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from lazyrich_helpers.analysis.claims.amounts import Points
-from lazyrich_helpers.analysis.claims.everywhere import everywhere, over
-from lazyrich_helpers.analysis.claims.everywhere import word_of as word
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.claims.everywhere import at_places, everywhere, word_of
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
 from lazyrich_helpers.analysis.tables.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.partial_sgd.bound import BOUND
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
+from lazyrich_helpers.papers.partial_sgd.parts import TRANSFORMER, WIDTHS
 from lazyrich_helpers.papers.partial_sgd.samplers import SAMPLERS
 from lazyrich_helpers.papers.partial_sgd.tables import (
     behind_sgd,
     final_table,
     joint_gains,
 )
-from lazyrich_helpers.papers.partial_sgd.transformer import TRANSFORMER
-from lazyrich_helpers.papers.partial_sgd.widths import WIDTHS
 
 PAPER = "Mohtashami, Jaggi & Stich (2022)"
 PAGE = "book/papers/partial_sgd"
@@ -56,20 +52,15 @@ def check_growth(table: pd.DataFrame) -> Finding:
         f"{table.radius.nunique()} perturbations: {'; '.join(listed)} "
         f"({num_seeds(table, 'rhos')})."
     )
-    return Finding(word(everywhere(answers)), numbers)
+    return Finding(word_of(everywhere(answers)), numbers)
 
 
 def _at_each_setting(gains: pd.DataFrame, least: float) -> Finding:
     """Ask at each rank and size whether the mean gain is above `least`."""
-    rows = gains.set_index(["ranks", "train_size"]).gain
-    found = {place: rows.loc[place] for place in rows.index.unique()}
-    words = {place: word(above(values, least)) for place, values in found.items()}
-    listed = "; ".join(
-        f"rank {rank}, {size:,} images: {with_interval(values)}"
-        for (rank, size), values in found.items()
-    )
-    numbers = f"Points: {listed} ({num_seeds(gains, 'ranks')})."
-    return over(words, _ranks_and_sizes, numbers)
+    rows = gains.groupby(["ranks", "train_size"], sort=False).gain
+    answers = {place: (above(own, least), with_interval(own)) for place, own in rows}
+    place, seeds = "rank {0[0]}, {0[1]:,} images", num_seeds(gains, "ranks")
+    return at_places(answers, place, "Points", _ranks_and_sizes, seeds)
 
 
 def _ranks_and_sizes(places: list[tuple[int, int]]) -> str:
@@ -101,23 +92,18 @@ def check_elsewhere(table: pd.DataFrame) -> Finding:
 def _of_samplers(
     last: pd.DataFrame, names: tuple[str, ...], least: float, cost: str
 ) -> Finding:
-    behind = {name: behind_sgd(last, name) for name in names}
-    words: Mapping[str, Word] = {
-        name: word(above(values, least)) for name, values in behind.items()
-    }
-    means = last.groupby("samplers")
-    flops, times = means.flops.mean(), means.time.mean()
-    listed = "; ".join(
-        f"{ENTRIES[name].label}: {with_interval(values)} at {flops[name]:.2f} "
-        f"and {times[name]:.2f}"
-        for name, values in behind.items()
-    )
-    numbers = f"Points over SGD, {cost}: {listed} ({num_seeds(last, 'samplers')})."
-    return over(words, _labels, numbers)
+    costs = pd.DataFrame(last.groupby("samplers")[["flops", "time"]].mean())
+    answers = {}
+    for name in names:
+        ahead = behind_sgd(last, name)
+        text = "{} at {:.2f} and {:.2f}".format(with_interval(ahead), *costs.loc[name])
+        answers[ENTRIES[name].label] = (above(ahead, least), text)
+    unit, seeds = f"Points over SGD, {cost}", num_seeds(last, "samplers")
+    return at_places(answers, "{}", unit, _labels, seeds)
 
 
-def _labels(names: list[str]) -> str:
-    return "for " + ", ".join(ENTRIES[name].label for name in names)
+def _labels(labels: list[str]) -> str:
+    return f"for {', '.join(labels)}"
 
 
 ON_QUADRATIC = "quadratic · 40 parameters · 4 blocks"

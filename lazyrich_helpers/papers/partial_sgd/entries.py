@@ -17,8 +17,6 @@ class Entry:
 
     label: str
     sampler: Sampler
-    kind: str = "masks"
-    """`masks`, `perturbs`, `both`, `part`: what of the protocol it uses."""
     per_core: int = 1
     """Steps to a core step: 2 where two parts take turns."""
     evaluations: int = 1
@@ -59,38 +57,25 @@ ENTRIES = {
         label="random 10 %", sampler=samplers.random_entries(0.1), lr_factor=4.0
     ),
     "rows": Entry(label="largest 10 % of units", sampler=samplers.largest_rows(0.1)),
-    "dropout": Entry(label="dropout", sampler=perturbing.drop_units(0.8), kind="part"),
-    "connections": Entry(
-        label="DropConnect", sampler=perturbing.drop_connections(0.8), kind="both"
-    ),
+    "dropout": Entry(label="dropout", sampler=perturbing.drop_units(0.8)),
+    "connections": Entry(label="DropConnect", sampler=perturbing.drop_connections(0.8)),
     "extragradient": Entry(
         label="extragradient",
         sampler=perturbing.extragradient(0.05),  # 1 diverges at the others' rates
-        kind="perturbs",
         evaluations=2,
     ),
-    "sam": Entry(
-        label="SAM",
-        sampler=perturbing.sharpness_aware(0.1),
-        kind="perturbs",
-        evaluations=2,
-    ),
+    "sam": Entry(label="SAM", sampler=perturbing.sharpness_aware(0.1), evaluations=2),
     "subnets": Entry(
         label="independent subnets",
         sampler=perturbing.independent_subnets(2, 20),
-        kind="part",
         per_core=2,
     ),
     "slimmable": Entry(
-        label="half width and whole",
-        sampler=perturbing.slimmable((0.5,)),
-        kind="part",
-        per_core=2,
+        label="half width and whole", sampler=perturbing.slimmable((0.5,)), per_core=2
     ),
     "low-rank": Entry(
         label="low-rank core and whole",
         sampler=perturbing.alternating(Core(), None),
-        kind="part",
         per_core=2,
         build=_low_rank,
         rest=0.0,

@@ -8,15 +8,13 @@ from lazyrich_helpers.analysis.figures.style import (
     BLUE,
     DASHES,
     DOTTED,
-    MARKERS,
     ORANGE,
     WIDTH,
-    draw_means,
+    draw_lines,
     legend_above,
     pairs,
-    shade,
+    panels,
 )
-from lazyrich_helpers.analysis.tables.statistics import over_seeds
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd.tables import MATCHED, final_table
 
@@ -83,8 +81,7 @@ def bound_figure(table: pd.DataFrame) -> Figure:
                 means[limit], color=color, linestyle=DASHES[1],
                 label=f"bound of the {words}",
             )  # fmt: skip
-        ax.set_xscale("log")
-        ax.set_yscale("log")
+        ax.set(xscale="log", yscale="log")
         ax.set_xlabel("ρ: probability that a block is updated")
         ax.set_title(f"‖δx‖ = {radius:g}", fontsize="medium")
     axes[0].set_ylabel("mean squared gradient")
@@ -96,28 +93,20 @@ def transformer_figure(table: pd.DataFrame) -> Figure:
     """Draw the accuracy of core and full Transformer over the rank, by data size."""
     sizes = sorted(table.train_size.unique())
     fig, axes = pairs(2 * len(sizes), 2.4, sharex=True, sharey="row")
+    words = {
+        "joint": "joint, as many steps of each",
+        "joint, total": "joint, as many steps in all",
+    }
+    cut = {"full alone": "cut out of the full one"}
+    parts = (("core", "low-rank core", cut), ("full", "full Transformer", {"": ""}))
     for row, size in enumerate(sizes):
-        for column, part in enumerate(("core", "full")):
-            ax = axes[2 * row + column]
-            lines = [f"{part} alone", "joint", "joint, total"]
-            if part == "core":
-                lines.append("full alone")  # of which the core is cut out
-            for place, scheme in enumerate(lines):
-                rows = table[(table.train_size == size) & (table.scheme == scheme)]
-                label = {
-                    "joint": "joint, as many steps of each",
-                    "joint, total": "joint, as many steps in all",
-                    "full alone": "cut out of the full one",
-                }.get(scheme, "alone")
-                label = "alone" if scheme == f"{part} alone" else label
-                draw_means(
-                    ax, over_seeds(pd.DataFrame(rows), "ranks", part), shade(place, 4),
-                    label=label, marker=MARKERS[place], dashes=DASHES[place],
-                )  # fmt: skip
-            title = {"core": "low-rank core", "full": "full Transformer"}[part]
-            ax.set_title(f"{title}, {size:,} images", fontsize="medium")
-            if row == len(sizes) - 1:
-                ax.set_xlabel("rank of the core")
+        own = table.loc[table.train_size == size]
+        for ax, (part, name, other) in zip(axes[2 * row :], parts, strict=False):
+            labels = {f"{part} alone": "alone"} | words | other
+            look = {"keys": labels, "label": labels.get, "scale": 100}
+            draw_lines(ax, own, "ranks", part, "scheme", **look)
+            ax.set_title(f"{name}, {size:,} images", fontsize="medium")
+            ax.set_xlabel("rank of the core" if size == sizes[-1] else "")
             ax.set_xticks(sorted(table.ranks.unique()))
         axes[2 * row].set_ylabel("test accuracy (%)")
     legend_above(fig)
@@ -126,20 +115,15 @@ def transformer_figure(table: pd.DataFrame) -> Figure:
 
 def widths_figure(table: pd.DataFrame) -> Figure:
     """Draw the accuracy at each width, of shared weights and of networks alone."""
-    fig, ax = plt.subplots(figsize=(WIDTH, 2.8), layout="constrained")
+    fig, (ax,) = panels(1, 2.8)
     words = {
         "alone": "each width trained alone",
         "together": "one set of weights, as many steps of each width",
         "together, total": "one set of weights, as many steps in all",
     }
-    for place, (scheme, label) in enumerate(words.items()):
-        rows = table[table.schemes == scheme]
-        draw_means(
-            ax, over_seeds(pd.DataFrame(rows), "share"), shade(place, 3), label=label,
-            marker=MARKERS[place], dashes=DASHES[place],
-        )  # fmt: skip
+    look = {"keys": words, "label": words.get, "scale": 100}
+    draw_lines(ax, table, "share", "accuracy", "schemes", **look)
     ax.set_xticks(sorted(table.share.unique()))
-    ax.set_xlabel("share of the hidden units that is used")
-    ax.set_ylabel("test accuracy (%)")
+    ax.set(xlabel="share of the hidden units that is used", ylabel="test accuracy (%)")
     legend_above(fig)
     return fig

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
+from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
 from lazyrich_helpers.models.stacked import draw_
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES, Entry, steps_of
-from lazyrich_helpers.papers.partial_sgd.masks import updated_shares
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
 
@@ -113,21 +113,34 @@ def _trained(settings, entry, data, count, seed, lr) -> pd.DataFrame:
             shares = []
             due = len(rows) % 2 == 1  # the last, too
             reached = accuracies(network, data.test, 1).item() if due else math.nan
-            rows.append(
-                {
-                    "step": step,
-                    "accuracy": reached,
-                    **sums,
-                    "updated": " ".join(
-                        f"{100 * share:.0f}" for share in mean.tolist()
-                    ),
-                }
-            )
+            moved = " ".join(f"{100 * share:.0f}" for share in mean.tolist())
+            rows.append({"step": step, "accuracy": reached, **sums, "updated": moved})
     held = [
         plan_bytes(network, plan, extra, inputs, labels)
         for (_, _, extra), plan in plans.items()
     ]
     return pd.DataFrame(rows).assign(bytes=max(held))
+
+
+def updated_shares(network: Any, plan: Plan) -> list[float]:
+    """Return the share of each layer's weights that move, bottom first, 0 to 1.
+
+    The gradients of the step must still be there: some masks are chosen by them.
+    """
+    part, mask = getattr(plan, "part", None), plan.mask
+    found = []
+    for layer, module in enumerate(network.layers):
+        if layer not in plan.layers:
+            found.append(0.0)
+        elif part is not None:
+            own, full = network.flops(part)[layer], network.flops()[layer]
+            found.append(sum(own) / sum(full))
+        elif mask is not None:
+            weight = next(module.parameters())
+            found.append(mask(layer, 0, weight).float().mean().item())
+        else:
+            found.append(1.0)
+    return found
 
 
 SMOKE = ("sgd", "lws-step", "random", "sam")
@@ -141,23 +154,14 @@ SAMPLERS = Study(
     over="samplers",
     budgets={
         "smoke": SamplerSettings(
-            samplers=SMOKE,
-            width=16,
-            depth=2,
-            num_steps=40,
-            lrs=(0.05, 0.2),
-            seeds=(0, 1),
-            dataset="digits",
+            samplers=SMOKE, width=16, depth=2, num_steps=40, lrs=(0.05, 0.2),
+            seeds=(0, 1), dataset="digits",
         ),
         "laptop": SamplerSettings(
-            samplers=LAPTOP,
-            width=64,
-            depth=3,
-            num_steps=200,
-            lrs=(0.05, 0.1, 0.2),
+            samplers=LAPTOP, width=64, depth=3, num_steps=200, lrs=(0.05, 0.1, 0.2),
             dataset="digits",
         ),
         "paper": SamplerSettings(),
     },
     version=3,
-)
+)  # fmt: skip

@@ -28,9 +28,8 @@ def final_table(table: pd.DataFrame, matched: str) -> pd.DataFrame:
     chosen["flops"] = chosen.forward + chosen.backward
     last = chosen.groupby(["samplers", "seed"], sort=False).tail(1).copy()
     last["accuracy"] *= 100
-    last = last.rename(
-        columns={"backward_seconds": "backward_time", "seconds": "time"}
-    ).rename(columns={"bytes": "memory"})
+    names = {"backward_seconds": "backward_time", "seconds": "time", "bytes": "memory"}
+    last = last.rename(columns=names)
     sgd = last[last.samplers == "sgd"]
     for name in ("forward", "backward", "flops", "backward_time", "time", "memory"):
         last[name] = last[name] / sgd[name].mean()
@@ -109,10 +108,7 @@ def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
 def joint_gains(table: pd.DataFrame, part: str, joint: str = "joint") -> pd.DataFrame:
     """Return joint less alone, of each rank, size and seed: a column each, in points.
 
-    Args:
-        table: Of the Transformer study.
-        part: `core` or `full`.
-        joint: The scheme: `joint`, or `joint, total`.
+    `part` is `core` or `full`; the scheme `joint` or `joint, total`.
     """
     wide = table.pivot_table(
         part, ["ranks", "train_size", "seed"], "scheme", sort=False

@@ -86,17 +86,13 @@ def _point(settings: TensorFlowSettings, name: str, device: str) -> pd.DataFrame
     given = _given(config, data, settings)
     told = under_dtensor(given)
     ours = loss_curve(started(config, data), config, data)
-    return pd.DataFrame(
-        {
-            "layout": layout,
-            "epoch": epoch,
-            "loss": loss,
-            "apart": abs(loss - one),
-            "tensorflow": told["version"],
-        }
+    rows = [
+        (layout, epoch, loss, abs(loss - one), told["version"])
         for layout, curve in told["losses"].items()
         for epoch, (loss, one) in enumerate(zip(curve, ours, strict=True), 1)
-    )
+    ]
+    names = ["layout", "epoch", "loss", "apart", "tensorflow"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def _given(
@@ -105,11 +101,8 @@ def _given(
     """Return what TensorFlow is given: the start, the images and their order."""
     network = started(config, data)
     ways = fully_connected(network)
-    named = [
-        (name, module)
-        for name, module in network.named_modules()
-        if isinstance(module, nn.Linear)
-    ]
+    modules = network.named_modules()
+    named = [(n, module) for n, module in modules if isinstance(module, nn.Linear)]
     epochs, num = range(settings.num_epochs), len(data.train)
     arrays: dict[str, Any] = {
         "images": data.train.images.flatten(1),

@@ -1,14 +1,16 @@
 """A step on many devices, on paper: how long it computes, and how long it sends.
 
 No such cluster was used. Every number follows from the assumptions in `Cluster`, bytes
-as in `sharded_wire` and operations as in `measures.flops`.
+as in `sharded.wire` and operations as in `measures.flops`.
 """
 
+import itertools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -69,16 +71,12 @@ def on_paper(label: str, network: Network, image_shape: ImageShape) -> OnPaper:
 def networks() -> list[OnPaper]:
     """Return the paper's widest networks, and one that outgrows a device."""
     mnist, cifar10 = (1, 28, 28), (3, 32, 32)
-    with torch.device("meta"):  # the last has 40 GB of parameters
-        wide = {
-            depth: relu_net(WIDEST, depth, math.prod(mnist), 10) for depth in (1, 2)
-        }
-    vgg = blueprint(VGG11(), cifar10, 10)
-    named = {f"w = {WIDEST:,}, d = {depth}": net for depth, net in wide.items()}
-    return [
-        on_paper("VGG-11", vgg, cifar10),
-        *(on_paper(name, net, mnist) for name, net in named.items()),
-    ]
+    found = [on_paper("VGG-11", blueprint(VGG11(), cifar10, 10), cifar10)]
+    for depth in (1, 2):
+        with torch.device("meta"):  # the last has 40 GB of parameters
+            net = relu_net(WIDEST, depth, math.prod(mnist), 10)
+        found.append(on_paper(f"w = {WIDEST:,}, d = {depth}", net, mnist))
+    return found
 
 
 def seconds_of_step(
@@ -108,10 +106,8 @@ def mean_seconds(
     layers = len(net.sizes)
     full = seconds_of_step(net, cluster, num, range(layers))
     top = seconds_of_step(net, cluster, num, [layers - 1])
-    computes, sends = (
-        rho * one + (1 - rho) * other for one, other in zip(full, top, strict=True)
-    )
-    return computes, sends
+    computes, sends = rho * np.array(full) + (1 - rho) * np.array(top)
+    return float(computes), float(sends)
 
 
 def model_table(
@@ -123,27 +119,16 @@ def model_table(
     `speedup` is in images a second, over full training by one device that had room.
     """
     rows = []
-    for net in networks():
-        layers = range(len(net.sizes))
-        for bandwidth in bandwidths:
-            cluster = Cluster(bandwidth=bandwidth)
-            alone, _ = seconds_of_step(net, cluster, 1, layers)
-            for rho in rhos:
-                for num in DEVICES:
-                    computes, sends = mean_seconds(net, cluster, num, rho)
-                    rows.append(
-                        {
-                            "network": net.label,
-                            "layout": net.layout(cluster),
-                            "bandwidth": bandwidth,
-                            "rho": rho,
-                            "devices": num,
-                            "computes": computes,
-                            "sends": sends,
-                            "speedup": num * alone / (computes + sends),
-                        }
-                    )
-    return pd.DataFrame(rows)
+    for net, bandwidth in itertools.product(networks(), bandwidths):
+        cluster = Cluster(bandwidth=bandwidth)
+        alone, _ = seconds_of_step(net, cluster, 1, range(len(net.sizes)))
+        about = (net.label, net.layout(cluster), bandwidth)
+        for rho, num in itertools.product(rhos, DEVICES):
+            computes, sends = mean_seconds(net, cluster, num, rho)
+            faster = num * alone / (computes + sends)
+            rows.append((*about, rho, num, computes, sends, faster))
+    names = ["network", "layout", "bandwidth", "rho", "devices", "computes", "sends"]
+    return pd.DataFrame(rows, columns=[*names, "speedup"])
 
 
 def assumptions() -> pd.DataFrame:

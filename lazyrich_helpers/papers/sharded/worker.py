@@ -60,11 +60,9 @@ def curves(settings: Any, name: str) -> Rows:
         draws = range(DRAWS if layout == ROUNDED else 1)
         several = [found(layout, draw) for draw in draws]
         for epoch, (one, *others) in enumerate(zip(alone, *several, strict=True), 1):
-            away = [abs(other - one) for other in others]
-            apart = max(away)
-            loss = others[away.index(apart)]
-            row = {"layout": layout, "epoch": epoch, "loss": loss, "apart": apart}
-            rows.append(row)
+            loss = max(others, key=lambda other: abs(other - one))
+            row = {"layout": layout, "epoch": epoch, "loss": loss}
+            rows.append(row | {"apart": abs(loss - one)})
     return rows
 
 
@@ -98,7 +96,7 @@ class Steps:
         self._trainable: frozenset[int] | None = None
 
     def formula(self, trainable: frozenset[int], num: int, batch_size: int) -> float:
-        """Return the bytes that a process sends in a step, by `sharded_wire`."""
+        """Return the bytes that a process sends in a step, by `sharded.wire`."""
         if self._layout == "tp":
             return wire.tp_bytes(self._features, trainable, num, batch_size)
         by_formula = {"dp": wire.dp_bytes, "fsdp": wire.fsdp_bytes}[self._layout]

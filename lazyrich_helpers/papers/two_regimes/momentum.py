@@ -1,13 +1,12 @@
 """SGD on digits with momentum, at matched step sizes, in batches and in full."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import torch
 
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.two_regimes.studies import (
-    COARSE,
     FEW,
     Digits,
     quarter_decades,
@@ -62,20 +61,17 @@ def momentum(settings: Momentum, batch_size: int, device: str) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
+SMOKE = Momentum(**FEW, momenta=(0.0, 0.9), warm_epochs=1, num_steps=20)
+LAPTOP = Momentum(
+    train_size=500, lrs=quarter_decades(-6, 4)[::2], seeds=(0, 1, 2),
+    momenta=(0.0, 0.9), num_steps=150,
+)  # fmt: skip
 MOMENTUM = Study(
     name="regimes-momentum",
     says="Training loss with momentum, at matched η/(1 − μ), from two starts",
     point=momentum,
     over="batch_sizes",
-    budgets={
-        "smoke": Momentum(**FEW, momenta=(0.0, 0.9), warm_epochs=1, num_steps=20),
-        "laptop": Momentum(
-            **{**COARSE, "lrs": quarter_decades(-6, 4)[::2]},
-            momenta=(0.0, 0.9),
-            num_steps=150,
-        ),
-        "paper": Momentum(),
-    },
+    budgets={"smoke": SMOKE, "laptop": LAPTOP, "paper": Momentum()},
 )
 FULL_BATCH = Study(
     name="regimes-full-batch",
@@ -83,25 +79,11 @@ FULL_BATCH = Study(
     point=momentum,
     over="batch_sizes",
     budgets={
-        "smoke": Momentum(
-            **FEW,
-            momenta=(0.0, 0.9),
-            batch_sizes=(200,),
-            warm_epochs=1,
-            num_steps=20,
-        ),
-        "laptop": Momentum(
-            **{**COARSE, "lrs": quarter_decades(-6, 4)[::2]},
-            momenta=(0.0, 0.9),
-            batch_sizes=(500,),
-            num_steps=100,
-        ),
+        "smoke": replace(SMOKE, batch_sizes=(200,)),
+        "laptop": replace(LAPTOP, batch_sizes=(500,), num_steps=100),
         "paper": Momentum(
-            train_size=500,
-            lrs=quarter_decades(-4, 6),
-            momenta=(0.0, 0.9),
-            batch_sizes=(500,),
-            num_steps=300,
+            train_size=500, lrs=quarter_decades(-4, 6), momenta=(0.0, 0.9),
+            batch_sizes=(500,), num_steps=300,
         ),
     },
-)
+)  # fmt: skip

@@ -14,6 +14,7 @@ from lazyrich_helpers.analysis.figures.style import (
     DOTTED,
     MARKERS,
     WIDTH,
+    draw_lines,
     draw_means,
     legend_above,
     pairs,
@@ -22,46 +23,25 @@ from lazyrich_helpers.analysis.figures.style import (
 from lazyrich_helpers.analysis.tables.statistics import confidence_interval, over_seeds
 from lazyrich_helpers.papers.two_regimes.tables import LARGE, SMALL
 
-STEP = "step size η"
 LEAST = 1e-4
 """Training loss at which the axis ends."""
 DECADES = ("loss", "plateau", "sharpness")
 """Columns that are drawn on a logarithmic axis, by their geometric means."""
 
 
-def _lines(ax: Axes, table: pd.DataFrame, by: str, value: str, **style: Any) -> None:
-    """Draw a line over step sizes for each value of a column, in order.
-
-    `keys` are all values that the figure's panels have, for equal looks.
-    """
-    keys = style.get("keys", sorted(table[by].unique()))
-    over = style.get("over", "lr")
-    for key, own in table.groupby(by):
-        place = keys.index(key)
-        draw_means(
-            ax,
-            over_seeds(own, over, value, scale=1, geometric=value in DECADES),
-            shade(place, len(keys)),
-            label=style["label"].format(key),
-            marker=MARKERS[place],
-            dashes=DASHES[place % len(DASHES)],
-        )
-    ax.set_xscale("log")
-    ax.set_xlabel(style.get("x", STEP))
+def _lines(ax: Axes, table: pd.DataFrame, by: str, value: str, **look: Any) -> None:
+    """Draw a line over step sizes for each value of a column."""
+    over, label = look.pop("over", "lr"), look.pop("xlabel", "step size η")
+    draw_lines(ax, table, over, value, by, geometric=value in DECADES, **look)
+    ax.set(xscale="log", xlabel=label)
 
 
 def _loss_axis(ax: Axes, label: str) -> None:
-    ax.set_yscale("log")
-    ax.set_ylim(LEAST, 10)
-    ax.set_ylabel(label)
+    ax.set(yscale="log", ylim=(LEAST, 10), ylabel=label)
 
 
 def by_step_size(table: pd.DataFrame) -> Figure:
-    """Return how often the loss rises, and where it ends, over the step size.
-
-    Args:
-        table: From `regime_table`.
-    """
+    """Return how often the loss rises, and where it ends, of a `regime_table`."""
     fig, (left, right) = pairs(2, 2.9)
     _lines(left, table, "batch_sizes", "rises", label="batches of {:,}")
     _lines(right, table, "batch_sizes", "plateau", label="batches of {:,}")
@@ -74,11 +54,7 @@ def by_step_size(table: pd.DataFrame) -> Figure:
 
 
 def boundaries(table: pd.DataFrame) -> Figure:
-    """Return how often the loss rises over the step size, by what came before.
-
-    Args:
-        table: Of `BOUNDARY`.
-    """
+    """Return how often the loss of `BOUNDARY` rises, by what came before."""
     fig, (left, right) = pairs(2, 2.9)
     label = "after {:,} epochs of large steps"
     _lines(left, table, "warm_epochs", "rises", label=label)
@@ -91,12 +67,7 @@ def boundaries(table: pd.DataFrame) -> Figure:
 
 
 def along_steps(table: pd.DataFrame, mark: int) -> Figure:
-    """Return how the loss lies along steps, and sharpness against 2/η, at one mark.
-
-    Args:
-        table: Of `LINES`.
-        mark: The step from which on it was measured.
-    """
+    """Return how the loss lies along steps from a mark of `LINES`, and sharpness."""
     fig, axes = pairs(4, 2.5)
     own = pd.DataFrame(table[table.step == mark])
     names = {
@@ -112,8 +83,7 @@ def along_steps(table: pd.DataFrame, mark: int) -> Figure:
             ax.set_ylim(-0.05, 1.05)
     lrs = np.array(sorted(own.lr.unique()))
     axes[-1].plot(lrs, 2 / lrs, **DOTTED)
-    axes[-1].set_yscale("log")
-    axes[-1].set_ylim(0.03, 1000)
+    axes[-1].set(yscale="log", ylim=(0.03, 1000))
     axes[-1].annotate("2/η", (lrs[1], 2 / lrs[1]), (6, 2), textcoords="offset points")
     legend_above(fig)
     return fig
@@ -129,11 +99,11 @@ def with_momentum(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
     fig, axes = pairs(2 * len(names), 2.6)
     for row, (batch, name) in enumerate(names.items()):
         own = pd.DataFrame(table[table.batch_sizes == batch])
-        own = own.assign(raw=(own.lr * (1 - own.momentum)).map("{:.4g}".format))
-        own["raw"] = own.raw.astype(float)
+        raw = (own.lr * (1 - own.momentum)).map("{:.4g}".format)
+        own = own.assign(raw=raw.astype(float))
         left, right = axes[2 * row : 2 * row + 2]
         look = {"label": "μ = {:g}", "keys": sorted(table.momentum.unique())}
-        _lines(left, own, "momentum", "loss", x="η/(1 − μ)", **look)
+        _lines(left, own, "momentum", "loss", xlabel="η/(1 − μ)", **look)
         _lines(right, own, "momentum", "loss", over="raw", **look)
         for ax in (left, right):
             _loss_axis(ax, f"training loss, {name}")
@@ -142,11 +112,7 @@ def with_momentum(table: pd.DataFrame, names: Mapping[int, str]) -> Figure:
 
 
 def schedules(chosen: Mapping[str, pd.DataFrame]) -> Figure:
-    """Return training losses over epochs, and the test accuracies at the end.
-
-    Args:
-        chosen: Name → the runs of one schedule and step size.
-    """
+    """Return training losses over epochs, and test accuracies at the end, of runs."""
     fig, (left, right) = plt.subplots(
         1, 2, figsize=(WIDTH, 3.0), layout="constrained", width_ratios=(3, 2)
     )
@@ -160,11 +126,8 @@ def schedules(chosen: Mapping[str, pd.DataFrame]) -> Figure:
             mean, -place, xerr=half if np.isfinite(half) else None,
             color=color, marker=MARKERS[place], capsize=3,
         )  # fmt: skip
-    left.set_yscale("log")
-    left.set_xlabel("epoch")
-    left.set_ylabel("training loss")
+    left.set(yscale="log", xlabel="epoch", ylabel="training loss")
     right.set_yticks([-place for place in range(len(chosen))], list(chosen))
-    right.set_ylim(0.5 - len(chosen), 0.5)
-    right.set_xlabel("test accuracy (%)")
+    right.set(ylim=(0.5 - len(chosen), 0.5), xlabel="test accuracy (%)")
     legend_above(fig)
     return fig

@@ -12,8 +12,8 @@ from lazyrich_helpers.analysis.tables.statistics import (
     as_ratio,
     with_interval,
 )
+from lazyrich_helpers.papers.asked import at_equal_loss
 from lazyrich_helpers.papers.two_regimes.tables import (
-    at_equal_loss,
     final,
     plateau,
     rises_of,
@@ -51,7 +51,7 @@ def higher_plateau(table: pd.DataFrame, times: float) -> Finding:
 def at_equal(table: pd.DataFrame, drop: pd.DataFrame) -> pd.DataFrame:
     """Return small steps, trained longer, once their loss is one drop's at its end."""
     longer = pd.DataFrame(table[table.schedules == "small, longer"])
-    return at_equal_loss(longer, plateau(drop))
+    return at_equal_loss(longer.rename(columns={"loss": "train_loss"}), plateau(drop))
 
 
 def compared(table: pd.DataFrame, small_lr: float) -> pd.DataFrame:

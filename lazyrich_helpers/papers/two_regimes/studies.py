@@ -124,25 +124,19 @@ def step_sizes(settings: StepSizes, batch_size: int, device: str) -> pd.DataFram
     """Return the training loss and test accuracy of each network after each epoch."""
     run, about, lrs, data = started(settings, device)
     rows = []
+    losses = run.losses(run.parameters)
     for epoch in range(settings.num_epochs + 1):
         if epoch:
             losses = run.epoch(lrs, batch_size, epoch)
-        else:
-            losses = run.losses(run.parameters)
         accuracy = stacked_accuracy(run.network, run.parameters, data.test)
-        rows.append(
-            about.drop(columns="momentum").assign(
-                epoch=epoch,
-                loss=rounded(losses),
-                test_accuracy=rounded(accuracy),
-            )
-        )
+        own = {"loss": rounded(losses), "test_accuracy": rounded(accuracy)}
+        rows.append(about.drop(columns="momentum").assign(epoch=epoch, **own))
     return pd.concat(rows, ignore_index=True)
 
 
-def rounded(values: Tensor, digits: int = 4) -> list[float]:
-    """Return values with so many digits; that is enough to draw them."""
-    return [float(f"{value:.{digits}g}") for value in values.tolist()]
+def rounded(values: Tensor) -> list[float]:
+    """Return values with four digits; that is enough to draw them."""
+    return [float(f"{value:.4g}") for value in values.tolist()]
 
 
 def step_lines(settings: StepLines, batch_size: int, device: str) -> pd.DataFrame:

@@ -26,27 +26,22 @@ def regime_table(curves: pd.DataFrame) -> pd.DataFrame:
         loss was higher than before; `plateau`, the mean loss of the last epochs;
         `test_accuracy` at the end.
     """
-    rows = []
-    names = ["batch_sizes", "lr", "seed"]
-    for place, own in curves.groupby(names):
-        own = own.sort_values("epoch")
+
+    def summed(own: pd.DataFrame) -> pd.Series:
         loss = own.loss.to_numpy(float)
-        rows.append(
-            {
-                **dict(zip(names, tuple(place), strict=True)),  # type: ignore[arg-type]
-                "rises": 1 - float(np.mean(loss[1:] <= loss[:-1])),
-                "plateau": float(np.mean(loss[-LAST:])),
-                "test_accuracy": float(own.test_accuracy.iloc[-1]),
-            }
-        )
-    return pd.DataFrame(rows)
+        rises = 1 - np.mean(loss[1:] <= loss[:-1])
+        ends = {
+            "plateau": loss[-LAST:].mean(),
+            "test_accuracy": own.test_accuracy.iloc[-1],
+        }
+        return pd.Series({"rises": rises} | ends)
+
+    grouped = curves.sort_values("epoch").groupby(["batch_sizes", "lr", "seed"])
+    return grouped[["loss", "test_accuracy"]].apply(summed).reset_index()
 
 
 def regimes(table: pd.DataFrame) -> dict[float, str]:
     """Return the regime of each step size: small, between, large, or fails.
-
-    Args:
-        table: From `regime_table`, of one batch size.
 
     A step size fails if it is larger than that of the lowest plateau and a network of
     it has learned nothing. Else the mean share of rises decides: `SMALL` and `LARGE`.
@@ -66,34 +61,20 @@ def regimes(table: pd.DataFrame) -> dict[float, str]:
 
 
 def regimes_after(table: pd.DataFrame, warm_epochs: int) -> dict[float, str]:
-    """Return the regime of each step size from where large steps have led.
-
-    Args:
-        table: Of `BOUNDARY`.
-        warm_epochs: Epochs of large steps before.
-    """
+    """Return the regime of each step size of `BOUNDARY` from where large steps led."""
     own = pd.DataFrame(table[table.warm_epochs == warm_epochs])
     return regimes(own.rename(columns={"loss": "plateau"}))
 
 
 def rises_of(table: pd.DataFrame, lr: float) -> float:
-    """Return the share of epochs in which the loss of a constant step size rises.
-
-    Args:
-        table: Of `SCHEDULES`.
-        lr: The step size.
-    """
+    """Return the share of epochs in which a constant step size's loss rises."""
     own = table[(table.schedules == "constant") & (table.lr == lr)]
     losses = own.pivot(index="epoch", columns="seed", values="loss")
     return float((losses.diff().iloc[1:] > 0).to_numpy().mean())
 
 
 def largest_small(table: pd.DataFrame) -> float:
-    """Return the largest step size up to which the loss hardly ever rises.
-
-    Args:
-        table: With lr and rises, of networks with one start and batch size.
-    """
+    """Return the largest step size, of one batch size, that hardly ever rises."""
     rises = table.groupby("lr").rises.mean().sort_index()
     until = rises[(rises > SMALL).cumsum() == 0]
     return float(until.index[-1]) if len(until) else float("nan")
@@ -102,10 +83,7 @@ def largest_small(table: pd.DataFrame) -> float:
 def tuned(table: pd.DataFrame, schedule: str, *, above: float = 0.0) -> pd.DataFrame:
     """Return the runs of a schedule at the step size that is best on held-out images.
 
-    Args:
-        table: Of `SCHEDULES`.
-        schedule: One of them.
-        above: Smaller step sizes, and this one, are left out.
+    Step sizes that are not `above` a bound are left out.
     """
     rows = pd.DataFrame(table[(table.schedules == schedule) & (table.lr > above)])
     ends = pd.DataFrame(rows[rows.epoch == rows.epoch.max()])
@@ -113,10 +91,10 @@ def tuned(table: pd.DataFrame, schedule: str, *, above: float = 0.0) -> pd.DataF
     return pd.DataFrame(rows[rows.lr == best])
 
 
-def final(rows: pd.DataFrame, value: str = "test_accuracy") -> pd.Series:
-    """Return a column at the last epoch, by seed."""
-    ends = pd.DataFrame(rows[rows.epoch == rows.epoch.max()])
-    return pd.Series(ends.set_index("seed")[value]).sort_index()
+def final(rows: pd.DataFrame) -> pd.Series:
+    """Return the test accuracy at the last epoch, by seed."""
+    ends = rows.loc[rows.epoch == rows.epoch.max()]
+    return ends.set_index("seed").test_accuracy.sort_index()
 
 
 def plateau(rows: pd.DataFrame) -> pd.Series:
@@ -125,36 +103,8 @@ def plateau(rows: pd.DataFrame) -> pd.Series:
     return late.groupby("seed").loss.mean()
 
 
-def at_equal_loss(rows: pd.DataFrame, levels: pd.Series) -> pd.DataFrame:
-    """Return each seed's test accuracy once its training loss is down to a level.
-
-    Args:
-        rows: Of one schedule and step size.
-        levels: Training loss, by seed.
-
-    Returns:
-        By seed: `epoch`, the first one down there at which the accuracy was measured,
-        the last one if none was; `test_accuracy` then; and whether it was `reached`.
-    """
-    found = {}
-    looks = rows.dropna(subset="test_accuracy")
-    for seed, own in looks.sort_values("epoch").groupby("seed"):
-        down = own[own.loss <= levels[seed]]
-        first = (down if len(down) else own.tail(1)).iloc[0]
-        found[seed] = {
-            "epoch": int(first.epoch),
-            "test_accuracy": float(first.test_accuracy),
-            "reached": bool(len(down)),
-        }
-    return pd.DataFrame.from_dict(found, orient="index").rename_axis("seed")
-
-
 def best_with(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each momentum, the runs of the step size with the lowest mean loss.
-
-    Args:
-        table: Of `MOMENTUM`, of one batch size and start.
-    """
+    """Return each momentum's runs at the step size with the lowest mean loss."""
     means = table.groupby(["momentum", "lr"]).loss.agg(lambda x: x.mean(skipna=False))
     best = means.groupby("momentum").idxmin().tolist()
     places = table.set_index(["momentum", "lr"]).index
