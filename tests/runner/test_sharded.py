@@ -68,6 +68,14 @@ def test_layerwise_sparse_in_ones_own_loop_ends_where_one_process_does(layout, f
             torch.testing.assert_close(each["sparse"][layout][name], values, **close)
 
 
+@pytest.mark.parametrize("unit", own.SCHEDULES)
+@pytest.mark.parametrize("kind", own.KINDS)
+def test_ones_own_ddp_and_fsdp_train_as_one_process(kind, unit, found):
+    for name, values in own.borrowed("alone", unit).items():
+        several = found[0]["borrowed"][kind, unit][name]
+        torch.testing.assert_close(several, values, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("plan", own.PLANS)
 def test_what_is_sent_is_what_the_formulas_say(plan, found):
     network, trainable = own.small_net(), own.PLANS[plan]
