@@ -39,18 +39,14 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     plain = execution.train
 
     def fails_once(network, data, config, **options):
-        if config.training.seed == 0:
+        if config.columns()["width"] == 4:
             raise error("out of\nluck")
         return plain(network, data, config, **options)
 
-    def together(networks, data, configs, **options):
-        raise error("out of luck together")
-
+    words = [*tiny.TINY, "--widths", "4", "5", "--seeds", "0"]
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train", fails_once)
-        patch.setattr(execution, "train_ensemble", together)
-        with pytest.warns(UserWarning, match="out of luck together"):
-            assert main(tiny.TINY) == 1
+        assert main(words) == 1
     out = capsys.readouterr().out
     assert "1 done now, 0 done before, 1 FAILED." in out
     assert f"{error.__name__}: out of luck" in out
@@ -58,7 +54,7 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     program_failed = not issubclass(error, OSError | ValueError)
     failed = {f"failed: {error.__name__}: out of luck"} if program_failed else set()
     assert statuses == {"ok"} | failed
-    assert main(tiny.TINY) == 0
+    assert main(words) == 0
     assert "1 done now, 1 done before." in capsys.readouterr().out
     assert {store.read(run_id).status for run_id in store.ids()} == {"ok"}
 
@@ -239,23 +235,6 @@ def test_paper_runs_go_into_the_book(monkeypatch, tmp_path, store):
     assert main([*words, "--seeds", "0", "--precision", "bf16"]) == 0
     assert len(list((tmp_path / "recorded").glob("*.json"))) == 1
     assert store.ids() == []
-
-
-def test_missing_data_of_a_recipe_leaves_the_next_alone(
-    store, offline, capsys, monkeypatch
-):
-    plain = tasks.make_recipe
-    mnist = plain("figure-2", "paper", widths=[4], num_epochs=1)
-
-    def make(name, *rest, **choices):
-        return plain(name, *rest, **choices) if name == "figure-2" else mnist
-
-    monkeypatch.setattr(tasks, "make_recipe", make)
-    words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert err.startswith("error: mnist needs") and err.count("\n") == 1
-    assert "figure-2 at smoke: 1 done now" in out and len(store.ids()) == 1
 
 
 @pytest.mark.parametrize(
