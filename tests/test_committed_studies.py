@@ -1,15 +1,15 @@
 """The committed studies: each belongs to a study that there is, and is whole."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from lazyrich_helpers.analysis.claims.questions import questions
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.studies import neighbours, recorded_studies, studies
+from lazyrich_helpers.places import ROOT
 
-FOLDER = Path(__file__).resolve().parents[1] / "book" / "records" / "studies"
+FOLDER = ROOT / "book" / "records" / "studies"
 STUDIES = recorded_studies()
 
 

@@ -1,14 +1,17 @@
 """The smallest things that still are what they stand for."""
 
 import dataclasses
+import importlib.util
 import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import torch
 
 from lazyrich_helpers.config import Part
@@ -25,6 +28,7 @@ from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.runner.batch import Summary, complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
@@ -33,7 +37,6 @@ from lazyrich_helpers.training.objectives import CrossEntropy
 from lazyrich_helpers.training.optimizers import Adam
 from lazyrich_helpers.training.run_config import RunConfig, Training
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
 """Arguments of a command line that trains in a blink."""
 
@@ -166,6 +169,22 @@ def python(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def extension(name: str) -> Any:
+    """Return a module of `book/extensions`, made anew."""
+    path = ROOT / "book" / "extensions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def grid(**axes: Iterable[Any]) -> pd.DataFrame:
+    """Return a table of all combinations of values, those of the last axis fastest."""
+    places = pd.MultiIndex.from_product(axes.values(), names=axes)
+    return places.to_frame(index=False)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
