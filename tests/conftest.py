@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.axes import Axes
 from playwright.sync_api import Browser
 
 from lazyrich_helpers.data import vision
@@ -17,12 +19,19 @@ from tests import tiny
 
 
 @pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep a test from the reader's store and settings, and from other tests."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "store"))
     monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return plt.subplots()[1]
 
 
 @pytest.fixture

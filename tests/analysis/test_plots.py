@@ -1,8 +1,8 @@
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.figures import plots
+from tests import tiny
 
 
 @pytest.fixture
@@ -24,17 +24,14 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(num_test=500)
 
 
-def test_settings_are_not_mixed(table):
-    fig, ax = plt.subplots()
+def test_settings_are_not_mixed(table, ax):
     mixed = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
     with pytest.raises(ValueError, match=r"lr must be one value .* got \[.*0\.01"):
         plots.reinit_curves(mixed, ax, scenario="active", scale="log")
-    plt.close(fig)
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])
-def test_curves_are_the_means_in_percent(table, scale):
-    fig, ax = plt.subplots()
+def test_curves_are_the_means_in_percent(table, scale, ax):
     plots.reinit_curves(table, ax, scenario="active", scale=scale)
     narrow, wide, chance = ax.lines
     assert list(narrow.get_xdata()) == [0, 10, 100]
@@ -42,7 +39,6 @@ def test_curves_are_the_means_in_percent(table, scale):
     assert list(wide.get_ydata()) == pytest.approx([95, 30, 10])
     assert set(chance.get_ydata()) == {10}
     assert [line.get_label() for line in (narrow, wide)] == ["w = 10", "w = 100"]
-    plt.close(fig)
 
 
 def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
@@ -56,7 +52,6 @@ def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
     (legend,) = fig.legends  # outside, where it hides no line
     assert [text.get_text() for text in legend.get_texts()] == ["w = 10", "w = 100"]
     assert all(ax.get_legend() is None for ax in fig.axes)
-    plt.close(fig)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -67,7 +62,6 @@ def test_panels_of_active_parameters_are_two_in_a_row(table, count):
     assert [ax.get_title() for ax in shown] == list(named)
     assert {ax.get_xlabel()[0] for ax in shown} == {"γ"}
     assert len({round(ax.get_position().x0, 2) for ax in shown}) <= 2
-    plt.close(fig)
 
 
 def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
@@ -80,7 +74,6 @@ def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
     assert tops == pytest.approx([80, 95])
     nothing = plots.width_bars({"d = 1": table.iloc[:0]})
     assert len(nothing.axes) == 1
-    plt.close("all")
 
 
 def test_lines_may_stand_for_something_else_than_widths(table):
@@ -93,7 +86,6 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     labels = [line.get_label() for line in fig.axes[0].lines[:2]]
     assert labels == ["fp32", "bf16"]
     assert list(fig.axes[0].lines[1].get_ydata()) == pytest.approx([80, 50, 10])
-    plt.close(fig)
     with pytest.raises(ValueError, match="precision must be one value"):
         plots.reinit_grid({"": both}, scale="log", by="reading", compares=("width",))
     mixed = both.assign(precision=both.seed)  # within a line
@@ -102,19 +94,12 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     mixed = both.assign(lr=both.seed)
     with pytest.raises(ValueError, match="lr must be one value"):
         plots.reinit_grid({"": mixed}, scale="log", **options)
-    plt.close("all")
 
 
 def test_movement_histogram_is_the_mean_share_over_seeds():
-    rows = [
-        (width, seed, layer, movement, share, 0.5)
-        for width in (10, 100)
-        for seed in (0, 1)
-        for layer in (0, 1)
-        for movement, share in ((0.1, 0.2 + 0.1 * seed), (1.0, 0.3))
-    ]
-    names = ["width", "seed", "layer", "movement", "share", "unmoved"]
-    table = pd.DataFrame(rows, columns=names)
+    table = tiny.grid(width=(10, 100), seed=(0, 1), layer=(0, 1), movement=(0.1, 1.0))
+    table["share"] = (0.2 + 0.1 * table.seed).where(table.movement < 1, 0.3)
+    table["unmoved"] = 0.5
     fig = plots.movement_histograms({"MNIST": table, "digits": table}, layer=0)
     top, bottom = fig.axes  # side by side
     assert (top.get_title(), bottom.get_title()) == ("MNIST", "digits")
@@ -124,4 +109,3 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
     assert narrow.get_label() == "w = 10: 50 %"
     band = bottom.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((20, 30))  # of two: both
-    plt.close(fig)

@@ -2,7 +2,6 @@ import base64
 import dataclasses
 import io
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -48,7 +47,6 @@ def test_each_data_set_is_below_the_last(trained):
         assert np.allclose(dark, 1 - inverse)
     (first,) = pictures.samples(data.train, 10, each=1)[0]
     assert np.array_equal(shown[0].squeeze(), first[0].numpy())
-    plt.close("all")
 
 
 def test_weight_images_are_rows_of_the_first_layer(trained):

@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +12,7 @@ from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.init_variance import claims, plots, tables
 from lazyrich_helpers.papers.init_variance.theory import correlations
+from tests import tiny
 
 SEEDS = range(5)
 NOISE = np.array([-1.0, 0.5, 0.0, 0.5, 0.0])
@@ -43,17 +43,8 @@ def trained(**steps):
             for lr, taken in ((0.1, each[seed]), (0.3, other)):
                 losses = (2.0, math.nan if math.isnan(taken) else 0.1)
                 rows.append((start, int(depth), lr, seed, taken, 0.9, *losses))
-    columns = [
-        "inits",
-        "depth",
-        "lr",
-        "seed",
-        "steps",
-        "accuracy",
-        "loss_10",
-        "loss_20",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    columns = "inits depth lr seed steps accuracy loss_10 loss_20"
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 NEVER = [math.nan] * 5
@@ -80,13 +71,9 @@ def test_the_recursion_is_asked_in_both_directions():
 
 
 def started(layer, sample):
-    rows = [
-        (start, seed, 50, 1.0, share + 0.01 * NOISE[seed])
-        for start, share in (("layer", layer), ("sample", sample))
-        for seed in SEEDS
-    ]
-    columns = ["inits", "seed", "layer", "total", "sample"]
-    return tables.with_share(pd.DataFrame(rows, columns=columns))
+    table = tiny.grid(inits=("layer", "sample"), seed=SEEDS).assign(layer=50, total=1.0)
+    shares = table.inits.map({"layer": layer, "sample": sample})
+    return tables.with_share(table.assign(sample=shares + 0.01 * NOISE[table.seed]))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +225,6 @@ def test_figures_name_what_they_draw():
     axes = plots.units_down(units.table, ["he", "sample"], [1, 50], 3.0).axes
     titles = [ax.get_title() for ax in axes]
     assert titles == ["layer 1", "layer 50", "", ""]
-    plt.close("all")
 
 
 def test_each_start_has_a_look_of_its_own():

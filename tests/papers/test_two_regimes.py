@@ -45,6 +45,7 @@ from lazyrich_helpers.papers.two_regimes.tables import (
     rises_of,
     tuned,
 )
+from tests import tiny
 
 TINY = {"train_size": 100, "width": 8, "seeds": (0, 1)}
 SEEDS = range(5)
@@ -232,12 +233,10 @@ def test_a_higher_plateau_is_a_ratio(kept, word):
 
 def momentum_table(factor, batch=32):
     """Return losses that are `factor` times as high with momentum 0.9."""
-    rows = [
-        (batch, lr, mu, seed, (0.2 if mu == 0 else 0.2 * factor) * (1 + lr + seed / 50))
-        for lr, mu, seed in itertools.product((0.1, 0.2), (0.0, 0.9), SEEDS)
-    ]
-    names = ["batch_sizes", "lr", "momentum", "seed", "loss"]
-    return pd.DataFrame(rows, columns=names)
+    table = tiny.grid(lr=(0.1, 0.2), momentum=(0.0, 0.9), seed=SEEDS)
+    loss = 0.2 * (1 + table.lr + table.seed / 50)
+    loss[table.momentum > 0] *= factor
+    return table.assign(batch_sizes=batch, loss=loss)
 
 
 @pytest.mark.parametrize(

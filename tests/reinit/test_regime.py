@@ -5,7 +5,6 @@ import json
 import math
 import re
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 from torch import nn
@@ -462,7 +461,6 @@ def test_the_page_tells_lazy_from_rich():
     names: dict = {}
     for cell in cells:
         exec(re.sub(r"^(---\n.*?---\n|:tags:.*?\n)", "", cell, flags=re.S), names)
-    plt.close("all")
     lazy, rich = names["reports"]["lazy"], names["reports"]["rich"]
     assert (lazy.verdict, rich.verdict) == ("lazy", "rich")
     assert rich.movement > 30 * lazy.movement and rich.feature_change > 0.2
