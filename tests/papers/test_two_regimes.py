@@ -11,7 +11,6 @@ from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.notebook.step_size_view import step_size_slider
 from lazyrich_helpers.papers.two_regimes import checks, claims
 from lazyrich_helpers.papers.two_regimes.momentum import (
-    MOMENTUM,
     Momentum,
     momentum,
 )
@@ -21,8 +20,6 @@ from lazyrich_helpers.papers.two_regimes.schedules import (
     step_size,
 )
 from lazyrich_helpers.papers.two_regimes.studies import (
-    BOUNDARY,
-    LINES,
     Boundary,
     StepLines,
     StepSizes,
@@ -279,12 +276,6 @@ def test_claims_are_not_run_without_studies(tmp_path, monkeypatch):
     assert {one.word for one in claims.verdicts()} == {Word.NOT_RUN}
 
 
-def test_every_claim_of_the_recorded_studies_has_a_verdict():
-    found = claims.verdicts()
-    assert [one.claim for one in found] == [f"TR{n}" for n in range(1, 7)]
-    assert all("{" not in one.says and one.numbers for one in found)
-
-
 def test_a_curve_starts_at_the_initial_weights_and_falls():
     settings = StepSizes(**TINY, lrs=(0.01, 0.1), batch_sizes=(20,), num_epochs=3)
     table = step_sizes(settings, 20, "cpu")
@@ -351,12 +342,6 @@ def test_small_alone_is_run_longer_and_from_the_small_step():
     assert settings.small_lr not in set(drop.lr)
     looked = drop.dropna(subset="test_accuracy")
     assert set(looked.epoch) == {settings.num_epochs}
-
-
-@pytest.mark.parametrize("study", [LINES, BOUNDARY, MOMENTUM])
-def test_budgets_run_the_same_columns(study):
-    smoke, paper = study.settings("smoke"), study.settings("paper")
-    assert type(smoke) is type(paper) and len(paper.seeds) >= 5
 
 
 def test_the_explorer_shows_the_tables_values():
