@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner import dry_run, execution
-from lazyrich_helpers.training.loop import Trained, train
+from lazyrich_helpers.training.loop import Trained
 from lazyrich_helpers.training.run_config import RunConfig
 from tests import browser as chromium
 from tests import tiny
@@ -66,9 +66,7 @@ def browser() -> Iterator[Browser]:
 def trained() -> Trained:
     """The tiny network, trained; leave it as you find it."""
     torch.set_num_threads(1)
-    run = tiny.begun()
-    list(train(run.network, run.data, run.config))
-    return tiny.ended(run)
+    return tiny.trained()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import (
@@ -50,9 +49,7 @@ SCHEDULES = [
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 @pytest.mark.parametrize("updates", SCHEDULES, ids=str)
 def test_a_training_has_the_operations_that_torch_counts(model, updates):
-    config = tiny.config(model=model, updates=updates)
-    training = tiny.training(num_epochs=9, batch_size=40).training
-    config = dataclasses.replace(config, training=training)
+    config = tiny.config(model=model, updates=updates, num_epochs=9, batch_size=40)
     data = config.data.load()
     network = new_network(config, data)
     with FlopCounterMode(display=False) as counter:
@@ -84,8 +81,8 @@ def test_nothing_is_kept_of_new_images_and_each_view_has_its_own():
     flops = [sum(layer) for layer in costs.flops_of(config)]
     top = flops[-1] / sum(flops)
     for num_views, expected in ((0, 1.0), (2, (2 + 6 * top) / 8), (8, 1.0)):
-        fields = dataclasses.asdict(config.data) | {"num_views": num_views}
-        viewed = dataclasses.replace(config, data=CroppedImages(**fields))
+        data = tiny.cropped(config.data, num_views=num_views)
+        viewed = dataclasses.replace(config, data=data)
         assert costs.num_views(viewed) == num_views
         assert costs.forward_cost(viewed) == pytest.approx(expected)
 
@@ -102,7 +99,7 @@ def test_measures_count_as_the_passes_that_they_declare():
 
 
 def test_work_grows_with_the_epochs():
-    assert work(tiny.training(num_epochs=6)) == 2 * work(tiny.training(num_epochs=3))
+    assert work(tiny.config(num_epochs=6)) == 2 * work(tiny.config(num_epochs=3))
 
 
 @pytest.mark.parametrize(
@@ -111,8 +108,7 @@ def test_work_grows_with_the_epochs():
     ids=str,
 )
 def test_plans_are_those_that_the_seed_draws_once(updates, monkeypatch):
-    long = tiny.training(num_epochs=20)
-    config = dataclasses.replace(long, updates=updates)
+    config = tiny.config(num_epochs=20, updates=updates)
     asked, plans = [], costs.epoch_plans
 
     def counted(config, epoch, *sizes):
@@ -173,5 +169,5 @@ def test_a_gpu_takes_larger_networks_together():
     assert most(10, "cuda", updates=tiny.Mask(mask="101")) == 1
     convolves = tiny.config(model=ConvNet(width=2, depth=1))
     assert backlog._most_together(convolves, "cuda") == 1
-    fields = dataclasses.asdict(images("cifar10", train_size=100))
-    assert most(10, "cuda", data=CroppedImages(**fields, num_views=0)) == 1
+    new_each_time = tiny.cropped(images("cifar10", train_size=100), num_views=0)
+    assert most(10, "cuda", data=new_each_time) == 1

@@ -4,9 +4,8 @@ import torch
 
 from lazyrich_helpers.measures import criticality
 from lazyrich_helpers.measures.activity import PERCENTS
-from lazyrich_helpers.measures.criticality import Criticality, correct_after_reset
+from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.models.layout import spans
-from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
 from lazyrich_helpers.training.loop import count_correct, new_network
 from tests import tiny
@@ -47,9 +46,3 @@ def test_it_costs_the_passes_it_says(trained, monkeypatch):
     num_layers = len(trained.network.layers)
     expected = Criticality.test_passes + num_layers * Criticality.layer_passes
     assert len(calls) == expected
-
-
-def test_a_reset_leaves_the_network_as_it_was(trained):
-    everything = torch.ones_like(trained.final, dtype=torch.bool)
-    assert correct_after_reset(trained, everything) == correct(trained, trained.initial)
-    assert torch.equal(flat_parameters(trained.network), trained.final)

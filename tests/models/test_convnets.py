@@ -144,7 +144,7 @@ def test_batch_norm_starts_as_the_identity_and_biases_at_zero(part):
 
 def test_blocks_are_the_same_network_in_five_layers():
     digits = images("digits", train_size=100, image_size=16)
-    config = dataclasses.replace(tiny.training(num_epochs=2), data=digits)
+    config = tiny.config(num_epochs=2, data=digits)
     data = digits.load()
     layers, blocks = (
         new_network(dataclasses.replace(config, model=model), data)

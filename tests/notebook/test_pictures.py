@@ -10,15 +10,6 @@ from PIL import Image
 
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.notebook import pictures
-from lazyrich_helpers.runner.kept import load_trained
-from tests import tiny
-
-
-@pytest.fixture
-def trained(store):
-    tiny.finish(store)
-    record = store.read(tiny.CONFIG.run_id)
-    return load_trained(record, store, "cpu")
 
 
 def test_samples_are_of_their_class(trained):

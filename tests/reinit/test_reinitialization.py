@@ -10,7 +10,6 @@ from torch.nn.utils import parameters_to_vector
 
 from lazyrich_helpers.measures.reinit_curves import (
     FRACTIONS,
-    LOG_FRACTIONS,
     Reinit,
     WeightsReinit,
     reinit_counts,
@@ -43,14 +42,6 @@ def ends(request, trained):
 def reset(initial, final, fraction, scenario):
     order = movement_order(initial, final)
     return reinitialized(initial, final, order, fraction=fraction, scenario=scenario)
-
-
-def test_the_ends_are_the_trained_and_the_initial_network(ends):
-    initial, final = ends
-    assert torch.equal(reset(*ends, 0.0, "active"), final)
-    assert torch.equal(reset(*ends, 1.0, "active"), initial)
-    assert torch.equal(reset(*ends, 0.0, "lazy"), initial)
-    assert torch.equal(reset(*ends, 1.0, "lazy"), final)
 
 
 @pytest.mark.parametrize("fraction", FEW)
@@ -143,14 +134,6 @@ def test_without_biases_the_weights_keep_their_order(trained):
     whole, weights = order_of(trained), weights_order(trained)
     assert weights.tolist() == [i for i in whole.tolist() if not is_bias[i]]
     assert 0 < len(weights) < len(whole)
-
-
-def test_fractions_suit_both_axes():
-    assert FRACTIONS[0] == 0 and FRACTIONS[-1] == 1
-    assert list(FRACTIONS) == sorted(set(FRACTIONS))
-    steps = np.diff(np.log10(LOG_FRACTIONS))
-    assert steps == pytest.approx(0.25) and LOG_FRACTIONS[0] == 1e-5
-    assert {0.05, 0.5, 0.95} <= set(FRACTIONS)
 
 
 def test_binding_makes_views_in_order(trained):

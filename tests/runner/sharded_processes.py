@@ -6,7 +6,6 @@ folder, for `test_sharded` to compare with one process.
 
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,9 @@ from lazyrich_helpers.training.tensor_parallel import guard_convolutions, split_
 from tests import tiny
 
 SPARSE = TopKAllBottoms(k=1, rho=0.5)
-UNEVEN = replace(tiny.CONFIG.training, batch_size=33, seed=1)
-"""Two processes have 17 and 16 examples of each, of the last batch one each."""
 CONFIGS = {
-    "relu net": tiny.config(updates=SPARSE, training=UNEVEN),
+    # Two processes have 17 and 16 examples of each batch, of the last one each.
+    "relu net": tiny.config(updates=SPARSE, batch_size=33, seed=1),
     "relu net, by steps": tiny.config(
         model=ReluNet(width=12, depth=3),
         optimizer=SGD(lr=0.05),
@@ -49,7 +47,8 @@ CONFIGS = {
         model=VGG11(width=4),
         optimizer=SGD(lr=0.01),
         updates=TopKAllBottoms(k=3, rho=0.5),
-        training=replace(tiny.CONFIG.training, num_epochs=2, seed=1),
+        num_epochs=2,
+        seed=1,
     ),
 }
 SIZES = (8, 16, 3)

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -257,13 +256,6 @@ APART = (*SWEEP, "--widths", "32", "33", "34", "--seeds", "0", "--lrs", "0.1", "
 TOGETHER = (*SWEEP, "--widths", "32", "--seeds", "0", "1", "2", "3", "4", "5")
 
 
-def wait_for(condition, process):
-    deadline = time.monotonic() + 300  # for a busy machine
-    while not condition():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("sweep", [APART, TOGETHER], ids=["apart", "together"])
 def test_two_processes_train_each_run_once(store, sweep):
     words = (*sweep, "--num-epochs", "20")
@@ -280,7 +272,7 @@ def test_two_processes_train_each_run_once(store, sweep):
 
 def test_a_killed_sweep_goes_on_where_it_was(store, capsys):
     process = tiny.python(*APART, "--num-epochs", "60")
-    wait_for(lambda: len(store.ids()) >= 2, process)
+    tiny.wait_for(lambda: len(store.ids()) >= 2 or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=300)
     finished = tiny.contents(store.folder)
