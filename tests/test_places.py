@@ -56,6 +56,14 @@ def test_no_variable_is_read_elsewhere():
     assert found == []
 
 
+def test_the_module_needs_the_standard_library_alone():
+    code = "import sys, lazyrich_helpers.places; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=places.ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_folders_made_for_nothing_go(tmp_path):
     deep = tmp_path / "a" / "b"
     with places.left_as_found(deep):

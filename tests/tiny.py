@@ -61,9 +61,10 @@ CONFIG = RunConfig(
 
 def config(**choices: Any) -> RunConfig:
     """Return the tiny config with other parts in some slots, or fields of training."""
+    training = choices.pop("training", CONFIG.training)
     names = {field.name for field in dataclasses.fields(Training)} & choices.keys()
     fields = {name: choices.pop(name) for name in names}
-    training = dataclasses.replace(CONFIG.training, **fields)
+    training = dataclasses.replace(training, **fields)
     return dataclasses.replace(CONFIG, training=training, **choices)
 
 

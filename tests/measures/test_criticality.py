@@ -4,8 +4,9 @@ import torch
 
 from lazyrich_helpers.measures import criticality
 from lazyrich_helpers.measures.activity import PERCENTS
-from lazyrich_helpers.measures.criticality import Criticality
+from lazyrich_helpers.measures.criticality import Criticality, correct_after_reset
 from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
 from lazyrich_helpers.training.loop import count_correct, new_network
 from tests import tiny
@@ -37,6 +38,9 @@ def test_every_reset_is_that_of_a_network_made_by_hand(trained):
             reset = torch.where(own & movers, trained.initial, trained.final)
             assert layer["active"][place] == correct(trained, reset)
             assert layer["num_reset"][place] == (own & movers).sum()
+    everything = torch.ones_like(own)
+    assert correct_after_reset(trained, everything) == correct(trained, trained.initial)
+    assert torch.equal(flat_parameters(trained.network), trained.final)
 
 
 def test_it_costs_the_passes_it_says(trained, monkeypatch):
