@@ -44,6 +44,14 @@ def reset(initial, final, fraction, scenario):
     return reinitialized(initial, final, order, fraction=fraction, scenario=scenario)
 
 
+def test_the_ends_are_the_trained_and_the_initial_network(ends):
+    initial, final = ends
+    assert torch.equal(reset(*ends, 0.0, "active"), final)
+    assert torch.equal(reset(*ends, 1.0, "active"), initial)
+    assert torch.equal(reset(*ends, 0.0, "lazy"), initial)
+    assert torch.equal(reset(*ends, 1.0, "lazy"), final)
+
+
 @pytest.mark.parametrize("fraction", FEW)
 def test_active_and_lazy_together_use_every_parameter_once(ends, fraction):
     initial, final = ends
