@@ -3,26 +3,35 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.axes import Axes
 from playwright.sync_api import Browser
 
 from lazyrich_helpers.data import vision
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner import dry_run, execution
-from lazyrich_helpers.training.loop import Trained, train
+from lazyrich_helpers.training.loop import Trained
 from lazyrich_helpers.training.run_config import RunConfig
 from tests import browser as chromium
 from tests import tiny
 
 
 @pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep a test from the reader's store and settings, and from other tests."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     monkeypatch.setenv("LAZYRICH_STORE", str(tmp_path / "store"))
     monkeypatch.delenv("LAZYRICH_BUDGET", raising=False)
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax() -> Axes:
+    return plt.subplots()[1]
 
 
 @pytest.fixture
@@ -57,9 +66,7 @@ def browser() -> Iterator[Browser]:
 def trained() -> Trained:
     """The tiny network, trained; leave it as you find it."""
     torch.set_num_threads(1)
-    run = tiny.begun()
-    list(train(run.network, run.data, run.config))
-    return tiny.ended(run)
+    return tiny.trained()
 
 
 @pytest.fixture

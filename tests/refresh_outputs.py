@@ -17,9 +17,9 @@ import yaml
 from nbclient import NotebookClient
 
 from lazyrich_helpers.data.datasets import DataError
+from lazyrich_helpers.places import ROOT
 from lazyrich_helpers.runner.grid_points import chapters
 
-ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "book" / "static" / "figure-2.png"
 SAMPLES = ROOT / "book" / "static" / "samples.png"
 README = ROOT / "README.md"

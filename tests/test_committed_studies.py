@@ -1,15 +1,17 @@
 """The committed studies: each belongs to a study that there is, and is whole."""
 
 import json
-from pathlib import Path
+import re
 
 import pytest
 
 from lazyrich_helpers.analysis.claims.questions import questions
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.studies import neighbours, recorded_studies, studies
+from lazyrich_helpers.places import ROOT
 
-FOLDER = Path(__file__).resolve().parents[1] / "book" / "records" / "studies"
+FOLDER = ROOT / "book" / "records" / "studies"
 STUDIES = recorded_studies()
 
 
@@ -42,6 +44,15 @@ def test_a_file_is_in_strict_json_with_equal_columns(path):
 
     kept = json.loads(path.read_text(), parse_constant=refuse)
     assert len({tuple(point["columns"]) for point in kept["points"]}) == 1
+
+
+@pytest.mark.parametrize("one", neighbours(), ids=lambda one: one.page)
+def test_every_claim_of_a_paper_has_its_verdict(one):
+    for verdict in one.verdicts:
+        assert verdict.word is not Word.NOT_RUN and verdict.numbers, verdict
+        assert "{" not in verdict.says
+    numbers = [int(re.search(r"\d+", verdict.claim)[0]) for verdict in one.verdicts]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_no_claim_has_the_name_of_another():

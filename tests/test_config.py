@@ -2,13 +2,12 @@
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 
 import pytest
 
 import lazyrich_helpers.runner.tasks  # noqa: F401  (defines whatever is defined)
-from lazyrich_helpers.config import _KINDS, Part, field_names, typed
+from lazyrich_helpers.config import _KINDS, Part, field_names
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.data.remaining import (
@@ -58,10 +57,10 @@ EXAMPLES = {
     "top_bottom": TopBottom(k=2, q=2),
     "top_k_bottom_q": TopKBottomQ(k=2, q=2, rho=0.5),
     "top_k_all_bottoms": TopKAllBottoms(k=2, rho=0.5),
-    "freeze_out": FreezeOut(total_epochs=3, steps_per_epoch=7),
-    "layer_freezing": LayerFreezing(total_epochs=3),
-    "lisa": LISA(steps_per_epoch=7),
-    "badam": BAdam(steps_per_epoch=7),
+    "freeze_out": FreezeOut(total_epochs=5, steps_per_epoch=8),
+    "layer_freezing": LayerFreezing(total_epochs=5),
+    "lisa": LISA(steps_per_epoch=8, activated_layers=1),
+    "badam": BAdam(steps_per_epoch=8),
 }
 OTHER = {"dataset": "mnist", "digest": "0" * 12, "precision": "medium"}
 OTHER |= {"draw": "step", "how_scale": "linear", "forgets": "none"}
@@ -245,12 +244,6 @@ def test_a_wrong_value_is_named_with_its_remedy(kind, name, value):
         dataclasses.replace(example(kind), **{name: value})
     shown = repr(float(value) if isinstance(value, int) else value)
     assert repr(value) in str(raised.value) or shown in str(raised.value)
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "1", True, None])
-def test_a_float_is_a_finite_number(value):
-    with pytest.raises(ValueError, match=r"x must be .+; got"):
-        typed("x", value, float)
 
 
 @pytest.mark.parametrize("part", [Adam(lr=0.1), None])

@@ -20,21 +20,12 @@ from lazyrich_helpers.models.vectors import bind_, flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.backlog import grouped
 from lazyrich_helpers.training.ensemble import train_ensemble
-from lazyrich_helpers.training.loop import TrainingState, new_network, train
+from lazyrich_helpers.training.loop import new_network, train
 from lazyrich_helpers.training.optimizers import SGD, Adam
 from tests import tiny
 from tests.borrowed import Small
 
 OPTIMIZERS = [SGD(lr=0.1, weight_decay=0.1), Adam(lr=0.03)]
-
-
-def trained(config, data=None, **options):
-    """Return the network of `config` before and after training."""
-    data = data or config.data.load()
-    network, before = new_network(config, data), new_network(config, data)
-    for _ in train(network, data, config, **options):
-        pass
-    return before, network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,49 +45,11 @@ class Centred(Part, slot="objective", kind="test_centred"):
         return F.cross_entropy(network(inputs) - first, labels)
 
 
-def plain_centred(config):
-    """Train by hand; return the network."""
-    data = config.data.load()
-    network, first = new_network(config, data), new_network(config, data)
-    layers = [p for i in config_layers(config) for p in network.layers[i].parameters()]
-    optimizer = config.optimizer.build(layers)
-    for epoch in range(config.training.num_epochs):
-        order = torch.randperm(200, generator=generator("order", 0, epoch))
-        for batch in order.split(32):
-            inputs, labels = data.train.images[batch], data.train.labels[batch]
-            logits = network(inputs) - first(inputs).detach()
-            network.zero_grad()
-            F.cross_entropy(logits, labels).backward()
-            optimizer.step()
-    return network
-
-
-def config_layers(config):
-    return sorted(config.updates.plan(0, 0, 3, 0).layers)
-
-
 @pytest.mark.parametrize("updates", [Full(), TopK(k=1)], ids=["full", "top"])
 def test_an_objective_sees_the_images_and_where_the_network_started(updates):
     config = tiny.config(objective=Centred(), updates=updates, optimizer=SGD(lr=0.1))
-    _, network = trained(config)  # frozen layers are not cached: it sees the images
-    torch.testing.assert_close(
-        flat_parameters(network), flat_parameters(plain_centred(config))
-    )
-
-
-def test_where_it_started_survives_an_interruption():
-    config = tiny.config(objective=Centred(), optimizer=SGD(lr=0.1))
-    data = config.data.load()
-    _, straight = trained(config)
-    network = new_network(config, data)
-    state = TrainingState(network, data, config)
-    next(train(network, data, config, state=state))
-    again = new_network(config, data)
-    resumed = TrainingState(again, data, config)
-    resumed.load_state_dict(state.state_dict())
-    for _ in train(again, data, config, state=resumed):
-        pass
-    assert torch.equal(flat_parameters(again), flat_parameters(straight))
+    found = tiny.trained(config).final  # nothing is cached: it sees the images
+    torch.testing.assert_close(found, flat_parameters(tiny.plain(config)))
 
 
 def test_an_objective_that_sees_more_than_logits_is_trained_alone():
@@ -188,7 +141,7 @@ class Planned(Part, slot="updates", kind="test_planned"):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "adam"])
 def test_a_mask_freezes_half_of_the_weights_bit_for_bit(optimizer):
     config = tiny.config(updates=Planned(masked=True), optimizer=optimizer)
-    before, after = trained(config)
+    before, after = tiny.begun(config).network, tiny.trained(config).network
     for layer in range(3):
         pairs = zip(
             before.layers[layer].parameters(),
@@ -222,8 +175,8 @@ def test_a_gradient_is_taken_where_the_perturbation_says():
             for p, q in zip(plain.parameters(), shifted.parameters(), strict=True):
                 p.grad = q.grad
             optimizer.step()
-    _, network = trained(config, cache_bytes=0)
-    torch.testing.assert_close(flat_parameters(network), flat_parameters(plain))
+    found = tiny.trained(config, cache_bytes=0).final
+    torch.testing.assert_close(found, flat_parameters(plain))
 
 
 @pytest.mark.parametrize("field", ["masked", "perturbed"])
@@ -254,7 +207,7 @@ class Stripes(Part, slot="data", kind="test_stripes"):
 
 
 def test_data_of_ones_own_with_three_classes_and_small_images():
-    config = dataclasses.replace(tiny.training(num_epochs=30), data=Stripes())
+    config = tiny.config(num_epochs=30, data=Stripes())
     data = config.data.load()
     network = new_network(config, data)
     assert network.layers[-1].out_features == 3

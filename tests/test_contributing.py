@@ -1,6 +1,5 @@
 """What CONTRIBUTING says how to add does work when it is added."""
 
-import dataclasses
 import re
 
 import numpy as np
@@ -30,7 +29,7 @@ def test_schedule_network_and_measure_take_part_in_a_run(added, store):
     assert [len(schedule.plan(e, 0, 3, 0).layers) for e in range(3)] == [3, 1, 3]
     with pytest.raises(ValueError, match="k must be at most 3; got 4"):
         added["TopEveryOther"](k=4).plan(1, 0, 3, 0)
-    config = dataclasses.replace(tiny.CONFIG, model=model, updates=schedule)
+    config = tiny.config(model=model, updates=schedule)
     tiny.finish(store, config, measures=(added["DeadUnits"],))
     found = store.read(config.run_id).measures["dead_units"]
     assert found["num"] == 20 and 0 <= found["num_dead"] < 20

@@ -71,7 +71,7 @@ REFRESH = "then refresh with `python -m tests.test_golden`"
 INITS = {"gain_1": XavierNormal(), "gain_3": XavierNormal(gain=3.0)}
 SCALED = Scaled(output_scale=3.0)
 TRAININGS = {  # fp32 only: bf16 sums differ between processors
-    "adam": tiny.training(batch_size=64),
+    "adam": tiny.config(batch_size=64),
     "sgd": tiny.config(optimizer=SGD(lr=0.1, decay_every=2)),
     "decayed_adam": tiny.config(optimizer=DecayedAdam(lr=0.1, decay_epochs=3)),
     "scaled": tiny.config(objective=SCALED, optimizer=HarmonicSGD(lr=0.1)),
@@ -285,37 +285,31 @@ def measured(measure):
 
 
 COMPONENTS = {
-    "data": (data_numbers, datasets, "NUMERICS_VERSION in datasets.py"),
-    "init": (init_numbers, initialization, "NUMERICS_VERSION in initialization.py"),
-    "train": (train_numbers, loop, "NUMERICS_VERSION in loop.py"),
-    "accuracy": (measured(Accuracy), Accuracy, "version of Accuracy in measure.py"),
-    "activity": (activity_numbers, Activity, "version of Activity in activity.py"),
-    "criticality": (
-        measured(Criticality),
-        Criticality,
-        "version of Criticality in criticality.py",
-    ),
-    "gradient_skew": (
-        concentration_numbers,
-        GradientConcentration,
-        "version of GradientConcentration in gradient_concentration.py",
-    ),
-    "laziness": (laziness_numbers, Laziness, "version of Laziness in laziness.py"),
-    "movement": (measured(Movement), Movement, "version of Movement in movement.py"),
-    "updates": (updates_numbers, Updates, "version of Updates in updates.py"),
-    "random_reset": (
-        measured(RandomReset),
-        RandomReset,
-        "version of RandomReset in random_reset.py",
-    ),
-    "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit_curves.py"),
-    "reinit_weights": (
-        measured(WeightsReinit),
-        WeightsReinit,
-        "version of WeightsReinit in reinit_curves.py",
-    ),
+    "data": (data_numbers, datasets),
+    "init": (init_numbers, initialization),
+    "train": (train_numbers, loop),
+    "accuracy": (measured(Accuracy), Accuracy),
+    "activity": (activity_numbers, Activity),
+    "criticality": (measured(Criticality), Criticality),
+    "gradient_skew": (concentration_numbers, GradientConcentration),
+    "laziness": (laziness_numbers, Laziness),
+    "movement": (measured(Movement), Movement),
+    "updates": (updates_numbers, Updates),
+    "random_reset": (measured(RandomReset), RandomReset),
+    "reinit": (measured(Reinit), Reinit),
+    "reinit_weights": (measured(WeightsReinit), WeightsReinit),
 }
-"""Component → its numbers, what holds its version, and where that is."""
+"""Component → its numbers, and what holds its version."""
+
+
+def place(component: str) -> str:
+    """Return where a component's version stands."""
+    holder = COMPONENTS[component][1]
+    if isinstance(holder, type):
+        name, module = f"version of {holder.__name__}", holder.__module__
+    else:
+        name, module = "NUMERICS_VERSION", holder.__name__
+    return f"{name} in {module.rpartition('.')[2]}.py"
 
 
 def version(component: str) -> int:
@@ -345,11 +339,11 @@ def close(now, then) -> bool:
 
 def verdict(component: str) -> str:
     """Return what is wrong with a component's trace, or nothing."""
-    numbers, _, place = COMPONENTS[component]
+    numbers, _ = COMPONENTS[component]
     golden = json.loads((FOLDER / f"{component}.json").read_text())
     if golden["version"] != version(component):
         return (
-            f"the {place} is {version(component)}, the golden trace is of "
+            f"the {place(component)} is {version(component)}, the golden trace is of "
             f"{golden['version']}; refresh with `python -m tests.test_golden`."
         )
     now = json.loads(json.dumps(numbers()))
@@ -357,7 +351,7 @@ def verdict(component: str) -> str:
         if name not in now or not close(now[name], value):
             return (
                 f"{component}: {name} was {value}, is {now.get(name)}. If it was meant "
-                f"to change: raise {place}, {REFRESH}."
+                f"to change: raise {place(component)}, {REFRESH}."
             )
     return "" if set(now) == set(golden["numbers"]) else f"{component}: {REFRESH}"
 
@@ -369,7 +363,7 @@ def test_numbers_are_those_of_their_version(component):
 
 @pytest.mark.parametrize("component", COMPONENTS)
 def test_a_raised_version_asks_for_a_refresh(component, monkeypatch):
-    _, holder, _ = COMPONENTS[component]
+    _, holder = COMPONENTS[component]
     name = "version" if isinstance(holder, type) else "NUMERICS_VERSION"
     monkeypatch.setattr(holder, name, version(component) + 1)
     assert "refresh with `python -m tests.test_golden`" in verdict(component)
@@ -383,10 +377,10 @@ def test_a_raised_version_asks_for_a_refresh(component, monkeypatch):
     ],
 )
 def test_a_drift_asks_for_a_version(component, drift, monkeypatch):
-    numbers, holder, place = COMPONENTS[component]
+    numbers, holder = COMPONENTS[component]
     drifted = json.loads(json.dumps(numbers()), **drift)
-    monkeypatch.setitem(COMPONENTS, component, (lambda: drifted, holder, place))
-    assert f"raise {place}, {REFRESH}" in verdict(component)
+    monkeypatch.setitem(COMPONENTS, component, (lambda: drifted, holder))
+    assert f"raise {place(component)}, {REFRESH}" in verdict(component)
 
 
 def test_every_component_has_a_trace():
@@ -394,7 +388,7 @@ def test_every_component_has_a_trace():
     configs = [config for recipe in recipes for config in recipe.configs]
     measures = {measure for recipe in recipes for measure in recipe.measures}
     timed = {Clock, StepTimes}  # another number each time
-    assert measures - timed <= {holder for _, holder, _ in COMPONENTS.values()}
+    assert measures - timed <= {holder for _, holder in COMPONENTS.values()}
     used = {
         type(getattr(config, slot))
         for config in configs
@@ -410,7 +404,7 @@ def refresh() -> int:
     torch.set_num_threads(1)
     FOLDER.mkdir(exist_ok=True)
     num_refused = 0
-    for component, (numbers, _, _) in COMPONENTS.items():
+    for component, (numbers, _) in COMPONENTS.items():
         path = FOLDER / f"{component}.json"
         there = json.loads(path.read_text())["version"] if path.exists() else None
         wrong = verdict(component) if there == version(component) else ""

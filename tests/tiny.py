@@ -1,18 +1,24 @@
 """The smallest things that still are what they stand for."""
 
 import dataclasses
+import importlib.util
 import math
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pandas as pd
 import torch
+from torch import nn
 
 from lazyrich_helpers.config import Part
-from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.data.augmentation import CroppedImages
+from lazyrich_helpers.data.datasets import Dataset, Images, images
 from lazyrich_helpers.experiments.recipes import Recipe, Results, collect
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
@@ -25,15 +31,16 @@ from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
+from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.runner.batch import Summary, complete
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
-from lazyrich_helpers.training.loop import Run, Trained, new_network
+from lazyrich_helpers.training.loop import Run, Trained, new_network, train
 from lazyrich_helpers.training.objectives import CrossEntropy
 from lazyrich_helpers.training.optimizers import Adam
 from lazyrich_helpers.training.run_config import RunConfig, Training
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = ("figure-2", "--budget", "smoke", "--widths", "4", "--num-epochs", "1")
 """Arguments of a command line that trains in a blink."""
 
@@ -52,19 +59,23 @@ CONFIG = RunConfig(
 )
 
 
-def config(**parts: Part) -> RunConfig:
-    """Return the tiny config with some slots held by other parts."""
-    return dataclasses.replace(CONFIG, **parts)
+def config(**choices: Any) -> RunConfig:
+    """Return the tiny config with other parts in some slots, or fields of training."""
+    training = choices.pop("training", CONFIG.training)
+    names = {field.name for field in dataclasses.fields(Training)} & choices.keys()
+    fields = {name: choices.pop(name) for name in names}
+    training = dataclasses.replace(training, **fields)
+    return dataclasses.replace(CONFIG, training=training, **choices)
 
 
-def training(**fields: Any) -> RunConfig:
-    """Return the tiny config with some fields of its training changed."""
-    return config(training=dataclasses.replace(CONFIG.training, **fields))
+def cropped(part: Images, **fields: Any) -> CroppedImages:
+    """Return the same images with augmentation."""
+    return CroppedImages(**dataclasses.asdict(part) | fields)
 
 
-def begun(config: RunConfig = CONFIG) -> Run:
+def begun(config: RunConfig = CONFIG, data: Dataset | None = None) -> Run:
     """Return the run as its training begins."""
-    data = config.data.load()
+    data = data or config.data.load()
     network = new_network(config, data)
     return Run(config, data, network, flat_parameters(network))
 
@@ -73,6 +84,43 @@ def ended(run: Run) -> Trained:
     """Return the run, the parameters that its network has now being the final ones."""
     final = flat_parameters(run.network)
     return Trained(run.config, run.data, run.network, run.initial, final)
+
+
+def trained(
+    config: RunConfig = CONFIG, data: Dataset | None = None, **options: Any
+) -> Trained:
+    """Return the run after its training."""
+    run = begun(config, data)
+    for _ in train(run.network, run.data, config, **options):
+        pass
+    return ended(run)
+
+
+def plain(config: RunConfig) -> nn.Sequential:
+    """Train by hand: an optimizer per layer, made anew where it is to forget."""
+    run, seed = begun(config), config.training.seed
+    layers, examples = nn.Sequential(*run.network.layers), run.data.train
+    is_half = config.training.precision == "bf16"
+    made: list[Any] = [None] * len(layers)
+    for epoch in range(config.training.num_epochs):
+        order = torch.randperm(200, generator=generator("order", seed, epoch))
+        for step, batch in enumerate(order.split(32)):
+            plan = config.updates.plan(epoch, step, len(layers), seed)
+            for layer in plan.forget:
+                made[layer] = None
+            layers.zero_grad()
+            images, labels = examples.images[batch], examples.labels[batch]
+            with torch.autocast("cpu", torch.bfloat16, enabled=is_half):
+                loss = config.objective.loss(layers, images, labels, run.initial)
+            loss.backward()
+            for layer in plan.layers:
+                if made[layer] is None:
+                    made[layer] = config.optimizer.build(layers[layer].parameters())
+                rate = config.optimizer.lr_at(epoch, step) * plan.scales[layer]
+                for group in made[layer].param_groups:
+                    group["lr"] = rate
+                made[layer].step()
+    return layers
 
 
 def recipe(*configs: RunConfig, measures: Any = MEASURES) -> Recipe:
@@ -90,9 +138,9 @@ def record(config: RunConfig, num_correct: int | None = None, **fields: Any) -> 
     return Record(config, measures=measures, **known | fields)
 
 
-SEEDS = [training(seed=seed) for seed in (0, 1, 2)]
+SEEDS = [config(seed=seed) for seed in (0, 1, 2)]
 """Three runs that are trained as one."""
-APART = [training(num_epochs=num) for num in (1, 2, 3)]
+APART = [config(num_epochs=num) for num in (1, 2, 3)]
 """Three runs that are not."""
 WIDTHS = [
     dataclasses.replace(run, model=ReluNet(width=width, depth=2))
@@ -166,6 +214,30 @@ def python(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def extension(name: str) -> Any:
+    """Return a module of `book/extensions`, made anew."""
+    path = ROOT / "book" / "extensions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 300) -> None:
+    """Wait until something holds; fail when it takes too long for a busy machine."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def grid(**axes: Iterable[Any]) -> pd.DataFrame:
+    """Return a table of all combinations of values, those of the last axis fastest."""
+    places = pd.MultiIndex.from_product(axes.values(), names=axes)
+    return places.to_frame(index=False)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -14,7 +14,6 @@ from lazyrich_helpers.analysis.claims.amounts import Several, Share
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.analysis.tables.activity import activity_table, layer_summary
 from lazyrich_helpers.notebook.chapter import recorded
-from tests.analysis.test_claims import changes
 
 CLAIMS = {claim.name: claim for claim in (*CONV_NET_CLAIMS, *RELU_NET_CLAIMS)}
 CLAIMS |= {"B5 relu": FASHION_RELU_NET, "B5 conv": FASHION_CONV_NET}
@@ -155,12 +154,6 @@ NUMBERS = [
     (GRADIENT_CLAIMS[0], "l2", Share(0.95), SKEWED),
     (GRADIENT_CLAIMS[0], "percent", 10, SKEWED),
 ]
-"""As in `test_claims`."""
-
-
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
-def test_a_verdict_is_about_the_number_in_its_sentence(number):
-    changes(*number)
 
 
 def test_layers_are_summed_up_with_intervals_over_seeds():

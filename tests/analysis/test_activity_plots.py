@@ -1,24 +1,20 @@
-import matplotlib.pyplot as plt
+import math
+
 import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.figures import activity as activity_plots
 from lazyrich_helpers.analysis.figures.style import WIDTH, layer_color
+from tests import tiny
 
 
 @pytest.fixture
 def table() -> pd.DataFrame:
     """Two widths, two seeds, three layers, two α, both definitions."""
-    rows = [
-        (width, seed, layer, alpha, definition, 0.1 * (layer + seed), 1.0 + layer)
-        for width in (10, 100)
-        for seed in (0, 1)
-        for layer in (0, 1, 2)
-        for alpha in (1, 10)
-        for definition in ("gradient", "movement")
-    ]
-    names = ["width", "seed", "layer", "alpha", "definition", "frequency", "relative"]
-    return pd.DataFrame(rows, columns=names)
+    places = {"width": (10, 100), "seed": (0, 1), "layer": (0, 1, 2), "alpha": (1, 10)}
+    table = tiny.grid(**places, definition=("gradient", "movement"))
+    frequency = 0.1 * (table.layer + table.seed)
+    return table.assign(frequency=frequency, relative=1.0 + table.layer)
 
 
 def test_each_panel_has_a_line_per_layer_relative_to_evenly(table):
@@ -35,7 +31,6 @@ def test_each_panel_has_a_line_per_layer_relative_to_evenly(table):
     colors = [line.get_color() for line in (lowest, top)]
     assert colors == [layer_color(0, 3), layer_color(2, 3)]
     assert fig.get_figwidth() == pytest.approx(WIDTH)
-    plt.close(fig)
 
 
 def test_learning_rates_are_not_mixed(table):
@@ -50,21 +45,13 @@ def test_definitions_stand_side_by_side_in_every_layer(table):
     fig = activity_plots.two_definitions({"net": chosen})
     heights = [list(each[0].get_ydata()) for each in fig.axes[0].containers]
     assert heights == [pytest.approx([1, 2, 3]), pytest.approx([10, 20, 30])]
-    plt.close(fig)
 
 
 def test_lost_accuracy_has_a_line_per_layer_over_width():
-    rows = [
-        (width, layer, alpha, seed, lost * (1 + layer))
-        for width in (10, 100)
-        for seed in (0, 1)
-        for layer in (0, 1)
-        for alpha, lost in ((float("nan"), 0.3), (1, 0.1))
-    ]
-    table = pd.DataFrame(rows, columns=["width", "layer", "alpha", "seed", "lost"])
+    table = tiny.grid(width=(10, 100), seed=(0, 1), layer=(0, 1), alpha=(math.nan, 1))
+    table["lost"] = table.alpha.map({1: 0.1}).fillna(0.3) * (1 + table.layer)
     fig = activity_plots.layers_reset({"nets": table})
     assert [list(line.get_ydata()) for line in fig.axes[0].lines] == [
         pytest.approx([30, 30]),
         pytest.approx([60, 60]),
     ]
-    plt.close(fig)

@@ -15,9 +15,6 @@ from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.criticality import Criticality
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
-from lazyrich_helpers.runner.execution import execute
-from lazyrich_helpers.runner.progress import Lines
-from lazyrich_helpers.runner.stopping import Stop
 from tests import tiny
 
 MEASURES = (Accuracy, Activity, Criticality, GradientConcentration)
@@ -25,12 +22,8 @@ MEASURES = (Accuracy, Activity, Criticality, GradientConcentration)
 
 @pytest.fixture
 def records(store):
-    progress = Lines()
-    progress.begin([])
-    recipe = tiny.recipe(measures=MEASURES)
-    configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    each = (execute([c], recipe, store, "cpu", progress, Stop()) for c in configs)
-    return [record for records in each for record in records]
+    found = (tiny.results(store, c, measures=MEASURES) for c in tiny.SEEDS[:2])
+    return [record for results in found for record in results.records]
 
 
 def test_one_row_per_run_layer_alpha_and_definition(records):

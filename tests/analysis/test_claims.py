@@ -1,14 +1,11 @@
 """Claims get the verdict that hand-made curves deserve."""
 
-import dataclasses
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.analysis.claims.width import (
     ALIKE,
     MOST_ARE_LAZY,
@@ -19,8 +16,8 @@ from lazyrich_helpers.analysis.claims.width import (
     verdict_words,
     width_claims,
 )
-from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme, by_seed
-from lazyrich_helpers.analysis.tables.statistics import above, signed
+from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme
+from lazyrich_helpers.analysis.tables.statistics import signed
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.notebook.chapter import recorded
 
@@ -250,28 +247,6 @@ def test_recorded_mnist_at_pinned_parameters(lr, claim, found):
     assert str(CLAIMS[claim].verdict(reinit_table(runs.records))) == found
 
 
-def recorded_curve(width, lr, scenario="active", name="figure-2"):
-    found = recorded(name, widths=[width], seeds=[0, 1, 2, 3, 4], lrs=[lr])
-    table = reinit_table(found.records)
-    return lambda fraction: by_seed(table, width, scenario, fraction)
-
-
-def test_what_the_readme_says_of_the_recorded_networks():
-    narrow, wide = recorded_curve(10, 0.1), recorded_curve(1000, 0.1)
-    assert above(wide(0) - wide(0.001), 10) and (wide(0) - wide(0.001)).mean() > 20
-    assert abs((narrow(0) - narrow(0.001)).mean()) < 0.1
-    narrow, wide = recorded_curve(10, 0.001), recorded_curve(1000, 0.001)
-    assert above(wide(0.01) - narrow(0.01), 0)
-    for lr in (0.1, 0.001):
-        shares = [recorded_curve(w, lr, "lazy")(0.0316) for w in (10, 100, 1000)]
-        assert shares[0].mean() < shares[1].mean() < shares[2].mean()
-    bump = recorded_curve(1000, 0.1)
-    assert above(bump(0.45) - bump(0.3), 0) and above(bump(0.45) - bump(0.65), 0)
-    narrow = recorded_curve(10, 0.01, name="figure-3")
-    wide = recorded_curve(1000, 0.01, name="figure-3")
-    assert above(wide(0) - wide(0.001), 10) and (narrow(0) - narrow(0.001)).mean() < 1
-
-
 @pytest.mark.parametrize("width", [10, 100, 1000])
 def test_the_median_recorded_weight_moved_about_ten_times_its_spread(width):
     found = recorded("figure-2", widths=[width], seeds=[0, 1, 2, 3, 4], lrs=[0.1])
@@ -380,21 +355,3 @@ NUMBERS = [
     (SUFFICES[4], "share", Share(0.01), LITTLE),
 ]
 """A claim, a number that it asks for, another one, and tables where that matters."""
-
-
-def changes(claim: Claim, name: str, value: object, *found: Any) -> None:
-    """Assert that another number makes another sentence and another verdict."""
-    other = dataclasses.replace(claim, asks={**claim.asks, name: value})
-    of_runs = isinstance(found[0], pd.DataFrame) and "width" in found[0]
-    before, after = (
-        each.verdict(*found) if of_runs else each.verdict_on(*found)
-        for each in (claim, other)
-    )
-    assert before.word in (HOLDS, PARTLY), before
-    assert before.says != after.says
-    assert (before.word, before.part) != (after.word, after.part), after
-
-
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
-def test_a_verdict_is_about_the_number_in_its_sentence(number):
-    changes(*number)

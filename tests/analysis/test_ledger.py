@@ -5,7 +5,6 @@ import dataclasses
 import math
 import re
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -216,14 +215,12 @@ def test_what_needs_no_rate_counts_for_both(asked):
         assert word_counts(table, setting).to_numpy().sum() == num
 
 
-def test_a_bar_has_a_piece_with_its_number_for_each_word():
+def test_a_bar_has_a_piece_with_its_number_for_each_word(ax):
     counts = pd.DataFrame({str(word): [n, 0] for n, word in enumerate(Word, 1)})
-    fig, ax = plt.subplots()
     stacked_words(counts.set_axis(["4", "5"]), ax)
     widths = [round(patch.get_width()) for patch in ax.patches]
     assert widths == [1, 0, 2, 0, 3, 0, 4, 0, 5, 0]
     assert [t.get_text() for t in ax.texts if t.get_text()] == list("12345")
-    plt.close(fig)
 
 
 # --- On the page ----------------------------------------------------------------------

@@ -30,13 +30,6 @@ NAN = float("nan")
 
 
 @pytest.fixture
-def ax():
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
-
-
-@pytest.fixture
 def table():
     def rows(schedule, *results):
         fields = schedule.to_dict()
@@ -184,7 +177,6 @@ def test_trainings_are_drawn_over_what_was_spent():
     (legend,) = figure.legends  # of both panels, each line once
     texts = [text.get_text() for text in legend.get_texts()]
     assert texts == ["top 4 all bottoms, ρ 0.5", "full"]
-    plt.close(figure)
 
 
 def test_static_schedules_are_named_by_family_and_numbered(ax):

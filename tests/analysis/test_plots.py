@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.figures import plots, style
+from tests import tiny
 
 
 @pytest.fixture
@@ -24,12 +25,10 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=names).assign(num_test=500)
 
 
-def test_settings_are_not_mixed(table):
-    fig, ax = plt.subplots()
+def test_settings_are_not_mixed(table, ax):
     mixed = pd.concat([table.assign(lr=0.1), table.assign(lr=0.01)])
     with pytest.raises(ValueError, match=r"lr must be one value .* got \[.*0\.01"):
         plots.reinit_curves(mixed, ax, scenario="active", scale="log")
-    plt.close(fig)
 
 
 def test_a_value_without_rows_keeps_its_place_among_lines():
@@ -40,7 +39,7 @@ def test_a_value_without_rows_keeps_its_place_among_lines():
         for loss in losses
     ]
     table = pd.DataFrame(rows, columns=["net", "step", "loss"])
-    fig, (left, right) = plt.subplots(1, 2)
+    _, (left, right) = plt.subplots(1, 2)
     keys = ("a", "none", "b")
     style.draw_lines(left, table, "step", "loss", "net", keys=keys, label="net {}")
     first, none, last = left.lines
@@ -62,12 +61,10 @@ def test_a_value_without_rows_keeps_its_place_among_lines():
     assert [line.get_color() for line in right.lines] == ["blue", "red"]
     assert list(right.lines[1].get_ydata()) == pytest.approx([800, 1600])
     assert right.lines[1].get_marker() == ""
-    plt.close(fig)
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])
-def test_curves_are_the_means_in_percent(table, scale):
-    fig, ax = plt.subplots()
+def test_curves_are_the_means_in_percent(table, scale, ax):
     plots.reinit_curves(table, ax, scenario="active", scale=scale)
     narrow, wide, chance = ax.lines
     assert list(narrow.get_xdata()) == [0, 10, 100]
@@ -75,7 +72,6 @@ def test_curves_are_the_means_in_percent(table, scale):
     assert list(wide.get_ydata()) == pytest.approx([95, 30, 10])
     assert set(chance.get_ydata()) == {10}
     assert [line.get_label() for line in (narrow, wide)] == ["w = 10", "w = 100"]
-    plt.close(fig)
 
 
 def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
@@ -89,7 +85,6 @@ def test_grid_has_a_row_per_table_and_a_column_per_scenario(table):
     (legend,) = fig.legends  # outside, where it hides no line
     assert [text.get_text() for text in legend.get_texts()] == ["w = 10", "w = 100"]
     assert all(ax.get_legend() is None for ax in fig.axes)
-    plt.close(fig)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -100,7 +95,6 @@ def test_panels_of_active_parameters_are_two_in_a_row(table, count):
     assert [ax.get_title() for ax in shown] == list(named)
     assert {ax.get_xlabel()[0] for ax in shown} == {"γ"}
     assert len({round(ax.get_position().x0, 2) for ax in shown}) <= 2
-    plt.close(fig)
 
 
 def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
@@ -113,7 +107,6 @@ def test_bars_reach_the_trained_accuracy_from_the_initial_one(table):
     assert tops == pytest.approx([80, 95])
     nothing = plots.width_bars({"d = 1": table.iloc[:0]})
     assert len(nothing.axes) == 1
-    plt.close("all")
 
 
 def test_lines_may_stand_for_something_else_than_widths(table):
@@ -126,7 +119,6 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     labels = [line.get_label() for line in fig.axes[0].lines[:2]]
     assert labels == ["fp32", "bf16"]
     assert list(fig.axes[0].lines[1].get_ydata()) == pytest.approx([80, 50, 10])
-    plt.close(fig)
     with pytest.raises(ValueError, match="precision must be one value"):
         plots.reinit_grid({"": both}, scale="log", by="reading", compares=("width",))
     mixed = both.assign(precision=both.seed)  # within a line
@@ -135,19 +127,12 @@ def test_lines_may_stand_for_something_else_than_widths(table):
     mixed = both.assign(lr=both.seed)
     with pytest.raises(ValueError, match="lr must be one value"):
         plots.reinit_grid({"": mixed}, scale="log", **options)
-    plt.close("all")
 
 
 def test_movement_histogram_is_the_mean_share_over_seeds():
-    rows = [
-        (width, seed, layer, movement, share, 0.4 + 0.2 * seed)
-        for width in (10, 100)
-        for seed in (0, 1)
-        for layer in (0, 1)
-        for movement, share in ((0.1, 0.2 + 0.1 * seed), (1.0, 0.3))
-    ]
-    names = ["width", "seed", "layer", "movement", "share", "unmoved"]
-    table = pd.DataFrame(rows, columns=names)
+    table = tiny.grid(width=(10, 100), seed=(0, 1), layer=(0, 1), movement=(0.1, 1.0))
+    table["share"] = (0.2 + 0.1 * table.seed).where(table.movement < 1, 0.3)
+    table["unmoved"] = 0.4 + 0.2 * table.seed
     fig = plots.movement_histograms({"MNIST": table, "digits": table}, layer=0)
     top, bottom = fig.axes  # side by side
     assert (top.get_title(), bottom.get_title()) == ("MNIST", "digits")
@@ -157,4 +142,3 @@ def test_movement_histogram_is_the_mean_share_over_seeds():
     assert narrow.get_label() == "w = 10: 50 %"
     band = bottom.collections[0].get_paths()[0].vertices[:, 1]
     assert (band.min(), band.max()) == pytest.approx((20, 30))  # of two: both
-    plt.close(fig)

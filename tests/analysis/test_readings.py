@@ -22,7 +22,7 @@ READINGS = (
 
 @pytest.fixture
 def records(store):
-    half = tiny.training(precision="bf16")
+    half = tiny.config(precision="bf16")
     runs = [tiny.CONFIG, half, tiny.config(init=XavierNormal(gain=LITERAL_GAIN))]
     measures = (*tiny.MEASURES, WeightsReinit)
     return tiny.results(store, *runs, measures=measures).records

@@ -1,4 +1,3 @@
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,34 +5,22 @@ import torch
 
 from lazyrich_helpers.analysis.figures import setup as setup_plots
 from lazyrich_helpers.models.initialization import xavier_std
+from tests import tiny
 
 
 @pytest.fixture
 def curves() -> pd.DataFrame:
     """Two widths, two seeds, two epochs, the test images seen after the second."""
-    rows = [
-        (
-            width,
-            seed,
-            epoch,
-            1.0 / epoch + seed,
-            0.8 + 0.1 * seed if epoch == 2 else None,
-        )
-        for width in (10, 100)
-        for seed in (0, 1)
-        for epoch in (1, 2)
-    ]
-    table = pd.DataFrame(
-        rows, columns=["width", "seed", "epoch", "train_loss", "accuracy"]
-    )
-    return table.assign(status="ok", run_id=table.width + table.seed)
+    table = tiny.grid(width=(10, 100), seed=(0, 1), epoch=(1, 2)).assign(status="ok")
+    table["train_loss"] = 1.0 / table.epoch + table.seed
+    table["accuracy"] = (0.8 + 0.1 * table.seed).where(table.epoch == 2)
+    return table.assign(run_id=table.width + table.seed)
 
 
-def test_initial_weights_are_compared_with_their_own_law():
+def test_initial_weights_are_compared_with_their_own_law(ax):
     generator = torch.Generator().manual_seed(0)
     std = xavier_std(torch.empty(200, 100))
     weight = torch.randn(200, 100, generator=generator) * std
-    fig, ax = plt.subplots()
     setup_plots.initial_weights({200: weight}, {200: std}, ax)
     (law,) = ax.lines
     x, density = (np.asarray(values) for values in law.get_data())
@@ -41,7 +28,6 @@ def test_initial_weights_are_compared_with_their_own_law():
     heights = ax.patches[0].get_data().values  # the histogram
     middle = (density[1:] + density[:-1]) / 2
     assert np.abs(heights - middle).max() < 0.1 * middle.max()
-    plt.close(fig)
 
 
 def test_training_curves_are_means_over_seeds(curves):
@@ -50,7 +36,6 @@ def test_training_curves_are_means_over_seeds(curves):
     assert list(upper.lines[0].get_ydata()) == pytest.approx([1.5, 1.0])
     assert list(lower.lines[0].get_xdata()) == [2]
     assert list(lower.lines[0].get_ydata()) == pytest.approx([85])
-    plt.close(fig)
 
 
 def test_training_curves_do_not_mix_learning_rates(curves):
@@ -60,15 +45,8 @@ def test_training_curves_do_not_mix_learning_rates(curves):
 
 
 def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
-    rows = [
-        (depth, width, lr, seed, 0.5 + 0.1 * seed)
-        for depth in (1, 4)
-        for width in (10, 100)
-        for lr in (0.1, 0.01)
-        for seed in (0, 1)
-    ]
-    runs = pd.DataFrame(rows, columns=["depth", "width", "lr", "seed", "test_accuracy"])
-    runs["status"] = "ok"
+    runs = tiny.grid(depth=(1, 4), width=(10, 100), lr=(0.1, 0.01), seed=(0, 1))
+    runs = runs.assign(status="ok", test_accuracy=0.5 + 0.1 * runs.seed)
     fig = setup_plots.learning_rate_curves(runs, best={1: 0.1, 4: 0.01})
     assert [ax.get_title() for ax in fig.axes] == ["1 hidden layer", "4 hidden layers"]
     for ax, best in zip(fig.axes, (0.1, 0.01), strict=True):
@@ -76,7 +54,6 @@ def test_learning_rates_have_a_panel_per_depth_and_mark_the_chosen_one():
         assert list(narrow.get_xdata()) == [0.01, 0.1]
         assert list(narrow.get_ydata()) == pytest.approx([55, 55])
         assert set(marked.get_xdata()) == {best}
-    plt.close(fig)
 
 
 def test_a_run_that_diverged_is_a_cross_and_part_of_no_mean():
@@ -93,7 +70,6 @@ def test_a_run_that_diverged_is_a_cross_and_part_of_no_mean():
     means, crosses, *_ = fig.axes[0].lines
     assert list(means.get_ydata()) == pytest.approx([90, 70])
     assert crosses.get_marker() == "x" and list(crosses.get_xdata()) == [0.1]
-    plt.close(fig)
 
 
 def test_a_training_that_diverged_ends_in_a_cross(curves):
@@ -105,4 +81,3 @@ def test_a_training_that_diverged_ends_in_a_cross(curves):
     _, _, cross = fig.axes[0].lines
     assert (list(cross.get_xdata()), list(cross.get_ydata())) == ([1], [2.0])
     assert cross.get_marker() == "x"
-    plt.close(fig)

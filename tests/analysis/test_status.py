@@ -16,7 +16,6 @@ from lazyrich_helpers.analysis.tables.status import (
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.record import NUMERICS, Record
-from lazyrich_helpers.experiments.records import recorded_store
 from lazyrich_helpers.measures.measure import Accuracy
 from tests import tiny
 
@@ -90,15 +89,6 @@ def test_counts_add_up_to_the_files(store):
     assert "broken" in accounts(inventory)
 
 
-def test_the_committed_records_are_all_accounted_for():
-    inventory = read_inventory(recorded_store())
-    num_files = len(list(recorded_store().folder.glob("*.json")))
-    asked = {c.run_id for recipe, _ in inventory.recipes for c in recipe.configs}
-    there = {path.stem for path in recorded_store().folder.glob("*.json")}
-    assert len(asked & there) + others_table(inventory).networks.sum() == num_files
-    assert inventory.unreadable == ()
-
-
 def test_a_planted_record_changes_what_is_shown(store):
     plant(store, tiny.CONFIG)
     for config in (RATES.configs[0], tiny.APART[0]):
@@ -128,7 +118,7 @@ def test_hours_by_device(store):
     plant(store, tiny.APART[0])
     plant(store, tiny.APART[1])
     plant(store, tiny.APART[2], origin=ORIGIN | {"threads": 2})
-    early = tiny.training(num_epochs=9)
+    early = tiny.config(num_epochs=9)
     plant(store, early, "failed: early", origin={}, times={})
     table = totals_table(read_inventory(store)).set_index("device")
     networks = {"CPU, some": 2, "CPU, some, 2 threads": 1, "unknown": 1}
@@ -139,7 +129,7 @@ def test_hours_by_device(store):
 def test_other_runs_are_grouped_by_what_they_share(store):
     for config in tiny.WIDTHS:
         plant(store, config)
-    plant(store, tiny.training(num_epochs=7), "diverged")
+    plant(store, tiny.config(num_epochs=7), "diverged")
     table = others_table(read_inventory(store)).set_index("kind")
     kind = "digits relu_net d=2, 200 images, 3 epochs, fp32"
     assert table.networks.to_dict() == {kind: 4, kind.replace("3 ep", "7 ep"): 1}
@@ -160,16 +150,6 @@ def test_a_table_is_not_scaled_down_silently(store):
     inventory = read_inventory(store)
     assert row(recipes_table(inventory), "learning-rates")["recorded"] == 0
     assert inventory.others[0].config.run_id == smaller.run_id
-
-
-def test_the_page_is_in_the_book():
-    toc = (tiny.ROOT / "_toc.yml").read_text()
-    assert "book/status" in toc
-    text = (tiny.ROOT / "book" / "status.md").read_text()
-    names = ("recipes", "scales", "others", "totals")
-    for table in (f"{name}_table" for name in names):
-        assert f"status.{table}(inventory)" in text
-    assert "status.accounts(inventory)" in text
 
 
 def test_columns_of_what_went_wrong_are_there_where_something_did():

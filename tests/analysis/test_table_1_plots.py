@@ -1,6 +1,5 @@
 """The paper's Table 1 is drawn row by row, as it stands in tables."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,13 +7,6 @@ import pytest
 from lazyrich_helpers.analysis.figures import table_1 as table_1_plots
 
 NAN = float("nan")
-
-
-@pytest.fixture
-def ax():
-    figure, axes = plt.subplots()
-    yield axes
-    plt.close(figure)
 
 
 def places(ax, label):

@@ -24,22 +24,13 @@ from lazyrich_helpers.models.convnets import ConvNet
 from lazyrich_helpers.models.initialization import XavierNormal
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.reinit.reinitialization import SCENARIOS
-from lazyrich_helpers.runner.execution import execute
-from lazyrich_helpers.runner.progress import Lines
-from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.training.optimizers import Adam
 from tests import tiny
 
 
 @pytest.fixture
 def records(store):
-    progress = Lines()
-    progress.begin([])
-    configs = [tiny.training(seed=seed) for seed in (0, 1)]
-    each = (
-        execute([c], tiny.recipe(), store, "cpu", progress, Stop()) for c in configs
-    )
-    return [record for records in each for record in records]
+    return [r for c in tiny.SEEDS[:2] for r in tiny.results(store, c).records]
 
 
 def test_one_row_per_run_scenario_and_fraction(records):
@@ -147,14 +138,14 @@ OTHERS = {
     "lr": tiny.config(optimizer=Adam(lr=0.1)),
     "width": tiny.config(model=ReluNet(width=99, depth=2)),
     "updates": tiny.config(updates=tiny.Mask(mask="101")),
-    "num_epochs": tiny.training(num_epochs=9),
-    "precision": tiny.training(precision="medium"),
+    "num_epochs": tiny.config(num_epochs=9),
+    "precision": tiny.config(precision="medium"),
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_mean_is_of_one_setting(name):
-    same = [tiny.CONFIG, tiny.training(seed=1)]
+    same = [tiny.CONFIG, tiny.config(seed=1)]
     one_setting(pd.DataFrame([each.columns() for each in same]))
     mixed = pd.DataFrame([each.columns() for each in (*same, OTHERS[name])])
     with pytest.raises(ValueError, match=f"^{name} must be one value in a table"):

@@ -24,7 +24,6 @@ from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.notebook.chapter import recorded
-from tests.analysis.test_claims import changes
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 ALL_BOTTOMS = [(f"top {k} all bottoms", rho) for k in (1, 4) for rho in (0.1, 0.3, 0.5)]
@@ -170,9 +169,3 @@ NUMBERS = [
     (FULL_TIME, "pretrained", 5000.0, *THERE),
     (FULL_TIME, "within", Share(0.0001), *THERE),
 ]
-"""As in `test_claims`."""
-
-
-@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
-def test_a_verdict_is_about_the_number_in_its_sentence(number):
-    changes(*number)

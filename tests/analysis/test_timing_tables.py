@@ -124,8 +124,7 @@ def test_the_measure_survives_a_record(record):
 
 
 def test_a_schedule_costs_the_mean_of_its_epochs():
-    config = tiny.training(num_epochs=50)
-    config = dataclasses.replace(config, updates=TopKAllBottoms(k=1, rho=0.3))
+    config = tiny.config(num_epochs=50, updates=TopKAllBottoms(k=1, rho=0.3))
     values = {frozenset({0, 1, 2}): 1.0, frozenset({2}): 0.1}
     deep = [len(config.updates.plan(e, 0, 3, 0).layers) == 3 for e in range(50)]
     expected = (sum(deep) + 0.1 * (50 - sum(deep))) / 50

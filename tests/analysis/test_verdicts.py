@@ -82,11 +82,29 @@ def test_a_sentence_has_no_number_of_its_own(claim):
     assert not re.search(r"\d", NAMES.sub("", typed)), claim.says
 
 
+NUMBERS = [
+    *(test_claims.NUMBERS + test_activity_claims.NUMBERS),
+    *(test_lws_claims.NUMBERS + test_timing_claims.NUMBERS),
+]
+
+
 def test_each_number_is_tried_with_the_verdict():
-    modules = (test_claims, test_activity_claims, test_lws_claims, test_timing_claims)
-    tried = {(n[0].name, n[1]) for module in modules for n in module.NUMBERS}
     asked = {(claim.name, name) for claim in CLAIMS for name in claim.asks}
-    assert tried == asked
+    assert {(claim.name, name) for claim, name, *_ in NUMBERS} == asked
+
+
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda n: f"{n[0].name} {n[1]}")
+def test_a_verdict_is_about_the_number_in_its_sentence(number):
+    claim, name, value, *found = number
+    other = dataclasses.replace(claim, asks={**claim.asks, name: value})
+    of_runs = isinstance(found[0], pd.DataFrame) and "width" in found[0]
+    before, after = (
+        each.verdict(*found) if of_runs else each.verdict_on(*found)
+        for each in (claim, other)
+    )
+    assert before.word in (HOLDS, PARTLY), before
+    assert before.says != after.says
+    assert (before.word, before.part) != (after.word, after.part), after
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)

@@ -3,29 +3,15 @@
 import argparse
 import sys
 
-from tests.bench import (
-    accuracy,
-    batches,
-    convolution,
-    curve,
-    kept,
-    memory,
-    slider,
-    step,
-    together,
-)
+from tests.bench import batches, convolution, kept, step, together
 from tests.bench.setting import Options
 from tests.bench.table import machine, markdown
 
 BENCHMARKS = {
     "step": step,
-    "accuracy": accuracy,
     "together": together,
-    "curve": curve,
-    "slider": slider,
     "convolution": convolution,
     "kept": kept,
-    "memory": memory,
     "batches": batches,
 }
 
@@ -35,7 +21,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="only show that it runs")
-    parser.add_argument("--epochs", type=int, default=20, help="of accuracy and kept")
+    parser.add_argument("--epochs", type=int, default=20, help="of kept")
     parser.add_argument("--repetitions", type=int, default=9, help="of each time")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(BENCHMARKS)

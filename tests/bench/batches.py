@@ -1,4 +1,4 @@
-"""Batches: what kills and crowds cost; real processes, real files."""
+"""What kills cost a sweep; real processes, real files."""
 
 import contextlib
 import os
@@ -18,18 +18,8 @@ from lazyrich_helpers.experiments.recipes import states
 from lazyrich_helpers.experiments.records import Store
 from tests.bench.setting import Options
 
-TITLE = "batches: records lost, work done twice, bits after interruptions"
+TITLE = "batches: records lost and work done twice after kills"
 COMMAND = (sys.executable, "-m", "lazyrich_helpers.run", "figure-2", "--device", "cpu")
-
-
-def rows(options: Options) -> list[dict[str, object]]:
-    """Measure each, with its target beside it."""
-    launchers = [] if options.quick else _launchers(options)  # `test_run` has them
-    return [*_kills(options), *launchers, _resumed(options)]
-
-
-def _row(what: str, measured: object, target: str) -> dict[str, object]:
-    return {"what": what, "measured": measured, "target": target}
 
 
 @dataclass(frozen=True)
@@ -81,7 +71,7 @@ class _Sweep:
         return lost, sum(num > 1 for num in Counter(ended).values())
 
 
-def _kills(options: Options) -> list[dict[str, object]]:
+def rows(options: Options) -> list[dict[str, object]]:
     """Kill a sweep of two workers, all processes at once, at random moments."""
     num, moments = (20 if not options.quick else 1), random.Random(0)
     widths = range(100, 260 if not options.quick else 106)
@@ -101,50 +91,12 @@ def _kills(options: Options) -> list[dict[str, object]]:
             before = now
         output += sweep.start(workers=2).communicate()[0]
         lost, twice = sweep.ends(output)
-    return [
-        _row(f"finished records lost or changed by {num} kills", changed, "0"),
-        _row(f"of {len(widths)}, done at the last kill", len(before), "-"),
-        _row("records unreadable or missing at the end", lost, "0"),
-        _row("runs in hand at a kill, at most", max(in_hand), "1 a worker"),
-        _row("runs trained to their end twice", twice, "0"),
-    ]
-
-
-def _launchers(options: Options) -> list[dict[str, object]]:
-    """Start the same sweep twice at once."""
-    widths = range(20, 60)
-    with tempfile.TemporaryDirectory() as folder:
-        sweep = _Sweep(Path(folder), widths, 50)
-        processes = [sweep.start(workers=1) for _ in range(2)]
-        output = "".join(process.communicate()[0] for process in processes)
-        lost, twice = sweep.ends(output)
-    return [
-        _row(f"two launchers, {len(widths)} runs: trained twice", twice, "0"),
-        _row("two launchers: lost", lost, "0"),
-    ]
-
-
-def _resumed(options: Options) -> dict[str, object]:
-    """Stop a run again and again; compare it with one that was not."""
-    interruptions, found = 0, []
-    epochs = 2000 if not options.quick else 300
-    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
-        for folder, stops in ((one, True), (other, False)):
-            sweep = _Sweep(Path(folder), range(64, 65), epochs)
-            while not sweep.records():
-                process = sweep.start(workers=1)
-                stops = stops and not (options.quick and interruptions)
-                if stops:
-                    sweep.wait_for_work(process, set())
-                    time.sleep(0.5)
-                    process.terminate()
-                process.communicate()
-                interruptions += stops and process.returncode == 130
-            store = Store(sweep.folder / "records", sweep.folder / "weights")
-            record = store.read(*store.ids())
-            assert record is not None
-            found.append((record.origin["weights"], record.curves, record.measures))
-    same = "the same bits" if found[0] == found[1] else "DIFFERENT"
-    return _row(
-        f"a run interrupted {interruptions} times, and a straight one", same, "-"
+    found = (
+        (f"finished records lost or changed by {num} kills", changed, "0"),
+        (f"of {len(widths)}, done at the last kill", len(before), "-"),
+        ("records unreadable or missing at the end", lost, "0"),
+        ("runs in hand at a kill, at most", max(in_hand), "1 a worker"),
+        ("runs trained to their end twice", twice, "0"),
     )
+    names = ("what", "measured", "target")
+    return [dict(zip(names, row, strict=True)) for row in found]

@@ -7,8 +7,6 @@ from typing import Any
 from lazyrich_helpers.data.datasets import Dataset, Split
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe
-from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.training.loop import Trained, new_network, train
 from lazyrich_helpers.training.run_config import RunConfig
 
 PRECISIONS = ("highest", "medium", "bf16")
@@ -22,7 +20,7 @@ class Options:
     quick: bool = False
     """Small networks, digits, few repetitions: shows that it runs, measures nothing."""
     epochs: int = 20
-    """Of the benchmarks of whole trainings."""
+    """Of `kept`."""
     repetitions: int = 9
 
 
@@ -59,15 +57,3 @@ def first_steps(data: Dataset, num_steps: int, batch_size: int) -> Dataset:
     num = num_steps * batch_size
     few = Split(data.train.images[:num], data.train.labels[:num])
     return dataclasses.replace(data, train=few)
-
-
-def after_ten_steps(options: Options, *, depth: int) -> Trained:
-    """Return a network of w = 1,000, narrow if quick, that was trained a little."""
-    width = 1000 if not options.quick else 16
-    run = config(options, width=width, depth=depth, num_epochs=1)
-    data = first_steps(run.data.load(), 10, run.training.batch_size)
-    network = new_network(run, data)
-    initial = flat_parameters(network)
-    for _ in train(network, data, run):
-        pass
-    return Trained(run, data, network, initial, flat_parameters(network))

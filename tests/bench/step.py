@@ -15,7 +15,7 @@ from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.loop import new_network, train
 from lazyrich_helpers.training.run_config import RunConfig
 from tests.bench import plain
-from tests.bench.sample import Sample, in_turns, seconds
+from tests.bench.sample import in_turns, seconds
 from tests.bench.setting import PRECISIONS, Options, config, first_steps
 
 TITLE = "step: one training step, d = 4; evaluation excluded; milliseconds"
@@ -64,16 +64,15 @@ def _row(
     flops = _flops(run, run.data.load())
     row: dict[str, object] = {"width": width, "allocator of ours": allocator}
     for precision in PRECISIONS:
-        row[f"plain / {precision}"] = found["plain"].over(found[precision])
+        row[f"plain / {precision}"] = found["plain"] / found[precision]
     for precision in PRECISIONS:
         name = f"plain / {precision}, allocators alike"
-        row[name] = found["plain alike"].over(found[precision])
+        row[name] = found["plain alike"] / found[precision]
     for way in workers:
-        row[f"{way}, ms"] = found[way].scaled(1e3)
+        row[f"{way}, ms"] = 1e3 * found[way]
     for precision in PRECISIONS:
-        rate = found[f"{precision} rate"].values
-        bound = Sample(tuple(flops / each for each in rate))
-        row[f"{precision} / bound"] = found[precision].over(bound)
+        bound = flops / found[f"{precision} rate"]
+        row[f"{precision} / bound"] = found[precision] / bound
     return row
 
 

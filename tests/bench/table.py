@@ -4,6 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from lazyrich_helpers.experiments import origin
@@ -29,4 +30,12 @@ def markdown(title: str, rows: Sequence[dict[str, object]]) -> str:
 
 
 def _line(cells: Sequence[object]) -> str:
-    return "| " + " | ".join(map(str, cells)) + " |"
+    return "| " + " | ".join(map(said, cells)) + " |"
+
+
+def said(cell: object) -> str:
+    """Return a cell; of repetitions the median and the quartiles."""
+    if not isinstance(cell, np.ndarray):
+        return str(cell)
+    first, median, third = np.quantile(cell, (0.25, 0.5, 0.75))
+    return f"{median:.3g} ({first:.3g} to {third:.3g})"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lazyrich_helpers.experiments.records import Store
@@ -48,7 +49,7 @@ def _row(options: Options, width: int) -> dict[str, object]:
     best = {
         way: min(
             (found[name] for name in found if name.startswith(way)),
-            key=lambda sample: sample.median,
+            key=np.median,
         )
         for way in SIZES
     }
@@ -56,12 +57,12 @@ def _row(options: Options, width: int) -> dict[str, object]:
     one = found.get("together 1x2", found["together 1x1"])
     return {
         "width": width,
-        "plain / together": usual.over(one),
-        "plain / best together": usual.over(best["together"]),
-        "best plain / best together": best["plain"].over(best["together"]),
-        "best alone / best together": best["alone"].over(best["together"]),
-        **{f"plain / best {way}": usual.over(best[way]) for way in LESS_PRECISE},
-        **{f"{name}, s": sample for name, sample in found.items()},
+        "plain / together": usual / one,
+        "plain / best together": usual / best["together"],
+        "best plain / best together": best["plain"] / best["together"],
+        "best alone / best together": best["alone"] / best["together"],
+        **{f"plain / best {way}": usual / best[way] for way in LESS_PRECISE},
+        **{f"{name}, s": seconds for name, seconds in found.items()},
     }
 
 

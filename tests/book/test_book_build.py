@@ -1,6 +1,5 @@
 """The book's build extension: what it digests, and what it does without npm."""
 
-import importlib.util
 import io
 import re
 import tarfile
@@ -12,17 +11,14 @@ import pytest
 import yaml
 from sphinx.errors import ExtensionError
 
-from tests.tiny import ROOT
+from lazyrich_helpers.places import ROOT
+from tests import tiny
 
 
 @pytest.fixture
 def build(monkeypatch, tmp_path):
     """The extension, with a small package and a few records of its own."""
-    path = ROOT / "book" / "extensions" / "book_build.py"
-    spec = importlib.util.spec_from_file_location("book_build", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = tiny.extension("book_build")
     for name in ("PACKAGE", "RECORDS", "STATIC"):
         (tmp_path / name).mkdir()
         monkeypatch.setattr(module, name, tmp_path / name)

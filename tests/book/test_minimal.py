@@ -17,7 +17,6 @@ def test_the_experiment_fits_on_a_screen_and_runs():
     names: dict = {}
     exec(code, names)
     active, lazy = (line.get_ydata() for line in plt.gca().get_lines())
-    plt.close("all")
     trained, initial = (
         names["accuracy"](names["network"]),
         names["accuracy"](names["initial"]),

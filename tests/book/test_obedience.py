@@ -1,6 +1,5 @@
 """Every cell of a chapter trains what the parameters say, and nothing else."""
 
-import ast
 import dataclasses
 import sys
 from pathlib import Path
@@ -120,14 +119,3 @@ def test_what_a_chapter_trains_is_what_its_parameters_say(path, odd_data, made):
 def test_a_chapter_ends_where_there_is_little_to_show(chapter, values, made):
     few = {"widths": [4], "seeds": [0], "num_epochs": 1}
     run_cells(find_chapter(chapter), budget="smoke", device="cpu", **few, **values)
-
-
-@pytest.mark.parametrize("path", recipe_chapters(), ids=lambda path: path.stem)
-def test_no_cell_names_a_device_of_its_own(path):
-    cells = nbformat.read(path, as_version=4).cells
-    (parameters,) = tagged(cells, "parameters")
-    for cell in code(cells):
-        if cell is not parameters:
-            nodes = ast.walk(ast.parse(cell.source))
-            texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
-            assert not texts & {"auto", "cpu", "cuda"}, cell.source

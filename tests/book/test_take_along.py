@@ -1,6 +1,5 @@
-"""The book gives its executed notebooks and its records to those who ask."""
+"""The book gives its notebooks and records away, and has buttons to run them."""
 
-import importlib.util
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,16 +7,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from tests.tiny import ROOT
+from tests import tiny
+
+LAUNCH = tiny.extension("launch")
 
 
 @pytest.fixture
 def take(monkeypatch, tmp_path):
-    path = ROOT / "book" / "extensions" / "take_along.py"
-    spec = importlib.util.spec_from_file_location("take_along", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = tiny.extension("take_along")
     (tmp_path / "records").mkdir()
     monkeypatch.setattr(module, "RECORDS", tmp_path / "records")
     return module
@@ -38,7 +35,7 @@ def app(tmp_path):
 @pytest.fixture
 def committed():
     """A few committed records, by name."""
-    return sorted((ROOT / "book" / "records").glob("*.json"))[:3]
+    return sorted((tiny.ROOT / "book" / "records").glob("*.json"))[:3]
 
 
 def test_all_records_are_one_archive_the_same_each_time(take, app, committed):
@@ -104,11 +101,25 @@ def test_a_fold_is_read_by_what_it_shows(take):
 
 
 def test_the_pdf_has_all_pages_in_reading_order():
-    path = ROOT / "book" / "extensions" / "print_pdf.py"
-    spec = importlib.util.spec_from_file_location("print_pdf", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = tiny.extension("print_pdf")
     nested = {"file": "b", "sections": [{"file": "b2"}]}
     parts = [{"caption": "x", "chapters": [nested, {"file": "c"}]}]
     assert [*module.pages({"root": "a", "parts": parts})] == ["a", "b", "b2", "c"]
+
+
+@pytest.mark.parametrize("url", ["", None, "https://github.com/someone/book"])
+def test_there_are_buttons_where_there_is_a_repository(url):
+    services = {"colab_url": "https://colab.research.google.com"}
+    options = {"repository_url": url, "launch_buttons": services}
+    LAUNCH.need_a_repository(None, SimpleNamespace(html_theme_options=options))
+    assert options["launch_buttons"] == (services if url else {})
+
+
+@pytest.mark.parametrize(("suffix", "left"), [(".ipynb", 2), (".md", 1)])
+def test_pages_of_text_have_none(suffix, left):
+    env = SimpleNamespace(doc2path=lambda page: page + suffix)
+    buttons = [{"label": "launch-buttons"}, {"type": "group"}]
+    context = {"header_buttons": buttons}
+    LAUNCH.only_notebooks(SimpleNamespace(env=env), "a", "page.html", context, None)
+    assert len(context["header_buttons"]) == left
+    assert context["header_buttons"][-1] == {"type": "group"}

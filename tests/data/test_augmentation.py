@@ -7,11 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from lazyrich_helpers.data import augmentation
-from lazyrich_helpers.data.augmentation import CroppedImages, normalized, shifted
-from lazyrich_helpers.data.datasets import Dataset, Split
-from lazyrich_helpers.data.sources import source_of
+from lazyrich_helpers.data.augmentation import normalized, shifted
+from lazyrich_helpers.data.datasets import Dataset, Split, images
 from lazyrich_helpers.lws.schedules import TopK
-from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training import loop
 from lazyrich_helpers.training.optimizers import SGD
@@ -73,23 +71,16 @@ def fake(monkeypatch):
 
 
 def part(**fields):
-    digest = source_of("cifar10").digest
-    return CroppedImages(
-        dataset="cifar10", train_size=70, subset_seed=0, image_size=32, digest=digest,
-        **fields,
-    )  # fmt: skip
+    return tiny.cropped(images("cifar10", train_size=70), **fields)
 
 
 def weights(data, config, **options):
-    network = loop.new_network(config, data)
-    list(loop.train(network, data, config, **options))
-    return flat_parameters(network)
+    return tiny.trained(config, data, **options).final
 
 
 def small(**training):
     """Return a config of few steps, whose data is given to `train` apart."""
-    config = tiny.training(num_epochs=4, **training)
-    return dataclasses.replace(config, optimizer=SGD(lr=0.1))
+    return tiny.config(num_epochs=4, optimizer=SGD(lr=0.1), **training)
 
 
 def test_fresh_shifts_change_from_step_to_step_and_resume(fake):

@@ -284,13 +284,6 @@ def test_digits_are_all_there():
     assert {data.train.images.dtype, data.test.images.dtype} == {torch.float32}
 
 
-def test_splits_share_no_image():
-    data = images("digits", train_size=500).load()
-    splits = (data.train, data.held_out, data.test)
-    seen = [{tuple(x.flatten().tolist()) for x in s.images} for s in splits]
-    assert sum(map(len, seen)) == len(set.union(*seen)) == 1500
-
-
 def test_another_subset_seed_draws_other_images_and_the_same_test():
     one, again, two = (
         images("digits", train_size=200, subset_seed=s).load() for s in (0, 0, 1)

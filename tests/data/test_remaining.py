@@ -42,9 +42,7 @@ def colours():
 
 def test_colour_images_stay_cropped_and_normalized(offline, monkeypatch):
     put(offline, "cifar10", colours(), monkeypatch)
-    fields = images("cifar10", train_size=50).to_dict()
-    del fields["kind"]
-    part = CroppedImages(**fields, padding=3)
+    part = tiny.cropped(images("cifar10", train_size=50), padding=3)
     other = remaining(part, 150)
     assert isinstance(other, CroppedImages) and isinstance(other, DataPart)
     assert other.padding == 3 and other.skipped == 100
@@ -68,9 +66,7 @@ def test_an_image_is_turned_to_the_left_as_often_as_its_label_says():
 
 def test_turned_images_are_the_others_at_each_turn(offline, monkeypatch):
     put(offline, "cifar10", colours(), monkeypatch)
-    fields = images("cifar10", train_size=50).to_dict()
-    del fields["kind"]
-    part = CroppedImages(**fields)
+    part = tiny.cropped(images("cifar10", train_size=50))
     plain, other = remaining(part, 150), remaining(part, 150, turns=True)
     assert (plain.num_classes, other.num_classes) == (10, 4)
     data, rest = other.load(), plain.load()

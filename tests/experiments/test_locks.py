@@ -13,6 +13,7 @@ import pytest
 
 from lazyrich_helpers.experiments import locks
 from lazyrich_helpers.experiments.locks import claim
+from tests import tiny
 
 
 @pytest.fixture
@@ -114,10 +115,7 @@ def test_an_owner_that_was_taken_for_dead_hears_of_it(path, monkeypatch):
         mark(path).unlink()
         mark(path).write_text("another machine's\n")
         assert not own.holds()  # at once
-        deadline = time.monotonic() + 30
-        while not own.lost:  # by and by
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        tiny.wait_for(lambda: own.lost)  # by and by
     assert mark(path).read_text() == "another machine's\n"
 
 

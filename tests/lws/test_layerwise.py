@@ -87,20 +87,6 @@ def test_frozen_layers_and_what_is_remembered_of_them_stay(make, set_to_none):
     assert [sparse.counts[i] for i in range(3)] == [4, 4, 4]
 
 
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS)
-def test_what_is_forgotten_begins_anew_whatever_the_optimizer(make):
-    model = Small()
-    optimizer = make(model.parameters())
-    steps(model, optimizer)
-    fresh = copy.deepcopy(model)
-    for p in model.parameters():
-        optimizer.state.pop(p, None)
-    for one, its in ((model, optimizer), (fresh, make(fresh.parameters()))):
-        torch.manual_seed(0)  # dropout's
-        steps(one, its)
-    assert moved(states(model), states(fresh)) == set()
-
-
 def test_full_is_the_loop_alone_bit_for_bit():
     plain, sparse_one = Small(), Small()
     torch.manual_seed(0)  # dropout's
@@ -163,22 +149,6 @@ def test_backward_ends_at_the_lowest_trainable_layer():
         assert set(reached) == expected
 
 
-def test_a_step_at_a_time():
-    model = Small()
-    optimizer = OPTIMIZERS["adam"](model.parameters())
-    sparse = LayerwiseSparse(model.layers, optimizer, RandomUniform(draw="step"))
-    seen = set()
-    for step in range(12):
-        before = states(model)
-        with sparse.step(0, step) as trainable:
-            steps(model, optimizer, num=1)
-        assert moved(before, states(model)) == trainable
-        seen.add(trainable)
-    assert len(seen) == 3
-    with pytest.raises(ValueError, match="changes from step to step"), sparse.epoch(0):
-        pass
-
-
 def test_a_layer_whose_parts_are_called_one_by_one_is_frozen_too():
     body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5))
     head = nn.Linear(32, 3)
@@ -235,25 +205,6 @@ class Alternating:
 
     def plan(self, epoch, step, num_layers, seed):
         return Plan(self.layers[epoch % len(self.layers)])
-
-
-def test_a_schedule_is_asked_for_this_epoch_and_step_by_the_seed():
-    asked = []
-
-    class Asked(Alternating):
-        per_step = True
-
-        def plan(self, *place):
-            asked.append(place)
-            return super().plan(*place)
-
-    model = Small()
-    optimizer = momentum_sgd(model.parameters())
-    schedule = Asked((frozenset({0}), frozenset({1})))
-    sparse = LayerwiseSparse(model.layers, optimizer, schedule, seed=7)
-    with sparse.step(3, 5):
-        steps(model, optimizer, num=1)
-    assert asked[-1] == (3, 5, sparse.num_layers, 7)
 
 
 def test_a_checkpoint_knows_its_schedule_also_one_of_ones_own():
@@ -546,8 +497,9 @@ def test_it_begins_once_at_a_time():
     with sparse.epoch(0), pytest.raises(ValueError, match="has begun and not ended"):
         sparse.begin(1)
     assert all(p.requires_grad for p in model.parameters()) and sparse.counts == {2: 1}
-    with pytest.raises(ValueError, match="changes from step to step"):
-        LayerwiseSparse(model.layers, optimizer, RandomUniform(draw="step")).begin(0)
+    by_step = LayerwiseSparse(model.layers, optimizer, RandomUniform(draw="step"))
+    with pytest.raises(ValueError, match="changes from step to step"), by_step.epoch(0):
+        pass
 
 
 def test_a_trainable_layer_that_no_optimizer_has():

@@ -5,8 +5,6 @@ import pytest
 import torch
 from scipy import stats
 
-from lazyrich_helpers.config import Part
-from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.lws.schedules import (
     BottomQ,
@@ -20,23 +18,11 @@ from lazyrich_helpers.lws.schedules import (
     TopKBottomQ,
     in_words,
 )
+from lazyrich_helpers.training.run_config import KINDS
 from tests import tiny
+from tests.test_config import example
 
-EXAMPLES = [
-    Full(),
-    TopK(k=2),
-    BottomQ(q=2),
-    TopBottom(k=1, q=2),
-    Middle(),
-    TopKBottomQ(k=1, q=2, rho=0.5),
-    TopKAllBottoms(k=2, rho=0.5, draw="step"),
-    RandomUniform(),
-    RandomBeta(),
-    FreezeOut(total_epochs=5, steps_per_epoch=8),
-    LayerFreezing(total_epochs=5),
-    LISA(steps_per_epoch=8, activated_layers=1),
-    BAdam(steps_per_epoch=8),
-]
+EXAMPLES = [example(kind) for kind in KINDS if kind.slot == "updates"]
 IDS = [schedule.kind for schedule in EXAMPLES]
 MANY = 4000
 """Epochs to draw where a distribution is tested."""
@@ -55,20 +41,15 @@ def depths(schedule, num_layers, num=MANY):
 
 
 def test_names_are_words_and_differ():
-    names = [in_words(schedule) for schedule in EXAMPLES]
-    assert names[:5] == ["full", "top 2", "bottom 2", "top 1 bottom 2", "middle"]
-    assert names[6] == "top 2 all bottoms, drawn each step"
-    assert len({*names}) == len(names) - 1  # one is the other at probability one
+    names = {schedule.kind: in_words(schedule) for schedule in EXAMPLES}
+    kinds = ("full", "top_k", "bottom_q", "top_bottom", "middle")
+    words = ["full", "top 2", "bottom 2", "top 2 bottom 2", "middle"]
+    assert [names[kind] for kind in kinds] == words
+    by_step = TopKAllBottoms(k=2, rho=0.5, draw="step")
+    assert in_words(by_step) == "top 2 all bottoms, drawn each step"
+    # one is the other at probability one
+    assert len({*names.values()}) == len(names) - 1
     assert "Mask" in in_words(tiny.Mask(mask="1"))
-
-
-def test_every_kind_has_an_example():
-    kinds = {
-        kind.kind
-        for kind in Part.__subclasses__()
-        if kind.slot == "updates" and kind.__module__.startswith("lazyrich_")
-    }
-    assert kinds == set(IDS)
 
 
 @pytest.mark.parametrize("schedule", EXAMPLES, ids=IDS)

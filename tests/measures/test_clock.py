@@ -18,7 +18,7 @@ from tests import tiny
 
 
 def record(updates, seconds, correct, seed=0, status="ok", num_full=0):
-    config = dataclasses.replace(tiny.training(seed=seed), updates=updates)
+    config = tiny.config(seed=seed, updates=updates)
     epochs = list(range(1, len(correct) + 1))
     curves = {"epoch": epochs, "train_loss": [1.0] * len(epochs)}
     measures: dict[str, Any] = {
@@ -43,7 +43,7 @@ def test_seconds_include_evaluations_and_no_pause(store, monkeypatch):
 
     monkeypatch.setattr(loop, "count_correct", slowly)
     monkeypatch.setattr(times, "now", lambda device: seconds[0])
-    config = tiny.training(num_epochs=4)
+    config = tiny.config(num_epochs=4)
     recipe = tiny.recipe(config, measures=(Clock, Accuracy))
     recipe = dataclasses.replace(recipe, eval_every=2)
     complete(recipe, store, device="cpu", progress=Lines())

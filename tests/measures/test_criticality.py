@@ -38,6 +38,9 @@ def test_every_reset_is_that_of_a_network_made_by_hand(trained):
             reset = torch.where(own & movers, trained.initial, trained.final)
             assert layer["active"][place] == correct(trained, reset)
             assert layer["num_reset"][place] == (own & movers).sum()
+    everything = torch.ones_like(own)
+    assert correct_after_reset(trained, everything) == correct(trained, trained.initial)
+    assert torch.equal(flat_parameters(trained.network), trained.final)
 
 
 def test_it_costs_the_passes_it_says(trained, monkeypatch):
@@ -47,9 +50,3 @@ def test_it_costs_the_passes_it_says(trained, monkeypatch):
     num_layers = len(trained.network.layers)
     expected = Criticality.test_passes + num_layers * Criticality.layer_passes
     assert len(calls) == expected
-
-
-def test_a_reset_leaves_the_network_as_it_was(trained):
-    everything = torch.ones_like(trained.final, dtype=torch.bool)
-    assert correct_after_reset(trained, everything) == correct(trained, trained.initial)
-    assert torch.equal(flat_parameters(trained.network), trained.final)

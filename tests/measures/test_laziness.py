@@ -12,7 +12,7 @@ from lazyrich_helpers.measures import laziness
 from lazyrich_helpers.measures.laziness import Laziness, kept_states
 from lazyrich_helpers.models.network import relu_net
 from lazyrich_helpers.models.vectors import bind_, flat_parameters, named_parts
-from lazyrich_helpers.training.loop import Trained, new_network, train
+from lazyrich_helpers.training.loop import Trained
 from lazyrich_helpers.training.objectives import Scaled
 from tests import tiny
 
@@ -28,7 +28,7 @@ def trained(objective=SCALED):
         p.data += 0.3 * torch.randn_like(p)
     splits = (Split(torch.randn(40, 1, 4, 4), torch.arange(40) % 3) for _ in range(3))
     data = Dataset(*splits, digest="made", num_classes=3)
-    config = dataclasses.replace(tiny.CONFIG, objective=objective)
+    config = tiny.config(objective=objective)
     return Trained(config, data, network, start, flat_parameters(network))
 
 
@@ -105,12 +105,7 @@ def test_vgg11_keeps_its_states_where_it_is_lazy():
     assert scales == [1, 10, 100, 1000]
     found = []
     for config in (recipe.configs[0], recipe.configs[-1]):
-        data = config.data.load("cpu")
-        network = new_network(config, data)
-        start = flat_parameters(network)
-        assert len(list(train(network, data, config, eval_every=3))) == 3
-        run = Trained(config, data, network, start, flat_parameters(network))
-        found.append(Laziness().result(run))
+        found.append(Laziness().result(tiny.trained(config, eval_every=3)))
     rich, lazy = found
     assert lazy["moved"] < rich["moved"] / 100
     assert lazy["kept_states"] > max(0.99, rich["kept_states"])

@@ -28,14 +28,6 @@ def weights(trained):
     return [(p, m) for p, m in pairs if p.dim() == 2]
 
 
-def test_every_weight_is_counted_once(trained, result):
-    for entry, (_, moved) in zip(result["layers"], weights(trained), strict=True):
-        assert entry["num_weights"] == len(moved)
-        assert entry["num_unmoved"] == (moved == 0).sum()
-        assert sum(entry["histogram"]) == len(moved) - entry["num_unmoved"]
-    assert [entry["layer"] for entry in result["layers"]] == [0, 1, 2]
-
-
 def test_the_unit_is_xaviers_deviation(trained, result):
     for entry, (weight, moved) in zip(result["layers"], weights(trained), strict=True):
         assert entry["sigma_0"] == pytest.approx(math.sqrt(2 / sum(weight.shape)))

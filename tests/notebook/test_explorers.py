@@ -11,7 +11,6 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.models.layout import spans
-from lazyrich_helpers.notebook import heat_maps
 from lazyrich_helpers.notebook.chapter import recorded
 from lazyrich_helpers.notebook.heat_maps import heat_map_slider
 from lazyrich_helpers.notebook.live import ReinitExplorer
@@ -131,7 +130,7 @@ def test_live_values_replace_the_recorded_ones(browser, results, store):
 
 def test_schedules_show_their_words_and_draws(browser, store):
     schedules = [Full(), TopK(k=1), *(TopKAllBottoms(k=1, rho=r) for r in (0.1, 0.5))]
-    longer = tiny.training(num_epochs=12)  # evaluated after 5, 10 and 12
+    longer = tiny.config(num_epochs=12)  # evaluated after 5, 10 and 12
     runs = [dataclasses.replace(longer, updates=s) for s in schedules]
     explorer = probability_slider(tiny.results(store, *runs))
     assert explorer.data["controls"][0]["labels"] == ["0", "0.1", "0.5", "1"]
@@ -152,8 +151,7 @@ def test_schedules_show_their_words_and_draws(browser, store):
         assert page.locator(".lr-said").inner_text() == live.live["cell"]["words"]
 
 
-def test_heat_maps_change_with_buttons_and_slider(browser, store, monkeypatch):
-    monkeypatch.setattr(heat_maps, "store_for", lambda _: store)
+def test_heat_maps_change_with_buttons_and_slider(browser, store):
     results = tiny.results(store, *tiny.WIDTHS, measures=(Activity,))
     explorer = heat_map_slider(results)
     with chromium.widget(browser, explorer) as page:

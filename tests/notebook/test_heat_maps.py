@@ -12,8 +12,7 @@ from tests import tiny
 
 
 @pytest.fixture
-def results(store, monkeypatch):
-    monkeypatch.setattr(heat_maps, "store_for", lambda _: store)
+def results(store):
     return tiny.results(store, *tiny.WIDTHS, measures=(Activity,))
 
 

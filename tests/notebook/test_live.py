@@ -103,7 +103,6 @@ def test_a_width_that_a_learning_rate_lacks_shows_no_number(store):
 
 
 def test_a_built_page_gets_records_and_a_notebook_networks(monkeypatch, results, store):
-    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     assert len(trained_networks(results, device="cpu")) == 4
     live = explore(results, device="cpu")
     assert isinstance(live, ReinitExplorer) and live.chosen("γ") == "0.1 %"
@@ -113,17 +112,13 @@ def test_a_built_page_gets_records_and_a_notebook_networks(monkeypatch, results,
     assert not isinstance(static, ReinitExplorer) and static.chosen("γ") == "0.1 %"
 
 
-def test_a_bar_says_how_far_the_reading_of_networks_is(
-    monkeypatch, results, store, capsys
-):
-    monkeypatch.setattr(explorers, "store_for", lambda _: store)
+def test_a_bar_says_how_far_the_reading_of_networks_is(results, store, capsys):
     explore(results, device="cpu")
     # of reading them, then of ordering their parameters
     assert capsys.readouterr().err.count(" 0%|") == 2
 
 
-def test_without_weights_the_records_still_show(monkeypatch, results, store):
-    monkeypatch.setattr(explorers, "store_for", lambda _: store)
+def test_without_weights_the_records_still_show(results, store):
     for path in store.weights.iterdir():
         path.unlink()
     assert trained_networks(results, device="cpu") == []
@@ -132,7 +127,6 @@ def test_without_weights_the_records_still_show(monkeypatch, results, store):
 
 
 def test_the_first_layer_is_the_widest_networks(monkeypatch, results, store):
-    monkeypatch.setattr(explorers, "store_for", lambda _: store)
     read, plain = [], Store.read_weights
     monkeypatch.setattr(
         Store, "read_weights", lambda self, name: read.append(name) or plain(self, name)

@@ -1,7 +1,6 @@
 """Live sliders train what they describe, once; a built page shows what is recorded."""
 
 import asyncio
-import dataclasses
 
 import pytest
 
@@ -9,14 +8,14 @@ from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms, TopKBotto
 from lazyrich_helpers.notebook import live_schedules
 from lazyrich_helpers.notebook.explorers import explore_schedules
 from lazyrich_helpers.notebook.live_schedules import PROBABILITIES, ScheduleExplorer
-from lazyrich_helpers.training.loop import count_correct, new_network, train
+from lazyrich_helpers.training.loop import count_correct
 from tests import tiny
 
 
 @pytest.fixture
 def results(store):
     schedules = [Full(), TopKAllBottoms(k=1, rho=0.1)]
-    configs = [dataclasses.replace(tiny.CONFIG, updates=s) for s in schedules]
+    configs = [tiny.config(updates=s) for s in schedules]
     return tiny.results(store, *configs)
 
 
@@ -55,11 +54,9 @@ def test_recorded_schedules_are_not_trained_again(explorer, results, monkeypatch
 
 def test_a_new_schedule_is_trained_once_as_a_plain_run_would(explorer, monkeypatch):
     move(explorer, rho=HALF)  # outside an event loop it trains at once
-    config = explorer.config
-    data = config.data.load()
-    network = new_network(config, data)
-    list(train(network, data, config))
-    accuracy = count_correct(network, data.test, "highest") / len(data.test)
+    run = tiny.trained(explorer.config)
+    test = run.data.test
+    accuracy = count_correct(run.network, test, "highest") / len(test)
     assert f"test accuracy {100 * accuracy:.1f} % (n = 1)" in words(explorer)
     monkeypatch.setattr(live_schedules, "train", None)
     move(explorer, rho=2)

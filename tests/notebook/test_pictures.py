@@ -2,7 +2,6 @@ import base64
 import dataclasses
 import io
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -11,15 +10,6 @@ from PIL import Image
 
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.notebook import pictures
-from lazyrich_helpers.runner.kept import load_trained
-from tests import tiny
-
-
-@pytest.fixture
-def trained(store):
-    tiny.finish(store)
-    record = store.read(tiny.CONFIG.run_id)
-    return load_trained(record, store, "cpu")
 
 
 def test_samples_are_of_their_class(trained):
@@ -48,7 +38,6 @@ def test_each_data_set_is_below_the_last(trained):
         assert np.allclose(dark, 1 - inverse)
     (first,) = pictures.samples(data.train, 10, each=1)[0]
     assert np.array_equal(shown[0].squeeze(), first[0].numpy())
-    plt.close("all")
 
 
 def test_weight_images_are_rows_of_the_first_layer(trained):

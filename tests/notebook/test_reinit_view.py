@@ -70,7 +70,7 @@ def test_it_starts_at_the_share_next_to_one(monkeypatch, records, start, label):
 
 
 def test_what_differs_otherwise_is_not_averaged(store):
-    other = tiny.training(batch_size=64)
+    other = tiny.config(batch_size=64)
     records = tiny.results(store, tiny.CONFIG, other).records
     with pytest.raises(ValueError, match="batch_size must be one value"):
         reinit_slider(records)

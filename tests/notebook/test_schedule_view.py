@@ -30,7 +30,7 @@ STATIC = [Full(), TopK(k=1), TopK(k=2), BottomQ(q=1), BottomQ(q=2)]
 
 def runs(schedules, seeds=(0,)):
     return [
-        dataclasses.replace(tiny.training(seed=seed), updates=schedule)
+        tiny.config(seed=seed, updates=schedule)
         for seed in seeds
         for schedule in schedules
     ]

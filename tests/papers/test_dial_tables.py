@@ -20,6 +20,7 @@ from lazyrich_helpers.papers.dial.tables import (
     slopes,
     with_width,
 )
+from tests import tiny
 
 GAMMAS = tuple(10.0 ** (k / 2) for k in range(-4, 5))
 ETAS = tuple(10.0 ** (k / 3) for k in range(-18, 13))
@@ -27,20 +28,10 @@ ETAS = tuple(10.0 ** (k / 3) for k in range(-18, 13))
 
 def plane(best) -> pd.DataFrame:
     """Return a plane with the lowest loss at `best(gamma)`; ten times it diverges."""
-    rows = [
-        (
-            gamma,
-            eta,
-            seed,
-            10 ** (np.log10(eta / best(gamma)) ** 2)
-            if eta < 10 * best(gamma)
-            else np.nan,
-            100 * gamma + eta,
-        )
-        for gamma, eta, seed in itertools.product(GAMMAS, ETAS, (0, 1, 2))
-    ]
-    names = ["gammas", "eta", "seed", "train_loss", "accuracy"]
-    return pd.DataFrame(rows, columns=names)
+    table = tiny.grid(gammas=GAMMAS, eta=ETAS, seed=(0, 1, 2))
+    far = table.eta / table.gammas.map(best)
+    table["train_loss"] = (10 ** (np.log10(far) ** 2)).where(far < 10)
+    return table.assign(accuracy=100 * table.gammas + table.eta)
 
 
 def power_law(gamma: float) -> float:
@@ -80,10 +71,7 @@ def test_a_power_is_asked_with_its_interval(values, word):
 
 def test_a_plain_network_lies_at_one_over_the_root_of_its_width():
     grid = plane(power_law)
-    plain = pd.DataFrame(
-        [(width, 0.1, seed, 50.0) for width in (16, 100) for seed in (0, 1)],
-        columns=["widths", "eta", "seed", "accuracy"],
-    )
+    plain = tiny.grid(widths=(16, 100), eta=(0.1,), seed=(0, 1)).assign(accuracy=50.0)
     placed = on_the_plane(grid, plain, "accuracy")
     assert placed.found.tolist() == [50.0, 50.0]
     assert placed.predicted[1] == pytest.approx(100 * 0.1 + 0.1)  # γ = 0.1: a point

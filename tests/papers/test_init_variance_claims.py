@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 import math
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers import asked
 from lazyrich_helpers.papers.init_variance import claims, plots, tables
 from lazyrich_helpers.papers.init_variance.theory import correlations
+from tests import tiny
 
 SEEDS = range(5)
 NOISE = np.array([-1.0, 0.5, 0.0, 0.5, 0.0])
@@ -44,17 +44,8 @@ def trained(**steps):
             for lr, taken in ((0.1, each[seed]), (0.3, other)):
                 losses = (2.0, math.nan if math.isnan(taken) else 0.1)
                 rows.append((start, int(depth), lr, seed, taken, 0.9, *losses))
-    columns = [
-        "inits",
-        "depth",
-        "lr",
-        "seed",
-        "steps",
-        "accuracy",
-        "loss_10",
-        "loss_20",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    columns = "inits depth lr seed steps accuracy loss_10 loss_20"
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 NEVER = [math.nan] * 5
@@ -81,13 +72,9 @@ def test_the_recursion_is_asked_in_both_directions():
 
 
 def started(layer, sample):
-    rows = [
-        (start, seed, 50, 1.0, share + 0.01 * NOISE[seed])
-        for start, share in (("layer", layer), ("sample", sample))
-        for seed in SEEDS
-    ]
-    columns = ["inits", "seed", "layer", "total", "sample"]
-    return tables.with_share(pd.DataFrame(rows, columns=columns))
+    table = tiny.grid(inits=("layer", "sample"), seed=SEEDS).assign(layer=50, total=1.0)
+    shares = table.inits.map({"layer": layer, "sample": sample})
+    return tables.with_share(table.assign(sample=shares + 0.01 * NOISE[table.seed]))
 
 
 @pytest.mark.parametrize(
@@ -198,11 +185,7 @@ def test_the_fraction_is_of_batch_norms_saving():
     assert str(claims.check_faster(both)) == "partly for 10 layers"
 
 
-def test_every_claim_has_a_verdict_and_a_missing_study_none(monkeypatch):
-    found = claims.verdicts()
-    assert [one.claim for one in found] == ["IV1", "IV2", "IV3", "IV4", "IV5"]
-    assert all(one.scope and one.word is not Word.NOT_RUN for one in found)
-
+def test_a_missing_study_gives_no_verdict(monkeypatch):
     def lacking(study):
         return dataclasses.replace(read_study(study), missing=["one"])
 
@@ -252,7 +235,6 @@ def test_figures_name_what_they_draw():
     axes = plots.units_down(units.table, ["he", "sample"], [1, 50], 3.0).axes
     titles = [ax.get_title() for ax in axes]
     assert titles == ["layer 1", "layer 50", "", ""]
-    plt.close("all")
 
 
 def test_each_start_has_a_look_of_its_own():

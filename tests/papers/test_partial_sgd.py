@@ -13,7 +13,7 @@ from lazyrich_helpers.lws import perturbing_samplers as perturbing
 from lazyrich_helpers.lws import samplers
 from lazyrich_helpers.lws.partial import Course, PartialPlan
 from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.lws.schedules import BottomQ, Full, TopK, TopKAllBottoms
+from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.measures.flops import backward_flops
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
 from lazyrich_helpers.models.flops import layer_flops
@@ -475,17 +475,6 @@ def test_the_bound_holds_and_is_what_it_says():
     assert means.full[0.0] == pytest.approx(means.masked[0.0])  # nothing is masked
 
 
-def test_a_mask_keeps_its_probability_of_the_squared_gradient():
-    """The α of the bound: E|p g|² ≥ ρ |g|² for masks with P(p = 1) ≥ ρ."""
-    g = torch.randn(40, generator=generator("gradient", 0))
-    draws = torch.rand(20_000, 4, generator=generator("masks", 0)) < 0.2
-    moves = draws.repeat_interleave(10, 1) | (torch.arange(40) < 10)
-    kept = (moves * g).square().sum(1).mean() / g.square().sum()
-    first = g[:10].square().sum() / g.square().sum()
-    assert kept.item() == pytest.approx((first + 0.2 * (1 - first)).item(), abs=0.01)
-    assert kept >= 0.2
-
-
 def test_descent_without_noise_is_gradient_descent():
     settings = bound.BoundSettings(noise=0.0, num_steps=50, seeds=(0,))
     curvature = torch.linspace(0.05, 1, 40).double()
@@ -494,18 +483,3 @@ def test_descent_without_noise_is_gradient_descent():
     expected = (curvature * steps).square().sum(1).mean()
     assert full.item() == pytest.approx(expected.item())
     assert start == pytest.approx((curvature.sum() / 2).item())
-
-
-def test_frozen_bottoms_end_the_backward_pass():
-    for schedule in (
-        TopK(k=1),
-        BottomQ(q=2),
-        TopKAllBottoms(k=1, rho=0.5, draw="step"),
-    ):
-        for done, _, now in trained(network(), samplers.scheduled(schedule)):
-            with_gradient = {
-                i
-                for i, layer in enumerate(now.layers)
-                if next(layer.parameters()).grad is not None
-            }
-            assert with_gradient == done.plan.layers

@@ -12,6 +12,7 @@ from lazyrich_helpers.notebook.sampler_view import sampler_explorer
 from lazyrich_helpers.papers.partial_sgd import claims, tables
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 from tests import browser as chromium
+from tests import tiny
 
 NAMES = ("sgd", "lws-static", "sam")
 ACCURACY = {"sgd": (0.5, 0.90), "lws-static": (0.7, 0.80), "sam": (0.895, 0.92)}
@@ -94,23 +95,13 @@ def test_a_gradient_elsewhere_is_judged_at_as_many_updates():
 
 def transformers(core, full):
     """Return a table in which joint training gains so many points."""
-    rows = []
-    for rank, size, seed in itertools.product((1, 4), (200, 1000), range(5)):
-        noise = 0.001 * seed
-        gains = {"joint": 1.0, "core alone": 0.0, "full alone": 0.0}
-        gains["joint, total"] = 0.5
-        for scheme, share in gains.items():
-            rows.append(
-                {
-                    "ranks": rank,
-                    "train_size": size,
-                    "seed": seed,
-                    "scheme": scheme,
-                    "core": 0.6 + share * (core + noise) / 100,
-                    "full": 0.8 + share * (full + noise) / 100,
-                }
-            )
-    return pd.DataFrame(rows)
+    shares = {"joint": 1.0, "core alone": 0.0, "full alone": 0.0, "joint, total": 0.5}
+    sizes = {"ranks": (1, 4), "train_size": (200, 1000)}
+    table = tiny.grid(**sizes, seed=range(5), scheme=shares)
+    for name, least, gain in (("core", 0.6, core), ("full", 0.8, full)):
+        gained = table.scheme.map(shares) * (gain + 0.001 * table.seed)
+        table[name] = least + gained / 100
+    return table
 
 
 def test_joint_training_is_judged_seed_by_seed():
@@ -130,14 +121,9 @@ def test_joint_training_is_judged_seed_by_seed():
 
 def growing(power):
     """Return whole gradients that grow as ρ to a power, at two perturbations."""
-    rows = [
-        {"rhos": rho, "radius": radius, "seed": seed}
-        | {"full": (1 + radius) * (1 + 0.01 * seed) * rho**power if rho else 99.0}
-        for rho in (0.0, 0.1, 0.5, 1.0)
-        for radius in (0.0, 0.3)
-        for seed in range(4)
-    ]
-    table = pd.DataFrame(rows)
+    table = tiny.grid(rhos=(0.0, 0.1, 0.5, 1.0), radius=(0.0, 0.3), seed=range(4))
+    full = (1 + table.radius) * (1 + 0.01 * table.seed) * table.rhos**power
+    table["full"] = full.where(table.rhos > 0, 99.0)
     # else all ratios of seeds are equal, and no interval is of any length
     table.full *= 1 + 0.002 * ((table.seed * (1 + 10 * table.rhos)) % 3)
     return table

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
@@ -12,6 +11,7 @@ from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.devices_view import devices_slider
 from lazyrich_helpers.papers.sharded import model, plots, worker
 from lazyrich_helpers.papers.sharded.claims import CURVES, SAME, ScalingSettings
+from tests import tiny
 
 CLUSTER = model.Cluster(
     rate=1000.0, bandwidth=10.0, latency=0.5, memory=1e4, batch_size=2
@@ -113,14 +113,10 @@ def test_one_process_and_two_are_timed_in_turn_in_every_round(monkeypatch):
     assert [row["shared"] for row in rows] == pytest.approx([3, 7, 11, 15, 19, 23])
 
 
-def test_rounds_are_drawn_from_the_least_to_the_most():
-    rows = [
-        {"widths": w, "layout": "dp", "kind": "weak", "alone": 1.0, "shared": shared}
-        for w in (256, 512)
-        for shared in (1.0, 2.0, 4.0)
-    ]
-    _, ax = plt.subplots()
-    plots.scaling(pd.DataFrame(rows), ax, "weak")
+def test_rounds_are_drawn_from_the_least_to_the_most(ax):
+    table = tiny.grid(widths=(256, 512), shared=(1.0, 2.0, 4.0))
+    table = table.assign(layout="dp", kind="weak", alone=1.0)
+    plots.scaling(table, ax, "weak")
     (bars,) = ax.containers
     line, _, (segments,) = bars.lines
     assert line.get_ydata().tolist() == [1.0, 1.0]
@@ -137,19 +133,12 @@ def test_the_recorded_2d_mesh_is_not_tensor_parallel_once_more():
 
 
 def curve(apart, name="a"):
-    return pd.DataFrame(
-        [
-            {
-                "networks": name,
-                "layout": layout,
-                "epoch": n,
-                "loss": 1.0,
-                "apart": value,
-            }
-            for layout, values in apart.items()
-            for n, value in enumerate(values)
-        ]
-    )
+    rows = [
+        {"networks": name, "layout": layout, "epoch": n, "loss": 1.0, "apart": value}
+        for layout, values in apart.items()
+        for n, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from torch.nn.utils import parameters_to_vector
 
 from lazyrich_helpers.measures.reinit_curves import (
     FRACTIONS,
-    LOG_FRACTIONS,
     Reinit,
     WeightsReinit,
     reinit_counts,
@@ -143,14 +142,6 @@ def test_without_biases_the_weights_keep_their_order(trained):
     whole, weights = order_of(trained), weights_order(trained)
     assert weights.tolist() == [i for i in whole.tolist() if not is_bias[i]]
     assert 0 < len(weights) < len(whole)
-
-
-def test_fractions_suit_both_axes():
-    assert FRACTIONS[0] == 0 and FRACTIONS[-1] == 1
-    assert list(FRACTIONS) == sorted(set(FRACTIONS))
-    steps = np.diff(np.log10(LOG_FRACTIONS))
-    assert steps == pytest.approx(0.25) and LOG_FRACTIONS[0] == 1e-5
-    assert {0.05, 0.5, 0.95} <= set(FRACTIONS)
 
 
 def test_binding_makes_views_in_order(trained):

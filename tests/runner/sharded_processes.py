@@ -6,12 +6,12 @@ folder, for `test_sharded` to compare with one process.
 
 import sys
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import distributed, nn
+from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import parallel
 from torch.distributed.tensor.debug import CommDebugMode
 from torch.nn import functional as F
@@ -34,10 +34,9 @@ from lazyrich_helpers.training.tensor_parallel import guard_convolutions, split_
 from tests import tiny
 
 SPARSE = TopKAllBottoms(k=1, rho=0.5)
-UNEVEN = replace(tiny.CONFIG.training, batch_size=33, seed=1)
-"""Two processes have 17 and 16 examples of each, of the last batch one each."""
 CONFIGS = {
-    "relu net": tiny.config(updates=SPARSE, training=UNEVEN),
+    # Two processes have 17 and 16 examples of each batch, of the last one each.
+    "relu net": tiny.config(updates=SPARSE, batch_size=33, seed=1),
     "relu net, by steps": tiny.config(
         model=ReluNet(width=12, depth=3),
         optimizer=SGD(lr=0.05),
@@ -48,7 +47,8 @@ CONFIGS = {
         model=VGG11(width=4),
         optimizer=SGD(lr=0.01),
         updates=TopKAllBottoms(k=3, rho=0.5),
-        training=replace(tiny.CONFIG.training, num_epochs=2, seed=1),
+        num_epochs=2,
+        seed=1,
     ),
 }
 SIZES = (8, 16, 3)
@@ -56,6 +56,11 @@ SIZES = (8, 16, 3)
 PLANS = {"full": {0, 1, 2, 3}, "top 1": {3}, "top 2": {2, 3}, "lowest": {0}}
 """Layers of a network of four that a step updates."""
 BATCH = 8
+KINDS = ("ddp", "fsdp", "fsdp whole")
+SCHEDULES = {
+    "epoch": TopKAllBottoms(k=2, rho=0.5),
+    "step": RandomUniform(draw="step"),
+}
 
 
 def trained(config: Any, layout: str) -> dict[str, Any]:
@@ -101,6 +106,59 @@ def sparse_training(layout: str, schedule: Any) -> dict[str, torch.Tensor]:
                 F.cross_entropy(called(mine[0]), mine[1]).backward()
                 optimizer.step()
     return {name: gathered(p) for name, p in network.named_parameters()}
+
+
+def borrowed(kind: str, unit: str) -> dict[str, torch.Tensor]:
+    """Return parameters after a reader's own loop around torch's DDP or FSDP.
+
+    Args:
+        kind: `alone`, or one of `KINDS`; `fsdp whole` shards no layer by itself.
+        unit: What a context stands around, `epoch` or `step`.
+    """
+    rank, num = 0, 1
+    if distributed.is_initialized():
+        rank, num = distributed.get_rank(), distributed.get_world_size()
+    torch.manual_seed(0)
+    blocks = [
+        nn.Sequential(nn.Linear(8, 8), nn.LayerNorm(8), nn.ReLU()) for _ in range(3)
+    ]
+    model = nn.Sequential(*blocks, nn.Linear(8, 3))
+    layers = list(model)
+    run = model
+    if kind == "ddp":
+        run = nn.parallel.DistributedDataParallel(model, find_unused_parameters=True)
+    if kind.startswith("fsdp"):
+        for layer in layers if kind == "fsdp" else ():
+            fully_shard(layer)
+        fully_shard(model)
+    optimizer = torch.optim.AdamW(model.parameters(), 0.01, weight_decay=0.1)
+    sparse = LayerwiseSparse(layers, optimizer, SCHEDULES[unit])
+    inputs = torch.randn(4, 12, 8, generator=generator("two processes"))
+    labels = torch.arange(12) % 3
+
+    def one_step(batch):
+        optimizer.zero_grad()
+        mine = slice(rank, None, num)
+        F.cross_entropy(run(batch[mine]), labels[mine]).backward()
+        optimizer.step()
+
+    for epoch in range(6):
+        if unit == "epoch":
+            with sparse.epoch(epoch):
+                for batch in inputs:
+                    one_step(batch)
+        else:
+            for step, batch in enumerate(inputs):
+                with sparse.step(epoch, step):
+                    one_step(batch)
+        with torch.no_grad():
+            run(inputs[0])  # a look at the loss between two epochs
+        if kind == "fsdp whole":  # its parameters stay whole until a backward pass
+            said = refusal(lambda: sparse.begin(0, 0))
+            assert "call the model's reshard() first" in said
+            run.reshard()
+    assert len(set(sparse.counts.values())) > 1
+    return {name: gathered(p) for name, p in model.named_parameters()}
 
 
 def wires(layout: str, trainable: set[int]) -> dict[str, float]:
@@ -284,6 +342,7 @@ def main(folder: str) -> None:
     found = {
         "trained": {(n, w): trained(c, w) for n, c in CONFIGS.items() for w in LAYOUTS},
         "sparse": {layout: sparse_training(layout, SPARSE) for layout in LAYOUTS},
+        "borrowed": {(kind, u): borrowed(kind, u) for kind in KINDS for u in SCHEDULES},
         "wires": {
             (w, name): wires(w, own) for w in LAYOUTS for name, own in PLANS.items()
         },

@@ -30,7 +30,8 @@ from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.training.loop import TrainingState, new_network, train
-from lazyrich_helpers.training.optimizers import SGD
+from lazyrich_helpers.training.objectives import Scaled
+from lazyrich_helpers.training.optimizers import SGD, HarmonicSGD
 from tests import tiny
 
 WATCHING = (Accuracy, Activity, GradientConcentration)
@@ -43,7 +44,10 @@ RUNS = {
     "some epochs": tiny.config(updates=TopKAllBottoms(k=1, rho=0.4)),
     "forgets": tiny.config(updates=BAdam(steps_per_epoch=STEPS, switch_block_every=3)),
     "rates": tiny.config(updates=FreezeOut(steps_per_epoch=STEPS, total_epochs=3)),
-    "bf16": tiny.training(precision="bf16"),
+    "bf16": tiny.config(precision="bf16"),
+    "sees its start": tiny.config(
+        objective=Scaled(output_scale=3.0), optimizer=HarmonicSGD(lr=0.1)
+    ),
     "batch norm": tiny.config(model=ResNet18(width=2), data=LARGE),
     "kept bottom": tiny.config(
         model=VGG5(width=2), data=LARGE, updates=TopKAllBottoms(k=2, rho=0.4)
@@ -168,7 +172,7 @@ def test_a_record_that_is_not_safe_leaves_its_checkpoint(
 
 def test_a_begun_group_goes_on_as_it_was(store):
     tiny.finish(store, *tiny.SEEDS, **after(1))
-    others = [tiny.training(seed=seed) for seed in (3, 4)]
+    others = [tiny.config(seed=seed) for seed in (3, 4)]
     tiny.finish(store, *tiny.SEEDS[1:], *others, tiny.SEEDS[0])
     found = [store.read(config.run_id).origin for config in (*tiny.SEEDS, *others)]
     together = [origin["together"] for origin in found]
@@ -322,7 +326,7 @@ def test_cached_activations_are_there_again():
     # In the last epoch a layer reads what was kept for the one before: its own inputs
     # would take too much.
     updates = tiny.Cuts(cuts=(0, 1, 2, 3))
-    config = dataclasses.replace(tiny.training(num_epochs=4), updates=updates)
+    config = tiny.config(num_epochs=4, updates=updates)
     data = config.data.load()
     most = 4 * 500 * (4 + 8)  # fp32, test images: layers 1 and 2 read so many numbers
     straight = rising_network()

@@ -64,9 +64,9 @@ def test_a_trial_serves_every_rate_length_and_schedule(store):
     configs = [
         tiny.CONFIG,
         tiny.config(updates=TopKAllBottoms(k=1, rho=0.2)),
-        tiny.training(num_epochs=6),
+        tiny.config(num_epochs=6),
         tiny.config(optimizer=Adam(lr=0.001)),
-        tiny.training(precision="bf16"),  # another setting
+        tiny.config(precision="bf16"),  # another setting
     ]
     (full, some, long, *_), said = rows_of(store, *configs)
     assert len(said) == 2
@@ -103,7 +103,7 @@ def real_trial(monkeypatch):
 
 
 def test_a_trial_is_ten_steps_of_the_first_images(real_trial):
-    setting = module._setting(tiny.training(num_epochs=50, batch_size=16))
+    setting = module._setting(tiny.config(num_epochs=50, batch_size=16))
     assert trial(setting, 1, "cpu") == 64.0 / 160
     assert real_trial == [(16, 16, 1), (160, 160, 1)]
     assert trial(setting, 3, "cpu") > 0

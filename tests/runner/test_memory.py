@@ -24,7 +24,7 @@ def test_a_run_by_hand():
     sparse = tiny.config(model=ReluNet(width=3000, depth=1), updates=TopK(k=1))
     assert peak_bytes(sparse) == pytest.approx(peak_bytes(config) + 4 * 900 * 3000)
     sizes = (100_000, 200_000)  # where a batch is fuller than an evaluation
-    some, twice = (peak_bytes(tiny.training(batch_size=size)) for size in sizes)
+    some, twice = (peak_bytes(tiny.config(batch_size=size)) for size in sizes)
     numbers = 64 + 2 * 2 * 12 + 10  # the images in a row, two layers with ReLU, classes
     assert twice - some == 4 * 100_000 * numbers
     conv = tiny.config(model=ConvNet(width=500, depth=2))

@@ -24,12 +24,12 @@ DONE = Record(
     times={"total": 3.0},
     origin={"num_test": 500},
 )
-FAILED = Record(tiny.training(seed=1), status="failed: RuntimeError: why")
+FAILED = Record(tiny.config(seed=1), status="failed: RuntimeError: why")
 
 
 def test_a_label_tells_a_run_from_its_neighbours():
     assert label(tiny.CONFIG) == "digits relu_net w=12 d=2 lr=0.03 seed=0"
-    neighbours = [tiny.CONFIG, tiny.training(seed=1), tiny.config(optimizer=SGD())]
+    neighbours = [tiny.CONFIG, tiny.config(seed=1), tiny.config(optimizer=SGD())]
     assert len(set(map(label, neighbours))) == 3
     sparse = tiny.config(updates=TopKAllBottoms(k=1, rho=0.1))
     assert label(sparse).endswith("lr=0.03 top 1 all bottoms rho=0.1 seed=0")
@@ -74,7 +74,7 @@ def clock(monkeypatch):
 
 
 def test_a_long_run_is_heard_of(capsys, clock):
-    lines, config = Lines(), tiny.training(num_epochs=100)
+    lines, config = Lines(), tiny.config(num_epochs=100)
     lines.begin([config])
     for epoch in range(1, 51):
         clock[0] += 1.0
@@ -85,7 +85,7 @@ def test_a_long_run_is_heard_of(capsys, clock):
 
 def test_what_need_not_be_done_is_left_out(capsys, clock):
     lines = Lines()
-    lines.begin([DONE.config, FAILED.config, tiny.training(seed=2)])
+    lines.begin([DONE.config, FAILED.config, tiny.config(seed=2)])
     clock[0] = 10.0
     lines.advance(DONE.config, 3)  # gone on with, for its last epoch
     lines.finish(DONE)
@@ -96,7 +96,7 @@ def test_what_need_not_be_done_is_left_out(capsys, clock):
     clock[0] = 20.0
     lines.finish(FAILED)
     assert capsys.readouterr().out.endswith("about 30 s left\n")
-    lines.skip(tiny.training(seed=2))
+    lines.skip(tiny.config(seed=2))
     assert lines.done == pytest.approx(lines.total)
 
 
@@ -134,7 +134,7 @@ def test_words_are_counted_in_their_order():
 
 def test_the_table_has_a_line_for_each_setting(store):
     tiny.finish(store, *tiny.SEEDS, measures=(Accuracy,))
-    many, one = table_of(store, *tiny.SEEDS, tiny.training(seed=7), tiny.WIDTHS[0])
+    many, one = table_of(store, *tiny.SEEDS, tiny.config(seed=7), tiny.WIDTHS[0])
     percents = [
         100 * r.curves["num_correct"][-1] / r.origin["num_test"]
         for r in (store.read(config.run_id) for config in tiny.SEEDS)

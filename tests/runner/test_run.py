@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -39,18 +38,14 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     plain = execution.train
 
     def fails_once(network, data, config, **options):
-        if config.training.seed == 0:
+        if config.columns()["width"] == 4:
             raise error("out of\nluck")
         return plain(network, data, config, **options)
 
-    def together(networks, data, configs, **options):
-        raise error("out of luck together")
-
+    words = [*tiny.TINY, "--widths", "4", "5", "--seeds", "0"]
     with monkeypatch.context() as patch:
         patch.setattr(execution, "train", fails_once)
-        patch.setattr(execution, "train_ensemble", together)
-        with pytest.warns(UserWarning, match="out of luck together"):
-            assert main(tiny.TINY) == 1
+        assert main(words) == 1
     out = capsys.readouterr().out
     assert "1 done now, 0 done before, 1 FAILED." in out
     assert f"{error.__name__}: out of luck" in out
@@ -58,7 +53,7 @@ def test_a_failing_run_does_not_end_the_batch(store, monkeypatch, capsys, error)
     program_failed = not issubclass(error, OSError | ValueError)
     failed = {f"failed: {error.__name__}: out of luck"} if program_failed else set()
     assert statuses == {"ok"} | failed
-    assert main(tiny.TINY) == 0
+    assert main(words) == 0
     assert "1 done now, 1 done before." in capsys.readouterr().out
     assert {store.read(run_id).status for run_id in store.ids()} == {"ok"}
 
@@ -241,23 +236,6 @@ def test_paper_runs_go_into_the_book(monkeypatch, tmp_path, store):
     assert store.ids() == []
 
 
-def test_missing_data_of_a_recipe_leaves_the_next_alone(
-    store, offline, capsys, monkeypatch
-):
-    plain = tasks.make_recipe
-    mnist = plain("figure-2", "paper", widths=[4], num_epochs=1)
-
-    def make(name, *rest, **choices):
-        return plain(name, *rest, **choices) if name == "figure-2" else mnist
-
-    monkeypatch.setattr(tasks, "make_recipe", make)
-    words = ["figure-1-resnet18", "figure-2", *tiny.TINY[1:], "--seeds", "0"]
-    assert main(words) == 2
-    out, err = capsys.readouterr()
-    assert err.startswith("error: mnist needs") and err.count("\n") == 1
-    assert "figure-2 at smoke: 1 done now" in out and len(store.ids()) == 1
-
-
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1.5h", 5400), ("0s", 0)]
 )
@@ -278,13 +256,6 @@ APART = (*SWEEP, "--widths", "32", "33", "34", "--seeds", "0", "--lrs", "0.1", "
 TOGETHER = (*SWEEP, "--widths", "32", "--seeds", "0", "1", "2", "3", "4", "5")
 
 
-def wait_for(condition, process):
-    deadline = time.monotonic() + 300  # for a busy machine
-    while not condition():
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.005)
-
-
 @pytest.mark.parametrize("sweep", [APART, TOGETHER], ids=["apart", "together"])
 def test_two_processes_train_each_run_once(store, sweep):
     words = (*sweep, "--num-epochs", "20")
@@ -301,7 +272,7 @@ def test_two_processes_train_each_run_once(store, sweep):
 
 def test_a_killed_sweep_goes_on_where_it_was(store, capsys):
     process = tiny.python(*APART, "--num-epochs", "60")
-    wait_for(lambda: len(store.ids()) >= 2, process)
+    tiny.wait_for(lambda: len(store.ids()) >= 2 or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=300)
     finished = tiny.contents(store.folder)

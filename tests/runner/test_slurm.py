@@ -267,19 +267,6 @@ def test_missing_data_stops_it_before_anything_is_submitted(store, slurm, offlin
     assert not slurm.read("calls")
 
 
-def test_where_slurm_is_lacking_tests_are_skipped_or_fail(tmp_path, monkeypatch):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(slurm_cluster, "SBIN", ())
-    monkeypatch.delenv("LAZYRICH_REQUIRE_SLURM", raising=False)
-    with pytest.raises(pytest.skip.Exception, match=r"munged, .*apt-get install"):
-        slurm_cluster.require()
-    monkeypatch.setenv("LAZYRICH_REQUIRE_SLURM", "1")
-    with pytest.raises(pytest.fail.Exception, match=r"munged, .*apt-get install"):
-        slurm_cluster.require()
-    with pytest.raises(RuntimeError, match=r"munged, .*apt-get install"):
-        slurm_cluster.start().__enter__()
-
-
 def test_a_real_cluster_completes_a_grid(store):
     """Two nodes: a grid, a failing run, a cancelled one."""
     slurm_cluster.require()

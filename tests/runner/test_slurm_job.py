@@ -43,13 +43,13 @@ def test_every_run_is_dealt_once_and_groups_stay_together(runs_per_job, device):
 
 def test_short_runs_share_a_job_and_long_ones_do_not(monkeypatch):
     assert len(dealt(tiny.recipe(*tiny.WIDTHS, *tiny.APART))) == 1
-    runs = [tiny.training(num_epochs=num) for num in (500, 600)]
+    runs = [tiny.config(num_epochs=num) for num in (500, 600)]
     monkeypatch.setattr(slurm_job, "WORK_PER_SECOND", min(map(work, runs)) / PER_JOB)
     assert dealt(tiny.recipe(*runs)) == [[run] for run in runs]
 
 
 def test_a_job_takes_what_half_its_time_holds(monkeypatch):
-    runs = [tiny.training(num_epochs=num) for num in range(500, 510)]
+    runs = [tiny.config(num_epochs=num) for num in range(500, 510)]
     each = max(map(work, runs))
     monkeypatch.setattr(slurm_job, "WORK_PER_SECOND", each / (60 / 2 / 3.5))
     assert [len(job) for job in dealt(tiny.recipe(*runs), time="1m")] == [3, 3, 3, 1]

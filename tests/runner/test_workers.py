@@ -1,6 +1,7 @@
 """Several processes do what one would, and survive each other."""
 
 import dataclasses
+import functools
 import multiprocessing
 import os
 import re
@@ -20,19 +21,15 @@ from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.runner import workers
 from lazyrich_helpers.runner.attempts import Attempts
 from lazyrich_helpers.runner.backlog import planned
-from lazyrich_helpers.runner.batch import complete
 from lazyrich_helpers.runner.progress import Lines, Progress
 from lazyrich_helpers.runner.stopping import Stop
 from lazyrich_helpers.runner.workers import slots, suitable_workers
 from tests import tiny
 
-SOME = [
-    dataclasses.replace(tiny.CONFIG, model=ReluNet(width=width, depth=2))
-    for width in (6, 7, 8, 9)
-]
+SOME = [tiny.config(model=ReluNet(width=width, depth=2)) for width in (6, 7, 8, 9)]
 """Four runs that are not trained as one."""
 LONG = [
-    dataclasses.replace(tiny.training(num_epochs=num), model=ReluNet(width=64, depth=2))
+    tiny.config(num_epochs=num, model=ReluNet(width=64, depth=2))
     for num in (3000, 3001)
 ]
 """Two that take a while."""
@@ -81,10 +78,7 @@ class Watching(Lines):
         super().finish(record)
 
 
-def finish(store, *configs, **options):
-    """Complete these runs in two processes, and return the summary."""
-    options = {"workers": 2, "progress": Lines(), "stop": Stop()} | options
-    return complete(tiny.recipe(*configs), store, device="cpu", **options)
+finish = functools.partial(tiny.finish, workers=2)
 
 
 def test_two_do_what_one_does(store, tmp_path):
@@ -106,7 +100,7 @@ def test_two_do_what_one_does(store, tmp_path):
 
 
 def test_seeds_are_shared_out_when_there_is_nothing_else(store):
-    seeds = [tiny.training(seed=seed) for seed in range(4)]
+    seeds = [tiny.config(seed=seed) for seed in range(4)]
     groups = planned(seeds, tiny.recipe(*seeds), store, "cpu", workers=2)
     assert groups == [seeds[:2], seeds[2:]]
 
@@ -242,19 +236,17 @@ def test_a_killed_launcher_leaves_nothing_running(store):
     words = (*words, "--widths", "40", "41", "--seeds", "0", "--num-epochs", "100000")
     launcher = tiny.python(*words, "--workers", "2")
     marks = store.folder / ".locks"
-    deadline = time.monotonic() + 300  # for a busy machine
-    pids = []
-    while len(pids) < 2:
-        assert launcher.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def owners():
         found = [mark.read_text() for mark in marks.glob("*.claim")]
-        pids = [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
+        return [int(pid) for pid in re.findall(r"pid=(\d+)", "".join(found))]
+
+    tiny.wait_for(lambda: len(owners()) == 2 or launcher.poll() is not None)
+    pids = owners()
     assert len(set(pids)) == 2 and launcher.pid not in pids
     launcher.kill()
     launcher.communicate(timeout=300)
-    while any(_runs(pid) for pid in pids):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    tiny.wait_for(lambda: not any(_runs(pid) for pid in pids))
     assert store.ids() == []
 
 

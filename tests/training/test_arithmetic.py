@@ -79,7 +79,7 @@ def test_it_holds_inside_and_is_as_before_outside(
     assert torch.get_float32_matmul_precision() == outside
     assert torch.backends.cudnn.allow_tf32 == tf32
     assert not torch.is_autocast_enabled("cpu")
-    config = tiny.training(precision=precision)
+    config = tiny.config(precision=precision)
     data = config.data.load()
     for _ in train(new_network(config, data), data, config):
         assert torch.get_float32_matmul_precision() == outside  # also while paused

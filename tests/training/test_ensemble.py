@@ -92,7 +92,7 @@ def test_it_is_training_one_by_one_in_fp64(make, optimizer):
 def test_it_is_training_one_by_one_for_a_few_steps(precision):
     # Further on, rounding grows; and Adam makes a step of any gradient that is not 0.
     seeds = (3, 5) if precision == "highest" else (3,)  # one is a group, too
-    few = [tiny.training(seed=k, num_epochs=1, precision=precision) for k in seeds]
+    few = [tiny.config(seed=k, num_epochs=1, precision=precision) for k in seeds]
     configs = [dataclasses.replace(c, optimizer=SGD(lr=0.01)) for c in few]
     (alone, ones), (group, alls) = both(relu_networks, configs)
     tolerance = 0.01 if precision == "bf16" else 1e-4
@@ -162,7 +162,7 @@ def test_what_is_written_between_epochs_is_trained_on_and_rebinding_is_refused()
     ("configs", "words"),
     [
         ((), "at least one"),
-        ((tiny.CONFIG, tiny.training(num_epochs=9)), "equal but for the seed"),
+        ((tiny.CONFIG, tiny.config(num_epochs=9)), "equal but for the seed"),
         ((tiny.config(updates=tiny.Mask(mask="011")),), "of the kind full"),
     ],
 )

@@ -79,9 +79,9 @@ def test_the_same_seed_trains_the_same_network_and_another_does_not(monkeypatch)
     assert torch.equal(before, torch.get_rng_state())
     assert first == second
     assert torch.equal(flat_parameters(one), flat_parameters(two))
-    assert run(tiny.training(seed=1))[1] != first
+    assert run(tiny.config(seed=1))[1] != first
     started = [
-        flat_parameters(new_network(tiny.training(seed=seed), tiny.CONFIG.data.load()))
+        flat_parameters(new_network(tiny.config(seed=seed), tiny.CONFIG.data.load()))
         for seed in (0, 1)
     ]
     assert not torch.equal(*started)
@@ -102,7 +102,7 @@ def test_every_epoch_is_a_permutation():
     network = Network([nn.Sequential(Spy(), nn.Linear(4, 10))])
     small = dataclasses.replace(HEAVY, lr=1e-9)
     for seed in (0, 1):
-        config = tiny.training(seed=seed, num_epochs=2)
+        config = tiny.config(seed=seed, num_epochs=2)
         for _ in train(network, data, dataclasses.replace(config, optimizer=small)):
             pass
     assert [len(batch) for batch in seen] == [32, 32, 6] * 4
@@ -141,9 +141,7 @@ LWS = [
 def test_activations_of_frozen_layers_can_be_cached(
     updates, optimizer, eval_every, num_views
 ):
-    config = dataclasses.replace(
-        tiny.training(num_epochs=9), updates=updates, optimizer=optimizer
-    )
+    config = tiny.config(num_epochs=9, updates=updates, optimizer=optimizer)
     data = config.data.load()
     views = [data.train, Split(data.train.images.flip(3), data.train.labels)]
     data = dataclasses.replace(data, views=tuple(views[:num_views]))
@@ -161,8 +159,9 @@ def test_activations_of_frozen_layers_can_be_cached(
 
 @pytest.mark.parametrize("precision", ["highest", "bf16"])
 def test_convolutions_can_be_cached_in_any_precision(precision):
-    config = dataclasses.replace(
-        tiny.training(num_epochs=6, precision=precision),
+    config = tiny.config(
+        num_epochs=6,
+        precision=precision,
         model=ConvNet(width=4, depth=2),
         updates=TopKAllBottoms(k=1, rho=0.4),
     )
@@ -178,25 +177,13 @@ def test_convolutions_can_be_cached_in_any_precision(precision):
 
 
 def test_bf16_is_a_plain_loop_under_autocast():
-    config = dataclasses.replace(tiny.training(precision="bf16"), optimizer=SGD(lr=0.1))
-    data, seed = config.data.load(), config.training.seed
-    plain = new_network(config, data)
-    optimizer = config.optimizer.build(plain.parameters())
-    for epoch in range(3):
-        order = torch.randperm(200, generator=generator("order", seed, epoch))
-        for batch in order.split(32):
-            with torch.autocast("cpu", torch.bfloat16):
-                logits = plain(data.train.images[batch])
-            loss = nn.functional.cross_entropy(logits.float(), data.train.labels[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-    network, _ = run(config)
-    torch.testing.assert_close(flat_parameters(network), flat_parameters(plain))
+    config = tiny.config(precision="bf16", optimizer=SGD(lr=0.1))
+    expected = flat_parameters(tiny.plain(config))
+    torch.testing.assert_close(tiny.trained(config).final, expected)
 
 
 def test_every_layer_accepts_gradients_after_an_error():
-    config = dataclasses.replace(tiny.CONFIG, updates=TopK(k=1))
+    config = tiny.config(updates=TopK(k=1))
     data = config.data.load()
     network = new_network(config, data)
     short = dataclasses.replace(
@@ -218,7 +205,7 @@ def test_a_step_plans_for_its_epoch_and_seed():
             asked.append((epoch, step, num_layers, seed))
             return Plan(frozenset(range(num_layers)))
 
-    config = dataclasses.replace(tiny.training(seed=7, num_epochs=2), updates=Ask())
+    config = tiny.config(seed=7, num_epochs=2, updates=Ask())
     run(config)
     assert asked == [(epoch, step, 3, 7) for epoch in range(2) for step in range(7)]
 
@@ -241,11 +228,11 @@ def test_a_frozen_layers_batch_norm_does_not_move(mask, cache_bytes):
 
 @pytest.mark.parametrize("eval_every", [1, 2, 3, 5])
 def test_evaluation_happens_when_asked_and_at_the_end(eval_every):
-    _, epochs = run(tiny.training(num_epochs=5), eval_every=eval_every)
+    _, epochs = run(tiny.config(num_epochs=5), eval_every=eval_every)
     evaluated = [number for number, _, correct in epochs if correct is not None]
     expected = {n for n in range(1, 6) if n % eval_every == 0} | {5}
     assert evaluated == sorted(expected)
-    every = run(tiny.training(num_epochs=5))[1]
+    every = run(tiny.config(num_epochs=5))[1]
     assert [loss for _, loss, _ in every] == [loss for _, loss, _ in epochs]
 
 
