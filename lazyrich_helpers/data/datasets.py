@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Natural, Part, require
 from lazyrich_helpers.data.formats import Bytes
 from lazyrich_helpers.data.sources import DataError, data_folder, read, source_of
 from lazyrich_helpers.data.subsets import balanced_subsets
@@ -101,7 +101,7 @@ class Images(Part, slot="data", kind="images"):
     """`digits`, `mnist`, `fashion_mnist` or `cifar10`."""
     train_size: int
     """Training images, the same number of each class."""
-    subset_seed: int
+    subset_seed: Natural
     """Draws the subset, and nothing else."""
     image_size: int
     """Pixels per side; larger than the data's own means bilinear enlargement."""
@@ -114,7 +114,6 @@ class Images(Part, slot="data", kind="images"):
         whole = self.train_size % num == 0 and self.train_size >= num
         wanted = f"a positive multiple of {num} classes"
         require(whole, "train_size", wanted, self.train_size)
-        require(self.subset_seed >= 0, "subset_seed", "0 or more", self.subset_seed)
         least = source.image_size
         wanted = f"at least the {least} pixels of {self.dataset}"
         require(self.image_size >= least, "image_size", wanted, self.image_size)

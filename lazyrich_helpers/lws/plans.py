@@ -86,10 +86,6 @@ class Stepped:
     def per_step(self) -> bool:
         return True
 
-    def check(self) -> None:
-        given = self.steps_per_epoch
-        require(given >= 1, "steps_per_epoch", "at least 1", given)
-
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         given, due = self.steps_per_epoch, f"{num_steps}, the steps of this training's"
         require(given == num_steps, "steps_per_epoch", f"{due} epochs", given)
@@ -105,10 +101,6 @@ class Ending:
     """Of a `TimedSchedule` that goes by the training's end."""
 
     total_epochs: int
-
-    def check(self) -> None:
-        given = self.total_epochs
-        require(given >= 1, "total_epochs", "at least 1", given)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         given, due = self.total_epochs, f"{num_epochs}, the epochs of this training"

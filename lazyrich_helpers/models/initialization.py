@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Part, Positive
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
 
@@ -61,11 +61,8 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
     Source: Li & Banerjee (2021), Section 3; Glorot & Bengio (2010), Eq. 12.
     """
 
-    gain: float = 1.0
+    gain: Positive = 1.0
     """Scale of the standard deviation, dimensionless."""
-
-    def check(self) -> None:
-        require(self.gain > 0, "gain", "positive", self.gain)
 
     def require_ready(self, network: Network) -> None:
         """Every network is fine, and no file is needed."""
