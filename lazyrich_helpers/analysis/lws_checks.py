@@ -45,9 +45,9 @@ def lws_claim(
     number: str,
     says: str,
     check: Check,
+    asks: Mapping[str, Any],
     start: str = XAVIER,
     least_width: int = 1,
-    **asks: Any,
 ) -> Claim:
     """Return a claim about networks of one start, whatever others are there.
 

@@ -124,9 +124,8 @@ PRETRAINED_CIFAR10 = (
         "From pre-trained weights, top {k} all bottoms is slightly better than full "
         "training (we ask: at ρ = {rhos})",
         loses_less("top {k} all bottoms, ρ {rhos}"),
+        {"k": 4, "rhos": Several(RHOS[2:])},
         PRETRAINED,
-        k=4,
-        rhos=Several(RHOS[2:]),
     ),
     Claim(
         "E10",

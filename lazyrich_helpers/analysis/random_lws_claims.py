@@ -39,9 +39,7 @@ PRESERVED = lws_claim(
     "Top k all bottoms with a large k and random uniform preserve the accuracy (we "
     "ask: less than {line} is lost by either, the former with k = {k} at ρ = {rho:g})",
     loses_less("top {k} all bottoms, ρ {rho}", "random uniform"),
-    k=4,
-    rho=0.1,
-    line=Points(1),
+    {"k": 4, "rho": 0.1, "line": Points(1)},
 )
 """Figure 10 says so of both data sets; the paper's Table 1 contradicts it for one."""
 
@@ -53,10 +51,8 @@ def suitable(network: str, start: str, line: float) -> Claim:
         f"Top k all bottoms with a suitable k matches full training of {network} "
         "already at ρ = {rho:g} (we ask: for k = {ks:or} less than {line} is lost)",
         some_loses_less(ALL_BOTTOMS_AT_RHO),
+        {"ks": KS, "rho": 0.1, "line": Points(line)},
         start,
-        ks=KS,
-        rho=0.1,
-        line=Points(line),
     )
 
 
@@ -73,11 +69,7 @@ def _cheaper(rhos: Several) -> Claim:
         "{ks} all bottoms at ρ = {rhos}, in FLOPs and in time, and leave {slack} "
         "to the luck of the draws)",
         check,
-        ks=KS,
-        rhos=rhos,
-        least=2,
-        most=5,
-        slack=Share(0.2),
+        {"ks": KS, "rhos": rhos, "least": 2, "most": 5, "slack": Share(0.2)},
     )
 
 
@@ -88,10 +80,7 @@ def _halved(rhos: Several) -> Claim:
         "(we ask: with top {ks} all bottoms at ρ = {rhos}, and nothing cached between "
         "steps, {low} to {high} of full training's on average)",
         takes_on_average(ALL_BOTTOMS),
-        ks=KS,
-        rhos=rhos,
-        low=Share(0.4),
-        high=Share(0.65),
+        {"ks": KS, "rhos": rhos, "low": Share(0.4), "high": Share(0.65)},
     )
 
 
@@ -103,10 +92,7 @@ RANDOM_MNIST = (
         "ρ = {rho:g} (it does not say with how many at the top; we ask: top {k} bottom "
         "{q} of VGG-5, w = {least_width}, loses less than {line})",
         loses_less("top {k} bottom {q}, ρ {rho}"),
-        k=1,
-        q=1,
-        rho=0.1,
-        line=Points(1),
+        {"k": 1, "q": 1, "rho": 0.1, "line": Points(1)},
         least_width=FULL_WIDTH,
     ),
     PRESERVED,
@@ -121,9 +107,7 @@ RANDOM_CIFAR10 = (
         "From Xavier's initialization, top k all bottoms at ρ = {rho:g} does not match "
         "full training of VGG-11 (we ask: for k = {ks} more than {line} are lost)",
         loses_more(ALL_BOTTOMS_AT_RHO),
-        ks=KS,
-        rho=0.1,
-        line=Points(5),
+        {"ks": KS, "rho": 0.1, "line": Points(5)},
     ),
     _cheaper(RHOS),
     lws_claim(
@@ -131,8 +115,7 @@ RANDOM_CIFAR10 = (
         "Random uniform loses some accuracy, random beta most of it (we ask: more than "
         "{uniform}, and more than {beta})",
         each_loses_more({"random uniform": "uniform", "random beta (2, 5)": "beta"}),
-        uniform=Points(2),
-        beta=Points(20),
+        {"uniform": Points(2), "beta": Points(20)},
     ),
     lws_claim(
         "E7",
@@ -150,10 +133,7 @@ RANDOM_CIFAR10 = (
                 )
             }
         ),
-        k=1,
-        more=4,
-        q=4,
-        rhos=RHOS,
+        {"k": 1, "more": 4, "q": 4, "rhos": RHOS},
     ),
     lws_claim(
         "E8",
@@ -172,10 +152,7 @@ RANDOM_CIFAR10 = (
                 ],
             }
         ),
-        k=1,
-        more=4,
-        q=4,
-        rho=0.1,
+        {"k": 1, "more": 4, "q": 4, "rho": 0.1},
     ),
     PRESERVED,
     _halved(RHOS),

@@ -28,8 +28,7 @@ STATIC_MNIST = (
         "w = {least_width}, almost attains full training (we ask: less than {line} is "
         "lost)",
         loses_less("top {k} bottom {k}"),
-        k=1,
-        line=Points(1),
+        {"k": 1, "line": Points(1)},
         least_width=FULL_WIDTH,
     ),
     lws_claim(
@@ -37,9 +36,7 @@ STATIC_MNIST = (
         "Training VGG-5's top, both ends or middle, w = {least_width}, loses at most "
         "{line} (we ask: with the top {ks:or} layers, {ends:or} at either end)",
         loses_less("top {ks}", BOTH_ENDS, "middle"),
-        ks=Several((3, 4)),
-        ends=ENDS,
-        line=Points(2),
+        {"ks": Several((3, 4)), "ends": ENDS, "line": Points(2)},
         least_width=FULL_WIDTH,
     ),
     lws_claim(
@@ -48,9 +45,7 @@ STATIC_MNIST = (
         "at either end {low} to {high} of full training's backward operations, and of "
         "its time)",
         costs_between(BOTH_ENDS),
-        ends=ENDS,
-        low=Share(0.5),
-        high=Share(1),
+        {"ends": ENDS, "low": Share(0.5), "high": Share(1)},
     ),
 )
 """Claims about Figures 7 (a) and 8 (a)."""
@@ -61,29 +56,27 @@ STATIC_CIFAR10 = (
         "On CIFAR-10 training the top layers of VGG-11 alone does not work well (we "
         "ask: the top {ks} lose more than {line})",
         loses_more("top {ks}"),
-        ks=ENDS,
-        line=Points(10),
+        {"ks": ENDS, "line": Points(10)},
     ),
     lws_claim(
         "D4",
         "Training bottom layers alone takes more of them (we ask: of the bottom {qs} "
         "layers, the most lose less than the fewest)",
         improves("bottom {qs}"),
-        qs=ENDS,
+        {"qs": ENDS},
     ),
     lws_claim(
         "D5",
         "Training the middle loses less than {line}",
         loses_less("middle"),
-        line=Points(5),
+        {"line": Points(5)},
     ),
     lws_claim(
         "D6",
         "Some combination of top and bottom layers almost equals full training (we "
         "ask: with {ends:or} layers at either end less than {line} is lost)",
         some_loses_less(BOTH_ENDS),
-        ends=ENDS,
-        line=Points(2),
+        {"ends": ENDS, "line": Points(2)},
     ),
 )
 """Claims about Figure 7 (b)."""
