@@ -108,10 +108,7 @@ class LayerFreezing(Ending, Part, slot="updates", kind="layer_freezing"):
     """Share of the training before the first layer leaves."""
     freeze_level: UnitInterval = 1.0
     """Share of the layers below the top that have left at the training's end."""
-
-    @property
-    def per_step(self) -> bool:
-        return False
+    per_step = False
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         del step, seed

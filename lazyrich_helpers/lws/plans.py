@@ -81,10 +81,7 @@ class Stepped:
     """Of a `TimedSchedule` that counts the steps of the whole training."""
 
     steps_per_epoch: int
-
-    @property
-    def per_step(self) -> bool:
-        return True
+    per_step = True
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         given, due = self.steps_per_epoch, f"{num_steps}, the steps of this training's"

@@ -34,9 +34,7 @@ def bottom(q: int, num_layers: int) -> frozenset[int]:
 class _Fixed:
     """Of a schedule whose layers are the same everywhere."""
 
-    @property
-    def per_step(self) -> bool:
-        return False
+    per_step = False
 
     def layers(self, num_layers: int) -> frozenset[int]:
         raise NotImplementedError

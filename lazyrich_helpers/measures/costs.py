@@ -20,7 +20,6 @@ from lazyrich_helpers.measures.flops import (
 )
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.flops import Flops, layer_flops
-from lazyrich_helpers.models.layout import Span, spans
 from lazyrich_helpers.training.loop import epoch_plans
 from lazyrich_helpers.training.run_config import RunConfig
 
@@ -54,20 +53,14 @@ def run_costs(config: RunConfig) -> dict[str, Any]:
 
 
 def _layers(config: RunConfig) -> list[dict[str, Any]]:
-    by_layer: dict[int, list[Span]] = {}
-    for span in spans(config.blueprint()):
-        by_layer.setdefault(span.layer, []).append(span)
+    layers = [[*layer.parameters()] for layer in config.blueprint().layers]
     return [
         {
-            "num_parameters": sum(span.size for span in own),
-            "shapes": [
-                [span.shape[0], span.size // span.shape[0]]
-                for span in own
-                if span.is_weight
-            ],
+            "num_parameters": sum(p.numel() for p in own),
+            "shapes": [[len(p), p[0].numel()] for p in own if p.dim() > 1],
             "flops": list(flops),
         }
-        for own, flops in zip(by_layer.values(), flops_of(config), strict=True)
+        for own, flops in zip(layers, flops_of(config), strict=True)
     ]
 
 

@@ -1,5 +1,6 @@
 """How lazily a scaled network was trained, and what its scaled outputs classify."""
 
+import contextlib
 from typing import Any, ClassVar
 
 import torch
@@ -93,9 +94,9 @@ def _relu_inputs(
     def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         found.append(given[0])
 
-    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
-    hooks = [module.register_forward_pre_hook(look) for module in relus]
-    functional_call(network, parameters, (images,))
-    for hook in hooks:
-        hook.remove()
+    with contextlib.ExitStack() as hooks:
+        for module in network.modules():
+            if isinstance(module, nn.ReLU):
+                hooks.enter_context(module.register_forward_pre_hook(look))
+        functional_call(network, parameters, (images,))
     return found

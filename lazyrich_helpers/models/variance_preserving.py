@@ -128,11 +128,8 @@ def pre_activations(
 def _made(layer: nn.Module, module: nn.Module, inputs: Tensor) -> Tensor:
     """Return (units, samples): what `module` makes while `layer` reads `inputs`."""
     seen: list[Tensor] = []
-    handle = module.register_forward_hook(lambda *call: seen.append(call[-1]))
-    try:
+    with module.register_forward_hook(lambda *call: seen.append(call[-1])):
         layer(inputs)
-    finally:
-        handle.remove()
     return seen[-1].transpose(0, 1).flatten(1)
 
 
