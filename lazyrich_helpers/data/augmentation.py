@@ -43,9 +43,8 @@ class CroppedImages(Images, slot="data", kind="cropped_images"):
 def _load(part: CroppedImages, device: str, folder: Path) -> Dataset:
     del folder  # it is read below; here it tells two of them apart
     data = Images.load(part, device)
-    splits = (data.train, data.held_out, data.test)
-    train, held_out, test = map(normalized, splits)
-    plain = dataclasses.replace(data, train=train, held_out=held_out, test=test)
+    splits = {name: normalized(split) for name, split in data.splits.items()}
+    plain = dataclasses.replace(data, **splits)
     if part.num_views == 0:
         return dataclasses.replace(plain, shift=part.padding)
     views = []

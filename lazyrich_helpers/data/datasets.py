@@ -7,6 +7,7 @@ repository), every file checked against its published MD5.
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -39,6 +40,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Return images and labels in order, so many at once."""
+        return zip(self.images.split(size), self.labels.split(size), strict=True)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -56,6 +61,11 @@ class Dataset:
     """Largest random shift of a training image, new at every step; None leaves it."""
     views: tuple[Split, ...] = ()
     """Fixed variants of the training set, taken in turn, one an epoch; or none."""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The sets above, by name."""
+        return {"train": self.train, "held_out": self.held_out, "test": self.test}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -39,13 +39,12 @@ def _gradient(run: Run, split: Split, *, training: bool) -> Tensor:
     """Return the gradient of the mean loss on `split`, in chunks unless `training`."""
     network, config = run.network, run.config
     size = len(split) if training else EVAL_BATCH
-    parts = zip(split.images.split(size), split.labels.split(size), strict=True)
     with (
         _collected(network) as gradient,
         arithmetic(config.training.precision, split.labels.device),
     ):
         network.train(training)
-        for images, labels in parts:
+        for images, labels in split.batches(size):
             loss = config.objective.loss(network, images, labels, run.initial)
             (loss * (len(labels) / len(split))).backward()
     return gradient

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import named_parts
 from lazyrich_helpers.training.arithmetic import arithmetic
-from lazyrich_helpers.training.loop import EVAL_BATCH, Trained
+from lazyrich_helpers.training.loop import EVAL_BATCH, Trained, num_correct
 from lazyrich_helpers.training.objectives import Scaled
 
 
@@ -36,31 +35,22 @@ class Laziness(Measure):
         if not isinstance(objective, Scaled):
             objective = Scaled(output_scale=1.0, centred=False)
         network, data, start = trained.network, trained.data, trained.initial
-        splits = {"train": data.train, "held_out": data.held_out, "test": data.test}
+
+        @torch.no_grad()
+        def outputs(images: Tensor) -> Tensor:
+            return objective.outputs(network, images, start)
+
         with arithmetic(trained.config.training.precision, data.device):
             counts = {
                 name: {
-                    "num_correct": _count_correct(objective, network, split, start),
+                    "num_correct": int(num_correct(outputs, split)),
                     "num": len(split),
                 }
-                for name, split in splits.items()
+                for name, split in data.splits.items()
             }
             kept = kept_states(network, start, data.test.images)
         moved = (trained.final - start).norm() / start.norm()
         return counts | {"kept_states": kept, "moved": moved.item()}
-
-
-@torch.no_grad()
-def _count_correct(
-    objective: Scaled, network: Network, split: Split, start: Tensor
-) -> int:
-    """Return how many images the scaled outputs classify correctly."""
-    correct = 0
-    batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
-    for images, labels in zip(*batches, strict=True):
-        outputs = objective.outputs(network, images, start)
-        correct += int((outputs.argmax(1) == labels).sum())
-    return correct
 
 
 @torch.no_grad()
