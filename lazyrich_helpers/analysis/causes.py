@@ -9,7 +9,7 @@ from lazyrich_helpers.analysis.reinit_effects import by_seed
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import measurements, reinit_table
 from lazyrich_helpers.experiments.record import Record
-from lazyrich_helpers.measures.random_reset import RandomReset
+from lazyrich_helpers.measures.reinit_curves import RandomReset
 
 COMPARES = ("optimizer",)
 """Columns, as in `tables.one_setting`, in which the trainings differ."""

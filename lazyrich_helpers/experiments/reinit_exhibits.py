@@ -11,8 +11,7 @@ from lazyrich_helpers.experiments.recipes import Configs, exhibit, relu_net_conf
 from lazyrich_helpers.experiments.scale import LAPTOP, PAPER, SMOKE, Scale
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.measures.random_reset import RandomReset
-from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
+from lazyrich_helpers.measures.reinit_curves import RandomReset, Reinit, WeightsReinit
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
 from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 
