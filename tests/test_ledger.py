@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.analysis.claims import SIZES
 from lazyrich_helpers.analysis.headlines import coverage
 from lazyrich_helpers.analysis.ledger import (
     KINDS,
@@ -32,7 +33,6 @@ from lazyrich_helpers.analysis.question import (
     Runs,
 )
 from lazyrich_helpers.analysis.questions import questions
-from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.status import read_inventory
 from lazyrich_helpers.analysis.verdicts import Claim, Finding, Word
 from lazyrich_helpers.experiments.recipes import Results

@@ -19,7 +19,6 @@ from lazyrich_helpers.analysis.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
 from lazyrich_helpers.analysis.question import EITHER, UNLEARNED, Question, Runs
 from lazyrich_helpers.analysis.random_lws_claims import RANDOM_CIFAR10, RANDOM_MNIST
-from lazyrich_helpers.analysis.size_claims import SIZES
 from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
 from lazyrich_helpers.analysis.tables import (
     best_lr,
@@ -105,7 +104,7 @@ def _gradients() -> list[Question]:
         data = "MNIST" if name == "VGG-5" else "CIFAR-10"
         where = ("1", f"{name}, {data}", "01_introduction")
         found += _asked(where, runs, _each(GRADIENT_CLAIMS, skew_table(runs.records)))
-        sizes = [(SIZES[name], (runs.results.recipe.configs[0],))]
+        sizes = [(claims.SIZES[name], (runs.results.recipe.configs[0],))]
         found += _asked(("1", name, "03_setup"), runs, sizes, Claim.verdict_on)
     return found
 

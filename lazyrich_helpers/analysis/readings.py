@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.question import Runs
+from lazyrich_helpers.analysis.reinit_claims import A1
 from lazyrich_helpers.analysis.reinit_effects import at_extreme, by_seed, lost
 from lazyrich_helpers.analysis.statistics import with_interval
 from lazyrich_helpers.analysis.tables import reinit_table
@@ -67,4 +69,31 @@ def _effects(own: pd.DataFrame) -> dict[str, object]:
         "worst": f"{100 * worst:.2g}",
         "risen": with_interval(by_seed(own, width, "active", 1.0) - lowest),
         "bump": with_interval(highest - lowest),
+    }
+
+
+AT = {"widths": [1000], "lrs": [0.1]}
+"""The networks: width, and the paper's learning rate."""
+NAMES = {
+    "ours": "as in this book",
+    "bf16": "bf16 autocast",
+    "other_code": "fp32, other kernels",
+    "unranked_biases": "biases not ranked",
+    "printed_variance": "printed variance",
+}
+"""Name on the page → in `readings_table`."""
+
+
+def lost_by_reading() -> dict[str, str]:
+    """Return, by reading, the points lost that A1 is about, with their interval.
+
+    Each at width 1,000, one hidden layer, the paper's learning rate.
+    """
+    main = Runs(recipe="figure-2", choices=AT).records
+    half = Runs(recipe="figure-2", choices=AT | {"precision": "bf16"}).records
+    others = Runs(recipe="readings", choices=AT).records
+    readings = dict(list(readings_table(main, half, others).groupby("reading")))
+    return {
+        key: with_interval(lost(readings[name], 1000, A1.asks["share"]), sign=False)
+        for key, name in NAMES.items()
     }

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lazyrich_helpers.analysis.statistics import num_seeds
 from lazyrich_helpers.config import field_names, require
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.untrained import Untrained
@@ -196,3 +197,36 @@ def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFram
     means = active.pivot_table("accuracy", index="width", columns="fraction")
     means.columns = [f"γ = {100 * fraction:g} %" for fraction in means.columns]
     return (100 * means).round().astype(int)
+
+
+DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+"""Data set → its name on a page."""
+
+
+def scope_of(*tables: pd.DataFrame) -> str:
+    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10–5,000`."""
+    rows = pd.DataFrame(pd.concat([table for table in tables if not table.empty]))
+    shown = {
+        "dataset": "{}",
+        "train_size": "{} images",
+        "depth": "d = {}",
+        "width": "w = {}",
+        "lr": "lr {}",
+    }
+    parts = [
+        text.format(_range(sorted(rows[name].dropna().unique())))
+        for name, text in shown.items()
+        if name in rows
+    ]
+    if "seed" in rows:
+        by = [name for name in ("dataset", "width") if name in rows]
+        parts.append(num_seeds(rows, by))
+    return " · ".join(parts)
+
+
+def _range(found: list[Any]) -> str:
+    """Return the one value, two numbers, both ends of more, or all names."""
+    if found and isinstance(found[0], str):
+        return " and ".join(DATASETS.get(str(name), str(name)) for name in found)
+    ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
+    return (", " if len(found) == 2 else "–").join(ends)
