@@ -1,5 +1,6 @@
 """What all figures share: size, colours, lines over seeds."""
 
+import math
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -64,19 +65,12 @@ def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
     return shade(layer, num_layers)
 
 
-def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, Any]:
-    """Return a figure of panels, one above the other, each so many inches high."""
-    size = (WIDTH, height * count)
-    fig, axes = plt.subplots(
-        count, 1, figsize=size, sharex=sharex, squeeze=False, layout="constrained"
-    )
-    return fig, axes[:, 0]
-
-
-def pairs(count: int, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
+def pairs(
+    count: int, height: float, columns: int = 2, **shared: Any
+) -> tuple[Figure, list[Axes]]:
     """Return a figure of so many panels, two in a row, each so many inches high."""
-    rows = (count + 1) // 2
-    columns = min(count, 2)
+    columns = min(count, columns)
+    rows = math.ceil(count / columns)
     fig, axes = plt.subplots(
         rows, columns, figsize=(WIDTH, height * rows), squeeze=False,
         layout="constrained", **shared,
@@ -135,16 +129,17 @@ def legend_above(figure: Figure) -> None:
     """Name what is drawn in all panels of a figure, once, above and not in them."""
     for own in filter(None, (panel.get_legend() for panel in figure.axes)):
         own.remove()
+    found = named_in(figure)
+    ncols = ROOM // (max(map(len, found), default=0) + 8)  # beside its line or marker
+    figure.legend(found.values(), found, loc="outside upper center", ncols=ncols)
+
+
+def named_in(figure: Figure) -> dict[str, Any]:
+    """Return what is drawn in all panels of a figure, by its label, each once."""
     named = [panel.get_legend_handles_labels() for panel in figure.axes]
-    found = {
-        label: handle
-        for handles, labels in named
-        for handle, label in zip(handles, labels, strict=True)
+    return {
+        label: handle for each in named for handle, label in zip(*each, strict=True)
     }
-    names, handles = list(found), list(found.values())
-    longest = max(map(len, names), default=0)
-    ncols = ROOM // (longest + 8)  # beside its line or marker
-    figure.legend(handles, names, loc="outside upper center", ncols=ncols)
 
 
 def on_grounds(color: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -9,12 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lazyrich_helpers.analysis import reinit_effects as effects
-from lazyrich_helpers.analysis.figure_style import BLUE, ORANGE, WIDTH
+from lazyrich_helpers.analysis.figure_style import BLUE, ORANGE, WIDTH, named_in
 from lazyrich_helpers.analysis.headlines import ask
 from lazyrich_helpers.analysis.lws_cells import lost
 from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.analysis.question import PAPER, TUNED, Question
-from lazyrich_helpers.analysis.reinit_claims import A1, A2, SUFFICES
+from lazyrich_helpers.analysis.reinit_claims import A1, A2, SUFFICES, WORST
 from lazyrich_helpers.analysis.statistics import confidence_interval
 from lazyrich_helpers.analysis.tables import reinit_table
 from lazyrich_helpers.analysis.verdicts import widths_of
@@ -22,19 +23,15 @@ from lazyrich_helpers.analysis.verdicts import widths_of
 REINIT = {
     f"lost by resetting the {A1.asks['share']} most active": (
         A1.asks["line"],
-        lambda table, width: effects.lost(table, width, A1.asks["share"]),
+        partial(effects.lost, share=A1.asks["share"]),
     ),
     "gained from the worst γ to γ = 100 %": (
         A2.asks["rise"],
-        lambda table, width: effects.rise(
-            table, width, A2.asks["low"], A2.asks["high"]
-        ),
+        partial(effects.rise, **WORST),
     ),
     f"lost by keeping only the {SUFFICES[1].asks['share']} most active": (
         SUFFICES[1].asks["line"],
-        lambda table, width: effects.short_of_trained(
-            table, width, SUFFICES[1].asks["share"]
-        ),
+        partial(effects.short_of_trained, share=SUFFICES[1].asks["share"]),
     ),
 }
 """Effect of re-initialization, in points → the line asked for, and what computes it."""
@@ -91,10 +88,7 @@ def forest_figure(table: pd.DataFrame) -> Figure:
     forest(table.loc[table.effect == LWS], ax)
     ax.set_title(LWS, fontsize="medium", loc="left")
     ax.set_xlabel("points of test accuracy")
-    handles = {}
-    for each in fig.axes:
-        found, labels = each.get_legend_handles_labels()
-        handles |= dict(zip(labels, found, strict=True))
+    handles = named_in(fig)
     fig.legend(handles.values(), handles, loc="outside lower center", ncols=3)
     return fig
 

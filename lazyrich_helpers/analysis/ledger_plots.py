@@ -27,16 +27,8 @@ def stacked_words(counts: pd.DataFrame, ax: Axes) -> None:
     left = pd.Series(0, counts.index)
     for word, (color, hatch, ink) in STYLES.items():
         own = counts[str(word)]
-        bars = ax.barh(
-            names,
-            own,
-            left=left,
-            color=color,
-            hatch=hatch,
-            edgecolor="0.35",
-            linewidth=0.6,
-            label=str(word),
-        )
+        look = {"color": color, "hatch": hatch, "edgecolor": "0.35", "linewidth": 0.6}
+        bars = ax.barh(names, own, left=left, label=str(word), **look)
         labels = [str(n) if n else "" for n in own]
         box = {"facecolor": color, "edgecolor": "none", "pad": 0.8}
         texts = ax.bar_label(bars, labels, label_type="center", color=ink, fontsize=7)

@@ -109,15 +109,10 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     colors = [look(runs).color for _, runs in groups]
     ax.barh(places, means - CHANCE, left=CHANCE, xerr=halves, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
-        inside = mean > 25  # room for the number within the bar
-        ax.text(
-            CHANCE + 0.5 if inside else max(mean, CHANCE) + 1.5,
-            place,
-            f"{mean:.1f}",
-            va="center",
-            fontsize="small",
-            color="white" if inside else "black",
-        )
+        x, color = max(mean, CHANCE) + 1.5, "black"
+        if mean > 25:  # room for the number within the bar
+            x, color = CHANCE + 0.5, "white"
+        ax.text(x, place, f"{mean:.1f}", va="center", fontsize="small", color=color)
     if "full" in means.index:
         ax.axvline(means["full"], **DOTTED)
     ax.set_yticks(places, means.index)

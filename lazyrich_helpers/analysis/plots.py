@@ -19,7 +19,6 @@ from lazyrich_helpers.analysis.figure_style import (
     draw_means,
     legend_above,
     pairs,
-    panels,
     shade,
     width_color,
 )
@@ -128,7 +127,7 @@ def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Source: Li & Banerjee (2021), Figure 4.
     """
     shown = {name: table for name, table in tables.items() if not table.empty}
-    fig, axes = panels(max(1, len(shown)), 1.8)
+    fig, axes = pairs(max(1, len(shown)), 1.8, columns=1)
     for ax, (name, table) in zip(axes, shown.items(), strict=False):
         _initial_and_trained(table, ax)
         ax.set_ylabel(f"{name}\ntest accuracy (%)")

@@ -55,20 +55,11 @@ def _asked(
     ask: Callable[..., Verdict] = Claim.verdict,
 ) -> list[Question]:
     """Ask claims of tables; `where` is section, what it is about, and page."""
-    section, about, page = where
+    own = dict(zip(("section", "about", "page"), where, strict=True)) | {"runs": runs}
     found = []
     for claim, tables in asked:
-        tables = tables if isinstance(tables, tuple) else (tables,)
-        found.append(
-            Question(
-                verdict=ask(claim, *tables),
-                section=section,
-                about=about,
-                page=page,
-                runs=runs,
-                least_width=claim.least_width,
-            )
-        )
+        verdict = ask(claim, *(tables if isinstance(tables, tuple) else (tables,)))
+        found.append(Question(verdict=verdict, least_width=claim.least_width, **own))
     return found
 
 
@@ -159,25 +150,15 @@ def _reinit() -> list[Question]:
 
 
 def _layers() -> list[Question]:
-    relu = "ReLU-Net d = 4"
+    relu, fashion = "ReLU-Net d = 4", {"dataset": "fashion_mnist"}
     asked = [
         (relu, "figure-5", {"lrs": [0.1]}, RELU_NET_CLAIMS),
         (relu, "figure-5", {}, RELU_NET_CLAIMS),
         ("Conv-Net d = 2", "figure-6", {}, CONV_NET_CLAIMS),
         ("Conv-Net d = 4", "figure-17", {}, CONV_NET_CLAIMS),
-        (relu, "figure-5", {"dataset": "fashion_mnist"}, (FASHION_RELU_NET,)),
-        (
-            "Conv-Net d = 2",
-            "figure-6",
-            {"dataset": "fashion_mnist"},
-            (FASHION_CONV_NET,),
-        ),
-        (
-            "Conv-Net d = 4",
-            "figure-17",
-            {"dataset": "fashion_mnist"},
-            (FASHION_CONV_NET,),
-        ),
+        (relu, "figure-5", fashion, (FASHION_RELU_NET,)),
+        ("Conv-Net d = 2", "figure-6", fashion, (FASHION_CONV_NET,)),
+        ("Conv-Net d = 4", "figure-17", fashion, (FASHION_CONV_NET,)),
     ]
     found = []
     for network, recipe, choices, them in asked:

@@ -20,7 +20,6 @@ from lazyrich_helpers.analysis.figure_style import (
     draw_means,
     legend_above,
     pairs,
-    panels,
     shade,
     width_color,
 )
@@ -74,7 +73,7 @@ def savings(table: pd.DataFrame) -> Figure:
     """
     found = reaches(table)
     methods = [m for m in dict.fromkeys(found.methods) if m != BASELINE]
-    fig, (ax,) = panels(1, 0.9 + 0.38 * len(methods))
+    fig, (ax,) = pairs(1, 0.9 + 0.38 * len(methods))
     for place, method in enumerate(reversed(methods)):
         for column, color, shift in (("step", BLUE, 0.13), ("seconds", ORANGE, -0.13)):
             logs = of_method(found, method, f"{column}_ratio").map(math.log)
@@ -168,7 +167,7 @@ def kernel_errors(table: pd.DataFrame) -> Figure:
     Args:
         table: Of the study `grokalign-kernel`.
     """
-    fig, (ax,) = panels(1, 2.4)
+    fig, (ax,) = pairs(1, 2.4)
     moments: Sequence[int] = sorted(int(step) for step in table.step.unique())
     for place, moment in enumerate(moments):
         rows = table.loc[table.step == moment]
