@@ -1,10 +1,11 @@
 """A report on the regime that a network was trained in: numbers, verdict, tables."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
+
+import pandas as pd
 
 from lazyrich_helpers.reinit.accuracy_curves import ReinitCurves
 from lazyrich_helpers.reinit.tangent_kernel import KernelChange
@@ -131,23 +132,33 @@ class RegimeReport:
         return {name: getattr(self, name) for name in names} | asdict(self)
 
     def __str__(self) -> str:
-        return "\n".join([
-            f"Regime: {self.verdict}",
-            *self.caveats,
-            "",
-            *(f"{name:<38}{value}" for name, value in self.summary().items()),
-            "",
-            *_aligned([TENSOR_HEADS, *_tensor_rows(self)]),
-        ])  # fmt: skip
+        tensors = self._each_tensor().to_string()
+        measured = [f"{name:<38}{value}" for name, value in self.summary().items()]
+        lines = [f"Regime: {self.verdict}", *self.caveats, "", *measured, "", tensors]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        details = [_row(TENSOR_HEADS, "col"), *map(_row, _tensor_rows(self))]
+        measured = pd.Series(self.summary()).to_frame().to_html(header=False, border=0)
         return (
             f"<p><strong>Regime: {self.verdict}.</strong> {' '.join(self.caveats)}</p>"
-            f"{_table(map(_row, self.summary().items()))}"
-            "<details><summary>Each parameter tensor</summary>"
-            f"{_table(details)}</details>"
+            f"{measured}<details><summary>Each parameter tensor</summary>"
+            f"{self._each_tensor().to_html(border=0)}</details>"
         )
+
+    def _each_tensor(self) -> pd.DataFrame:
+        """Return a row for each parameter tensor; a layer's first has its CKA."""
+        left, rows = dict(self.features), {}
+        for t in self.tensors:
+            rows[t.name] = {
+                "numbers": f"{t.num_parameters:,}",
+                "σ₀": _number(t.initial_std or None),
+                "moved": _number(t.displacement),
+                "in σ₀": _number(t.movement),
+                "> σ₀": _percent(t.share_moved),
+                "unmoved": _percent(t.share_unmoved),
+                "CKA": _number(left.pop(t.name.rpartition(".")[0], None)),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _mean(pairs: Iterable[tuple[TensorMovement, float]]) -> float:
@@ -159,45 +170,6 @@ def _mean(pairs: Iterable[tuple[TensorMovement, float]]) -> float:
 
 def _vote(value: float, lazy: float, rich: float) -> str:
     return "lazy" if value <= lazy else "rich" if value >= rich else "in between"
-
-
-TENSOR_HEADS = ("tensor", "numbers", "σ₀", "moved", "in σ₀", "> σ₀", "unmoved", "CKA")
-
-
-def _tensor_rows(report: RegimeReport) -> Iterator[Sequence[str]]:
-    """Yield a row for each parameter tensor; a layer's first has the layer's CKA."""
-    left = dict(report.features)
-    for t in report.tensors:
-        yield [
-            t.name,
-            f"{t.num_parameters:,}",
-            _number(t.initial_std or None),
-            _number(t.displacement),
-            _number(t.movement),
-            _percent(t.share_moved),
-            _percent(t.share_unmoved),
-            _number(left.pop(t.name.rpartition(".")[0], None)),
-        ]
-
-
-def _aligned(rows: list[Sequence[str]]) -> Iterator[str]:
-    """Yield lines of a table for a terminal, the first column to the left."""
-    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-    for name, *values in rows:
-        cells = (v.rjust(w) for v, w in zip(values, others, strict=True))
-        yield "  ".join([name.ljust(first), *cells])
-
-
-def _row(cells: Sequence[str], scope: str = "row") -> str:
-    """Return a table's row: heads for columns, or a head and what it has."""
-    kind = "td" if scope == "row" else 'th scope="col"'
-    first, *others = map(escape, cells)
-    rest = "".join(f"<{kind}>{cell}</{kind[:2]}>" for cell in others)
-    return f'<tr><th scope="{scope}">{first}</th>{rest}</tr>'
-
-
-def _table(rows: Iterable[str]) -> str:
-    return f'<table class="dataframe">{"".join(rows)}</table>'
 
 
 def _number(value: float | None) -> str:
