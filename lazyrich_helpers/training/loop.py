@@ -18,7 +18,7 @@ from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.training.arithmetic import arithmetic
 from lazyrich_helpers.training.run_config import RunConfig
 from lazyrich_helpers.training.sharding import ALONE, Sharding
-from lazyrich_helpers.training.steps import train_epoch
+from lazyrich_helpers.training.steps import EpochTask, train_epoch
 
 NUMERICS_VERSION = 1
 EVAL_BATCH = 1000
@@ -197,9 +197,10 @@ def train(
         with arithmetic(settings.precision, data.device):
             cache = caches[epoch % len(caches)]
             cut, inputs = cache.inputs(min(trainable) if fixed else 0)
-            own = config, state.optimizer, sharding, state.start
-            loss = train_epoch(network, data, *own, epoch, plans, cut, inputs)
-        del inputs  # or what the next epoch forgets would still take memory
+            others = data.train.labels, data.shift, state.start, sharding
+            task = EpochTask(epoch, plans, cut, inputs, *others)
+            loss = train_epoch(network, task, config, state.optimizer)
+        del inputs, task  # or what the next epoch forgets would still take memory
         for cache in (*caches, test_cache):
             cache.moved(trainable)
         seconds, done = time.perf_counter() - began, epoch + 1

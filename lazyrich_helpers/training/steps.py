@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lazyrich_helpers.data.augmentation import shifted
-from lazyrich_helpers.data.datasets import Dataset
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.plans import OfParameter, Plan
 from lazyrich_helpers.models.network import Network
@@ -17,33 +17,44 @@ from lazyrich_helpers.training.run_config import RunConfig
 from lazyrich_helpers.training.sharding import Sharding
 
 
+@dataclass(frozen=True, eq=False)
+class EpochTask:
+    """What one epoch has to do."""
+
+    epoch: int
+    plans: list[Plan]
+    """Of each step."""
+    cut: int
+    """The lowest layer that is computed at each step; those below it are frozen."""
+    inputs: Tensor
+    """What that layer reads, for every training image, (n, ...)."""
+    labels: Tensor
+    """Shape (n,), int64."""
+    shift: int | None
+    """Largest random shift of an image, as in `Dataset`."""
+    start: Tensor
+    """θ⁰, as `Objective.loss` has it."""
+    sharding: Sharding
+    """How processes share the batches and the layers."""
+
+
 def train_epoch(
     network: Network,
-    data: Dataset,
+    task: EpochTask,
     config: RunConfig,
     optimizer: torch.optim.Optimizer,
-    sharding: Sharding,
-    start: Tensor,
-    epoch: int,
-    plans: list[Plan],
-    cut: int,
-    inputs: Tensor,
 ) -> float:
-    """Take every step of one epoch; return the mean training loss, in nats.
-
-    Layer `cut` is the lowest that is computed at each step, by its plan; it reads
-    `inputs`, of every training image (n, ...). `start` is as `Objective.loss` has it.
-    """
-    seed, labels = config.training.seed, data.train.labels
-    order = example_order(config, len(labels), epoch).to(labels.device)
+    """Take every step of one epoch; return the mean training loss, in nats."""
+    epoch, seed, sharding = task.epoch, config.training.seed, task.sharding
+    order = example_order(config, len(task.labels), epoch).to(task.labels.device)
     # Summed there: one wait per epoch. As exact as the parameters are.
     dtype = next(network.parameters()).dtype
     total = torch.zeros((), dtype=dtype, device=order.device)
-    computed, trainable = network.above(cut), frozenset[int]()
+    computed, trainable = network.above(task.cut), frozenset[int]()
     called: Any = computed
     batches = order.split(config.training.batch_size)
     try:
-        for step, (plan, batch) in enumerate(zip(plans, batches, strict=True)):
+        for step, (plan, batch) in enumerate(zip(task.plans, batches, strict=True)):
             if plan.layers != trainable:
                 trainable = plan.layers
                 set_trainable(list(network.layers), trainable)
@@ -54,18 +65,18 @@ def train_epoch(
             for layer in plan.forget:
                 for p in network.layers[layer].parameters():
                     optimizer.state.pop(p, None)
-            read = inputs[batch]
-            if data.shift is not None:
+            inputs, labels = task.inputs[batch], task.labels[batch]
+            if task.shift is not None:
                 stream = generator("shift", seed, epoch, step)
-                read = shifted(read, data.shift, stream)
-            read, own = sharding.part(read), sharding.part(labels[batch])
+                inputs = shifted(inputs, task.shift, stream)
+            inputs, labels = sharding.part(inputs), sharding.part(labels)
             optimizer.zero_grad(set_to_none=True)
             with perturbed(network, plan):
-                loss = config.objective.loss(called, read, own, start)
-                sharding.weighted(loss, len(own), len(batch)).backward()
+                loss = config.objective.loss(called, inputs, labels, task.start)
+                sharding.weighted(loss, len(labels), len(batch)).backward()
             with _masked(network, plan):
                 optimizer.step()
-            total += loss.detach() * len(own)
+            total += loss.detach() * len(labels)
     finally:
         network.requires_grad_(True)
     return sharding.total(total).item() / len(order)
