@@ -55,11 +55,20 @@ def _asked(
     ask: Callable[..., Verdict] = Claim.verdict,
 ) -> list[Question]:
     """Ask claims of tables; `where` is section, what it is about, and page."""
-    own = dict(zip(("section", "about", "page"), where, strict=True)) | {"runs": runs}
+    section, about, page = where
     found = []
     for claim, tables in asked:
-        verdict = ask(claim, *(tables if isinstance(tables, tuple) else (tables,)))
-        found.append(Question(verdict=verdict, least_width=claim.least_width, **own))
+        tables = tables if isinstance(tables, tuple) else (tables,)
+        found.append(
+            Question(
+                verdict=ask(claim, *tables),
+                section=section,
+                about=about,
+                page=page,
+                runs=runs,
+                least_width=claim.least_width,
+            )
+        )
     return found
 
 

@@ -84,8 +84,7 @@ def causes(scale: Scale) -> Configs:
     decayed to 0; SGD with and without momentum, each at a rate that reaches what Adam
     does at its best, and at ten times that. Choices leave the learning rates alone.
     """
-    chosen = scale.lrs is not ADAM_LRS
-    require(not chosen, "lrs", "left out: causes has its own", scale.lrs)
+    require(scale.lrs == ADAM_LRS, "lrs", "left out: causes has its own", scale.lrs)
     sgd = functools.partial(SGD, weight_decay=0.0, lr_decay=1.0)
     trainings = (
         (Adam, ADAM_LRS),

@@ -249,6 +249,5 @@ def count_correct(network: Network, split: Split, precision: str) -> int:
 def num_correct(outputs: Callable[[Tensor], Tensor], split: Split) -> Tensor:
     """Return how many images have their largest output right; of each network (...)."""
     batches = split.batches(EVAL_BATCH)
-    return torch.stack([(outputs(x).argmax(-1) == y).sum(-1) for x, y in batches]).sum(
-        0
-    )
+    right = [(outputs(x).argmax(-1) == y).sum(-1) for x, y in batches]
+    return torch.stack(right).sum(0)
