@@ -72,11 +72,9 @@ def _layer_lines(
 def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return each layer's share of the active weights, by gradient and by movement.
 
-    Markers are relative to the layer's size, so that 1 is an even spread; error bars
-    are 95 % intervals over seeds.
-
-    Args:
-        tables: Title → rows of an `activity_tables.activity_table`, one width and α.
+    Of each `activity_tables.activity_table`, by title, of one width and α. Markers are
+    relative to the layer's size, so that 1 is an even spread; error bars are 95 %
+    intervals over seeds.
     """
     fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (title, table) in zip(axes, tables.items(), strict=False):
@@ -103,8 +101,7 @@ def two_definitions(tables: Mapping[str, pd.DataFrame]) -> Figure:
 def layers_reset(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return accuracy lost by resetting a whole layer over width: a line per layer.
 
-    Args:
-        tables: Title → `activity_tables.criticality_table`.
+    A panel for each `activity_tables.criticality_table`, by title.
     """
     fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (title, table) in zip(axes, tables.items(), strict=False):

@@ -138,8 +138,7 @@ def all_claims(depth: int) -> tuple[Claim, ...]:
 def verdict_words(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the word of every claim: a row a claim, a column for each named table.
 
-    Args:
-        tables: Of one depth each, from `tables.reinit_table`.
+    Tables are from `tables.reinit_table`, of one depth each.
     """
     words = {
         name: {

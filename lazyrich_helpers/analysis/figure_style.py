@@ -99,15 +99,9 @@ def draw_means(
     marker: str = "",
     dashes: Any = "-",
 ) -> None:
-    """Draw a line through means over seeds, in a band of their 95 % intervals.
+    """Draw a line through means from `statistics.over_seeds`, in a band of their bars.
 
-    Args:
-        ax: Where to draw.
-        summary: From `statistics.over_seeds`.
-        color: Of both.
-        label: Without one the legend leaves it out.
-        marker: Of each mean.
-        dashes: Of the line; see `DASHES`.
+    Without a label the legend leaves it out; `dashes` is one of `DASHES`.
     """
     style = {"marker": marker, "markersize": 4, "linestyle": dashes}
     ax.plot(summary["mean"], color=color, label=label, **style)

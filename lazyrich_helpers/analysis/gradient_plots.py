@@ -75,13 +75,10 @@ def skew_by_layer(
 ) -> Figure:
     """Return what the largest 1 % of each layer's components hold, a panel per network.
 
-    Bars are at the last look, means over seeds, with 95 % intervals. The dashed
-    line is the same share in the network as a whole, the dotted one `chance`.
-
-    Args:
-        tables: Network in words → its `activity_tables.layer_skew_table` and
-            `skew_table`.
-        chance: The share, 0 to 1, that products of two Gaussian numbers hold.
+    By network, from its `activity_tables.layer_skew_table` and `skew_table`. Bars are
+    at the last look, means over seeds, with 95 % intervals. The dashed line is the same
+    share in the network as a whole, the dotted one that of products of two Gaussian
+    numbers, `chance`, 0 to 1.
     """
     fig, axes = pairs(len(tables), 2.6, sharey=True)
     for ax, (name, (layers, whole)) in zip(axes, tables.items(), strict=True):

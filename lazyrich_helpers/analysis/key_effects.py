@@ -94,11 +94,9 @@ def forest_figure(table: pd.DataFrame) -> Figure:
 
 
 def forest(rows: pd.DataFrame, ax: Axes) -> None:
-    """Draw one effect: a row per network, an interval per setting, the line asked for.
+    """Draw one effect of `key_effects`: a row per network, the first one uppermost.
 
-    Args:
-        rows: Of `key_effects`, with one `effect`.
-        ax: Where to draw; its upper end is the first network.
+    An interval per setting, and the line asked for.
     """
     networks = list(dict.fromkeys(rows.network))
     marks = {PAPER: (ORANGE, "s", -0.15), TUNED: (BLUE, "o", 0.15)}

@@ -174,9 +174,8 @@ def _of_width(verdict: Verdict) -> bool:
 def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Return how often each word is found: a row per section, a column per word.
 
-    Args:
-        table: From `ledger_table`.
-        setting: `PAPER` or `TUNED`; what no learning rate changes counts for both.
+    In a `ledger_table`, at `PAPER` or `TUNED`; what no learning rate changes counts for
+    both.
     """
     rows = table.loc[table.setting.isin([setting, EITHER])]
     counts = pd.crosstab(rows.section, rows.verdict)

@@ -17,12 +17,7 @@ STYLES = {
 
 
 def stacked_words(counts: pd.DataFrame, ax: Axes) -> None:
-    """Draw a bar per section, a piece per word, each with its number.
-
-    Args:
-        counts: From `ledger.word_counts`.
-        ax: Where to draw.
-    """
+    """Draw `ledger.word_counts`: a bar per section, a numbered piece per word."""
     names = [f"{section}  {SECTIONS[section]}" for section in counts.index]
     left = pd.Series(0, counts.index)
     for word, (color, hatch, ink) in STYLES.items():

@@ -71,12 +71,7 @@ def look(runs: pd.DataFrame) -> Look:
 
 
 def layer_picture(updated: np.ndarray, ax: Axes) -> None:
-    """Draw which layers each epoch updates: a row per layer, 1 the bottom, below.
-
-    Args:
-        updated: (layers, epochs) of 0 and 1, from `updates.updated_layers`.
-        ax: Where to draw.
-    """
+    """Draw `updates.updated_layers`: a row per layer, 1 the bottom, below."""
     num_layers, num_epochs = updated.shape
     edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
     ax.imshow(
@@ -92,11 +87,8 @@ def layer_picture(updated: np.ndarray, ax: Axes) -> None:
 def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw test accuracy by schedule, means over seeds with bars of `half_bar`.
 
-    The dotted line is full training's. Bars start at chance, one in ten.
-
-    Args:
-        table: From `lws_tables.lws_table`, of one width.
-        ax: Where to draw.
+    Of an `lws_tables.lws_table` of one width. The dotted line is full training's. Bars
+    start at chance, one in ten.
 
     Source: Li & Banerjee (2021), Figures 7 and 10.
     """
@@ -128,14 +120,9 @@ def error_against_cost(
 ) -> None:
     """Draw test error over cost: a marker per schedule, larger with its probability.
 
-    Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
-    fewer layers is hollow. Bars over seeds are of `half_bar`.
-
-    Args:
-        table: From `lws_tables.lws_table`, of one width.
-        ax: Where to draw.
-        cost: A column of it: `backward`, or a measured one.
-        label: What it is, for the axis.
+    Of an `lws_tables.lws_table` of one width; `cost` is a column of it, and `label`
+    what the axis calls it. Of two schedules of a family, such as top 1 and top 4 all
+    bottoms, the one with fewer layers is hollow. Bars over seeds are of `half_bar`.
 
     Source: Li & Banerjee (2021), Figures 9 and 12.
     """
@@ -169,12 +156,8 @@ def courses(
 ) -> None:
     """Draw how trainings went: a line for each schedule and ρ, the mean over seeds.
 
-    Args:
-        table: From `lws_tables.dynamics_table`, of one width.
-        ax: Where to draw.
-        over: What had been spent: a column of it.
-        label: What that is, for the axis.
-        value: One of `VALUES`; epochs without it are left out.
+    Of an `lws_tables.dynamics_table` of one width: `value`, one of `VALUES`, over what
+    had been spent, another column, which the axis calls `label`.
 
     Source: Li & Banerjee (2021), Figure 23.
     """
@@ -204,9 +187,7 @@ PHASE_COLORS = {
 def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw where a step's time goes, a bar per plan; the mark is its operations' share.
 
-    Args:
-        table: From `timing_tables.anatomy`; one of the plans is `full`.
-        ax: Where to draw.
+    From `timing_tables.anatomy`; one of the plans is `full`.
     """
     places = np.arange(len(table))[::-1]
     left = np.zeros(len(table))

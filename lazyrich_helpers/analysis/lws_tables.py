@@ -142,12 +142,10 @@ def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
 def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per run: its last evaluation, and full training's at that cost.
 
-    Columns: `schedule`, `rho`, `seed`, `spent` and `error` of a run's last evaluation;
-    `full_spent` and `full_error` of full training with the same seed, when it was last
-    evaluated before it had spent more. NaN where it had not been yet.
-
-    Args:
-        table: From `dynamics_table`, of one width.
+    From a `dynamics_table` of one width. Columns: `schedule`, `rho`, `seed`, `spent`
+    and `error` of a run's last evaluation; `full_spent` and `full_error` of full
+    training with the same seed, when it was last evaluated before it had spent more.
+    NaN where it had not been yet.
     """
     looks = table.dropna(subset="error").sort_values("spent")
     full = looks.loc[looks.schedule == "full", ["seed", "spent", "error"]]

@@ -188,9 +188,7 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:
     """Return mean accuracy in whole per cent: a row per width, a column per γ.
 
-    Args:
-        table: From `reinit_table`.
-        fractions: Values of γ, 0 to 1, that the records hold.
+    Of a `reinit_table`, at `fractions` that it holds, 0 to 1.
     """
     one_setting(table, "width")
     active = table.loc[(table.scenario == "active") & table.fraction.isin(fractions)]

@@ -101,14 +101,8 @@ def network_configs(
 ) -> Configs:
     """Return a network per width, learning rate, schedule and seed, in that order.
 
-    Args:
-        model: Called with `width`.
-        scale: What varies.
-        data: None takes `images_of(scale)`.
-        optimizer: Called with `lr`; the paper trains by Adam on MNIST.
-        updates: Schedules.
-        init: Where each starts.
-        objective: What each minimizes.
+    `model` is called with `width`, `optimizer` with `lr`; the paper trains by Adam on
+    MNIST. Without `data` it is `images_of(scale)`.
     """
     data = images_of(scale) if data is None else data
     settings = itertools.product(scale.widths, scale.lrs, updates, scale.seeds)

@@ -22,12 +22,7 @@ def check_plan(plan: Plan) -> None:
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) -> None:
-    """Raise ValueError if the optimizer could move a frozen layer, or break.
-
-    Args:
-        optimizer: What is to be one of torch's.
-        owner: The layer of each parameter, by its id.
-    """
+    """Raise ValueError if the optimizer could move a frozen layer, or break."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ValueError(
             "optimizer must be one of torch's, or a list of them; got a "

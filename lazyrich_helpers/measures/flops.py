@@ -22,10 +22,6 @@ def forward_flops(flops: Flops) -> int:
 def backward_flops(flops: Flops, trainable: Collection[int]) -> int:
     """Return a step's operations backward where only these layers are updated.
 
-    Args:
-        flops: From `layer_flops`.
-        trainable: Layers, at least one, 0 the bottom.
-
     In a residual block a second weight reads what the first does; then this counts a
     gradient of it too many in the lowest trainable layer.
     """
@@ -41,11 +37,6 @@ def backward_share(flops: Flops, trainable: Collection[int]) -> float:
 
 
 def step_share(flops: Flops, backward: float) -> float:
-    """Return a whole step's operations as a share of full training's, 0 to 1.
-
-    Args:
-        flops: From `layer_flops`.
-        backward: The same share of its backward pass.
-    """
+    """Return a step's operations as a share of full training's, from `backward`'s."""
     forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
     return (forward + full * backward) / (forward + full)

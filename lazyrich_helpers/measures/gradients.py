@@ -24,11 +24,8 @@ def full_gradient(run: Run) -> Tensor:
 def batch_gradient(run: Run, indices: Tensor) -> Tensor:
     """Return the gradient (p,) of the loss on one mini-batch, as training takes it.
 
-    Batch norm uses the batch's own statistics. All is left as found, as above.
-
-    Args:
-        run: The network and its training set.
-        indices: The batch's places in the training set (batch,), int64.
+    The batch is told by its places in the training set (batch,). Batch norm uses its
+    own statistics. All is left as found, as above.
     """
     train = run.data.train
     batch = Split(train.images[indices], train.labels[indices])

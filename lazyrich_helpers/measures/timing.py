@@ -33,13 +33,8 @@ def step_seconds(
 ) -> dict[str, dict[str, list[float]]]:
     """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
+    A plan is the layers that are trainable; `options` are of `model_step_seconds`.
     Nothing is kept between steps: frozen layers are computed anew, as in the paper.
-
-    Args:
-        config: Says what is trained, and how.
-        plans: Name → layers that are trainable.
-        device: Where.
-        options: Of `model_step_seconds`.
     """
     data = config.data.load(device)
     network = new_network(config, data)

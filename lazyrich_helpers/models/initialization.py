@@ -83,11 +83,6 @@ def draw_normal_(
 
     Weights are Gaussian, each layer's from a stream of its own; biases are zero. Batch
     norm starts as the identity: scales 1, shifts 0, running means 0 and variances 1.
-
-    Args:
-        network: Overwritten.
-        seed: Of the run.
-        std_of: Weight → its standard deviation.
     """
     for index, layer in enumerate(network.layers):
         stream = generator("init", seed, index)
@@ -123,10 +118,7 @@ def convolutions(network: Network) -> list[nn.Conv2d]:
 def transfer_(network: Network, seed: int, trained: Sequence[Tensor]) -> None:
     """Set the convolutions to trained ones; all else as `XavierNormal` draws it.
 
-    Args:
-        network: Overwritten; it lies on the CPU.
-        seed: What does not come from `trained` starts as without it, bit for bit.
-        trained: The convolutions' parameters in order, each shaped as the network's.
+    The network lies on the CPU; `trained` has the convolutions' parameters in order.
     """
     XavierNormal().draw_(network, seed)
     kept = [p for layer in convolutions(network) for p in layer.parameters()]

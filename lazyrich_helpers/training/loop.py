@@ -90,13 +90,7 @@ class TrainingState:
     """What a training carries from one epoch to the next; it can be kept and put back.
 
     The order of the images, their shifts and the schedule's draws are no part of it:
-    they follow from the seed and the epoch.
-
-    Args:
-        network: As it is before the first step.
-        data: What it learns from, on the network's device.
-        config: Says how.
-        cache_bytes: As in `train`.
+    they follow from the seed and the epoch. `cache_bytes` is as in `train`.
     """
 
     def __init__(

@@ -97,12 +97,7 @@ class Scaled(Part, slot="objective", kind="scaled"):
 
 
 def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy of each of several networks (num,), in nats.
-
-    Args:
-        logits: Shape (num, batch, classes).
-        labels: Shape (num, batch), int64.
-    """
+    """Return the mean cross-entropy (num,) of each of (num, batch, classes) logits."""
     # Classes second, as torch has them; an ensemble's logits lie so in memory, too.
     each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
     return each.mean(-1)

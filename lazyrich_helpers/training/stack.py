@@ -127,9 +127,7 @@ def batches_of(
 def share_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the share that each network classifies correctly (num,), in fp64.
 
-    Args:
-        logits: Shape (num, batch, classes).
-        labels: Shape (batch,), of all networks, or (num, batch).
+    Of logits (num, batch, classes); labels are (batch,), of all, or (num, batch).
     """
     return (logits.argmax(-1) == labels).double().mean(-1)
 
