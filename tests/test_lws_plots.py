@@ -7,7 +7,7 @@ import pytest
 
 from lazyrich_helpers.analysis import lws_plots
 from lazyrich_helpers.analysis.figure_style import legend_above
-from lazyrich_helpers.analysis.static_lws_plots import (
+from lazyrich_helpers.analysis.lws_plots import (
     FAMILIES,
     static_error_against_cost,
 )

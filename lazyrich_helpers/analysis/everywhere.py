@@ -82,31 +82,16 @@ def for_widths(chosen: Sequence[int], widths: Sequence[int]) -> str:
     return f"for w = {Several(f'{w:,}' for w in chosen)}"
 
 
-def at_places(
-    answers: Mapping[Place, Answer],
-    place: str,
-    unit: str,
-    named: Callable[[list[Place]], str],
-    seeds: str,
-) -> Finding:
-    """Return what is found of a question that was asked at several places.
-
-    A place is printed as `place` has it, such as `w = {:,}`; `unit` says what the
-    numbers are, `named` is as in `over`, `seeds` from `num_seeds`.
-    """
-    words = {key: word_of(found) for key, (found, _) in answers.items()}
-    listed = "; ".join(f"{place.format(k)}: {text}" for k, (_, text) in answers.items())
-    return over(words, named, f"{unit}: {listed} ({seeds}).")
-
-
 def at_each_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
-    """Ask a question of every width."""
+    """Ask a question of every width; `unit` says what the numbers are."""
     widths = widths_of(table)
     answers = {width: answer(width) for width in widths}
+    words = {width: word_of(found) for width, (found, _) in answers.items()}
+    listed = "; ".join(f"w = {w:,}: {text}" for w, (_, text) in answers.items())
     named = functools.partial(for_widths, widths=widths)
-    found = at_places(answers, "w = {:,}", unit, named, num_seeds(table))
+    found = over(words, named, f"{unit}: {listed} ({num_seeds(table)}).")
     ends = dict.fromkeys(
         f"{answers[w][1]} at w = {w:,}" for w in (widths[0], widths[-1])
     )

@@ -1,6 +1,6 @@
 """Luther & Seung (2019), on which variance a start preserves: claims and verdicts."""
 
-import functools
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +9,7 @@ import pandas as pd
 from lazyrich_helpers.analysis.amounts import Several
 from lazyrich_helpers.analysis.everywhere import (
     Answer,
-    at_places,
-    for_widths,
+    at_each_width,
     over,
     over_or_open,
     word_of,
@@ -135,10 +134,8 @@ def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
 def _by_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
-    widths = sorted(int(width) for width in table.widths.unique())
-    answers = {width: answer(width) for width in widths}
-    named = functools.partial(for_widths, widths=widths)
-    return at_places(answers, "w = {:,}", unit, named, num_seeds(table, "widths"))
+    found = at_each_width(table.rename(columns={"widths": "width"}), answer, unit)
+    return dataclasses.replace(found, brief="")
 
 
 def _by_depth(
