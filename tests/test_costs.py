@@ -25,7 +25,7 @@ from lazyrich_helpers.measures.costs import (
     work,
 )
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.flops import backward_share
+from lazyrich_helpers.measures.costs import backward_share
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
 from lazyrich_helpers.models.flops import layer_flops

@@ -8,7 +8,7 @@ import pytest
 from lazyrich_helpers.analysis.amounts import Points, Several, Share
 from lazyrich_helpers.analysis.lws_tables import lws_table
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
-from lazyrich_helpers.analysis.random_lws_claims import (
+from lazyrich_helpers.analysis.static_lws_claims import (
     RANDOM_CIFAR10,
     RANDOM_MNIST,
     RHOS,

@@ -14,7 +14,7 @@ from lazyrich_helpers.lws import samplers
 from lazyrich_helpers.lws.partial import Course, PartialPlan
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import BottomQ, Full, TopK, TopKAllBottoms
-from lazyrich_helpers.measures.flops import backward_flops
+from lazyrich_helpers.measures.costs import backward_flops
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
 from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.network import relu_net

@@ -27,7 +27,7 @@ from lazyrich_helpers.reinit.tangent_kernel import (
     kernel_change,
     tangent_kernel,
 )
-from lazyrich_helpers.reinit.tensor_movement import tensor_movement
+from lazyrich_helpers.reinit.report import tensor_movement
 from tests.borrowed import INPUTS, LABELS, Small, steps
 
 

@@ -26,7 +26,7 @@ from lazyrich_helpers.analysis.lws_checks import (
     lws_claim,
     starting_from,
 )
-from lazyrich_helpers.analysis.random_lws_claims import (
+from lazyrich_helpers.analysis.static_lws_claims import (
     ALL_BOTTOMS_AT_RHO,
     KS,
     RHOS,

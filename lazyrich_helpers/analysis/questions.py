@@ -18,8 +18,12 @@ from lazyrich_helpers.analysis.activity_tables import activity_table, skew_table
 from lazyrich_helpers.analysis.lws_tables import lws_table, paper_table_1
 from lazyrich_helpers.analysis.pretrained_lws_claims import HARDER, PRETRAINED_CIFAR10
 from lazyrich_helpers.analysis.question import EITHER, UNLEARNED, Question, Runs
-from lazyrich_helpers.analysis.random_lws_claims import RANDOM_CIFAR10, RANDOM_MNIST
-from lazyrich_helpers.analysis.static_lws_claims import STATIC_CIFAR10, STATIC_MNIST
+from lazyrich_helpers.analysis.static_lws_claims import (
+    RANDOM_CIFAR10,
+    RANDOM_MNIST,
+    STATIC_CIFAR10,
+    STATIC_MNIST,
+)
 from lazyrich_helpers.analysis.tables import (
     best_lr,
     movement_table,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import pandas as pd
 
 from lazyrich_helpers.experiments.record import Record
-from lazyrich_helpers.measures.flops import (
+from lazyrich_helpers.measures.costs import (
     backward_flops,
     backward_share,
     forward_flops,

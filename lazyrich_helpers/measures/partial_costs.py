@@ -6,7 +6,7 @@ from torch import Tensor
 
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.measures.flops import backward_flops, forward_flops
+from lazyrich_helpers.measures.costs import backward_flops, forward_flops
 from lazyrich_helpers.measures.timing import kept_for_backward
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.training.partial_sgd import mean_losses

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from lazyrich_helpers.measures.flops import backward_flops, forward_flops
+from lazyrich_helpers.measures.costs import backward_flops, forward_flops
 from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.flops import Flops, layer_flops
 from lazyrich_helpers.models.network import ImageShape, Network, blueprint, relu_net
