@@ -111,13 +111,10 @@ def skew_by_layer(
 def over_representation(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return how often layers' weights are active over width, relative to evenly.
 
-    A panel per named table, two in a row, and a line per layer: its share of the active
-    weights over its share of all weights, means over seeds in bands of 95 %
+    A panel per named `activity_tables.activity_table`, each of one α, data set, depth
+    and learning rate, and a line per layer: its share of the active weights, by the
+    gradient, over its share of all weights, means over seeds in bands of 95 %
     intervals. The dotted line is an even spread; the axis is linear below a hundredth.
-
-    Args:
-        tables: Title → rows of an `activity_tables.activity_table` of one α, data set,
-            depth and learning rate. Those of the gradient's definition are drawn.
 
     Source: Li & Banerjee (2021), Figures 5 and 6, as numbers.
     """

@@ -160,11 +160,7 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
 
     Lines are the mean over seeds of the share of the layer's weights per quarter of a
     decade, in bands of 95 % intervals; weights that did not move at all are not
-    drawn, the legend counts them.
-
-    Args:
-        tables: Its title → its `tables.movement_table`.
-        layer: Which layer, counted from 0 at the bottom.
+    drawn, the legend counts them. Tables are `tables.movement_table`s, by title.
     """
     fig, axes = pairs(len(tables), 2.9, sharey=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):

@@ -59,10 +59,8 @@ def best_lr(runs: pd.DataFrame) -> float:
     """Return the learning rate whose networks do best on held-out images.
 
     Best is the mean over widths of the mean over seeds, so that every width counts the
-    same. Only widths that were trained at every rate count.
-
-    Args:
-        runs: From `runs_table`: one data set and depth, one or more learning rates.
+    same. Only widths that were trained at every rate count. The `runs_table` is of one
+    data set and depth.
 
     Raises:
         ValueError: If no width was trained at every rate.
@@ -132,11 +130,8 @@ def untrained_table(found: Untrained) -> pd.DataFrame:
 def with_untrained(table: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
     """Return a `reinit_table` with untrained networks of the widths it lacks.
 
-    Of what they were not trained by, such as a learning rate, they take the table's.
-
-    Args:
-        table: Of one setting.
-        untrained: An `untrained_table` of the same images, depth and start.
+    These are of an `untrained_table` of the same images, depth and start. Of what they
+    were not trained by, such as a learning rate, they take the table's, of one setting.
     """
     for name in ("dataset", "depth", "init", "gain", "arithmetic"):
         both = {*table[name].unique(), *untrained[name].unique()}

@@ -140,12 +140,8 @@ def with_clock(
     Further columns, all over full training's: `clock_backward` and `clock_total`, the
     time of the epochs that a run drew, nothing cached between them, NaN where steps
     were not timed; `total`, the FLOPs of whole steps, as `backward` has those of the
-    backward pass. The network that was timed may be wider.
-
-    Args:
-        table: Of `records`, not empty.
-        records: Runs.
-        timed: One record with `StepTimes`, or none.
+    backward pass. The table is of `records`; `timed` has one record with `StepTimes`,
+    or none, of a network that may be wider.
     """
     records = list(records)
     found = {

@@ -115,10 +115,6 @@ def order_checked(
     It is looked at where it is first called, in autograd's graph, which shows what
     layers with gradients make. A layer above counts once all its modules were called:
     one that holds embedding and head is where its head is.
-
-    Args:
-        layers: Each layer's modules and parameters, input to output.
-        owner: The layer of each parameter, by its id.
     """
     due = [
         {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}

@@ -58,12 +58,8 @@ def kept_states(network: Network, start: Tensor, images: Tensor) -> float:
     """Return the share of ReLUs that are on, or off, as they were at the start.
 
     Of each ReLU with each image. One that was given exactly 0 at the start is not
-    counted: black patches give it, as biases are 0, and any step flips it.
-
-    Args:
-        network: Trained, with its ReLUs as modules.
-        start: Its parameters before training (num_parameters,).
-        images: Shape (n, channels, height, width).
+    counted: black patches give it, as biases are 0, and any step flips it. ReLUs are
+    modules of the network; `start` is θ⁰.
     """
     first, kept, num = named_parts(network, start), 0, 0
     for batch in images.split(EVAL_BATCH):

@@ -16,12 +16,8 @@ def plan_flops(network: Any, plan: Plan, num_extra: int) -> tuple[int, int]:
     """Return a step's operations forward and backward, for one example.
 
     Layers that are frozen, and what is not in the plan's part, cost nothing backward; a
-    mask of single entries saves nothing.
-
-    Args:
-        network: With `flops(part)`, as `layer_flops`.
-        plan: Of the step.
-        num_extra: Full gradients that the sampler asked for beside the step's own.
+    mask of single entries saves nothing. `num_extra` is of full gradients that the
+    sampler asked for beside the step's own.
     """
     own, full = network.flops(getattr(plan, "part", None)), network.flops()
     forward = forward_flops(own) + num_extra * forward_flops(full)

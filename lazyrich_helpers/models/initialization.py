@@ -99,12 +99,7 @@ def draw_normal_(
 def xavier_std(
     weight: Float[Tensor, "fan_out fan_in *kernel"], *, gain: float = 1.0
 ) -> float:
-    """Return the standard deviation Xavier's rule gives `weight`.
-
-    Args:
-        weight: A matrix or a stack of kernels; a kernel's area multiplies both fans.
-        gain: As in `XavierNormal`.
-    """
+    """Return Xavier's standard deviation; a kernel's area multiplies both fans."""
     fan_out, fan_in = weight.shape[:2]
     area = math.prod(weight.shape[2:])
     return gain * math.sqrt(2.0 / (area * (fan_in + fan_out)))
