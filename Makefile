@@ -13,10 +13,9 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile \
 	--max-worker-restart 0 --durations 10
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
-COMPUTING := $(foreach name,arithmetic checkpoints convnets convolution \
-	convolution_shapes golden network reinitialization frozen_prefix ensemble loop \
-	dial linearized loss_surface stacked_sgd variance_preserving partial_sgd, \
-	tests/test_$(name).py) book/01_introduction.ipynb
+COMPUTING := tests/models tests/training tests/reinit book/01_introduction.ipynb \
+	$(foreach name,golden runner/checkpoints lws/frozen_prefix papers/dial papers/partial_sgd, \
+	tests/$(dir $(name))test_$(notdir $(name)).py)
 
 .DEFAULT_GOAL := help
 .PHONY: help book publish pdf test avx2 drill lint outputs clean
@@ -44,7 +43,7 @@ avx2: $(INSTALLED)  ## what computes once more, as on a processor without AVX-51
 	$(AVX2) $(TEST) $(COMPUTING)
 
 drill: $(INSTALLED)  ## lose a node and run out of time on a private Slurm cluster
-	$(BIN)/python -m tests.slurm_drill
+	$(BIN)/python -m tests.runner.slurm_drill
 
 lint: $(INSTALLED)  ## style, formatting and types
 	$(BIN)/ruff check

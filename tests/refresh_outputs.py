@@ -98,9 +98,9 @@ def refresh(path: Path) -> None:
 
 def with_findings(text: str) -> str:
     """Return a README with the book's first findings, and what is recorded, anew."""
-    from lazyrich_helpers.analysis.headlines import coverage, headlines
-    from lazyrich_helpers.analysis.questions import questions
-    from lazyrich_helpers.analysis.status import read_inventory
+    from lazyrich_helpers.analysis.claims.headlines import coverage, headlines
+    from lazyrich_helpers.analysis.claims.questions import questions
+    from lazyrich_helpers.analysis.tables.status import read_inventory
     from lazyrich_helpers.experiments.records import recorded_store
 
     lines = [f"* {found.plain}" for found in headlines(questions())]
@@ -112,8 +112,8 @@ def with_findings(text: str) -> str:
 
 def draw_picture() -> None:
     """Draw Figure 2 at two learning rates, one above the other, from the records."""
-    from lazyrich_helpers.analysis import plots
-    from lazyrich_helpers.analysis.tables import reinit_table
+    from lazyrich_helpers.analysis.figures import plots
+    from lazyrich_helpers.analysis.tables.tidy import reinit_table
     from lazyrich_helpers.notebook.chapter import recorded
     from lazyrich_helpers.notebook.page import png
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lazyrich_helpers.analysis.questions import questions
+from lazyrich_helpers.analysis.claims.questions import questions
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.papers.studies import neighbours, recorded_studies, studies
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.lws.schedules import Full
 from lazyrich_helpers.places import ROOT
 from tests import tiny

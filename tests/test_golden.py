@@ -305,7 +305,7 @@ COMPONENTS = {
     "random_reset": (
         measured(RandomReset),
         RandomReset,
-        "version of RandomReset in random_reset.py",
+        "version of RandomReset in reinit_curves.py",
     ),
     "reinit": (measured(Reinit), Reinit, "version of Reinit in reinit_curves.py"),
     "reinit_weights": (

@@ -33,7 +33,7 @@ def pack_records(app: Sphinx, exception: Exception | None) -> None:
     if target.exists() and zipfile.ZipFile(target).comment == state:
         return
     # Only here: torch, which records need, takes seconds to import.
-    from lazyrich_helpers.analysis.plain_tables import plain_tables
+    from lazyrich_helpers.analysis.tables.plain import plain_tables
     from lazyrich_helpers.experiments.record import Record
 
     texts = {path.name: path.read_text("utf-8") for path in RECORDS.glob("*.json")}

@@ -2,7 +2,7 @@
 
 Counted are the products of matrix multiplications and convolutions, two operations for
 each multiplication; what else a step does (activations, pooling, the optimizer) is left
-out. What a step costs by these is in `measures.flops`.
+out. What a step costs by these is in `measures.costs`.
 """
 
 import contextlib

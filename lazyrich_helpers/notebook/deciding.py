@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.ledger import OPEN, LedgerRow
-from lazyrich_helpers.analysis.question import TIMES, Question, Runs
-from lazyrich_helpers.analysis.verdicts import Word
+from lazyrich_helpers.analysis.claims.ledger import OPEN, LedgerRow
+from lazyrich_helpers.analysis.claims.question import TIMES, Question, Runs
+from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.recipes import Recipe, Results
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.training.run_config import RunConfig

@@ -23,7 +23,7 @@ def devices_slider(
     """Return sliders over devices, ρ and bandwidth, and buttons for the network.
 
     Args:
-        table: From `papers.sharded_model.model_table`: `computes` and `sends` in
+        table: From `papers.sharded.model.model_table`: `computes` and `sends` in
             seconds and `speedup`, by network, bandwidth, ρ and devices. It has ρ = 1.
         devices: Shown first.
         rho: Shown first.

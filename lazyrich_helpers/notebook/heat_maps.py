@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.tables import one_setting
+from lazyrich_helpers.analysis.tables.tidy import one_setting
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.record import Record

@@ -10,9 +10,9 @@ from html import escape
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.ledger import KINDS, LedgerRow, Neighbour
-from lazyrich_helpers.analysis.question import PAPER, SECTIONS, TUNED
-from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
+from lazyrich_helpers.analysis.claims.ledger import KINDS, LedgerRow, Neighbour
+from lazyrich_helpers.analysis.claims.question import PAPER, SECTIONS, TUNED
+from lazyrich_helpers.analysis.claims.verdicts import ASKED, Verdict, Word, css_class
 from lazyrich_helpers.notebook.deciding import Deciders
 from lazyrich_helpers.notebook.page import number_table
 

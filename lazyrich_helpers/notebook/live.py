@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lazyrich_helpers.analysis.tables import reinit_table
+from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.models.vectors import bind_

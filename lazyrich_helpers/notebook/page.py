@@ -12,8 +12,8 @@ from IPython.display import HTML, display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lazyrich_helpers.analysis.figure_style import DPI, RC
-from lazyrich_helpers.analysis.verdicts import ASKED, Verdict, Word, css_class
+from lazyrich_helpers.analysis.claims.verdicts import ASKED, Verdict, Word, css_class
+from lazyrich_helpers.analysis.figures.style import DPI, RC
 
 Finding = tuple[Verdict | Word | None, str, str]
 """The verdict that marks it, or its word, None where the paper claims nothing; a

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex, to_rgb
 
-from lazyrich_helpers.analysis.figure_style import on_grounds, shade
+from lazyrich_helpers.analysis.figures.style import on_grounds, shade
 from lazyrich_helpers.notebook.pictures import paletted
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 

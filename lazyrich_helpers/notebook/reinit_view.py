@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import layer_color, on_grounds, width_color
-from lazyrich_helpers.analysis.tables import one_setting, reinit_table
+from lazyrich_helpers.analysis.figures.style import layer_color, on_grounds, width_color
+from lazyrich_helpers.analysis.tables.tidy import one_setting, reinit_table
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.movement import BINS_PER_DECADE, DECADES, Movement
 from lazyrich_helpers.notebook.widgets import (

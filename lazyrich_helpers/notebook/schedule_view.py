@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import on_grounds
-from lazyrich_helpers.analysis.lws_cells import cell_name, cell_names
-from lazyrich_helpers.analysis.lws_plots import look
-from lazyrich_helpers.analysis.lws_tables import (
+from lazyrich_helpers.analysis.claims.lws_cells import cell_name, cell_names
+from lazyrich_helpers.analysis.figures.lws import look
+from lazyrich_helpers.analysis.figures.style import on_grounds
+from lazyrich_helpers.analysis.tables.lws import (
     dynamics_table,
     lws_table,
     paper_table_1,

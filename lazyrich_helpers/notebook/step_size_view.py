@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import on_grounds, shade
+from lazyrich_helpers.analysis.figures.style import on_grounds, shade
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.figure_style import BLUE, ORANGE, on_grounds
+from lazyrich_helpers.analysis.figures.style import BLUE, ORANGE, on_grounds
 from lazyrich_helpers.notebook.widgets import Explorer, slider
 
 START_TAU = 0.1

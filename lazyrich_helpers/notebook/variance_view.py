@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.figure_style import on_grounds, shade
+from lazyrich_helpers.analysis.figures.style import on_grounds, shade
 from lazyrich_helpers.notebook.widgets import Explorer, choice, slider
 
 NUM_UNITS = 5

@@ -1,1 +1,1 @@
-"""One module per neighbouring paper: its studies, claims, tables and figures."""
+"""One folder per neighbouring paper: its studies, claims, tables and figures."""

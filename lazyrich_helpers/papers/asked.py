@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.statistics import num_seeds
-from lazyrich_helpers.analysis.verdicts import NOT_RUN, Claim, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import NOT_RUN, Claim, Verdict
+from lazyrich_helpers.analysis.tables.statistics import num_seeds
 from lazyrich_helpers.experiments.study import Study, StudyResult, read_study
 
 

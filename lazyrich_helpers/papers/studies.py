@@ -3,14 +3,14 @@
 import importlib
 from types import ModuleType
 
-from lazyrich_helpers.analysis.ledger import Neighbour
+from lazyrich_helpers.analysis.claims.ledger import Neighbour
 from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.recipes import BUDGETS
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.runner.progress import watched
 
-MODULES: tuple[str, ...] = (
-    "dial_claims",
+PAPERS: tuple[str, ...] = (
+    "dial",
     "grokalign",
     "init_variance",
     "lazy_training",
@@ -18,13 +18,13 @@ MODULES: tuple[str, ...] = (
     "sharded",
     "two_regimes",
 )
-"""Of this room; each defines `PAPER`, `PAGE`, `STUDIES` and `verdicts()`.
+"""Folders here; `claims` in each has `PAPER`, `PAGE`, `STUDIES` and `verdicts()`.
 
-One may define `UNRECORDED`, too: studies at a scale that the book has no record of."""
+One may have `UNRECORDED`, too: studies at a scale that the book has no record of."""
 
 
 def _modules() -> list[ModuleType]:
-    return [importlib.import_module(f"{__package__}.{name}") for name in MODULES]
+    return [importlib.import_module(f"{__package__}.{name}.claims") for name in PAPERS]
 
 
 def recorded_studies() -> dict[str, Study]:

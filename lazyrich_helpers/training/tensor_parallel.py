@@ -72,7 +72,7 @@ def _refuse_wrong(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         raise ValueError(
             f"a convolution's input must be sharded along its batch only; got one "
             f"sharded along its {axes[axis]}, which torch computes wrongly: use "
-            "`papers.sharded_halo.tiled_convolution` for height."
+            "`papers.sharded.halo.tiled_convolution` for height."
         )
     require(
         not _sharded(weight),

@@ -1,0 +1,1 @@
+"""Tables → claims of the paper, with their verdicts, and the ledger of all."""

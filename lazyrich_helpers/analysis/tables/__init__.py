@@ -1,0 +1,1 @@
+"""Records as tables, and means over seeds with their uncertainty."""

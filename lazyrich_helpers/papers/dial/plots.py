@@ -1,0 +1,146 @@
+"""Figures of the dial: the plane, widths as a path on it, five knobs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+from lazyrich_helpers.analysis.figures.style import (
+    DASHES,
+    MARKERS,
+    ORANGE,
+    WIDTH,
+    legend_above,
+    log_axis,
+    pairs,
+    shade,
+)
+from lazyrich_helpers.papers.dial.plane import NUM_LAYERS
+from lazyrich_helpers.papers.dial.tables import (
+    INSTRUMENTS,
+    LAZY,
+    RICH,
+    best_etas,
+    knob_halves,
+    knob_means,
+)
+
+LOGARITHMIC = {"kernel": 0.01, "turned": 0.001, "needed": 0.01}
+"""Instrument → the least that is drawn."""
+GAMMA, ETA = "feature-learning strength γ", "learning rate η"
+
+
+def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
+    """Draw means over seeds of a reading at each γ and η; white where none is finite.
+
+    Args:
+        ax: Where to draw.
+        table: Of a plane.
+        value: The reading.
+        label: What it is.
+    """
+    grid = table.pivot_table(index="eta", columns="gammas", values=value)
+    norm = LogNorm(vmax=1) if value == "train_loss" else None  # above: no better
+    mesh = ax.pcolormesh(
+        grid.columns, grid.index, grid.to_numpy(), norm=norm, cmap="cividis"
+    )
+    ax.set(xscale="log", yscale="log", xlabel=GAMMA, ylabel=ETA)
+    bar = ax.figure.colorbar(mesh, ax=ax, location="top", aspect=30)
+    bar.set_label(label)
+
+
+def theory_figure(theory: pd.DataFrame, accuracy: pd.DataFrame) -> Figure:
+    """Draw the plane with its best step sizes and their predicted powers.
+
+    Args:
+        theory: The plane with the theory's loss.
+        accuracy: The plane with the book's, at its right.
+    """
+    fig, (left, right) = pairs(2, 3.4)
+    draw_plane(left, theory, "train_loss", "training loss (squared error)")
+    draw_plane(right, accuracy, "accuracy", "test accuracy (%; cross-entropy)")
+    for ax, table in ((left, theory), (right, accuracy)):
+        best = np.log10(best_etas(table).groupby("gamma").eta.mean())
+        ax.plot(best.index, 10**best, "o", color="w", mec="k", ms=5, label="best η")
+    best = best_etas(theory).groupby("gamma").eta.mean()
+    for own, power, name in (
+        (best[best.index <= LAZY], 2, "∝ γ²"),
+        (best[best.index >= RICH], 2 / NUM_LAYERS, "∝ γ^(2/3)"),
+    ):
+        middle = np.exp((np.log(own) - power * np.log(own.index)).mean())
+        line = middle * own.index.to_numpy() ** power
+        style = {"color": ORANGE, "linewidth": 2, "linestyle": DASHES[len(own) % 2]}
+        left.plot(own.index, line, label=f"predicted: η {name}", **style)
+    legend_above(fig)
+    return fig
+
+
+def width_figure(placed: pd.DataFrame, label: str, etas: list[float]) -> Figure:
+    """Draw a reading of plain networks over width, and what the plane says of them.
+
+    Args:
+        placed: From `tables.on_the_plane`, with a column `optimizer`.
+        label: What the reading is.
+        etas: Learning rates that are drawn.
+    """
+    names = list(placed.optimizer.unique())
+    fig, axes = plt.subplots(
+        1, len(names), figsize=(WIDTH, 3), layout="constrained", sharey=True
+    )
+    for ax, name in zip(np.atleast_1d(axes), names, strict=True):
+        own = placed.loc[placed.optimizer == name]
+        for place, eta in enumerate(etas):
+            line = own.loc[np.isclose(own.eta, eta)].sort_values("widths")
+            style = {"color": shade(place, len(etas)), "marker": MARKERS[place]}
+            ax.plot(line.widths, line.found, label=f"η = {eta:.2g}", **style)
+            low, high = line.found - line.half, line.found + line.half
+            ax.fill_between(line.widths, low, high, color=style["color"], alpha=0.15)
+            ax.plot(line.widths, line.predicted, color=style["color"], linestyle=":")
+        ax.set(xscale="log", xlabel="width N", title=name)
+        ax.set_xticks([int(w) for w in own.widths.unique()], minor=False)
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_locator(NullLocator())
+    np.atleast_1d(axes)[0].set_ylabel(label)
+    legend_above(fig)
+    return fig
+
+
+def knob_figure(knobs: pd.DataFrame) -> Figure:
+    """Draw every instrument over the movement of the parameters, a line for each knob.
+
+    Args:
+        knobs: The table of the study; positions that did not reach the loss are left
+            out.
+    """
+    shown = [name for name in INSTRUMENTS if name != "movement"]
+    fig, axes = plt.subplots(
+        3, 2, figsize=(WIDTH, 7), layout="constrained", sharex=True
+    )
+    means, halves = knob_means(knobs), knob_halves(knobs)
+    names = list(knobs.knobs.unique())
+    for ax, instrument in zip(axes.flat, shown, strict=True):
+        for place, knob in enumerate(names):
+            mean = means.loc[knob].sort_values("movement")
+            is_order = knob != "frozen layers"  # these have none
+            ax.errorbar(
+                mean.movement,
+                mean[instrument],
+                yerr=halves.loc[knob][instrument].loc[mean.index],
+                elinewidth=0.7,
+                color=shade(place, len(names)),
+                marker=MARKERS[place],
+                linestyle=DASHES[place] if is_order else "",
+                label=knob,
+            )
+        ax.set(xscale="log", title=INSTRUMENTS[instrument])
+        ax.title.set_fontsize("medium")
+        if instrument in LOGARITHMIC:
+            log_axis(ax)
+            ax.set_ylim(bottom=LOGARITHMIC[instrument])  # a linear model's is zero
+    for ax in axes[-1]:
+        ax.set_xlabel(INSTRUMENTS["movement"])
+    legend_above(fig)
+    return fig

@@ -1,0 +1,1 @@
+"""Luther & Seung (2019): which variance a start preserves."""

@@ -1,0 +1,231 @@
+"""Luther & Seung (2019), on which variance a start preserves: claims and verdicts."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.claims.amounts import Several
+from lazyrich_helpers.analysis.claims.everywhere import (
+    Answer,
+    at_each_width,
+    over,
+    over_or_open,
+    word_of,
+)
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.tables.statistics import (
+    above,
+    confidence_interval,
+    num_seeds,
+)
+from lazyrich_helpers.experiments.study import StudyResult, read_study
+from lazyrich_helpers.papers.asked import verdict_of
+from lazyrich_helpers.papers.init_variance.studies import (
+    DECAY,
+    HISTOGRAMS,
+    IMAGES,
+    STARTED,
+)
+from lazyrich_helpers.papers.init_variance.tables import (
+    best_rates,
+    off_theory,
+    share_reached,
+    speed_up,
+    steps_at_best,
+    told_reached,
+    with_share,
+)
+from lazyrich_helpers.papers.init_variance.training import TRAINING
+
+PAPER = "Luther & Seung (2019)"
+PAGE = "book/papers/init_variance"
+STUDIES = (DECAY, STARTED, HISTOGRAMS, IMAGES, TRAINING)
+
+
+def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
+    """Check that little of the total variance is left as sample variance."""
+
+    def answer(width: int) -> Answer:
+        rows = table[(table.widths == width) & (table.layer == layer)]
+        percent = 100 * rows.share
+        mean, half = confidence_interval(percent)
+        more = above(percent, share)
+        return (None if more is None else not more), f"{mean:.1f} ± {half:.1f}"
+
+    return _by_width(table, answer, f"Sample variance in layer {layer} (% of total)")
+
+
+def check_recursion(table: pd.DataFrame, *, off: float) -> Finding:
+    """Check that ρ is the wide network's in every layer."""
+
+    def answer(width: int) -> Answer:
+        found = off_theory(table, width)
+        low, high = found.off.abs() - found.half, found.off.abs() + found.half
+        worst = found.off[found.off.abs().idxmax()]
+        text = f"{worst:+.3f}".replace("-", "−")
+        if (high <= off).all():
+            return True, text
+        return (False if (low > off).any() else None), text
+
+    return _by_width(table, answer, "Largest deviation of ρ from the recursion")
+
+
+def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> Finding:
+    """Check that sample statistics keep the sample variance, layer statistics not."""
+    asked = {"layer": (low, "layer statistics"), "sample": (high, "sample statistics")}
+    words, told = {}, []
+    for start, (line, name) in asked.items():
+        rows = table[(table.inits == start) & (table.layer == layer)]
+        mean, half = confidence_interval(100 * rows.share)
+        more = above(100 * rows.share, line)
+        good = more if start == "sample" or more is None else not more
+        words[name] = word_of(good)
+        told.append(f"{name} {mean:.1f} ± {half:.1f}")
+    at = (table.inits == "sample") & (table.layer == layer)
+    own = pd.Series(table.loc[at, "sample"])
+    numbers = (
+        f"Sample variance in layer {layer} (% of total): {', '.join(told)}; by sample "
+        f"statistics it is itself, on inputs that the start has not seen, "
+        f"{own.median():.1f} in the median, {own.min():.1f} to {own.max():.1f}, where "
+        f"1 is due ({num_seeds(table, 'inits')})."
+    )
+    return over(words, lambda names: f"for {Several(names)}", numbers)
+
+
+def check_faster(table: pd.DataFrame) -> Finding:
+    """Check that sample statistics need fewer steps than layer statistics."""
+    best = best_rates(table)
+
+    def answer(depth: int) -> Answer:
+        layer, sample = (steps_at_best(best, s, depth) for s in ("layer", "sample"))
+        if layer is None or sample is None:
+            reached = {"layer": layer, "sample": sample}
+            lacking = [name for name, steps in reached.items() if steps is None]
+            told = Several(told_reached(table, name, depth) for name in lacking)
+            if len(lacking) == 2 or share_reached(table, lacking[0], depth) >= 0.5:
+                return None, f"reached by {told}"
+            return sample is not None, f"reached by {told}"
+        mean, half = confidence_interval(layer - sample)
+        text = f"{mean:.0f} ± {half:.0f} of {layer.mean():.0f} steps saved"
+        return above(layer - sample, 0), text.replace("-", "−")
+
+    return _by_depth(table, answer, "At the best learning rates")
+
+
+def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
+    """Check that sample statistics save much of the steps that batch norm saves."""
+    best = best_rates(table)
+
+    def answer(depth: int) -> Answer:
+        part = speed_up(best, depth)
+        if part is None:
+            lost = share_reached(table, "sample", depth) < 0.5
+            norm_alone = lost and steps_at_best(best, "batch_norm", depth) is not None
+            told = Several(
+                told_reached(table, name, depth)
+                for name in ("layer", "sample", "batch_norm")
+                if steps_at_best(best, name, depth) is None
+            )
+            return (False if norm_alone else None), f"reached by {told}"
+        mean, half = confidence_interval(100 * part)
+        return above(100 * part, fraction), f"{mean:.0f} ± {half:.0f} %"
+
+    return _by_depth(table, answer, "Part of batch norm's saving")
+
+
+def _by_width(
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    found = at_each_width(table.rename(columns={"widths": "width"}), answer, unit)
+    return dataclasses.replace(found, brief="")
+
+
+def _by_depth(
+    table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
+) -> Finding:
+    answers = {int(depth): answer(int(depth)) for depth in sorted(table.depth.unique())}
+    words = {depth: word_of(good) for depth, (good, _) in answers.items()}
+    listed = "; ".join(f"{d} layers: {text}" for d, (_, text) in answers.items())
+
+    def named(depths: list[int]) -> str:
+        return f"for {Several(map(str, depths))} layers"
+
+    return over_or_open(
+        words, named, f"{unit}: {listed} ({num_seeds(table, 'inits')})."
+    )
+
+
+CLAIMS = {
+    DECAY.name: (
+        Claim(
+            name="IV1",
+            says="From Kaiming's start, which keeps the total variance on average over "
+            "weights, the variance over samples decays (we ask: to {share:g} % of the "
+            "total in layer {layer})",
+            check=check_decay,
+            asks={"layer": 50, "share": 10.0},
+        ),
+        Claim(
+            name="IV2",
+            says="In wide networks the decay is that of a mean-field recursion (in its "
+            "corrected form; we ask: ρ within {off:g} in every layer)",
+            check=check_recursion,
+            asks={"off": 0.05},
+        ),
+    ),
+    STARTED.name: (
+        Claim(
+            name="IV3",
+            says="Normalizing by layer statistics does not keep the sample variance's "
+            "share of the total, by sample statistics it does (we ask: below {low:g} % "
+            "and above {high:g} % in layer {layer})",
+            check=check_kept,
+            asks={"layer": 50, "low": 10.0, "high": 90.0},
+        ),
+    ),
+    TRAINING.name: (
+        Claim(
+            name="IV4",
+            says="Re-initialized to sample statistics, a deep network trains faster "
+            "than re-initialized to layer statistics",
+            check=check_faster,
+        ),
+        Claim(
+            name="IV5",
+            says="Sample statistics gain a substantial fraction of batch norm's "
+            "speed-up (we ask: {fraction} % of the steps saved)",
+            check=check_fraction,
+            asks={"fraction": 50},
+        ),
+    ),
+}
+"""Study → what is asked of it."""
+
+
+def verdicts_on(result: StudyResult) -> tuple[Verdict, ...]:
+    """Return the verdicts on one study's claims."""
+    about = scope_of_study(result.settings)
+    claims = CLAIMS[result.study.name]
+    return tuple(verdict_of(claim, result, about, _prepared) for claim in claims)
+
+
+def _prepared(table: pd.DataFrame) -> pd.DataFrame:
+    return with_share(table) if "total" in table else table
+
+
+def scope_of_study(settings: Any) -> str:
+    """Return what a study was run on, in a line."""
+    if hasattr(settings, "dataset"):
+        depths = ", ".join(map(str, settings.depths))
+        return f"{settings.dataset} · w = {settings.width} · {depths} hidden layers"
+    widths = getattr(settings, "widths", None) or (settings.width,)
+    ends = " to ".join(f"{w:,}" for w in dict.fromkeys((widths[0], widths[-1])))
+    return f"white noise · w = {ends} · {settings.depth} layers"
+
+
+def verdicts() -> tuple[Verdict, ...]:
+    """Return every headline claim of the paper with what the recorded studies say."""
+    studies = (DECAY, STARTED, TRAINING)
+    return tuple(v for study in studies for v in verdicts_on(read_study(study)))

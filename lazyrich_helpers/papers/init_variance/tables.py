@@ -1,0 +1,126 @@
+"""What the studies of starts say: shares of variance, and steps at the best rate."""
+
+import math
+
+import pandas as pd
+
+from lazyrich_helpers.analysis.tables.statistics import (
+    confidence_interval,
+    with_interval,
+)
+from lazyrich_helpers.papers.init_variance.nets import NAMES
+from lazyrich_helpers.papers.init_variance.theory import correlations
+
+
+def with_share(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of variances with what they tell of each network and layer.
+
+    New columns: `share`, the sample variance's of the total, and `rho`, the rest.
+    """
+    share = table["sample"] / table.total
+    return table.assign(share=share, rho=1 - share)
+
+
+def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
+    """Return by layer how far ρ is from the wide network's: `off` and `half`.
+
+    Args:
+        table: Of white noise, with `rho`.
+        width: Of the networks.
+
+    `half` is half of the 95 % interval over seeds.
+    """
+    rows = pd.DataFrame(table[table.widths == width])
+    expected = correlations(int(rows.layer.max()))
+    found = []
+    for layer in sorted(int(value) for value in rows.layer.unique()):
+        mean, half = confidence_interval(rows.rho[rows.layer == layer])
+        found.append((layer, mean - expected[layer - 1], half))
+    return pd.DataFrame(found, columns=["layer", "off", "half"]).set_index("layer")
+
+
+def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at learning rates at which every seed reached the loss."""
+    reached = rows.groupby("lr").steps.transform(lambda own: own.notna().all())
+    return pd.DataFrame(rows[reached])
+
+
+def share_reached(table: pd.DataFrame, start: str, depth: int) -> float:
+    """Return which part of the seeds reached the loss, at the rate with the most."""
+    rows = table[(table.inits == start) & (table.depth == depth)]
+    return float(rows.groupby("lr").steps.agg(lambda own: own.notna().mean()).max())
+
+
+def told_reached(table: pd.DataFrame, start: str, depth: int) -> str:
+    """Return that in words: `4 of 5 seeds from sample statistics`."""
+    num = table.seed.nunique()
+    reached = round(share_reached(table, start, depth) * num)
+    return f"{reached} of {num} seeds from {NAMES[start]}"
+
+
+def best_rates(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at each start's and depth's best learning rate.
+
+    It is the one at which the loss is reached in the fewest steps, on average, by all
+    seeds. A start and depth without such a rate has no rows.
+    """
+    kept = []
+    for _, rows in table.groupby(["inits", "depth"], sort=False):
+        reached = everyone_reached(rows)
+        if not reached.empty:
+            best = reached.groupby("lr").steps.mean().idxmin()
+            kept.append(rows[rows.lr == best])
+    return pd.concat(kept, ignore_index=True) if kept else table.iloc[:0]
+
+
+def least_loss(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at each start's and depth's rate with the least loss at the end.
+
+    The mean is over seeds; a rate at which one diverged is none unless all are so.
+    """
+    last = [name for name in table if str(name).startswith("loss_")][-1]
+    ends = table.assign(end=table[last].fillna(math.inf))
+    kept = []
+    for _, rows in ends.groupby(["inits", "depth"], sort=False):
+        kept.append(rows[rows.lr == rows.groupby("lr").end.mean().idxmin()])
+    return pd.concat(kept, ignore_index=True).drop(columns="end")
+
+
+def reached_by_start(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per start and depth: best rate, steps to the loss, test accuracy.
+
+    Words stand for numbers with 95 % intervals; none where the loss is not reached.
+    """
+    rows = []
+    for _, own in best_rates(table).groupby(["inits", "depth"], sort=False):
+        start, depth, lr = own.inits.iloc[0], int(own.depth.iloc[0]), own.lr.iloc[0]
+        steps = with_interval(own.steps, sign=False)
+        accuracy = with_interval(100 * own.accuracy, sign=False)
+        rows.append((NAMES[start], depth, lr, steps, accuracy))
+    columns = ["start", "hidden layers", "learning rate", "steps", "test accuracy"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def steps_at_best(table: pd.DataFrame, start: str, depth: int) -> pd.Series | None:
+    """Return steps to the loss by seed at the best rate; None if there is no such.
+
+    Args:
+        table: From `best_rates`.
+        start: One of `init_variance_nets.STARTS`.
+        depth: Hidden layers.
+    """
+    rows = table[(table.inits == start) & (table.depth == depth)]
+    return None if rows.empty else rows.set_index("seed").steps
+
+
+def speed_up(table: pd.DataFrame, depth: int) -> pd.Series | None:
+    r"""Return by seed which part of batch norm's saving sample statistics save.
+
+    It is $(s_\mathrm{layer} - s_\mathrm{sample}) / (s_\mathrm{layer} - s_\mathrm{bn})$,
+    $s$ the steps to the loss at the best rate; None where one never reaches it.
+    """
+    found = [steps_at_best(table, s, depth) for s in ("layer", "sample", "batch_norm")]
+    if any(steps is None for steps in found):
+        return None
+    layer, sample, norm = found
+    return (layer - sample) / (layer - norm)  # type: ignore[operator]

@@ -1,0 +1,1 @@
+"""Masked training: steps on a part of the gradient."""

@@ -1,0 +1,121 @@
+"""What the studies of partial gradients found, as tables."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lazyrich_helpers.analysis.tables.statistics import (
+    confidence_interval,
+    with_interval,
+)
+from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
+
+MATCHED = {"core": "core steps", "total": "total steps"}
+WITHIN = 1.0
+"""Points of accuracy below full training's that count as reaching it."""
+
+
+def final_table(table: pd.DataFrame, matched: str) -> pd.DataFrame:
+    """Return a row per sampler and seed at the end of training, at matched steps.
+
+    `accuracy` in percent; `forward`, `backward`, `flops`, `backward_time`, `time` and
+    `memory` over the mean of SGD's; `reached`: the CPU time, over that of SGD's whole
+    training, after which the mean accuracy first is within a point of SGD's last; NaN
+    if it never is.
+    """
+    chosen = pd.DataFrame(table[table.matched.isin([matched, "both"])])
+    chosen["flops"] = chosen.forward + chosen.backward
+    last = chosen.groupby(["samplers", "seed"], sort=False).tail(1).copy()
+    last["accuracy"] *= 100
+    last = last.rename(
+        columns={"backward_seconds": "backward_time", "seconds": "time"}
+    ).rename(columns={"bytes": "memory"})
+    sgd = last[last.samplers == "sgd"]
+    for name in ("forward", "backward", "flops", "backward_time", "time", "memory"):
+        last[name] = last[name] / sgd[name].mean()
+    goal = sgd.accuracy.mean() - WITHIN
+    last["reached"] = last.samplers.map(_times(chosen, goal))
+    return last.reset_index(drop=True)
+
+
+def _times(chosen: pd.DataFrame, goal: float) -> dict[str, float]:
+    """Return when each sampler's mean accuracy is first at `goal`."""
+    whole = chosen[chosen.samplers == "sgd"].groupby("seed").seconds.max().mean()
+    looks = chosen.dropna(subset="accuracy")
+    columns = looks.groupby(["samplers", "step"])[["accuracy", "seconds"]]
+    means, times = pd.DataFrame(columns.mean()), {}
+    for name in chosen.samplers.unique():
+        there = means.loc[name]
+        there = there[100 * there.accuracy >= goal]
+        times[name] = there.seconds.iloc[0] / whole if len(there) else np.nan
+    return times
+
+
+def rows_table(table: pd.DataFrame, matched: str) -> pd.DataFrame:
+    """Return a line per sampler for readers: means, and accuracy with its interval."""
+    last = final_table(table, matched)
+    return pd.DataFrame(
+        [
+            {
+                "sampler": ENTRIES[str(name)].label,
+                "accuracy": with_interval(rows.accuracy, sign=False),
+                "lr": f"{rows.lr.iloc[0]:g}",
+                **rows[["backward", "flops", "backward_time", "time"]].mean(),
+                "reached": rows.reached.iloc[0],
+                "memory": rows.memory.mean(),
+            }
+            for name, rows in last.groupby("samplers", sort=False)
+        ]
+    )
+
+
+def behind_sgd(last: pd.DataFrame, name: str) -> pd.Series:
+    """Return a sampler's accuracy less SGD's, of every seed, in points."""
+    accuracy = last.pivot_table("accuracy", "seed", "samplers", sort=False)
+    return pd.Series(accuracy[name] - accuracy["sgd"])
+
+
+def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what an explorer shows of each sampler, at core and at total steps."""
+    cells = []
+    for matched, words in MATCHED.items():
+        last = final_table(table, matched)
+        for name, rows in last.groupby("samplers", sort=False):
+            own = table[table.samplers == name]
+            own = pd.DataFrame(own[own.matched.isin([matched, "both"])])
+            first = pd.DataFrame(own[own.seed == own.seed.iloc[0]])
+            mean, half = confidence_interval(rows.accuracy)
+            interval = f" ± {half:.1f}" if np.isfinite(half) else ""
+            label = ENTRIES[str(name)].label
+            cells.append(
+                {
+                    "label": label,
+                    "matched": words,
+                    "accuracy": round(mean, 2),
+                    "flops": round(rows.flops.mean(), 3),
+                    "updated": first.updated.tolist(),
+                    "steps": int(first.step.max()),
+                    "words": f"{label}, matched {words}: accuracy {mean:.1f}{interval}"
+                    f" % (n = {len(rows)}); over SGD's: FLOPs {rows.flops.mean():.2f}, "
+                    f"backward FLOPs {rows.backward.mean():.2f}, CPU time "
+                    f"{rows.time.mean():.2f}, memory {rows.memory.mean():.2f}; "
+                    f"learning rate {rows.lr.iloc[0]:g}.",
+                }
+            )
+    return cells
+
+
+def joint_gains(table: pd.DataFrame, part: str, joint: str = "joint") -> pd.DataFrame:
+    """Return joint less alone, of each rank, size and seed: a column each, in points.
+
+    Args:
+        table: Of the Transformer study.
+        part: `core` or `full`.
+        joint: The scheme: `joint`, or `joint, total`.
+    """
+    wide = table.pivot_table(
+        part, ["ranks", "train_size", "seed"], "scheme", sort=False
+    )
+    gains = 100 * (wide[joint] - wide[f"{part} alone"])
+    return pd.DataFrame({"gain": gains}).reset_index()

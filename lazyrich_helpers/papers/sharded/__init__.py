@@ -1,0 +1,1 @@
+"""TensorFlow DTensor and `torch.distributed`: one network over several processes."""
