@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import pytest
@@ -314,6 +315,8 @@ def test_a_report_is_told_in_a_terminal_a_notebook_and_json(trained):
         assert "nan" not in text and "None" not in text
     assert max(map(len, str(report).splitlines()[2:])) <= 88
     assert "&gt; σ₀" in report._repr_html_()
+    report.tensors[0] = replace(report.tensors[0], name=60 * "long")
+    assert all(60 * "long" in text for text in (str(report), report._repr_html_()))
 
 
 # --- Any model, left as it is ---------------------------------------------------------
