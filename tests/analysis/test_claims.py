@@ -13,6 +13,7 @@ from lazyrich_helpers.analysis.claims.width import (
     ALIKE,
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
+    SIZES,
     SUFFICES,
     all_claims,
     reinit_claims,
@@ -22,6 +23,7 @@ from lazyrich_helpers.analysis.claims.width import (
 from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme, by_seed
 from lazyrich_helpers.analysis.tables.statistics import above, signed
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
+from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
@@ -377,6 +379,7 @@ NUMBERS = [
     (RECIPE_TRAINS, "lr", 0.01, RUNS),
     (ALIKE, "line", Points(1), curves(PAPER), curves(changed(at1=62))),
     (SUFFICES[4], "line", Points(0.2), LITTLE),
+    (SIZES["VGG-5"], "size", 7, make_recipe("figure-1-vgg5", "paper").configs[0]),
     (SUFFICES[4], "share", Share(0.01), LITTLE),
 ]
 """A claim, a number that it asks for, another one, and tables where that matters."""

@@ -36,7 +36,7 @@ TABLE = pd.DataFrame({"width": [16], "value": [3.0]})
 
 MODULES = (
     *(claims, reinit_claims, activity_claims, timing_claims),
-    *(lws_claims, lws_claims, pretrained_lws_claims),
+    *(lws_claims, pretrained_lws_claims),
 )
 
 
@@ -65,7 +65,7 @@ def all_claims() -> list[Claim]:
 
 
 CLAIMS = all_claims()
-NAMES = re.compile(r"VGG-\d+|CIFAR-\d+|K40m|\b[A-G]\d+\b")
+NAMES = re.compile(r"VGG-\d+|ResNet-\d+|CIFAR-\d+|K40m|\b[A-G]\d+\b")
 """What has a digit and is no number."""
 
 
