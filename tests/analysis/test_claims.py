@@ -353,6 +353,12 @@ LITTLE = pd.concat(
 
 ALL = {claim.name: claim for claim in all_claims(depth=1)}
 RUNS = pd.DataFrame({"lr": 0.1, "width": 10, "seed": [0, 1], "test_accuracy": 0.95})
+
+
+def test_a_width_is_printed_with_its_thousands():
+    assert "w = 1,000: " in ALL["A1"].verdict(curves(*(4 * [PAPER]))).numbers
+
+
 NUMBERS = [
     (ALL["A1"], "share", Share(0.0), WIDE),
     (ALL["A1"], "line", Points(36), WIDE),
