@@ -2,10 +2,39 @@
 
 import dataclasses
 import functools
-from collections.abc import Collection
-from typing import Any, ClassVar, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Collection
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 _KINDS: dict[tuple[str, str], type["Part"]] = {}
+
+
+class Bound(NamedTuple):
+    """Which values of its type a field may have, as in `Annotated[int, Bound(...)]`."""
+
+    remedy: str
+    holds: Callable[[Any], bool]
+
+
+Count = Annotated[int, Bound("at least 1", lambda value: value >= 1)]
+Natural = Annotated[int, Bound("0 or more", lambda value: value >= 0)]
+NotNegative = Annotated[float, Bound("0 or more", lambda value: value >= 0)]
+Positive = Annotated[float, Bound("positive", lambda value: value > 0)]
+UnitInterval = Annotated[float, Bound("in [0, 1]", lambda value: 0 <= value <= 1)]
+BelowOne = Annotated[float, Bound("in [0, 1)", lambda value: 0 <= value < 1)]
+UpToOne = Annotated[float, Bound("in (0, 1]", lambda value: 0 < value <= 1)]
+
+
+def one_of(known: Collection[str]) -> Bound:
+    """Return the bound of a field that is one of some words."""
+    return Bound(f"one of {', '.join(known)}", lambda value: value in known)
 
 
 class Part:
@@ -13,7 +42,7 @@ class Part:
 
     Subclass as a frozen, keyword-only dataclass without optional fields:
     `class ReluNet(Part, slot="model", kind="relu_net")`. Field values are checked
-    against their annotation; override `check` for ranges.
+    against their annotation and its `Bound`; override `check` for the rest.
     """
 
     slot: ClassVar[str]
@@ -29,7 +58,10 @@ class Part:
     def __post_init__(self) -> None:
         hints = _hints(type(self))
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = typed(field.name, getattr(self, field.name), hints[field.name])
+            kind, *bounds = hints[field.name]
+            value = typed(field.name, getattr(self, field.name), kind)
+            for bound in bounds:
+                require(bound.holds(value), field.name, bound.remedy, value)
             object.__setattr__(self, field.name, value)
         self.check()
 
@@ -43,8 +75,11 @@ class Part:
 
 
 @functools.cache  # slow, and asked for every part of every record
-def _hints(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
+def _hints(kind: type) -> dict[str, tuple[Any, ...]]:
+    """Return each field's plain type, and its bounds."""
+    hints = get_type_hints(kind, include_extras=True)
+    is_bound = {name: get_origin(hint) is Annotated for name, hint in hints.items()}
+    return {n: get_args(h) if is_bound[n] else (h,) for n, h in hints.items()}
 
 
 def typed(name: str, value: Any, kind: type) -> Any:

@@ -104,7 +104,7 @@ def with_findings(text: str) -> str:
     from lazyrich_helpers.experiments.records import recorded_store
 
     lines = [f"* {found.plain}" for found in headlines(questions())]
-    lines += ["", str(coverage(read_inventory(recorded_store())))]
+    lines += ["", coverage(read_inventory(recorded_store()))]
     before, _, rest = text.partition(FINDINGS)
     _, _, after = rest.partition(FINDINGS_END)
     return "\n".join([before + FINDINGS, *lines, FINDINGS_END + after])

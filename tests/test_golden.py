@@ -47,8 +47,7 @@ from lazyrich_helpers.measures.gradient_concentration import GradientConcentrati
 from lazyrich_helpers.measures.laziness import Laziness
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.measures.random_reset import RandomReset
-from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
+from lazyrich_helpers.measures.reinit_curves import RandomReset, Reinit, WeightsReinit
 from lazyrich_helpers.measures.times import Clock, StepTimes
 from lazyrich_helpers.measures.updates import Updates
 from lazyrich_helpers.models import initialization

@@ -103,8 +103,10 @@ BUILDS = ("data", "models", "lws", "training", "measures.costs")
 NAMES = {
     *("lws.schedules", "lws.schedules.in_words"),
     *("training.run_config", "training.run_config.RunConfig"),
-    *("training.run_config.num_steps", "measures.costs.num_parameters"),
-    "measures.costs",
+    "training.run_config.num_steps",
+    *("measures.costs", "measures.costs.num_parameters", "measures.costs.step_share"),
+    *("measures.costs.forward_flops", "measures.costs.backward_flops"),
+    "measures.costs.backward_share",
 }
 """What of it only names or counts."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import Natural, require
 from lazyrich_helpers.data.datasets import Dataset, Images, Split
 from lazyrich_helpers.data.sources import data_folder
 from lazyrich_helpers.random_streams import generator
@@ -29,16 +29,11 @@ class CroppedImages(Images, slot="data", kind="cropped_images"):
     Source: chengyangfu/pytorch-vgg-cifar10, whose settings the paper shares.
     """
 
-    padding: int = 4
+    padding: Natural = 4
     """Largest shift, in pixels."""
-    num_views: int = 0
+    num_views: Natural = 0
     """0 draws a new shift at each step. K keeps K fixed draws of every image and takes
     them in turn, one an epoch; then frozen layers' activations can be cached."""
-
-    def check(self) -> None:
-        super().check()
-        require(self.padding >= 0, "padding", "0 or more pixels", self.padding)
-        require(self.num_views >= 0, "num_views", "0 or more", self.num_views)
 
     def load(self, device: str = "cpu") -> Dataset:
         return _load(self, device, data_folder())
@@ -48,9 +43,8 @@ class CroppedImages(Images, slot="data", kind="cropped_images"):
 def _load(part: CroppedImages, device: str, folder: Path) -> Dataset:
     del folder  # it is read below; here it tells two of them apart
     data = Images.load(part, device)
-    splits = (data.train, data.held_out, data.test)
-    train, held_out, test = map(normalized, splits)
-    plain = dataclasses.replace(data, train=train, held_out=held_out, test=test)
+    splits = {name: normalized(split) for name, split in data.splits.items()}
+    plain = dataclasses.replace(data, **splits)
     if part.num_views == 0:
         return dataclasses.replace(plain, shift=part.padding)
     views = []

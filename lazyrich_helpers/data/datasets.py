@@ -7,6 +7,7 @@ repository), every file checked against its published MD5.
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Natural, Part, require
 from lazyrich_helpers.data.formats import Bytes
 from lazyrich_helpers.data.sources import DataError, data_folder, read, source_of
 from lazyrich_helpers.data.subsets import balanced_subsets
@@ -39,6 +40,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Return images and labels in order, so many at once."""
+        return zip(self.images.split(size), self.labels.split(size), strict=True)
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -56,6 +61,11 @@ class Dataset:
     """Largest random shift of a training image, new at every step; None leaves it."""
     views: tuple[Split, ...] = ()
     """Fixed variants of the training set, taken in turn, one an epoch; or none."""
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The sets above, by name."""
+        return {"train": self.train, "held_out": self.held_out, "test": self.test}
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -101,7 +111,7 @@ class Images(Part, slot="data", kind="images"):
     """`digits`, `mnist`, `fashion_mnist` or `cifar10`."""
     train_size: int
     """Training images, the same number of each class."""
-    subset_seed: int
+    subset_seed: Natural
     """Draws the subset, and nothing else."""
     image_size: int
     """Pixels per side; larger than the data's own means bilinear enlargement."""
@@ -114,7 +124,6 @@ class Images(Part, slot="data", kind="images"):
         whole = self.train_size % num == 0 and self.train_size >= num
         wanted = f"a positive multiple of {num} classes"
         require(whole, "train_size", wanted, self.train_size)
-        require(self.subset_seed >= 0, "subset_seed", "0 or more", self.subset_seed)
         least = source.image_size
         wanted = f"at least the {least} pixels of {self.dataset}"
         require(self.image_size >= least, "image_size", wanted, self.image_size)

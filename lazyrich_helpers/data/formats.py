@@ -11,6 +11,12 @@ from lazyrich_helpers.data.subsets import balanced_subsets
 Bytes = NDArray[np.uint8]
 Arrays = tuple[Bytes, Bytes, Bytes, Bytes]
 """Images (n, channels, height, width) and labels (n,) to train on, then to test on."""
+IDX_FILES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
 
 
 def parse_digits(contents: list[bytes]) -> Arrays:
@@ -24,7 +30,7 @@ def parse_digits(contents: list[bytes]) -> Arrays:
 
 
 def parse_idx(contents: list[bytes]) -> Arrays:
-    """Return what four IDX files hold, in the order of `idx_files`."""
+    """Return what four IDX files hold, in the order of `IDX_FILES`."""
     # An IDX header is 16 bytes for images, 8 for labels; the MD5 vouches for the rest.
     train, test = (
         np.frombuffer(content, np.uint8, offset=16).reshape(-1, 1, 28, 28)
@@ -43,15 +49,3 @@ def parse_cifar(contents: list[bytes]) -> Arrays:
     labels = [np.asarray(b["labels"], np.uint8) for b in batches]
     train, train_labels = np.concatenate(pixels[:-1]), np.concatenate(labels[:-1])
     return train, train_labels, pixels[-1], labels[-1]
-
-
-def idx_files(folder: str, *md5s: str) -> dict[str, str]:
-    """Return the four files of an MNIST, in torchvision's layout, with their MD5."""
-    names = (
-        "train-images-idx3-ubyte",
-        "train-labels-idx1-ubyte",
-        "t10k-images-idx3-ubyte",
-        "t10k-labels-idx1-ubyte",
-    )
-    paths = (f"{folder}/raw/{name}" for name in names)
-    return dict(zip(paths, md5s, strict=True))

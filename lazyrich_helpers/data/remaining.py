@@ -76,14 +76,9 @@ class TurnedImages(RemainingCroppedImages, slot="data", kind="turned_images"):
 def _turned(part: TurnedImages, device: str, folder: Path) -> Dataset:
     del folder  # it is read below; here it tells two of them apart
     data = RemainingCroppedImages.load(part, device)
-    return dataclasses.replace(
-        data,
-        train=turned(data.train),
-        held_out=turned(data.held_out),
-        test=turned(data.test),
-        views=tuple(map(turned, data.views)),
-        num_classes=NUM_TURNS,
-    )
+    splits = {name: turned(split) for name, split in data.splits.items()}
+    views = tuple(map(turned, data.views))
+    return dataclasses.replace(data, **splits, views=views, num_classes=NUM_TURNS)
 
 
 def turned(split: Split) -> Split:

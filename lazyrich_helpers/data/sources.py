@@ -11,11 +11,13 @@ from pathlib import Path
 
 from lazyrich_helpers.config import require_one_of
 from lazyrich_helpers.data import formats
-from lazyrich_helpers.data.formats import Arrays, idx_files
+from lazyrich_helpers.data.formats import Arrays
 from lazyrich_helpers.places import PACKAGE, ROOT, chosen, left_as_found
 
 NEAR = ("", "*/", "*/*/", "*/*/*/")
 """Where a file of the data folder is looked for, if it is not where it belongs."""
+GZIP = b"\x1f\x8b"
+"""How a packed file begins."""
 SILENCE = 60.0
 """Seconds without a byte after which a download has failed."""
 
@@ -92,9 +94,7 @@ def _content(dataset: str, folder: Path, name: str, md5: str) -> bytes | None:
     for path in _candidates(folder, name):
         try:
             content = path.read_bytes()
-            if content.startswith(
-                b"\x1f\x8b"
-            ):  # whatever it is called: browsers rename
+            if content.startswith(GZIP):  # whatever it is called: browsers rename
                 content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
             said = f"{path} of {dataset} cannot be read ({error})"
@@ -164,6 +164,21 @@ def _may_make(folder: Path) -> bool:
     return folder.is_dir() or folder == ROOT / "data"
 
 
+def _idx_source(name: str, origin: str, *md5s: str) -> Source:
+    """Return a data set of MNIST's kind: four files, in torchvision's layout."""
+    paths = (f"{name}/raw/{file}" for file in formats.IDX_FILES)
+    return Source(
+        dict(zip(paths, md5s, strict=True)),
+        formats.parse_idx,
+        image_size=28,
+        max_pixel=255,
+        num_train=60_000,
+        num_test=10_000,
+        downloader=name,
+        origin=f"four .gz files, {origin}",
+    )
+
+
 SOURCES = {
     "digits": Source(
         {"digits.npz": "35fa292850aefdac88ea117403394609"},
@@ -173,38 +188,21 @@ SOURCES = {
         num_train=1297,
         num_test=500,
     ),
-    "mnist": Source(
-        idx_files(
-            "MNIST",
-            "6bbc9ace898e44ae57da46a324031adb",
-            "a25bea736e30d166cdddb491f175f624",
-            "2646ac647ad5339dbf082846283269ea",
-            "27ae3e4e09519cfbb04c329615203637",
-        ),
-        formats.parse_idx,
-        image_size=28,
-        max_pixel=255,
-        num_train=60_000,
-        num_test=10_000,
-        downloader="MNIST",
-        origin="four .gz files, 12 MB, from https://ossci-datasets.s3.amazonaws.com/mnist",
+    "mnist": _idx_source(
+        "MNIST",
+        "12 MB, from https://ossci-datasets.s3.amazonaws.com/mnist",
+        "6bbc9ace898e44ae57da46a324031adb",
+        "a25bea736e30d166cdddb491f175f624",
+        "2646ac647ad5339dbf082846283269ea",
+        "27ae3e4e09519cfbb04c329615203637",
     ),
-    "fashion_mnist": Source(
-        idx_files(
-            "FashionMNIST",
-            "f4a8712d7a061bf5bd6d2ca38dc4d50a",
-            "9018921c3c673c538a1fc5bad174d6f9",
-            "8181f5470baa50b63fa0f6fddb340f0a",
-            "15d484375f8d13e6eb1aabb0c3f46965",
-        ),
-        formats.parse_idx,
-        image_size=28,
-        max_pixel=255,
-        num_train=60_000,
-        num_test=10_000,
-        downloader="FashionMNIST",
-        origin="four .gz files, 31 MB, from "
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+    "fashion_mnist": _idx_source(
+        "FashionMNIST",
+        "31 MB, from http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "f4a8712d7a061bf5bd6d2ca38dc4d50a",
+        "9018921c3c673c538a1fc5bad174d6f9",
+        "8181f5470baa50b63fa0f6fddb340f0a",
+        "15d484375f8d13e6eb1aabb0c3f46965",
     ),
     "cifar10": Source(
         {

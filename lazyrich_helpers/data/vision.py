@@ -14,40 +14,25 @@ _STUBS: list[torch.library.Library] = []  # a library's declarations die with it
 
 
 def datasets() -> ModuleType:
-    """Return `torchvision.datasets`.
-
-    Raises:
-        ImportError: If torchvision is not installed.
-    """
-    _declare_missing_operators()
-    import torchvision.datasets
-
-    return torchvision.datasets
+    """Return `torchvision.datasets`; ImportError if it is not installed."""
+    return _imported("torchvision.datasets")
 
 
 def models() -> ModuleType:
-    """Return `torchvision.models`.
-
-    Raises:
-        ImportError: If torchvision is not installed.
-    """
-    _declare_missing_operators()
-    import torchvision.models
-
-    return torchvision.models
+    """Return `torchvision.models`; ImportError if it is not installed."""
+    return _imported("torchvision.models")
 
 
-def _declare_missing_operators() -> None:
+def _imported(name: str) -> ModuleType:
     spec = importlib.util.find_spec("torchvision")
     if spec is None or spec.origin is None:
         raise ImportError("torchvision is not installed.")
-    if _STUBS:
-        return
     try:
         torch.ops.load_library(Path(spec.origin).parent / "_C.so")
     except OSError:
-        library = torch.library.Library("torchvision", "FRAGMENT")
-        signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        for name in ("nms", "qnms"):
-            library.define(name + signature)
-        _STUBS.append(library)
+        if not _STUBS:
+            _STUBS.append(torch.library.Library("torchvision", "FRAGMENT"))
+            signature = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            for operator in ("nms", "qnms"):
+                _STUBS[0].define(operator + signature)
+    return importlib.import_module(name)

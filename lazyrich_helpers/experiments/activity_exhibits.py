@@ -3,6 +3,7 @@
 Source: Li & Banerjee (2021), Sections 1 and 5, Figures 1, 5, 6 and 17 to 20.
 """
 
+import functools
 from dataclasses import replace
 
 from lazyrich_helpers.experiments.recipes import (
@@ -48,11 +49,8 @@ def figure_1_vgg5(scale: Scale) -> Configs:
 
     Digits are enlarged to the 28 pixels that the network is made for.
     """
-    return network_configs(
-        lambda width: VGG5(width=width, batch_norm=True),
-        scale,
-        data=images_of(scale, digits_size=28),
-    )
+    data = images_of(scale, digits_size=28)
+    return network_configs(functools.partial(VGG5, batch_norm=True), scale, data=data)
 
 
 @exhibit(RESNET18, Accuracy, GradientConcentration)
@@ -66,12 +64,8 @@ def figure_1_resnet18(scale: Scale) -> Configs:
     """
     if scale.dataset == "cifar10" and scale.train_size is None:
         scale = replace(scale, train_size=10_000)  # of 50,000
-    return network_configs(
-        lambda width: ResNet18(width=width),
-        scale,
-        optimizer=lambda lr: SGD(lr=lr),
-        data=images_of(scale, digits_size=16),
-    )
+    data = images_of(scale, digits_size=16)
+    return network_configs(ResNet18, scale, optimizer=SGD, data=data)
 
 
 @exhibit(FIGURE_5, Accuracy, Movement, Reinit, Activity, Criticality)
@@ -86,13 +80,13 @@ def figure_5(scale: Scale) -> Configs:
 @exhibit(FIGURE_6, Accuracy, Movement, Activity, Criticality)
 def figure_6(scale: Scale) -> Configs:
     """Where active parameters are in Conv-Nets with two convolutions (d = 2)."""
-    return network_configs(lambda width: ConvNet(width=width, depth=2), scale)
+    return network_configs(functools.partial(ConvNet, depth=2), scale)
 
 
 @exhibit(FIGURE_6, Accuracy, Movement, Activity, Criticality)
 def figure_17(scale: Scale) -> Configs:
     """Where active parameters are in Conv-Nets with four convolutions (d = 4)."""
-    return network_configs(lambda width: ConvNet(width=width, depth=4), scale)
+    return network_configs(functools.partial(ConvNet, depth=4), scale)
 
 
 ACTIVITY_RECIPES = (figure_1_resnet18, figure_1_vgg5, figure_17, figure_5, figure_6)

@@ -57,7 +57,7 @@ def lazy_vgg11(scale: Scale) -> Configs:
         for alpha in ALPHAS
         for config in vgg11_configs(
             scale,
-            optimizer=lambda lr: HarmonicSGD(lr=lr),
+            optimizer=HarmonicSGD,
             objective=Scaled(output_scale=alpha, loss_kind="square"),
             init=INIT,
         )

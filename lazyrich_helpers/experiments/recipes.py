@@ -76,12 +76,7 @@ def relu_net_configs(depth: int, scale: Scale, **parts: Any) -> Configs:
 
     Source: Li & Banerjee (2021), Section 3; their learning rate is 0.1.
     """
-    return network_configs(lambda w: ReluNet(width=w, depth=depth), scale, **parts)
-
-
-def adam(lr: float) -> OptimizerPart:
-    """Return Adam at `lr`, as the paper trains on MNIST."""
-    return Adam(lr=lr)
+    return network_configs(functools.partial(ReluNet, depth=depth), scale, **parts)
 
 
 def images_of(scale: Scale, digits_size: int | None = None) -> Images:
@@ -95,35 +90,29 @@ def images_of(scale: Scale, digits_size: int | None = None) -> Images:
 
 
 def network_configs(
-    model: Callable[[int], ModelPart],
+    model: Callable[..., ModelPart],
     scale: Scale,
     *,
     data: DataPart | None = None,
-    optimizer: Callable[[float], OptimizerPart] = adam,
+    optimizer: Callable[..., OptimizerPart] = Adam,
     updates: Sequence[UpdateSchedule] = (Full(),),
     init: InitPart = XAVIER,
     objective: Objective = CROSS_ENTROPY,
 ) -> Configs:
     """Return a network per width, learning rate, schedule and seed, in that order.
 
-    Args:
-        model: Width → network.
-        scale: What varies.
-        data: None takes `images_of(scale)`.
-        optimizer: Learning rate → optimizer.
-        updates: Schedules.
-        init: Where each starts.
-        objective: What each minimizes.
+    `model` is called with `width`, `optimizer` with `lr`; the paper trains by Adam on
+    MNIST. Without `data` it is `images_of(scale)`.
     """
     data = images_of(scale) if data is None else data
     settings = itertools.product(scale.widths, scale.lrs, updates, scale.seeds)
     return tuple(
         RunConfig(
             data=data,
-            model=model(width),
+            model=model(width=width),
             init=init,
             objective=objective,
-            optimizer=optimizer(lr),
+            optimizer=optimizer(lr=lr),
             updates=schedule,
             training=Training(
                 num_epochs=scale.num_epochs,

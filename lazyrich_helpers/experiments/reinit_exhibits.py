@@ -3,25 +3,17 @@
 Source: Li & Banerjee (2021), Figures 2 to 4 and 13 to 16.
 """
 
-from collections.abc import Callable
+import functools
 from dataclasses import replace
-from typing import Any
 
 from lazyrich_helpers.config import require
-from lazyrich_helpers.experiments.recipes import (
-    Configs,
-    Recipe,
-    adam,
-    exhibit,
-    relu_net_configs,
-)
+from lazyrich_helpers.experiments.recipes import Configs, exhibit, relu_net_configs
 from lazyrich_helpers.experiments.scale import LAPTOP, PAPER, SMOKE, Scale
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.measures.movement import Movement
-from lazyrich_helpers.measures.random_reset import RandomReset
-from lazyrich_helpers.measures.reinit_curves import Reinit, WeightsReinit
+from lazyrich_helpers.measures.reinit_curves import RandomReset, Reinit, WeightsReinit
 from lazyrich_helpers.models.initialization import LITERAL_GAIN, XavierNormal
-from lazyrich_helpers.training.optimizers import SGD, DecayedAdam, OptimizerPart
+from lazyrich_helpers.training.optimizers import SGD, Adam, DecayedAdam
 
 FIGURE_2 = {
     "smoke": replace(SMOKE, widths=(8, 64), seeds=(0, 1), lrs=(0.1,)),
@@ -33,15 +25,18 @@ FIGURE_3 = {
     "laptop": replace(LAPTOP, widths=(10, 100, 500), seeds=(0, 1)),
     "paper": replace(PAPER, widths=(10, 100, 1000, 5000)),
 }
+ADAM_LRS, PLAIN_LRS, MOMENTUM_LRS = (0.1, 0.001), (0.1, 1.0), (0.01, 0.1)
+"""Of Adam in `causes`, and of SGD without and with momentum: as good as Adam at 0.001,
+and ten times that."""
 READINGS = {
     "smoke": FIGURE_2["smoke"],
     "laptop": replace(FIGURE_2["laptop"], widths=(10, 1000)),
     "paper": replace(PAPER, widths=(10, 1000), lrs=(0.1, 0.001), precision="highest"),
 }
 CAUSES = {
-    "smoke": FIGURE_2["smoke"],
-    "laptop": replace(READINGS["laptop"], seeds=(0,)),
-    "paper": replace(PAPER, precision="highest"),
+    "smoke": replace(FIGURE_2["smoke"], lrs=ADAM_LRS),
+    "laptop": replace(READINGS["laptop"], seeds=(0,), lrs=ADAM_LRS),
+    "paper": replace(PAPER, lrs=ADAM_LRS, precision="highest"),
 }
 LEARNING_RATES = {
     "smoke": replace(SMOKE, widths=(16,), lrs=(0.1, 0.001)),
@@ -81,42 +76,26 @@ def learning_rates(scale: Scale) -> Configs:
     return relu_net_configs(1, scale) + relu_net_configs(4, scale)
 
 
-PLAIN_LRS, MOMENTUM_LRS = (0.1, 1.0), (0.01, 0.1)
-"""Of SGD without and with momentum: as good as Adam at 0.001, and ten times that."""
-
-
-def causes(budget: str, **choices: Any) -> Recipe:
+@exhibit(CAUSES, Accuracy, Movement, Reinit, RandomReset)
+def causes(scale: Scale) -> Configs:
     """Why the plunge at large steps: other optimizers, and random parameters reset.
 
     Adam at the paper's rate and at the one best on held-out images; Adam at the paper's
     decayed to 0; SGD with and without momentum, each at a rate that reaches what Adam
     does at its best, and at ten times that. Choices leave the learning rates alone.
     """
-    require("lrs" not in choices, "lrs", "left out: causes has its own", choices)
-    scale = CAUSES[budget].choose(choices)
-
-    def nets(
-        lrs: tuple[float, ...], optimizer: Callable[[float], OptimizerPart]
-    ) -> Configs:
-        return relu_net_configs(1, replace(scale, lrs=lrs), optimizer=optimizer)
-
-    def sgd(momentum: float) -> Callable[[float], OptimizerPart]:
-        plain = SGD(momentum=momentum, weight_decay=0.0, lr_decay=1.0)
-        return lambda lr: replace(plain, lr=lr)
-
-    def decayed(lr: float) -> OptimizerPart:
-        return DecayedAdam(lr=lr, decay_epochs=scale.num_epochs)
-
-    return Recipe(
-        name="causes",
-        budget=budget,
-        configs=(
-            *nets((0.1, 0.001), adam),
-            *nets((0.1,), decayed),
-            *nets(PLAIN_LRS, sgd(momentum=0.0)),
-            *nets(MOMENTUM_LRS, sgd(momentum=0.9)),
-        ),
-        measures=(Accuracy, Movement, Reinit, RandomReset),
+    require(scale.lrs == ADAM_LRS, "lrs", "left out: causes has its own", scale.lrs)
+    sgd = functools.partial(SGD, weight_decay=0.0, lr_decay=1.0)
+    trainings = (
+        (Adam, ADAM_LRS),
+        (functools.partial(DecayedAdam, decay_epochs=scale.num_epochs), ADAM_LRS[:1]),
+        (functools.partial(sgd, momentum=0.0), PLAIN_LRS),
+        (functools.partial(sgd, momentum=0.9), MOMENTUM_LRS),
+    )
+    return tuple(
+        config
+        for optimizer, lrs in trainings
+        for config in relu_net_configs(1, replace(scale, lrs=lrs), optimizer=optimizer)
     )
 
 

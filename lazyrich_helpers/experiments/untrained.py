@@ -47,11 +47,9 @@ def kept_configs(depth: int) -> tuple[RunConfig, ...]:
 
 
 def untrained(configs: Sequence[RunConfig], *, device: str = "cpu") -> Untrained:
-    """Draw networks, and count what they classify correctly; draws a bar.
+    """Draw networks on the CPU, and count what they classify correctly on `device`.
 
-    Args:
-        configs: Of the same images.
-        device: Where the images are classified; networks are drawn on the CPU.
+    All see the same images. A bar shows how far it is.
     """
     from tqdm import tqdm
 

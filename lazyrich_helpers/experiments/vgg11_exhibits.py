@@ -73,18 +73,13 @@ STANDINS = {
 """File in `book/weights` → first digits of its SHA-256; others have not been made."""
 
 
-def decayed(lr: float) -> OptimizerPart:
-    """Return SGD from `lr`, as the paper trains on CIFAR-10."""
-    return SGD(lr=lr)
-
-
 def vgg11_configs(
     scale: Scale,
     updates: Sequence[UpdateSchedule] = (Full(),),
     *,
     num_views: int = 0,
     init: InitPart = XAVIER,
-    optimizer: Callable[[float], OptimizerPart] = decayed,
+    optimizer: Callable[..., OptimizerPart] = SGD,
     objective: Objective = CROSS_ENTROPY,
 ) -> Configs:
     """Return VGG-11 by every schedule.
@@ -97,7 +92,7 @@ def vgg11_configs(
         fields = {f.name: getattr(data, f.name) for f in dataclasses.fields(data)}
         data = CroppedImages(**fields, num_views=num_views)
     made = network_configs(
-        lambda width: VGG11(width=width),
+        VGG11,
         scale,
         data=data,
         optimizer=optimizer,

@@ -71,7 +71,7 @@ def vgg5_configs(
 ) -> Configs:
     """Return VGG-5 by every schedule; digits are enlarged to 16 pixels a side."""
     data = images_of(scale, digits_size=16)
-    made = network_configs(lambda w: model(width=w), scale, data=data, updates=updates)
+    made = network_configs(model, scale, data=data, updates=updates)
     return seed_by_seed(made, scale)
 
 

@@ -8,10 +8,20 @@ norm, which Composer's layer freezing would let go on.
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
-from lazyrich_helpers.config import Part, require, require_one_of
+from lazyrich_helpers.config import (
+    BelowOne,
+    Count,
+    Natural,
+    Part,
+    UnitInterval,
+    UpToOne,
+    one_of,
+    require,
+)
 from lazyrich_helpers.lws.plans import Ending, Plan, Stepped
 from lazyrich_helpers.random_streams import generator
 
@@ -35,22 +45,16 @@ class FreezeOut(Stepped, Ending, Part, slot="updates", kind="freeze_out"):
     for 1,000 steps, whatever the data; here it has as many as it has.
     """
 
-    total_epochs: int
+    total_epochs: Count
     """Epochs of the training."""
-    steps_per_epoch: int
+    steps_per_epoch: Count
     """Steps of each of them."""
-    t_0: float = 0.8
+    t_0: UpToOne = 0.8
     """Share of the training after which the bottom leaves, before the power."""
-    how_scale: str = "cubic"
+    how_scale: Annotated[str, one_of(SPACINGS)] = "cubic"
     """Spacing of the ends: `linear`, `squared` or `cubic`."""
     scale_lr: bool = True
     """Whether a layer that leaves early moves at a higher learning rate."""
-
-    def check(self) -> None:
-        Stepped.check(self)
-        Ending.check(self)
-        require(0 < self.t_0 <= 1, "t_0", "in (0, 1]", self.t_0)
-        require_one_of(SPACINGS, "how_scale", self.how_scale)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         Stepped.check_length(self, num_epochs, num_steps)
@@ -98,22 +102,13 @@ class LayerFreezing(Ending, Part, slot="updates", kind="layer_freezing"):
     its batch norm leave one after the other.
     """
 
-    total_epochs: int
+    total_epochs: Count
     """Epochs of the training."""
-    freeze_start: float = 0.5
+    freeze_start: BelowOne = 0.5
     """Share of the training before the first layer leaves."""
-    freeze_level: float = 1.0
+    freeze_level: UnitInterval = 1.0
     """Share of the layers below the top that have left at the training's end."""
-
-    @property
-    def per_step(self) -> bool:
-        return False
-
-    def check(self) -> None:
-        super().check()
-        start, level = self.freeze_start, self.freeze_level
-        require(0 <= start < 1, "freeze_start", "in [0, 1)", start)
-        require(0 <= level <= 1, "freeze_level", "in [0, 1]", level)
+    per_step = False
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         del step, seed
@@ -142,24 +137,18 @@ class LISA(Stepped, Part, slot="updates", kind="lisa"):
     `forgets`.
     """
 
-    steps_per_epoch: int
+    steps_per_epoch: Count
     """Steps of an epoch."""
-    activated_layers: int = 2
+    activated_layers: Count = 2
     """Layers drawn; the paper's γ."""
-    interval_steps: int = 20
+    interval_steps: Count = 20
     """Steps between two draws; the paper's K."""
-    forgets: str = "middle"
+    forgets: Annotated[str, one_of(FORGETS)] = "middle"
     """What the optimizer forgets at a draw: `middle`, all layers between bottom and
     top, as the authors say (LMFlow's issue 729) and their trainer for shards does
     (`lisa_trainer_fsdp.py`, ffd2b1d); `all`, as in the paper's runs, each interval of
     which was a run of its own (the same issue); or `none`, as with LMFlow's callback
     (`lisa_trainer.py`, 7791f15; issue 768)."""
-
-    def check(self) -> None:
-        super().check()
-        for name in ("activated_layers", "interval_steps"):
-            require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
-        require_one_of(FORGETS, "forgets", self.forgets)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         num, asked = max(num_layers - 2, 0), self.activated_layers
@@ -198,26 +187,19 @@ class BAdam(Stepped, Part, slot="updates", kind="badam"):
     each has `switch_block_every`, as in the paper.
     """
 
-    steps_per_epoch: int
+    steps_per_epoch: Count
     """Steps of an epoch."""
-    switch_block_every: int = 50
+    switch_block_every: Count = 50
     """Steps of a visit; the paper's K."""
-    switch_mode: str = "descending"
+    switch_mode: Annotated[str, one_of(ORDERS)] = "descending"
     """Order of the visits: `random`, `ascending` from the bottom, `descending` from the
     top, or `fixed`, which stays at one layer."""
-    fixed_block: int = 0
+    fixed_block: Natural = 0
     """The layer that `fixed` stays at."""
     top_awake: bool = False
     """Whether the top is no block but moves throughout, as the authors advise for one
     that is not pretrained (their `active_modules`). It is forgotten with the others.
     "Awake" is trainable: the field keeps its name, by which runs are recorded."""
-
-    def check(self) -> None:
-        super().check()
-        every = self.switch_block_every
-        require(every >= 1, "switch_block_every", "at least 1", every)
-        require_one_of(ORDERS, "switch_mode", self.switch_mode)
-        require(self.fixed_block >= 0, "fixed_block", "0 or more", self.fixed_block)
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         num_blocks = num_layers - self.top_awake

@@ -22,12 +22,7 @@ def check_plan(plan: Plan) -> None:
 
 
 def check_optimizer(optimizer: torch.optim.Optimizer, owner: Mapping[int, int]) -> None:
-    """Raise ValueError if the optimizer could move a frozen layer, or break.
-
-    Args:
-        optimizer: What is to be one of torch's.
-        owner: The layer of each parameter, by its id.
-    """
+    """Raise ValueError if the optimizer could move a frozen layer, or break."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ValueError(
             "optimizer must be one of torch's, or a list of them; got a "
@@ -120,10 +115,6 @@ def order_checked(
     It is looked at where it is first called, in autograd's graph, which shows what
     layers with gradients make. A layer above counts once all its modules were called:
     one that holds embedding and head is where its head is.
-
-    Args:
-        layers: Each layer's modules and parameters, input to output.
-        owner: The layer of each parameter, by its id.
     """
     due = [
         {m for m in layer if isinstance(m, nn.Module) and _has_parameters(m)}

@@ -39,12 +39,11 @@ def in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
 
     Each module has its own hooks: a model may call the parts of a layer one by one.
     """
-    hooks = [hook for module in modules for hook in _eval_hooks(module)]
-    try:
+    with contextlib.ExitStack() as hooks:
+        for module in modules:
+            for hook in _eval_hooks(module):
+                hooks.enter_context(hook)
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _eval_hooks(module: nn.Module) -> list[RemovableHandle]:

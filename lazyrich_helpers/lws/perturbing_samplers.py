@@ -15,8 +15,7 @@ from lazyrich_helpers.random_streams import generator
 def extragradient(share: float) -> Sampler:
     r"""Take the gradient ahead: $\delta x = -\gamma'\, g(x)$, of the same batch.
 
-    Args:
-        share: $\gamma' / \gamma$, of a step; 1 is Korpelevich's.
+    `share` is $\gamma' / \gamma$, of a step; 1 is Korpelevich's.
 
     Source: after Korpelevich (1976).
     """

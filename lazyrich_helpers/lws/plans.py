@@ -81,14 +81,7 @@ class Stepped:
     """Of a `TimedSchedule` that counts the steps of the whole training."""
 
     steps_per_epoch: int
-
-    @property
-    def per_step(self) -> bool:
-        return True
-
-    def check(self) -> None:
-        given = self.steps_per_epoch
-        require(given >= 1, "steps_per_epoch", "at least 1", given)
+    per_step = True
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         given, due = self.steps_per_epoch, f"{num_steps}, the steps of this training's"
@@ -105,10 +98,6 @@ class Ending:
     """Of a `TimedSchedule` that goes by the training's end."""
 
     total_epochs: int
-
-    def check(self) -> None:
-        given = self.total_epochs
-        require(given >= 1, "total_epochs", "at least 1", given)
 
     def check_length(self, num_epochs: int, num_steps: int) -> None:
         given, due = self.total_epochs, f"{num_epochs}, the epochs of this training"

@@ -4,12 +4,13 @@ Each function of options returns a `Sampler`. Plain SGD is what they all drive: 
 optimizer of a method's authors is not part of it.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.partial import Course, Sampler
 from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.random_streams import generator
@@ -17,60 +18,28 @@ from lazyrich_helpers.random_streams import generator
 
 def scheduled(schedule: UpdateSchedule) -> Sampler:
     """Go by a schedule of layers, which needs no gradient: SGD, LWS-SGD, ..."""
-    return by_length(lambda course: schedule)
+    return lambda course: _plans(schedule, course)
 
 
-def by_length(made: Callable[[Course], UpdateSchedule]) -> Sampler:
-    """Go by a schedule that is made for the training's length."""
+def by_length(kind: Callable[..., UpdateSchedule], **options: Any) -> Sampler:
+    """Go by a schedule of a kind that is made for the training's length."""
+    names = inspect.signature(kind).parameters
 
     def sampler(course: Course) -> Iterator[Plan]:
-        schedule = made(course)
-        for step in range(course.num_steps):
-            epoch, within = divmod(step, course.steps_per_epoch)
-            yield schedule.plan(epoch, within, course.num_layers, course.seed)
+        lengths = {
+            "total_epochs": course.num_epochs,
+            "steps_per_epoch": course.steps_per_epoch,
+        }
+        own = {name: lengths[name] for name in lengths.keys() & names.keys()}
+        return _plans(kind(**own, **options), course)
 
     return sampler
 
 
-def layer_freezing(start: float) -> Sampler:
-    """Freeze layers for good, bottom first, from a share of the training on."""
-    return by_length(
-        lambda course: LayerFreezing(total_epochs=course.num_epochs, freeze_start=start)
-    )
-
-
-def freeze_out(t_0: float) -> Sampler:
-    """FreezeOut, with its falling and scaled learning rates."""
-    return by_length(
-        lambda course: FreezeOut(
-            total_epochs=course.num_epochs,
-            steps_per_epoch=course.steps_per_epoch,
-            t_0=t_0,
-        )
-    )
-
-
-def lisa(interval: int) -> Sampler:
-    """LISA: bottom, top, and one layer between them."""
-    return by_length(
-        lambda course: LISA(
-            steps_per_epoch=course.steps_per_epoch,
-            activated_layers=1,
-            interval_steps=interval,
-        )
-    )
-
-
-def badam(every: int) -> Sampler:
-    """BAdam's cycles: the top, and one other layer in turn."""
-    return by_length(
-        lambda course: BAdam(
-            steps_per_epoch=course.steps_per_epoch,
-            switch_block_every=every,
-            switch_mode="random",
-            top_awake=True,
-        )
-    )
+def _plans(schedule: UpdateSchedule, course: Course) -> Iterator[Plan]:
+    for step in range(course.num_steps):
+        epoch, within = divmod(step, course.steps_per_epoch)
+        yield schedule.plan(epoch, within, course.num_layers, course.seed)
 
 
 def random_entries(share: float) -> Sampler:

@@ -8,10 +8,11 @@ epoch. Schedules of one seed share their draws: an epoch that updates all layers
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 
-from lazyrich_helpers.config import Part, require, require_one_of
+from lazyrich_helpers.config import Count, Part, UnitInterval, one_of, require
 from lazyrich_helpers.lws.plans import Plan, UpdateSchedule
 from lazyrich_helpers.random_streams import generator
 
@@ -33,9 +34,7 @@ def bottom(q: int, num_layers: int) -> frozenset[int]:
 class _Fixed:
     """Of a schedule whose layers are the same everywhere."""
 
-    @property
-    def per_step(self) -> bool:
-        return False
+    per_step = False
 
     def layers(self, num_layers: int) -> frozenset[int]:
         raise NotImplementedError
@@ -97,7 +96,7 @@ class Middle(_Fixed, Part, slot="updates", kind="middle"):
         return frozenset(range(1, num_layers - 1))
 
 
-DRAWS = ("epoch", "step")
+Draw = Annotated[str, one_of(("epoch", "step"))]
 
 
 class _Drawn:
@@ -109,9 +108,6 @@ class _Drawn:
     def per_step(self) -> bool:
         return self.draw == "step"
 
-    def check(self) -> None:
-        require_one_of(DRAWS, "draw", self.draw)
-
     def stream(self, seed: int, epoch: int, step: int) -> torch.Generator:
         """Return the random stream of an epoch, or of a step of it."""
         key = (epoch, step) if self.per_step else (epoch,)
@@ -122,10 +118,6 @@ class _DeepAtTimes(_Drawn):
     """Of a schedule that updates the bottom, too, with probability `rho`."""
 
     rho: float
-
-    def check(self) -> None:
-        require(0 <= self.rho <= 1, "rho", "in [0, 1]", self.rho)
-        super().check()
 
     def is_deep(self, seed: int, epoch: int, step: int) -> bool:
         """Return what was drawn; at a larger `rho` it is true wherever it is here."""
@@ -144,9 +136,9 @@ class TopKBottomQ(_DeepAtTimes, Part, slot="updates", kind="top_k_bottom_q"):
     """Layers next to the output."""
     q: int
     """Layers next to the input."""
-    rho: float
+    rho: UnitInterval
     """Probability of updating the bottom layers."""
-    draw: str = "epoch"
+    draw: Draw = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -164,9 +156,9 @@ class TopKAllBottoms(_DeepAtTimes, Part, slot="updates", kind="top_k_all_bottoms
 
     k: int
     """Layers next to the output."""
-    rho: float
+    rho: UnitInterval
     """Probability of updating all layers."""
-    draw: str = "epoch"
+    draw: Draw = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -179,7 +171,7 @@ class TopKAllBottoms(_DeepAtTimes, Part, slot="updates", kind="top_k_all_bottoms
 class RandomUniform(_Drawn, Part, slot="updates", kind="random_uniform"):
     """The top k layers, k drawn evenly from 1 to the number of layers."""
 
-    draw: str = "epoch"
+    draw: Draw = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
@@ -197,17 +189,12 @@ class RandomBeta(_Drawn, Part, slot="updates", kind="random_beta"):
     the paper's times.
     """
 
-    a: int = 2
+    a: Count = 2
     """First shape, whole so that B is the a-th smallest of a + b - 1 even draws."""
-    b: int = 5
+    b: Count = 5
     """Second shape."""
-    draw: str = "epoch"
+    draw: Draw = "epoch"
     """How often it is drawn: `epoch`, as in the paper, or `step`."""
-
-    def check(self) -> None:
-        require(self.a >= 1, "a", "at least 1", self.a)
-        require(self.b >= 1, "b", "at least 1", self.b)
-        super().check()
 
     def plan(self, epoch: int, step: int, num_layers: int, seed: int) -> Plan:
         stream = self.stream(seed, epoch, step)

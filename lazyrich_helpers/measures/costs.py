@@ -7,22 +7,45 @@ figures need neither the network nor its draws; it is no option of a recipe.
 
 import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.sources import source_of
 from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.measures.flops import (
-    backward_flops,
-    backward_share,
-    forward_flops,
-)
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.flops import Flops, layer_flops
-from lazyrich_helpers.models.layout import Span, spans
 from lazyrich_helpers.training.loop import epoch_plans
 from lazyrich_helpers.training.run_config import RunConfig
+
+
+def forward_flops(flops: Flops) -> int:
+    """Return a step's operations forward, for one image; `flops` as `layer_flops`."""
+    return sum(map(sum, flops))
+
+
+def backward_flops(flops: Flops, trainable: Collection[int]) -> int:
+    """Return a step's operations backward where only these layers are updated.
+
+    In a residual block a second weight reads what the first does; then this counts a
+    gradient of it too many in the lowest trainable layer.
+    """
+    weights = sum(sum(flops[layer]) for layer in trainable)
+    lowest = min(trainable)
+    inputs = sum(flops[lowest][1:]) + forward_flops(flops[lowest + 1 :])
+    return weights + inputs
+
+
+def backward_share(flops: Flops, trainable: Collection[int]) -> float:
+    """Return `backward_flops` as a share of those of full training, 0 to 1."""
+    return backward_flops(flops, trainable) / backward_flops(flops, range(len(flops)))
+
+
+def step_share(flops: Flops, backward: float) -> float:
+    """Return a step's operations as a share of full training's, from `backward`'s."""
+    forward, full = forward_flops(flops), backward_flops(flops, range(len(flops)))
+    return (forward + full * backward) / (forward + full)
+
 
 NAME, VERSION = "costs", 1
 """Of `run_costs` in a record."""
@@ -54,20 +77,14 @@ def run_costs(config: RunConfig) -> dict[str, Any]:
 
 
 def _layers(config: RunConfig) -> list[dict[str, Any]]:
-    by_layer: dict[int, list[Span]] = {}
-    for span in spans(config.blueprint()):
-        by_layer.setdefault(span.layer, []).append(span)
+    layers = [[*layer.parameters()] for layer in config.blueprint().layers]
     return [
         {
-            "num_parameters": sum(span.size for span in own),
-            "shapes": [
-                [span.shape[0], span.size // span.shape[0]]
-                for span in own
-                if span.is_weight
-            ],
+            "num_parameters": sum(p.numel() for p in own),
+            "shapes": [[len(p), p[0].numel()] for p in own if p.dim() > 1],
             "flops": list(flops),
         }
-        for own, flops in zip(by_layer.values(), flops_of(config), strict=True)
+        for own, flops in zip(layers, flops_of(config), strict=True)
     ]
 
 

@@ -54,11 +54,9 @@ class Criticality(Measure):
 
 
 def correct_after_reset(trained: Trained, mask: Tensor) -> int:
-    """Return correct test images with the marked parameters at their initial values.
+    """Return correct test images with the marked parameters (p,) as they began.
 
-    Args:
-        trained: Its network is left as it was.
-        mask: Which of the parameters are reset (p,), bool.
+    The network is left as it was.
     """
     bind_(trained.network, torch.where(mask, trained.initial, trained.final))
     precision = trained.config.training.precision

@@ -24,11 +24,8 @@ def full_gradient(run: Run) -> Tensor:
 def batch_gradient(run: Run, indices: Tensor) -> Tensor:
     """Return the gradient (p,) of the loss on one mini-batch, as training takes it.
 
-    Batch norm uses the batch's own statistics. All is left as found, as above.
-
-    Args:
-        run: The network and its training set.
-        indices: The batch's places in the training set (batch,), int64.
+    The batch is told by its places in the training set (batch,). Batch norm uses its
+    own statistics. All is left as found, as above.
     """
     train = run.data.train
     batch = Split(train.images[indices], train.labels[indices])
@@ -39,13 +36,12 @@ def _gradient(run: Run, split: Split, *, training: bool) -> Tensor:
     """Return the gradient of the mean loss on `split`, in chunks unless `training`."""
     network, config = run.network, run.config
     size = len(split) if training else EVAL_BATCH
-    parts = zip(split.images.split(size), split.labels.split(size), strict=True)
     with (
         _collected(network) as gradient,
         arithmetic(config.training.precision, split.labels.device),
     ):
         network.train(training)
-        for images, labels in parts:
+        for images, labels in split.batches(size):
             loss = config.objective.loss(network, images, labels, run.initial)
             (loss * (len(labels) / len(split))).backward()
     return gradient

@@ -1,17 +1,17 @@
 """How lazily a scaled network was trained, and what its scaled outputs classify."""
 
+import contextlib
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import named_parts
 from lazyrich_helpers.training.arithmetic import arithmetic
-from lazyrich_helpers.training.loop import EVAL_BATCH, Trained
+from lazyrich_helpers.training.loop import EVAL_BATCH, Trained, num_correct
 from lazyrich_helpers.training.objectives import Scaled
 
 
@@ -35,14 +35,18 @@ class Laziness(Measure):
         if not isinstance(objective, Scaled):
             objective = Scaled(output_scale=1.0, centred=False)
         network, data, start = trained.network, trained.data, trained.initial
-        splits = {"train": data.train, "held_out": data.held_out, "test": data.test}
+
+        @torch.no_grad()
+        def outputs(images: Tensor) -> Tensor:
+            return objective.outputs(network, images, start)
+
         with arithmetic(trained.config.training.precision, data.device):
             counts = {
                 name: {
-                    "num_correct": _count_correct(objective, network, split, start),
+                    "num_correct": int(num_correct(outputs, split)),
                     "num": len(split),
                 }
-                for name, split in splits.items()
+                for name, split in data.splits.items()
             }
             kept = kept_states(network, start, data.test.images)
         moved = (trained.final - start).norm() / start.norm()
@@ -50,29 +54,12 @@ class Laziness(Measure):
 
 
 @torch.no_grad()
-def _count_correct(
-    objective: Scaled, network: Network, split: Split, start: Tensor
-) -> int:
-    """Return how many images the scaled outputs classify correctly."""
-    correct = 0
-    batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
-    for images, labels in zip(*batches, strict=True):
-        outputs = objective.outputs(network, images, start)
-        correct += int((outputs.argmax(1) == labels).sum())
-    return correct
-
-
-@torch.no_grad()
 def kept_states(network: Network, start: Tensor, images: Tensor) -> float:
     """Return the share of ReLUs that are on, or off, as they were at the start.
 
     Of each ReLU with each image. One that was given exactly 0 at the start is not
-    counted: black patches give it, as biases are 0, and any step flips it.
-
-    Args:
-        network: Trained, with its ReLUs as modules.
-        start: Its parameters before training (num_parameters,).
-        images: Shape (n, channels, height, width).
+    counted: black patches give it, as biases are 0, and any step flips it. ReLUs are
+    modules of the network; `start` is θ⁰.
     """
     first, kept, num = named_parts(network, start), 0, 0
     for batch in images.split(EVAL_BATCH):
@@ -93,9 +80,9 @@ def _relu_inputs(
     def look(module: nn.Module, given: tuple[Tensor, ...]) -> None:
         found.append(given[0])
 
-    relus = [module for module in network.modules() if isinstance(module, nn.ReLU)]
-    hooks = [module.register_forward_pre_hook(look) for module in relus]
-    functional_call(network, parameters, (images,))
-    for hook in hooks:
-        hook.remove()
+    with contextlib.ExitStack() as hooks:
+        for module in network.modules():
+            if isinstance(module, nn.ReLU):
+                hooks.enter_context(module.register_forward_pre_hook(look))
+        functional_call(network, parameters, (images,))
     return found

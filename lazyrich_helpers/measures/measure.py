@@ -60,16 +60,11 @@ class Accuracy(Measure):
     test_passes: ClassVar[int] = 3
 
     def result(self, trained: Trained) -> dict[str, Any]:
-        splits = {
-            "train": trained.data.train,
-            "held_out": trained.data.held_out,
-            "test": trained.data.test,
-        }
         precision = trained.config.training.precision
         return {
             name: {
                 "num_correct": count_correct(trained.network, split, precision),
                 "num": len(split),
             }
-            for name, split in splits.items()
+            for name, split in trained.data.splits.items()
         }

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.plans import Plan
-from lazyrich_helpers.measures.flops import backward_flops, forward_flops
+from lazyrich_helpers.measures.costs import backward_flops, forward_flops
+from lazyrich_helpers.measures.timing import kept_for_backward
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.training.partial_sgd import mean_losses
 
@@ -16,12 +16,8 @@ def plan_flops(network: Any, plan: Plan, num_extra: int) -> tuple[int, int]:
     """Return a step's operations forward and backward, for one example.
 
     Layers that are frozen, and what is not in the plan's part, cost nothing backward; a
-    mask of single entries saves nothing.
-
-    Args:
-        network: With `flops(part)`, as `layer_flops`.
-        plan: Of the step.
-        num_extra: Full gradients that the sampler asked for beside the step's own.
+    mask of single entries saves nothing. `num_extra` is of full gradients that the
+    sampler asked for beside the step's own.
     """
     own, full = network.flops(getattr(plan, "part", None)), network.flops()
     forward = forward_flops(own) + num_extra * forward_flops(full)
@@ -44,17 +40,7 @@ def plan_bytes(
     layers = list(network.layers)
     set_trainable(layers, plan.layers)
     network.zero_grad(set_to_none=True)
-    known = {p.untyped_storage().data_ptr() for p in network.parameters()}
-    known |= {each.untyped_storage().data_ptr() for each in (inputs, labels)}
-    kept: dict[int, int] = {}
-
-    def pack(saved: Tensor) -> Tensor:
-        storage = saved.untyped_storage()
-        if storage.data_ptr() not in known:
-            kept[storage.data_ptr()] = storage.nbytes()
-        return saved
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+    with kept_for_backward(*network.parameters(), inputs, labels) as kept:
         total = mean_losses(network, plan, inputs, labels).sum()
     total.backward()
     trainable = [p.nbytes for layer in plan.layers for p in layers[layer].parameters()]

@@ -5,9 +5,10 @@ charged what it started. Plans that are to be compared take turns, step by step:
 slows the machine for a while slows them all.
 """
 
+import contextlib
 import itertools
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -32,13 +33,8 @@ def step_seconds(
 ) -> dict[str, dict[str, list[float]]]:
     """Return plan → phase (of `PHASES`) → the seconds of each training step.
 
+    A plan is the layers that are trainable; `options` are of `model_step_seconds`.
     Nothing is kept between steps: frozen layers are computed anew, as in the paper.
-
-    Args:
-        config: Says what is trained, and how.
-        plans: Name → layers that are trainable.
-        device: Where.
-        options: Of `model_step_seconds`.
     """
     data = config.data.load(device)
     network = new_network(config, data)
@@ -127,6 +123,22 @@ def now(device: torch.device) -> float:
     return time.perf_counter()
 
 
+@contextlib.contextmanager
+def kept_for_backward(*known: Tensor) -> Iterator[dict[int, int]]:
+    """Yield what autograd keeps inside, but for `known`: storage → bytes."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in known}
+    kept: dict[int, int] = {}
+
+    def pack(saved: Tensor) -> Tensor:
+        storage = saved.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return saved
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+        yield kept
+
+
 def step_bytes(
     config: RunConfig, trainable: Collection[int], *, device: str = "cpu"
 ) -> dict[str, int]:
@@ -143,18 +155,8 @@ def step_bytes(
     optimizer = new_optimizer(config, network)
     size = config.training.batch_size
     images, labels = data.train.images[:size], data.train.labels[:size]
-    known = {p.untyped_storage().data_ptr() for p in network.parameters()}
-    known |= {part.untyped_storage().data_ptr() for part in (images, labels)}
-    saved_bytes: dict[int, int] = {}
-
-    def pack(saved: Tensor) -> Tensor:
-        storage = saved.untyped_storage()
-        if storage.data_ptr() not in known:
-            saved_bytes[storage.data_ptr()] = storage.nbytes()
-        return saved
-
     with arithmetic(config.training.precision, data.device):
-        with torch.autograd.graph.saved_tensors_hooks(pack, lambda saved: saved):
+        with kept_for_backward(*network.parameters(), images, labels) as kept:
             loss = config.objective.loss(network, images, labels, start)
         loss.backward()
     optimizer.step()
@@ -166,7 +168,7 @@ def step_bytes(
         if isinstance(value, Tensor) and value.dim() > 0
     ]
     return {
-        "activations": sum(saved_bytes.values()),
+        "activations": sum(kept.values()),
         "gradients": sum(values.nbytes for values in gradients),
         "optimizer": sum(values.nbytes for values in state),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Count, Part
 from lazyrich_helpers.models.convolution import Convolution
 from lazyrich_helpers.models.network import ImageShape, Network, without_memory
 
@@ -60,14 +60,10 @@ def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Net
 class ConvNet(Part, slot="model", kind="conv_net"):
     """A Conv-Net of Section 3."""
 
-    width: int
+    width: Count
     """Channels per convolution, w."""
-    depth: int
+    depth: Count
     """Convolutions, d; there are d + 1 weight layers."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
-        require(self.depth >= 1, "depth", "at least 1", self.depth)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         return without_memory(
@@ -129,15 +125,12 @@ class VGG5(Part, slot="model", kind="vgg5"):
     Source: Li & Banerjee (2021), Figure 13 a; layer for layer SpinalNet's MNIST_VGG.
     """
 
-    width: int = 64
+    width: Count = 64
     """Channels of the first block; the paper's is 64."""
     batch_norm: bool = False
     """Whether each convolution and the 512-unit layer is followed by batch norm."""
     fig13: bool = False
     """Kernels as Figure 13 prints them: 1×1 in each block, but for its first."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         w = self.width
@@ -160,11 +153,8 @@ class VGG5Blocks(Part, slot="model", kind="vgg5_blocks"):
     The same network from another draw; what a schedule calls a layer is a block.
     """
 
-    width: int = 64
+    width: Count = 64
     """Channels of the first block; the paper's is 64."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         network = VGG5(width=self.width).build(image_shape, num_classes)
@@ -185,11 +175,8 @@ class VGG11(Part, slot="model", kind="vgg11"):
     Source: Li & Banerjee (2021), Figure 13 b; Simonyan & Zisserman (2015).
     """
 
-    width: int = 64
+    width: Count = 64
     """Channels of the first block; the paper's is 64."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         w = self.width

@@ -23,12 +23,8 @@ class Convolution(nn.Conv2d):
     product of matrices for the whole batch is 2.5 times faster forward, 3 times
     backward and 4 times for the gradient of the weights alone (512 channels, Intel).
     On an AMD processor, where torch's fp32 products run at half its convolutions'
-    speed, only the last gains (0.6, 0.9 and 1.5). Benchmark: `convolution`.
-
-    Args:
-        fan_in: Channels in.
-        fan_out: Channels out.
-        kernel: Side of the kernel, odd.
+    speed, only the last gains (0.6, 0.9 and 1.5). Benchmark: `convolution`. Its kernel
+    has an odd side.
     """
 
     def __init__(self, fan_in: int, fan_out: int, kernel: int) -> None:
@@ -61,11 +57,6 @@ class StridedShortcut(nn.Conv2d):
     `nn.Conv2d` of that stride has the same values, but on a processor without AVX-512
     oneDNN 3.12 writes its gradient beyond the workspace where there are fewer than 8
     channels: it is wrong, never ends, or ends the process. Source: oneDNN, issue 6035.
-
-    Args:
-        fan_in: Channels in.
-        fan_out: Channels out.
-        stride: Pixels from one that is read to the next.
     """
 
     def __init__(self, fan_in: int, fan_out: int, stride: int) -> None:

@@ -2,9 +2,10 @@
 
 Counted are the products of matrix multiplications and convolutions, two operations for
 each multiplication; what else a step does (activations, pooling, the optimizer) is left
-out. What a step costs by these is in `measures.flops`.
+out. What a step costs by these is in `measures.costs`.
 """
 
+import contextlib
 from collections.abc import Sequence
 
 import torch
@@ -46,12 +47,8 @@ def _through(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, list[int]]:
         places = output.numel() // len(weight)
         found.append(2 * weight.numel() * places)
 
-    hooks = [
-        module.register_forward_hook(add)
-        for module in layer.modules()
-        if isinstance(module, nn.Linear | nn.Conv2d)
-    ]
-    output = layer(inputs)
-    for hook in hooks:
-        hook.remove()
-    return output, found
+    with contextlib.ExitStack() as hooks:
+        for module in layer.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                hooks.enter_context(module.register_forward_hook(add))
+        return layer(inputs), found

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Part, Positive
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
 
@@ -61,11 +61,8 @@ class XavierNormal(Part, slot="init", kind="xavier_normal"):
     Source: Li & Banerjee (2021), Section 3; Glorot & Bengio (2010), Eq. 12.
     """
 
-    gain: float = 1.0
+    gain: Positive = 1.0
     """Scale of the standard deviation, dimensionless."""
-
-    def check(self) -> None:
-        require(self.gain > 0, "gain", "positive", self.gain)
 
     def require_ready(self, network: Network) -> None:
         """Every network is fine, and no file is needed."""
@@ -86,11 +83,6 @@ def draw_normal_(
 
     Weights are Gaussian, each layer's from a stream of its own; biases are zero. Batch
     norm starts as the identity: scales 1, shifts 0, running means 0 and variances 1.
-
-    Args:
-        network: Overwritten.
-        seed: Of the run.
-        std_of: Weight → its standard deviation.
     """
     for index, layer in enumerate(network.layers):
         stream = generator("init", seed, index)
@@ -107,12 +99,7 @@ def draw_normal_(
 def xavier_std(
     weight: Float[Tensor, "fan_out fan_in *kernel"], *, gain: float = 1.0
 ) -> float:
-    """Return the standard deviation Xavier's rule gives `weight`.
-
-    Args:
-        weight: A matrix or a stack of kernels; a kernel's area multiplies both fans.
-        gain: As in `XavierNormal`.
-    """
+    """Return Xavier's standard deviation; a kernel's area multiplies both fans."""
     fan_out, fan_in = weight.shape[:2]
     area = math.prod(weight.shape[2:])
     return gain * math.sqrt(2.0 / (area * (fan_in + fan_out)))
@@ -126,10 +113,7 @@ def convolutions(network: Network) -> list[nn.Conv2d]:
 def transfer_(network: Network, seed: int, trained: Sequence[Tensor]) -> None:
     """Set the convolutions to trained ones; all else as `XavierNormal` draws it.
 
-    Args:
-        network: Overwritten; it lies on the CPU.
-        seed: What does not come from `trained` starts as without it, bit for bit.
-        trained: The convolutions' parameters in order, each shaped as the network's.
+    The network lies on the CPU; `trained` has the convolutions' parameters in order.
     """
     XavierNormal().draw_(network, seed)
     kept = [p for layer in convolutions(network) for p in layer.parameters()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Count, Part
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -97,14 +97,10 @@ def relu_net(width: int, depth: int, num_inputs: int, num_classes: int) -> Netwo
 class ReluNet(Part, slot="model", kind="relu_net"):
     """A ReLU-Net of Section 3."""
 
-    width: int
+    width: Count
     """Units per hidden layer, w."""
-    depth: int
+    depth: Count
     """Hidden layers, d; there are d + 1 weight layers."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
-        require(self.depth >= 1, "depth", "at least 1", self.depth)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         num_inputs = math.prod(image_shape)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import Count, Part
 from lazyrich_helpers.models.convnets import ChannelsLast
 from lazyrich_helpers.models.convolution import StridedShortcut
 from lazyrich_helpers.models.network import ImageShape, Network, without_memory
@@ -49,11 +49,8 @@ class ResNet18(Part, slot="model", kind="resnet18"):
     Source: He et al. (2016), in the form of kuangliu/pytorch-cifar.
     """
 
-    width: int = 64
+    width: Count = 64
     """Channels of the stem and of the first two blocks."""
-
-    def check(self) -> None:
-        require(self.width >= 1, "width", "at least 1", self.width)
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
         return without_memory(lambda: self._network(image_shape, num_classes))

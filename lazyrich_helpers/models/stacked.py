@@ -141,12 +141,8 @@ def draw_(
     r"""Fill matrices with $\mathcal{N}(0, g / \text{fan-in})$; vectors are left.
 
     $g = 2$ for a weight and for $V$. $U$ has $g = 1$, its fan-in being the rank, so
-    that the entries of $U V^\top$ have a weight's variance.
-
-    Args:
-        network: Its parameters have the networks along their first axis.
-        streams: Of each network.
-        rest: $g$ of $R$, what a low-rank core leaves out.
+    that the entries of $U V^\top$ have a weight's variance; `rest` is the $g$ of $R$,
+    what a low-rank core leaves out. Each network has a stream.
     """
     gains = {"left": 1.0, "rest": rest}
     for name, p in network.named_parameters():

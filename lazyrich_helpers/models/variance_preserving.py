@@ -12,19 +12,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
 from torch import Tensor, nn
 
-from lazyrich_helpers.config import Part, require, require_one_of
+from lazyrich_helpers.config import Part, one_of, require
 from lazyrich_helpers.models.initialization import draw_normal_
 from lazyrich_helpers.models.network import Network
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-STATISTICS = ("sample", "layer")
 SAMPLE_PRESERVING_GAIN = math.sqrt(math.pi / (math.pi - 1))
 """Of He's standard deviation, in `SamplePreserving`."""
 RELU_MEAN = 1 / math.sqrt(2 * math.pi)
@@ -61,12 +60,9 @@ class LayerSequential(Part, slot="init", kind="layer_sequential"):
     Source: Luther & Seung (2019); the control, `layer`, keeps the total variance.
     """
 
-    statistics: str
+    statistics: Annotated[str, one_of(("sample", "layer"))]
     """`sample`: of each unit or channel over samples (and places). `layer`: of all
     units together."""
-
-    def check(self) -> None:
-        require_one_of(STATISTICS, "statistics", self.statistics)
 
     def require_ready(self, network: Network) -> None:
         """Refuse batch norm, which would undo it; no file is needed."""
@@ -132,11 +128,8 @@ def pre_activations(
 def _made(layer: nn.Module, module: nn.Module, inputs: Tensor) -> Tensor:
     """Return (units, samples): what `module` makes while `layer` reads `inputs`."""
     seen: list[Tensor] = []
-    handle = module.register_forward_hook(lambda *call: seen.append(call[-1]))
-    try:
+    with module.register_forward_hook(lambda *call: seen.append(call[-1])):
         layer(inputs)
-    finally:
-        handle.remove()
     return seen[-1].transpose(0, 1).flatten(1)
 
 

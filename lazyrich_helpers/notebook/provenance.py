@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from lazyrich_helpers.analysis.claims.scope import scope_of
+from lazyrich_helpers.analysis.tables.tidy import scope_of
 from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.training.run_config import label_without_seed

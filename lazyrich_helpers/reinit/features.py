@@ -1,5 +1,6 @@
 """What a network makes of inputs, layer by layer, and how low-dimensional it is."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,14 +60,11 @@ def features(model: nn.Module, inputs: Tensor, forward: Forward) -> Features:
 
         return hook
 
-    layers = [(name, m) for name, m in model.named_modules() if _is_layer(m)]
-    hooks = [module.register_forward_hook(look(name)) for name, module in layers]
-    try:
-        with torch.no_grad():
-            outputs = forward(model, inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with torch.no_grad(), contextlib.ExitStack() as hooks:
+        for name, module in model.named_modules():
+            if _is_layer(module):
+                hooks.enter_context(module.register_forward_hook(look(name)))
+        outputs = forward(model, inputs)
     if found.last_outputs is None or found.last_outputs.shape != outputs.shape:
         found.last_inputs = None  # the layer that was called last is not the readout
     return found

@@ -16,13 +16,12 @@ from lazyrich_helpers.config import require
 from lazyrich_helpers.reinit.accuracy_curves import BATCH, accuracy_curves, set_values
 from lazyrich_helpers.reinit.features import features
 from lazyrich_helpers.reinit.reinitialization import initial_parameters, values_of
-from lazyrich_helpers.reinit.report import RegimeReport
+from lazyrich_helpers.reinit.report import RegimeReport, tensor_movement
 from lazyrich_helpers.reinit.tangent_kernel import (
     Forward,
     kernel_change,
     tangent_kernel,
 )
-from lazyrich_helpers.reinit.tensor_movement import tensor_movement
 
 
 def regime_report(

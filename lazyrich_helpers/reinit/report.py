@@ -1,14 +1,60 @@
 """A report on the regime that a network was trained in: numbers, verdict, tables."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from html import escape
 from typing import Any
+
+import pandas as pd
+from torch import Tensor
 
 from lazyrich_helpers.reinit.accuracy_curves import ReinitCurves
 from lazyrich_helpers.reinit.tangent_kernel import KernelChange
-from lazyrich_helpers.reinit.tensor_movement import TensorMovement
+
+
+@dataclass(frozen=True)
+class TensorMovement:
+    """How far training moved the numbers of one parameter tensor."""
+
+    name: str
+    num_parameters: int
+    initial_std: float
+    """σ₀; 0 where all start alike, as most biases and norms' scales do."""
+    initial_size: float
+    """Root mean square of θ⁰."""
+    displacement: float
+    """Root mean square of θ − θ⁰."""
+    share_moved: float | None
+    """Moved by more than σ₀, 0 to 1; None where all start alike."""
+    share_unmoved: float
+    """Not moved at all, 0 to 1."""
+
+    @property
+    def movement(self) -> float | None:
+        """Displacement over σ₀; None where all start alike: there is no unit."""
+        return self.displacement / self.initial_std if self.initial_std else None
+
+
+def tensor_movement(name: str, start: Tensor, end: Tensor) -> TensorMovement:
+    """Return how far one parameter tensor moved."""
+    start, end = start.double(), end.double()
+    moved = (end - start).abs()
+    alike = bool((start == start.flatten()[:1]).all())  # so are scalars
+    std = 0.0 if alike else start.std().item()
+    return TensorMovement(
+        name=name,
+        num_parameters=start.numel(),
+        initial_std=std,
+        initial_size=_rms(start),
+        displacement=_rms(moved),
+        share_moved=None if alike else (moved > std).double().mean().item(),
+        share_unmoved=(moved == 0).double().mean().item(),
+    )
+
+
+def _rms(values: Tensor) -> float:
+    return values.square().mean().sqrt().item()
+
 
 THRESHOLDS = {"movement": (0.1, 1.0), "kernel": (0.1, 1.0), "features": (0.05, 0.2)}
 """Measure → up to which value it says lazy, and from which on rich.
@@ -131,23 +177,36 @@ class RegimeReport:
         return {name: getattr(self, name) for name in names} | asdict(self)
 
     def __str__(self) -> str:
-        return "\n".join([
-            f"Regime: {self.verdict}",
-            *self.caveats,
-            "",
-            *(f"{name:<38}{value}" for name, value in self.summary().items()),
-            "",
-            *_aligned([TENSOR_HEADS, *_tensor_rows(self)]),
-        ])  # fmt: skip
+        tensors = self._each_tensor().to_string()
+        measured = [f"{name:<38}{value}" for name, value in self.summary().items()]
+        lines = [f"Regime: {self.verdict}", *self.caveats, "", *measured, "", tensors]
+        return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        details = [_row(TENSOR_HEADS, "col"), *map(_row, _tensor_rows(self))]
+        measured = pd.DataFrame({"": self.summary()})
+        with pd.option_context("display.max_colwidth", None):  # names are not cut
+            table = measured.to_html(header=False, border=0)
+            tensors = self._each_tensor().to_html(border=0)
         return (
             f"<p><strong>Regime: {self.verdict}.</strong> {' '.join(self.caveats)}</p>"
-            f"{_table(map(_row, self.summary().items()))}"
-            "<details><summary>Each parameter tensor</summary>"
-            f"{_table(details)}</details>"
+            f"{table}<details><summary>Each parameter tensor</summary>"
+            f"{tensors}</details>"
         )
+
+    def _each_tensor(self) -> pd.DataFrame:
+        """Return a row for each parameter tensor; a layer's first has its CKA."""
+        left, rows = dict(self.features), {}
+        for t in self.tensors:
+            rows[t.name] = {
+                "numbers": f"{t.num_parameters:,}",
+                "σ₀": _number(t.initial_std or None),
+                "moved": _number(t.displacement),
+                "in σ₀": _number(t.movement),
+                "> σ₀": _percent(t.share_moved),
+                "unmoved": _percent(t.share_unmoved),
+                "CKA": _number(left.pop(t.name.rpartition(".")[0], None)),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def _mean(pairs: Iterable[tuple[TensorMovement, float]]) -> float:
@@ -159,45 +218,6 @@ def _mean(pairs: Iterable[tuple[TensorMovement, float]]) -> float:
 
 def _vote(value: float, lazy: float, rich: float) -> str:
     return "lazy" if value <= lazy else "rich" if value >= rich else "in between"
-
-
-TENSOR_HEADS = ("tensor", "numbers", "σ₀", "moved", "in σ₀", "> σ₀", "unmoved", "CKA")
-
-
-def _tensor_rows(report: RegimeReport) -> Iterator[Sequence[str]]:
-    """Yield a row for each parameter tensor; a layer's first has the layer's CKA."""
-    left = dict(report.features)
-    for t in report.tensors:
-        yield [
-            t.name,
-            f"{t.num_parameters:,}",
-            _number(t.initial_std or None),
-            _number(t.displacement),
-            _number(t.movement),
-            _percent(t.share_moved),
-            _percent(t.share_unmoved),
-            _number(left.pop(t.name.rpartition(".")[0], None)),
-        ]
-
-
-def _aligned(rows: list[Sequence[str]]) -> Iterator[str]:
-    """Yield lines of a table for a terminal, the first column to the left."""
-    first, *others = (max(map(len, column)) for column in zip(*rows, strict=True))
-    for name, *values in rows:
-        cells = (v.rjust(w) for v, w in zip(values, others, strict=True))
-        yield "  ".join([name.ljust(first), *cells])
-
-
-def _row(cells: Sequence[str], scope: str = "row") -> str:
-    """Return a table's row: heads for columns, or a head and what it has."""
-    kind = "td" if scope == "row" else 'th scope="col"'
-    first, *others = map(escape, cells)
-    rest = "".join(f"<{kind}>{cell}</{kind[:2]}>" for cell in others)
-    return f'<tr><th scope="{scope}">{first}</th>{rest}</tr>'
-
-
-def _table(rows: Iterable[str]) -> str:
-    return f'<table class="dataframe">{"".join(rows)}</table>'
 
 
 def _number(value: float | None) -> str:

@@ -20,11 +20,9 @@ SIZE = 256
 
 
 def named(precision: object, fp32: str = "highest") -> str:
-    """Return the settings' name for what a reader asks for.
+    """Return the settings' name for what a reader asks for, one of `PRECISIONS`.
 
-    Args:
-        precision: One of `PRECISIONS`.
-        fp32: The name under which the runs in question are recorded, if that is fp32.
+    The runs in question are recorded as `fp32`, if that is what is asked for.
 
     Raises:
         ValueError: If it is none of them.

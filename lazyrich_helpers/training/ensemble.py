@@ -21,11 +21,8 @@ class EnsembleState:
     """What several networks trained as one carry on: as `train.TrainingState`.
 
     From here on, the networks' parameters are views of common tensors: they may be
-    read and written between epochs, but not rebound.
-
-    Args:
-        networks: As they are before the first step.
-        configs: Say how, alike but for the seed.
+    read and written between epochs, but not rebound. The configs are alike but for the
+    seed.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,13 +90,7 @@ class TrainingState:
     """What a training carries from one epoch to the next; it can be kept and put back.
 
     The order of the images, their shifts and the schedule's draws are no part of it:
-    they follow from the seed and the epoch.
-
-    Args:
-        network: As it is before the first step.
-        data: What it learns from, on the network's device.
-        config: Says how.
-        cache_bytes: As in `train`.
+    they follow from the seed and the epoch. `cache_bytes` is as in `train`.
     """
 
     def __init__(
@@ -242,9 +236,12 @@ def epoch_plans(
 def count_correct(network: Network, split: Split, precision: str) -> int:
     """Return how many images of `split` the network classifies correctly."""
     network.eval()
-    correct = torch.zeros((), dtype=torch.int64, device=split.labels.device)
     with arithmetic(precision, split.labels.device):
-        batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
-        for images, labels in zip(*batches, strict=True):
-            correct += (network(images).argmax(1) == labels).sum()
-    return int(correct)
+        return int(num_correct(network, split))
+
+
+def num_correct(outputs: Callable[[Tensor], Tensor], split: Split) -> Tensor:
+    """Return how many images have their largest output right; of each network (...)."""
+    batches = split.batches(EVAL_BATCH)
+    right = [(outputs(x).argmax(-1) == y).sum(-1) for x, y in batches]
+    return torch.stack(right).sum(0)

@@ -1,14 +1,14 @@
 """What training minimizes."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from lazyrich_helpers.config import Part, require, require_one_of
+from lazyrich_helpers.config import Part, Positive, one_of
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.models.vectors import named_parts
 
@@ -67,17 +67,12 @@ class Scaled(Part, slot="objective", kind="scaled"):
 
     of_logits: ClassVar[bool] = False
 
-    output_scale: float
+    output_scale: Positive
     """α."""
     centred: bool = True
     """Whether the outputs at initialization are taken off. They are not trained."""
-    loss_kind: str = "cross_entropy"
+    loss_kind: Annotated[str, one_of(("cross_entropy", "square"))] = "cross_entropy"
     """`cross_entropy` or `square`."""
-
-    def check(self) -> None:
-        positive = self.output_scale > 0
-        require(positive, "output_scale", "more than 0", self.output_scale)
-        require_one_of(("cross_entropy", "square"), "loss_kind", self.loss_kind)
 
     def outputs(self, network: Network, inputs: Tensor, start: Tensor) -> Tensor:
         """Return α h, or α (h − h at θ⁰): what predicts (batch, num_classes)."""
@@ -102,12 +97,7 @@ class Scaled(Part, slot="objective", kind="scaled"):
 
 
 def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the mean cross-entropy of each of several networks (num,), in nats.
-
-    Args:
-        logits: Shape (num, batch, classes).
-        labels: Shape (num, batch), int64.
-    """
+    """Return the mean cross-entropy (num,) of each of (num, batch, classes) logits."""
     # Classes second, as torch has them; an ensemble's logits lie so in memory, too.
     each = F.cross_entropy(logits.movedim(-1, 1), labels, reduction="none")
     return each.mean(-1)

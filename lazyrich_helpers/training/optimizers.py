@@ -7,7 +7,14 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import nn
 
-from lazyrich_helpers.config import Part, require
+from lazyrich_helpers.config import (
+    BelowOne,
+    Count,
+    NotNegative,
+    Part,
+    Positive,
+    UpToOne,
+)
 
 Parameters = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
 """Parameters, or groups of them as torch has them: dicts with `params`."""
@@ -30,21 +37,14 @@ class OptimizerPart(Protocol):
 class Adam(Part, slot="optimizer", kind="adam"):
     """Adam at a constant learning rate. Source: Kingma & Ba (2015), Algorithm 1."""
 
-    lr: float
+    lr: Positive
     """Learning rate; the paper's is 0.1."""
-    beta1: float = 0.9
+    beta1: BelowOne = 0.9
     """Decay of the running mean of gradients, per step."""
-    beta2: float = 0.999
+    beta2: BelowOne = 0.999
     """Decay of the running mean of squared gradients, per step."""
-    eps: float = 1e-8
+    eps: Positive = 1e-8
     """Added to the root of the second moment."""
-
-    def check(self) -> None:
-        require(self.lr > 0, "lr", "positive", self.lr)
-        for name in ("beta1", "beta2"):
-            value = getattr(self, name)
-            require(0 <= value < 1, name, "in [0, 1)", value)
-        require(self.eps > 0, "eps", "positive", self.eps)
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         betas = (self.beta1, self.beta2)
@@ -64,23 +64,16 @@ class SGD(Part, slot="optimizer", kind="sgd"):
     The defaults are the paper's for CIFAR-10: Li & Banerjee (2021), Section 3.
     """
 
-    lr: float = 0.01
+    lr: Positive = 0.01
     """Learning rate of the first epochs."""
-    momentum: float = 0.9
+    momentum: BelowOne = 0.9
     """Nesterov momentum; 0 is plain SGD."""
-    weight_decay: float = 5e-4
+    weight_decay: NotNegative = 5e-4
     """L2 coefficient, added to the gradient."""
-    lr_decay: float = 0.5
+    lr_decay: UpToOne = 0.5
     """Factor on the learning rate every `decay_every` epochs; 1 keeps it constant."""
-    decay_every: int = 30
+    decay_every: Count = 30
     """Epochs between two decays."""
-
-    def check(self) -> None:
-        require(self.lr > 0, "lr", "positive", self.lr)
-        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
-        require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
-        require(0 < self.lr_decay <= 1, "lr_decay", "in (0, 1]", self.lr_decay)
-        require(self.decay_every >= 1, "decay_every", "at least 1", self.decay_every)
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         optimizer = torch.optim.SGD(
@@ -109,16 +102,11 @@ class HarmonicSGD(Part, slot="optimizer", kind="harmonic_sgd"):
     E is 3.
     """
 
-    lr: float
+    lr: Positive
     """Learning rate of the first epoch, η."""
-    momentum: float = 0.9
-    halved_after: int = 3
+    momentum: BelowOne = 0.9
+    halved_after: Count = 3
     """E: epochs after which the learning rate is half of η."""
-
-    def check(self) -> None:
-        require(self.lr > 0, "lr", "positive", self.lr)
-        require(0 <= self.momentum < 1, "momentum", "in [0, 1)", self.momentum)
-        require(self.halved_after >= 1, "halved_after", "at least 1", self.halved_after)
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         return torch.optim.SGD(
@@ -137,14 +125,10 @@ class DecayedAdam(Part, slot="optimizer", kind="decayed_adam"):
     Not the paper's: it ends a training at large steps without their noise.
     """
 
-    lr: float
+    lr: Positive
     """Learning rate of the first epoch."""
-    decay_epochs: int
+    decay_epochs: Count
     """Epochs until it would be 0: those of the training."""
-
-    def check(self) -> None:
-        require(self.lr > 0, "lr", "positive", self.lr)
-        require(self.decay_epochs >= 1, "decay_epochs", "at least 1", self.decay_epochs)
 
     def build(self, parameters: Parameters) -> torch.optim.Optimizer:
         return Adam(lr=self.lr).build(parameters)

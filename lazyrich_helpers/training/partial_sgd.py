@@ -13,7 +13,7 @@ from lazyrich_helpers.lws.frozen_prefix import set_trainable
 from lazyrich_helpers.lws.partial import Course, Gradients, Sampler, along
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.models.network import Network
-from lazyrich_helpers.training.loop import EVAL_BATCH
+from lazyrich_helpers.training.loop import num_correct
 from lazyrich_helpers.training.objectives import cross_entropies
 from lazyrich_helpers.training.stack import batches_of
 from lazyrich_helpers.training.steps import perturbed
@@ -134,12 +134,9 @@ def shuffled(split: Split, seeds: Sequence[int], batch_size: int) -> Batches:
 @torch.no_grad()
 def accuracies(network: Network, split: Split, num: int, part: Any = None) -> Tensor:
     """Return the accuracy of each of `num` networks, or of a part of it (num,)."""
-    correct = torch.zeros(num, device=split.labels.device)
-    batches = zip(
-        split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH), strict=True
-    )
-    for images, labels in batches:
+
+    def outputs(images: Tensor) -> Tensor:
         inputs = images.flatten(1).expand(num, -1, -1)
-        logits = network(inputs) if part is None else network(inputs, part)
-        correct += (logits.argmax(2) == labels).sum(1)
-    return correct / len(split)
+        return network(inputs) if part is None else network(inputs, part)
+
+    return num_correct(outputs, split) / len(split)

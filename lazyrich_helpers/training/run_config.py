@@ -10,9 +10,9 @@ import functools
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from lazyrich_helpers.config import Part, part_of, require, require_one_of
+from lazyrich_helpers.config import Count, Natural, Part, one_of, part_of
 from lazyrich_helpers.data.augmentation import CroppedImages
 from lazyrich_helpers.data.datasets import DataPart, Images
 from lazyrich_helpers.data.remaining import (
@@ -72,22 +72,15 @@ FP32 = ("highest", "medium")
 class Training(Part, slot="training", kind="epochs"):
     """A fixed number of epochs, in minibatches, at one arithmetic precision."""
 
-    num_epochs: int
+    num_epochs: Count
     """Passes over the training set."""
-    batch_size: int = 128
+    batch_size: Count = 128
     """Examples per step; the last batch of an epoch may be smaller."""
-    seed: int = 0
+    seed: Natural = 0
     """Draws the initial parameters, the order of the data and the update schedule."""
-    precision: str = "highest"
+    precision: Annotated[str, one_of((*FP32, "bf16", "tf32"))] = "highest"
     """`highest` or `medium` (fp32, by the code that torch prefers at this setting),
     `bf16` (autocast) or `tf32` (on a GPU). See `arithmetic`."""
-
-    def check(self) -> None:
-        for name in ("num_epochs", "batch_size"):
-            value = getattr(self, name)
-            require(value >= 1, name, "at least 1", value)
-        require(self.seed >= 0, "seed", "0 or more", self.seed)
-        require_one_of((*FP32, "bf16", "tf32"), "precision", self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)

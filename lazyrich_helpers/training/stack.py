@@ -15,7 +15,7 @@ from lazyrich_helpers.data.datasets import Split
 from lazyrich_helpers.models.network import Network
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.arithmetic import arithmetic
-from lazyrich_helpers.training.loop import EVAL_BATCH
+from lazyrich_helpers.training.loop import num_correct
 
 
 class Stack:
@@ -88,13 +88,9 @@ class Stack:
     @torch.no_grad()
     def count_correct(self, split: Split, precision: str) -> list[int]:
         """Return how many images of `split` each network classifies correctly."""
-        correct = torch.zeros(self.num, dtype=torch.int64, device=split.labels.device)
+        outputs = functools.partial(self, shared=True)
         with arithmetic(precision, split.labels.device):
-            batches = (split.images.split(EVAL_BATCH), split.labels.split(EVAL_BATCH))
-            for images, labels in zip(*batches, strict=True):
-                logits = self(images, shared=True)
-                correct += (logits.argmax(2) == labels).sum(1)
-        return correct.tolist()
+            return num_correct(outputs, split).tolist()
 
 
 def orders_of(name: str, seeds: Sequence[int], epoch: int, num: int) -> Tensor:
@@ -131,9 +127,7 @@ def batches_of(
 def share_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the share that each network classifies correctly (num,), in fp64.
 
-    Args:
-        logits: Shape (num, batch, classes).
-        labels: Shape (batch,), of all networks, or (num, batch).
+    Of logits (num, batch, classes); labels are (batch,), of all, or (num, batch).
     """
     return (logits.argmax(-1) == labels).double().mean(-1)
 

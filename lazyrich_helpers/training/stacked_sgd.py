@@ -27,12 +27,9 @@ if TYPE_CHECKING:
 def stacked_logits(
     network: Network, parameters: Float[Tensor, "num p"], images: Tensor
 ) -> Float[Tensor, "num batch classes"]:
-    """Return the logits of `network` at each row of parameters.
+    """Return the logits of `network` at each row of parameters; its own are not read.
 
-    Args:
-        network: Says what is computed; its own parameters are not read.
-        parameters: A row for each network.
-        images: Shape (batch, channels, h, w), seen by all, or (num, batch, ...).
+    Images are (batch, channels, h, w), seen by all, or (num, batch, ...).
     """
     shared = images.dim() == 4
     return Stack.at(network, parameters)(images, shared=shared)

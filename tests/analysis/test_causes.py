@@ -14,8 +14,7 @@ from lazyrich_helpers.analysis.tables.causes import (
 )
 from lazyrich_helpers.analysis.tables.tidy import one_setting
 from lazyrich_helpers.experiments.exhibits import make_recipe
-from lazyrich_helpers.measures.random_reset import RandomReset
-from lazyrich_helpers.measures.reinit_curves import Reinit
+from lazyrich_helpers.measures.reinit_curves import RandomReset, Reinit
 from lazyrich_helpers.training.optimizers import SGD
 from tests import tiny
 

@@ -10,6 +10,7 @@ from lazyrich_helpers.analysis.claims.width import (
     ALIKE,
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
+    SIZES,
     SUFFICES,
     all_claims,
     reinit_claims,
@@ -19,6 +20,7 @@ from lazyrich_helpers.analysis.claims.width import (
 from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme
 from lazyrich_helpers.analysis.tables.statistics import signed
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
+from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
@@ -326,6 +328,12 @@ LITTLE = pd.concat(
 
 ALL = {claim.name: claim for claim in all_claims(depth=1)}
 RUNS = pd.DataFrame({"lr": 0.1, "width": 10, "seed": [0, 1], "test_accuracy": 0.95})
+
+
+def test_a_width_is_printed_with_its_thousands():
+    assert "w = 1,000: " in ALL["A1"].verdict(curves(*(4 * [PAPER]))).numbers
+
+
 NUMBERS = [
     (ALL["A1"], "share", Share(0.0), WIDE),
     (ALL["A1"], "line", Points(36), WIDE),
@@ -352,6 +360,7 @@ NUMBERS = [
     (RECIPE_TRAINS, "lr", 0.01, RUNS),
     (ALIKE, "line", Points(1), curves(PAPER), curves(changed(at1=62))),
     (SUFFICES[4], "line", Points(0.2), LITTLE),
+    (SIZES["VGG-5"], "size", 7, make_recipe("figure-1-vgg5", "paper").configs[0]),
     (SUFFICES[4], "share", Share(0.01), LITTLE),
 ]
 """A claim, a number that it asks for, another one, and tables where that matters."""

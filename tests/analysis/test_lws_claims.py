@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
-from lazyrich_helpers.analysis.claims.pretrained_lws import HARDER, PRETRAINED_CIFAR10
-from lazyrich_helpers.analysis.claims.random_lws import (
+from lazyrich_helpers.analysis.claims.lws import (
     RANDOM_CIFAR10,
     RANDOM_MNIST,
     RHOS,
+    STATIC_CIFAR10,
+    STATIC_MNIST,
 )
-from lazyrich_helpers.analysis.claims.static_lws import STATIC_CIFAR10, STATIC_MNIST
+from lazyrich_helpers.analysis.claims.pretrained_lws import HARDER, PRETRAINED_CIFAR10
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.analysis.tables.lws import lws_table
 from lazyrich_helpers.experiments.exhibits import make_recipe

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.figures import lws as lws_plots
-from lazyrich_helpers.analysis.figures.static_lws import (
+from lazyrich_helpers.analysis.figures.lws import (
     FAMILIES,
     static_error_against_cost,
 )

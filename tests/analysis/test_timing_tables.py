@@ -19,7 +19,7 @@ from lazyrich_helpers.analysis.tables.timing import (
 )
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.lws.schedules import RandomUniform, TopK, TopKAllBottoms
-from lazyrich_helpers.measures.flops import backward_flops, forward_flops
+from lazyrich_helpers.measures.costs import backward_flops, forward_flops
 from lazyrich_helpers.measures.times import StepTimes, timed_plans
 from lazyrich_helpers.measures.timing import PHASES
 from lazyrich_helpers.models.convnets import VGG5, VGG11

@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.claims import activity as activity_claims
+from lazyrich_helpers.analysis.claims import lws as lws_claims
 from lazyrich_helpers.analysis.claims import pretrained_lws as pretrained_lws_claims
-from lazyrich_helpers.analysis.claims import random_lws as random_lws_claims
 from lazyrich_helpers.analysis.claims import reinit as reinit_claims
-from lazyrich_helpers.analysis.claims import static_lws as static_lws_claims
 from lazyrich_helpers.analysis.claims import timing as timing_claims
 from lazyrich_helpers.analysis.claims import width as claims
 from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
@@ -37,7 +36,7 @@ TABLE = pd.DataFrame({"width": [16], "value": [3.0]})
 
 MODULES = (
     *(claims, reinit_claims, activity_claims, timing_claims),
-    *(static_lws_claims, random_lws_claims, pretrained_lws_claims),
+    *(lws_claims, pretrained_lws_claims),
 )
 
 
@@ -66,7 +65,7 @@ def all_claims() -> list[Claim]:
 
 
 CLAIMS = all_claims()
-NAMES = re.compile(r"VGG-\d+|CIFAR-\d+|K40m|\b[A-G]\d+\b")
+NAMES = re.compile(r"VGG-\d+|ResNet-\d+|CIFAR-\d+|K40m|\b[A-G]\d+\b")
 """What has a digit and is no number."""
 
 

@@ -18,13 +18,13 @@ from lazyrich_helpers.lws.schedules import (
 from lazyrich_helpers.measures import costs
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.costs import (
+    backward_share,
     multiply_adds,
     operations,
     run_costs,
     work,
 )
 from lazyrich_helpers.measures.criticality import Criticality
-from lazyrich_helpers.measures.flops import backward_share
 from lazyrich_helpers.measures.measure import Accuracy
 from lazyrich_helpers.models.convnets import ConvNet, VGG5Blocks
 from lazyrich_helpers.models.network import ReluNet

@@ -2,8 +2,12 @@
 
 import torch
 
-from lazyrich_helpers.measures.random_reset import RandomReset, equal_distance
-from lazyrich_helpers.measures.reinit_curves import FRACTIONS, Reinit
+from lazyrich_helpers.measures.reinit_curves import (
+    FRACTIONS,
+    RandomReset,
+    Reinit,
+    equal_distance,
+)
 from lazyrich_helpers.reinit.reinitialization import num_active
 
 

@@ -11,7 +11,7 @@ from lazyrich_helpers.lws.schedules import (
     TopBottom,
     TopK,
 )
-from lazyrich_helpers.measures.flops import (
+from lazyrich_helpers.measures.costs import (
     backward_flops,
     backward_share,
     forward_flops,

@@ -103,9 +103,7 @@ def test_what_they_make_of_an_image_is_torchvisions(part, state):
     # Not importorskip: a plain import is just what fails beside a CPU-only torch.
     if importlib.util.find_spec("torchvision") is None:
         pytest.skip("needs torchvision")
-    vision._declare_missing_operators()
-    from torchvision.models import vgg
-
+    vgg = vision._imported("torchvision.models.vgg")
     theirs = vgg.make_layers(vgg.cfgs["A"])
     theirs.load_state_dict(
         {n.removeprefix("features."): v for n, v in state.items() if "features" in n}

@@ -167,3 +167,4 @@ def test_pre_activations_are_what_the_next_layer_reads_rectified():
     torch.testing.assert_close(
         network.layers[-1](last.T.relu()), network(IMAGES), atol=1e-5, rtol=1e-4
     )
+    assert not any(module._forward_hooks for module in network.modules())

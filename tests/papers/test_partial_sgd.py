@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from lazyrich_helpers.data.datasets import images
 from lazyrich_helpers.lws import perturbing_samplers as perturbing
 from lazyrich_helpers.lws import samplers
+from lazyrich_helpers.lws.baselines import FreezeOut
 from lazyrich_helpers.lws.partial import Course, PartialPlan
 from lazyrich_helpers.lws.plans import Plan
 from lazyrich_helpers.lws.schedules import Full
-from lazyrich_helpers.measures.flops import backward_flops
+from lazyrich_helpers.measures.costs import backward_flops
 from lazyrich_helpers.measures.partial_costs import plan_bytes, plan_flops
 from lazyrich_helpers.models.flops import layer_flops
 from lazyrich_helpers.models.network import relu_net
@@ -269,6 +270,14 @@ def test_the_gradient_is_taken_where_it_should(kind):
 def course(num_layers=4, num=1, num_steps=10_000, epoch=10):
     net = StackedReluNet(num, (4,) * (num_layers + 1)).double()
     return Course(net, num_steps, epoch, 0, torch.ones(num).double(), lambda: [])
+
+
+def test_a_schedule_is_made_for_the_trainings_length():
+    own = course(num_layers=3, num_steps=15, epoch=5)
+    made = FreezeOut(total_epochs=3, steps_per_epoch=5, t_0=0.5)
+    plans = list(samplers.by_length(FreezeOut, t_0=0.5)(own))
+    assert plans == [made.plan(step // 5, step % 5, 3, 0) for step in range(15)]
+    assert len({plan.layers for plan in plans}) > 1
 
 
 def give(net, strengths):

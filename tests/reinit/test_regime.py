@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit import tangent_kernel as kernels
 from lazyrich_helpers.reinit.accuracy_curves import FRACTIONS, ReinitCurves
 from lazyrich_helpers.reinit.features import features, low_rank_measure
-from lazyrich_helpers.reinit.report import THRESHOLDS, RegimeReport
+from lazyrich_helpers.reinit.report import THRESHOLDS, RegimeReport, tensor_movement
 from lazyrich_helpers.reinit.tangent_kernel import (
     KernelChange,
     alignment,
@@ -26,7 +27,6 @@ from lazyrich_helpers.reinit.tangent_kernel import (
     kernel_change,
     tangent_kernel,
 )
-from lazyrich_helpers.reinit.tensor_movement import tensor_movement
 from tests.borrowed import INPUTS, LABELS, Small, steps
 
 
@@ -295,6 +295,8 @@ def test_a_report_is_told_in_a_terminal_a_notebook_and_json(trained):
         assert "nan" not in text and "None" not in text
     assert max(map(len, str(report).splitlines()[2:])) <= 88
     assert "&gt; σ₀" in report._repr_html_()
+    report.tensors[0] = replace(report.tensors[0], name=60 * "long")
+    assert all(60 * "long" in text for text in (str(report), report._repr_html_()))
 
 
 # --- Any model, left as it is ---------------------------------------------------------

@@ -25,12 +25,8 @@ from lazyrich_helpers.analysis.tables.statistics import above, num_seeds
 def frequencies(table: pd.DataFrame, width: int, alpha: int) -> pd.DataFrame:
     """Return how often layers are active, over evenly: a row per seed, layers across.
 
-    An even frequency is α, the share of the network's parameters that is active.
-
-    Args:
-        table: An `tables.activity.activity_table`.
-        width: One that is in it.
-        alpha: In percent.
+    Of an `tables.activity.activity_table`. An even frequency is `alpha`, the percentage
+    of the network's parameters that is active.
     """
     rows = table.loc[(table.width == width) & (table.definition == "gradient")]
     found = rows.loc[rows.alpha == alpha].pivot(

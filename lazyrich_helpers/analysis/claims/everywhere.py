@@ -34,11 +34,7 @@ def over(
 
     Where it fails at one place it does not hold, but partly if it holds at another.
     Else a place that was not run leaves it not run, and then one undecided undecided.
-
-    Args:
-        words: Place → `HOLDS`, `FAILS`, `UNDECIDED` or `NOT_RUN`; at least one.
-        named: Returns some of the places in words, as in `for w ≥ 1,000`.
-        numbers: What decided it.
+    `named` returns some of the places in words, as in `for w ≥ 1,000`.
     """
     found = set(words.values())
     good = [place for place, word in words.items() if word is Word.HOLDS]
@@ -53,10 +49,7 @@ def over_or_open(
     named: Callable[[list[Place]], str],
     numbers: str = "",
 ) -> Finding:
-    """Return what `over` does; undecided, also for which places, if it holds at others.
-
-    Args: as those of `over`.
-    """
+    """Return what `over` does; if undecided, also where, if it holds elsewhere."""
     found = over(words, named, numbers)
     if found.word is not Word.UNDECIDED or Word.HOLDS not in words.values():
         return found
@@ -104,7 +97,7 @@ def at_places(
 def at_each_width(
     table: pd.DataFrame, answer: Callable[[int], Answer], unit: str
 ) -> Finding:
-    """Ask a question of every width."""
+    """Ask a question of every width; `unit` says what the numbers are."""
     widths = widths_of(table)
     answers = {width: answer(width) for width in widths}
     named = functools.partial(for_widths, widths=widths)

@@ -19,6 +19,7 @@ from lazyrich_helpers.analysis.tables.statistics import with_interval
 from lazyrich_helpers.analysis.tables.status import Inventory
 from lazyrich_helpers.analysis.tables.tidy import reinit_table, untrained_table
 from lazyrich_helpers.experiments import untrained
+from lazyrich_helpers.experiments.states import COMPLETE
 
 RELU = "ReLU-Net d = {depth}, MNIST"
 
@@ -44,31 +45,15 @@ class Headline:
         return f"{self.sentence} *The paper's claim ({claim}): {self.verdict}.*"
 
 
-@dataclass(frozen=True)
-class Coverage:
-    """How many of the runs that the recipes ask for are there."""
-
-    asked: int
-    """At the paper's scale, each once."""
-    recorded: int
-    """Of these, those that came to a result."""
-    others: int
-    """Recorded at other choices: smaller, or between the paper's widths."""
-
-    def __str__(self) -> str:
-        return (
-            f"{self.recorded:,} of the {self.asked:,} runs at the paper’s scale are "
-            f"recorded ({self.recorded / self.asked:.0%}), and {self.others:,} others."
-        ).replace("%", " %")
-
-
-def coverage(inventory: Inventory) -> Coverage:
-    """Count the runs of a `status.read_inventory`."""
-    runs = {
-        run.config.run_id: run for _, own in inventory.recipes for run in own
-    }.values()
-    done = sum(run.word in ("recorded", "diverged") for run in runs)
-    return Coverage(len(runs), done, len(inventory.others))
+def coverage(inventory: Inventory) -> str:
+    """Return how many of the runs that recipes ask for are there, in a sentence."""
+    runs = {run.config.run_id: run for _, own in inventory.recipes for run in own}
+    done = sum(run.word in COMPLETE for run in runs.values())
+    text = (
+        f"{done:,} of the {len(runs):,} runs at the paper’s scale are recorded "
+        f"({done / len(runs):.0%}), and {len(inventory.others):,} others."
+    )
+    return text.replace("%", " %")
 
 
 def headlines(found: Sequence[Question]) -> tuple[Headline, ...]:

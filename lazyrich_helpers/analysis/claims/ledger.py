@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -62,28 +63,37 @@ def ledger(found: Iterable[Question]) -> list[LedgerRow]:
     ]
 
 
+COLUMNS = (
+    "section claim about paper_says setting verdict part found scope proved recipe page"
+).split()
+
+
 def ledger_table(found: Iterable[Question]) -> pd.DataFrame:
     """Return one row per question, all in words, for a file that others read."""
-    rows = []
-    for question in found:
-        verdict = question.verdict
-        rows.append(
-            {
-                "section": question.section,
-                "claim": verdict.claim,
-                "about": question.about,
-                "paper_says": verdict.says,
-                "setting": question.setting,
-                "verdict": str(verdict.word),
-                "part": verdict.part,
-                "found": verdict.numbers,
-                "scope": verdict.scope,
-                "proved": verdict.proved,
-                "recipe": question.runs.recipe,
-                "page": question.page,
-            }
-        )
-    return pd.DataFrame(rows)
+    rows = [
+        {
+            "section": question.section,
+            "about": question.about,
+            "setting": question.setting,
+            "recipe": question.runs.recipe,
+            "page": question.page,
+        }
+        | _said(question.verdict)
+        for question in found
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _said(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "claim": verdict.claim,
+        "paper_says": verdict.says,
+        "verdict": str(verdict.word),
+        "part": verdict.part,
+        "found": verdict.numbers,
+        "scope": verdict.scope,
+        "proved": verdict.proved,
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,17 +110,7 @@ class Neighbour:
 def neighbours_table(found: Iterable[Neighbour]) -> pd.DataFrame:
     """Return one row per neighbour's claim, as far as `ledger_table` has columns."""
     rows = [
-        {
-            "section": neighbour.paper,
-            "claim": verdict.claim,
-            "paper_says": verdict.says,
-            "verdict": str(verdict.word),
-            "part": verdict.part,
-            "found": verdict.numbers,
-            "scope": verdict.scope,
-            "proved": verdict.proved,
-            "page": neighbour.page,
-        }
+        {"section": neighbour.paper, "page": neighbour.page} | _said(verdict)
         for neighbour in found
         for verdict in neighbour.verdicts
     ]
@@ -180,9 +180,8 @@ def _of_width(verdict: Verdict) -> bool:
 def word_counts(table: pd.DataFrame, setting: str) -> pd.DataFrame:
     """Return how often each word is found: a row per section, a column per word.
 
-    Args:
-        table: From `ledger_table`.
-        setting: `PAPER` or `TUNED`; what no learning rate changes counts for both.
+    In a `ledger_table`, at `PAPER` or `TUNED`; what no learning rate changes counts for
+    both.
     """
     rows = table.loc[table.setting.isin([setting, EITHER])]
     counts = pd.crosstab(rows.section, rows.verdict)

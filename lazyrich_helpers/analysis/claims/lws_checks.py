@@ -51,9 +51,9 @@ def lws_claim(
     number: str,
     says: str,
     check: Check,
+    asks: Mapping[str, Any],
     start: str = XAVIER,
     least_width: int = 1,
-    **asks: Any,
 ) -> Claim:
     """Return a claim about networks of one start, whatever others are there.
 
@@ -95,11 +95,7 @@ def _each(
 
 
 def each_loses_more(lines: Mapping[str, str]) -> Check:
-    """Return the check that cells lose more than their own lines.
-
-    Args:
-        lines: Cell → the name of its line among what is asked.
-    """
+    """Return the check that cells lose more than their lines, named as in `asks`."""
 
     def check(table: pd.DataFrame, **asks: float) -> Finding:
         def answer(lost: pd.Series, cell: str) -> bool | None:
@@ -134,11 +130,7 @@ def improves(*cells: str) -> Check:
 
 
 def in_order(families: Mapping[str, Sequence[str]]) -> Check:
-    """Return the check that in each family every cell loses less than the one before.
-
-    Args:
-        families: In words → cells, each meant to be better than the one before.
-    """
+    """Return the check that in each family a cell loses less than the one before."""
 
     def check(table: pd.DataFrame, **asks: Any) -> Finding:
         words, numbers = {}, []

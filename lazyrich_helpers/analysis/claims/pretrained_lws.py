@@ -12,6 +12,12 @@ import pandas as pd
 
 from lazyrich_helpers.analysis.claims.amounts import Several
 from lazyrich_helpers.analysis.claims.everywhere import over, word_of
+from lazyrich_helpers.analysis.claims.lws import (
+    ALL_BOTTOMS_AT_RHO,
+    KS,
+    RHOS,
+    suitable,
+)
 from lazyrich_helpers.analysis.claims.lws_cells import (
     cells_for,
     in_part,
@@ -25,12 +31,6 @@ from lazyrich_helpers.analysis.claims.lws_checks import (
     loses_less,
     lws_claim,
     starting_from,
-)
-from lazyrich_helpers.analysis.claims.random_lws import (
-    ALL_BOTTOMS_AT_RHO,
-    KS,
-    RHOS,
-    suitable,
 )
 from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word, widths_of
 from lazyrich_helpers.analysis.tables.statistics import (
@@ -124,9 +124,8 @@ PRETRAINED_CIFAR10 = (
         "From pre-trained weights, top {k} all bottoms is slightly better than full "
         "training (we ask: at ρ = {rhos})",
         loses_less("top {k} all bottoms, ρ {rhos}"),
+        {"k": 4, "rhos": Several(RHOS[2:])},
         PRETRAINED,
-        k=4,
-        rhos=Several(RHOS[2:]),
     ),
     Claim(
         "E10",

@@ -15,11 +15,14 @@ from lazyrich_helpers.analysis.claims.activity import (
     GRADIENT_CLAIMS,
     RELU_NET_CLAIMS,
 )
+from lazyrich_helpers.analysis.claims.lws import (
+    RANDOM_CIFAR10,
+    RANDOM_MNIST,
+    STATIC_CIFAR10,
+    STATIC_MNIST,
+)
 from lazyrich_helpers.analysis.claims.pretrained_lws import HARDER, PRETRAINED_CIFAR10
 from lazyrich_helpers.analysis.claims.question import EITHER, UNLEARNED, Question, Runs
-from lazyrich_helpers.analysis.claims.random_lws import RANDOM_CIFAR10, RANDOM_MNIST
-from lazyrich_helpers.analysis.claims.size import SIZES
-from lazyrich_helpers.analysis.claims.static_lws import STATIC_CIFAR10, STATIC_MNIST
 from lazyrich_helpers.analysis.claims.verdicts import Claim, Verdict, Word
 from lazyrich_helpers.analysis.tables.activity import activity_table, skew_table
 from lazyrich_helpers.analysis.tables.lws import lws_table, paper_table_1
@@ -106,7 +109,7 @@ def _gradients() -> list[Question]:
         data = "MNIST" if name == "VGG-5" else "CIFAR-10"
         where = ("1", f"{name}, {data}", "01_introduction")
         found += _asked(where, runs, _each(GRADIENT_CLAIMS, skew_table(runs.records)))
-        sizes = [(SIZES[name], (runs.results.recipe.configs[0],))]
+        sizes = [(claims.SIZES[name], (runs.results.recipe.configs[0],))]
         found += _asked(("1", name, "03_setup"), runs, sizes, Claim.verdict_on)
     return found
 
@@ -161,25 +164,15 @@ def _reinit() -> list[Question]:
 
 
 def _layers() -> list[Question]:
-    relu = "ReLU-Net d = 4"
+    relu, fashion = "ReLU-Net d = 4", {"dataset": "fashion_mnist"}
     asked = [
         (relu, "figure-5", {"lrs": [0.1]}, RELU_NET_CLAIMS),
         (relu, "figure-5", {}, RELU_NET_CLAIMS),
         ("Conv-Net d = 2", "figure-6", {}, CONV_NET_CLAIMS),
         ("Conv-Net d = 4", "figure-17", {}, CONV_NET_CLAIMS),
-        (relu, "figure-5", {"dataset": "fashion_mnist"}, (FASHION_RELU_NET,)),
-        (
-            "Conv-Net d = 2",
-            "figure-6",
-            {"dataset": "fashion_mnist"},
-            (FASHION_CONV_NET,),
-        ),
-        (
-            "Conv-Net d = 4",
-            "figure-17",
-            {"dataset": "fashion_mnist"},
-            (FASHION_CONV_NET,),
-        ),
+        (relu, "figure-5", fashion, (FASHION_RELU_NET,)),
+        ("Conv-Net d = 2", "figure-6", fashion, (FASHION_CONV_NET,)),
+        ("Conv-Net d = 4", "figure-17", fashion, (FASHION_CONV_NET,)),
     ]
     found = []
     for network, recipe, choices, them in asked:

@@ -13,8 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims.scope import scope_of
-from lazyrich_helpers.analysis.tables.tidy import one_setting
+from lazyrich_helpers.analysis.tables.tidy import one_setting, scope_of
 
 
 class Word(StrEnum):

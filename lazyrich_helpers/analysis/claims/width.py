@@ -1,4 +1,4 @@
-"""The paper's claims about training, width and data sets (S3, A5, A6, A11, A12).
+"""The paper's claims on size, training, width and data sets: S3, S5, A5, A6, A11, A12.
 
 What they ask of re-initialized networks is in `reinit_claims`.
 """
@@ -32,6 +32,8 @@ from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word, widt
 from lazyrich_helpers.analysis.tables import reinit_effects as effects
 from lazyrich_helpers.analysis.tables.reinit_effects import Effect, by_seed
 from lazyrich_helpers.analysis.tables.statistics import above, num_seeds, with_interval
+from lazyrich_helpers.measures.costs import num_parameters
+from lazyrich_helpers.training.run_config import RunConfig
 
 
 def _recipe_trains(table: pd.DataFrame, *, lr: float, line: float) -> Finding:
@@ -136,8 +138,7 @@ def all_claims(depth: int) -> tuple[Claim, ...]:
 def verdict_words(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the word of every claim: a row a claim, a column for each named table.
 
-    Args:
-        tables: Of one depth each, from `tidy.reinit_table`.
+    Tables are from `tidy.reinit_table`, of one depth each.
     """
     words = {
         name: {
@@ -206,3 +207,19 @@ ALIKE = Claim(
     {"line": Points(5)},
 )
 """About two `tidy.reinit_table`s of one depth, of MNIST and of Fashion-MNIST."""
+
+
+def _as_large(config: RunConfig, *, size: int) -> Finding:
+    found = num_parameters(config)
+    return Finding(
+        word_of(found == size),
+        f"Ours has {found:,}; what the paper leaves open of its layers we read so that "
+        "its number comes out.",
+    )
+
+
+SIZES = {
+    network: Claim("S5", f"{network} has {{size:,}} parameters", _as_large, {"size": n})
+    for network, n in {"VGG-5": 3_646_154, "ResNet-18": 11_173_962}.items()
+}
+"""Network of Figure 1 → the claim, which is about a run; it need not be done."""

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -11,9 +12,9 @@ from matplotlib.figure import Figure
 from lazyrich_helpers.analysis.claims.headlines import ask
 from lazyrich_helpers.analysis.claims.lws_cells import lost
 from lazyrich_helpers.analysis.claims.question import PAPER, TUNED, Question
-from lazyrich_helpers.analysis.claims.reinit import A1, A2, SUFFICES
+from lazyrich_helpers.analysis.claims.reinit import A1, A2, SUFFICES, WORST
 from lazyrich_helpers.analysis.claims.verdicts import widths_of
-from lazyrich_helpers.analysis.figures.style import BLUE, ORANGE, WIDTH
+from lazyrich_helpers.analysis.figures.style import BLUE, ORANGE, WIDTH, named_in
 from lazyrich_helpers.analysis.tables import reinit_effects as effects
 from lazyrich_helpers.analysis.tables.lws import lws_table
 from lazyrich_helpers.analysis.tables.statistics import confidence_interval
@@ -22,19 +23,15 @@ from lazyrich_helpers.analysis.tables.tidy import reinit_table
 REINIT = {
     f"lost by resetting the {A1.asks['share']} most active": (
         A1.asks["line"],
-        lambda table, width: effects.lost(table, width, A1.asks["share"]),
+        partial(effects.lost, share=A1.asks["share"]),
     ),
     "gained from the worst γ to γ = 100 %": (
         A2.asks["rise"],
-        lambda table, width: effects.rise(
-            table, width, A2.asks["low"], A2.asks["high"]
-        ),
+        partial(effects.rise, **WORST),
     ),
     f"lost by keeping only the {SUFFICES[1].asks['share']} most active": (
         SUFFICES[1].asks["line"],
-        lambda table, width: effects.short_of_trained(
-            table, width, SUFFICES[1].asks["share"]
-        ),
+        partial(effects.short_of_trained, share=SUFFICES[1].asks["share"]),
     ),
 }
 """Effect of re-initialization, in points → the line asked for, and what computes it."""
@@ -91,20 +88,15 @@ def forest_figure(table: pd.DataFrame) -> Figure:
     forest(table.loc[table.effect == LWS], ax)
     ax.set_title(LWS, fontsize="medium", loc="left")
     ax.set_xlabel("points of test accuracy")
-    handles = {}
-    for each in fig.axes:
-        found, labels = each.get_legend_handles_labels()
-        handles |= dict(zip(labels, found, strict=True))
+    handles = named_in(fig)
     fig.legend(handles.values(), handles, loc="outside lower center", ncols=3)
     return fig
 
 
 def forest(rows: pd.DataFrame, ax: Axes) -> None:
-    """Draw one effect: a row per network, an interval per setting, the line asked for.
+    """Draw one effect of `key_effects`: a row per network, the first one uppermost.
 
-    Args:
-        rows: Of `key_effects`, with one `effect`.
-        ax: Where to draw; its upper end is the first network.
+    An interval per setting, and the line asked for.
     """
     networks = list(dict.fromkeys(rows.network))
     marks = {PAPER: (ORANGE, "s", -0.15), TUNED: (BLUE, "o", 0.15)}

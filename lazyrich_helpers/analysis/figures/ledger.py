@@ -17,26 +17,13 @@ STYLES = {
 
 
 def stacked_words(counts: pd.DataFrame, ax: Axes) -> None:
-    """Draw a bar per section, a piece per word, each with its number.
-
-    Args:
-        counts: From `ledger.word_counts`.
-        ax: Where to draw.
-    """
+    """Draw `ledger.word_counts`: a bar per section, a numbered piece per word."""
     names = [f"{section}  {SECTIONS[section]}" for section in counts.index]
     left = pd.Series(0, counts.index)
     for word, (color, hatch, ink) in STYLES.items():
         own = counts[str(word)]
-        bars = ax.barh(
-            names,
-            own,
-            left=left,
-            color=color,
-            hatch=hatch,
-            edgecolor="0.35",
-            linewidth=0.6,
-            label=str(word),
-        )
+        look = {"color": color, "hatch": hatch, "edgecolor": "0.35", "linewidth": 0.6}
+        bars = ax.barh(names, own, left=left, label=str(word), **look)
         labels = [str(n) if n else "" for n in own]
         box = {"facecolor": color, "edgecolor": "none", "pad": 0.8}
         texts = ax.bar_label(bars, labels, label_type="center", color=ink, fontsize=7)

@@ -71,12 +71,7 @@ def look(runs: pd.DataFrame) -> Look:
 
 
 def layer_picture(updated: np.ndarray, ax: Axes) -> None:
-    """Draw which layers each epoch updates: a row per layer, 1 the bottom, below.
-
-    Args:
-        updated: (layers, epochs) of 0 and 1, from `updates.updated_layers`.
-        ax: Where to draw.
-    """
+    """Draw `updates.updated_layers`: a row per layer, 1 the bottom, below."""
     num_layers, num_epochs = updated.shape
     edges = (0.5, num_epochs + 0.5, 0.5, num_layers + 0.5)
     ax.imshow(
@@ -92,11 +87,8 @@ def layer_picture(updated: np.ndarray, ax: Axes) -> None:
 def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw test accuracy by schedule, means over seeds with bars of `half_bar`.
 
-    The dotted line is full training's. Bars start at chance, one in ten.
-
-    Args:
-        table: From `tables.lws.lws_table`, of one width.
-        ax: Where to draw.
+    Of an `tables.lws.lws_table` of one width. The dotted line is full training's. Bars
+    start at chance, one in ten.
 
     Source: Li & Banerjee (2021), Figures 7 and 10.
     """
@@ -109,15 +101,10 @@ def accuracy_bars(table: pd.DataFrame, ax: Axes) -> None:
     colors = [look(runs).color for _, runs in groups]
     ax.barh(places, means - CHANCE, left=CHANCE, xerr=halves, color=colors, height=0.7)
     for place, mean in zip(places, means, strict=True):
-        inside = mean > 25  # room for the number within the bar
-        ax.text(
-            CHANCE + 0.5 if inside else max(mean, CHANCE) + 1.5,
-            place,
-            f"{mean:.1f}",
-            va="center",
-            fontsize="small",
-            color="white" if inside else "black",
-        )
+        x, color = max(mean, CHANCE) + 1.5, "black"
+        if mean > 25:  # room for the number within the bar
+            x, color = CHANCE + 0.5, "white"
+        ax.text(x, place, f"{mean:.1f}", va="center", fontsize="small", color=color)
     if "full" in means.index:
         ax.axvline(means["full"], **DOTTED)
     ax.set_yticks(places, means.index)
@@ -133,14 +120,9 @@ def error_against_cost(
 ) -> None:
     """Draw test error over cost: a marker per schedule, larger with its probability.
 
-    Of two schedules of a family, such as top 1 and top 4 all bottoms, the one with
-    fewer layers is hollow. Bars over seeds are of `half_bar`.
-
-    Args:
-        table: From `tables.lws.lws_table`, of one width.
-        ax: Where to draw.
-        cost: A column of it: `backward`, or a measured one.
-        label: What it is, for the axis.
+    Of an `tables.lws.lws_table` of one width; `cost` is a column of it, and `label`
+    what the axis calls it. Of two schedules of a family, such as top 1 and top 4 all
+    bottoms, the one with fewer layers is hollow. Bars over seeds are of `half_bar`.
 
     Source: Li & Banerjee (2021), Figures 9 and 12.
     """
@@ -161,6 +143,35 @@ def error_against_cost(
     ax.legend(frameon=False, fontsize="small")
 
 
+FAMILIES = {
+    "top_k": "top layers",
+    "bottom_q": "bottom layers",
+    "top_bottom": "as many at either end",
+    "middle": "all but the two ends",
+    "full": "all",
+}
+"""Kind of a static schedule → what it trains."""
+
+
+def static_error_against_cost(table: pd.DataFrame, ax: Axes) -> None:
+    """Draw `error_against_cost` of static schedules, each family named once.
+
+    Beside a marker stands the number of layers at an end.
+    """
+    error_against_cost(table, ax)
+    for handle in ax.get_legend_handles_labels()[0]:
+        own = table[table.schedule == handle.get_label()]
+        handle.set_label(FAMILIES[own.updates.iloc[0]])
+    placed: list[tuple[float, float]] = []
+    for _, own in table.groupby("schedule"):
+        cost, error = own.backward.mean(), 100 * (1 - own.test_accuracy.mean())
+        close = sum(abs(cost - c) < 0.03 and 0.93 < error / e < 1.08 for c, e in placed)
+        number = "".join(filter(str.isdigit, own.schedule.iloc[0]))[:1]
+        offset = (5 + 6 * close, 2)  # beside the number of a marker below this one
+        ax.annotate(number, (cost, error), offset, textcoords="offset points", size=7)
+        placed.append((cost, error))
+
+
 VALUES = {"error": "test error (%)", "train_loss": "training loss (nats)"}
 """Columns of a `tables.lws.dynamics_table` that change as training goes on."""
 
@@ -174,12 +185,8 @@ def courses(
 ) -> None:
     """Draw how trainings went: a line for each schedule and ρ, the mean over seeds.
 
-    Args:
-        table: From `tables.lws.dynamics_table`, of one width.
-        ax: Where to draw.
-        over: What had been spent: a column of it.
-        label: What that is, for the axis.
-        value: One of `VALUES`; epochs without it are left out.
+    Of an `tables.lws.dynamics_table` of one width: `value`, one of `VALUES`, over what
+    had been spent, another column, which the axis calls `label`.
 
     Source: Li & Banerjee (2021), Figure 23.
     """
@@ -209,9 +216,7 @@ PHASE_COLORS = {
 def phase_bars(table: pd.DataFrame, ax: Axes) -> None:
     """Draw where a step's time goes, a bar per plan; the mark is its operations' share.
 
-    Args:
-        table: From `tables.timing.anatomy`; one of the plans is `full`.
-        ax: Where to draw.
+    From `tables.timing.anatomy`; one of the plans is `full`.
     """
     places = np.arange(len(table))[::-1]
     left = np.zeros(len(table))

@@ -18,7 +18,6 @@ from lazyrich_helpers.analysis.figures.style import (
     draw_lines,
     legend_above,
     pairs,
-    panels,
     width_color,
 )
 from lazyrich_helpers.analysis.tables.statistics import over_seeds
@@ -124,7 +123,7 @@ def width_bars(tables: Mapping[str, pd.DataFrame]) -> Figure:
     Source: Li & Banerjee (2021), Figure 4.
     """
     shown = {name: table for name, table in tables.items() if not table.empty}
-    fig, axes = panels(max(1, len(shown)), 1.8)
+    fig, axes = pairs(max(1, len(shown)), 1.8, columns=1)
     for ax, (name, table) in zip(axes, shown.items(), strict=False):
         _initial_and_trained(table, ax)
         ax.set_ylabel(f"{name}\ntest accuracy (%)")
@@ -157,11 +156,7 @@ def movement_histograms(tables: dict[str, pd.DataFrame], *, layer: int) -> Figur
 
     Lines are the mean over seeds of the share of the layer's weights per quarter of a
     decade, in bands of 95 % intervals; weights that did not move at all are not
-    drawn, the legend counts them.
-
-    Args:
-        tables: Its title → its `tidy.movement_table`.
-        layer: Which layer, counted from 0 at the bottom.
+    drawn, the legend counts them. Tables are `tidy.movement_table`s, by title.
     """
     fig, axes = pairs(len(tables), 2.9, sharey=True)
     for ax, (name, table) in zip(axes, tables.items(), strict=True):

@@ -32,12 +32,7 @@ def initial_weights(
 ) -> None:
     r"""Draw a histogram of initial weights per width, and the law they come from.
 
-    Args:
-        weights: Width → an initial weight matrix (fan_out, fan_in).
-        stds: Width → the standard deviation $\sigma_0$ of its law.
-        ax: Where to draw.
-
-    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$.
+    The dashed lines are the density of $\mathcal{N}(0, \sigma_0^2)$, by `stds`.
     """
     for width, weight in weights.items():
         color = width_color(width)
@@ -56,11 +51,9 @@ def initial_weights(
 def training_curves(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Return training loss and test accuracy over epochs, a row for each named table.
 
-    A line and band per width; bands are 95 % intervals over seeds. A cross ends a
-    run that diverged.
-
-    Args:
-        tables: Title → `tidy.curves_table` of one data set, depth and learning rate.
+    Tables are of `tidy.curves_table`, each of one data set, depth and learning rate.
+    A line and band per width; bands are 95 % intervals over seeds. A cross ends a run
+    that diverged.
     """
     fig, axes = pairs(2 * len(tables), 2.6, sharex=True)
     for place, (name, table) in enumerate(tables.items()):
@@ -92,11 +85,8 @@ def _lines(ax: Axes, table: pd.DataFrame, over: str, value: str, **look: Any) ->
 def learning_rate_curves(runs: pd.DataFrame, *, best: Mapping[int, float]) -> Figure:
     """Return test accuracy over the learning rate: a panel per depth, a line per width.
 
-    A cross at the bottom is a run that diverged; it is part of no mean.
-
-    Args:
-        runs: From `tidy.runs_table`, one data set.
-        best: Depth → the learning rate chosen for it; a dotted line marks it.
+    Of a `tidy.runs_table` of one data set. A cross at the bottom is a run that
+    diverged; it is part of no mean. A dotted line marks each depth's `best`.
     """
     depths = sorted(runs.depth.unique())
     fig, axes = pairs(len(depths), 2.8, sharey=True)

@@ -1,5 +1,6 @@
 """What all figures share: size, colours, lines over seeds."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,19 +68,12 @@ def layer_color(layer: int, num_layers: int) -> tuple[float, ...]:
     return shade(layer, num_layers)
 
 
-def panels(count: int, height: float, *, sharex: bool = False) -> tuple[Figure, Any]:
-    """Return a figure of panels, one above the other, each so many inches high."""
-    size = (WIDTH, height * count)
-    fig, axes = plt.subplots(
-        count, 1, figsize=size, sharex=sharex, squeeze=False, layout="constrained"
-    )
-    return fig, axes[:, 0]
-
-
-def pairs(count: int, height: float, **shared: Any) -> tuple[Figure, list[Axes]]:
+def pairs(
+    count: int, height: float, columns: int = 2, **shared: Any
+) -> tuple[Figure, list[Axes]]:
     """Return a figure of so many panels, two in a row, each so many inches high."""
-    rows = (count + 1) // 2
-    columns = min(count, 2)
+    columns = min(count, columns)
+    rows = math.ceil(count / columns)
     fig, axes = plt.subplots(
         rows, columns, figsize=(WIDTH, height * rows), squeeze=False,
         layout="constrained", **shared,
@@ -108,15 +102,9 @@ def draw_means(
     marker: str = "",
     dashes: Any = "-",
 ) -> None:
-    """Draw a line through means over seeds, in a band of their 95 % intervals.
+    """Draw a line through means from `statistics.over_seeds`, in a band of their bars.
 
-    Args:
-        ax: Where to draw.
-        summary: From `statistics.over_seeds`.
-        color: Of both.
-        label: Without one the legend leaves it out.
-        marker: Of each mean.
-        dashes: Of the line; see `DASHES`.
+    Without a label the legend leaves it out; `dashes` is one of `DASHES`.
     """
     style = {"marker": marker, "markersize": 4, "linestyle": dashes}
     ax.plot(summary["mean"], color=color, label=label, **style)
@@ -170,16 +158,17 @@ def legend_above(figure: Figure) -> None:
     """Name what is drawn in all panels of a figure, once, above and not in them."""
     for own in filter(None, (panel.get_legend() for panel in figure.axes)):
         own.remove()
+    found = named_in(figure)
+    ncols = ROOM // (max(map(len, found), default=0) + 8)  # beside its line or marker
+    figure.legend(found.values(), found, loc="outside upper center", ncols=ncols)
+
+
+def named_in(figure: Figure) -> dict[str, Any]:
+    """Return what is drawn in all panels of a figure, by its label, each once."""
     named = [panel.get_legend_handles_labels() for panel in figure.axes]
-    found = {
-        label: handle
-        for handles, labels in named
-        for handle, label in zip(handles, labels, strict=True)
+    return {
+        label: handle for each in named for handle, label in zip(*each, strict=True)
     }
-    names, handles = list(found), list(found.values())
-    longest = max(map(len, names), default=0)
-    ncols = ROOM // (longest + 8)  # beside its line or marker
-    figure.legend(handles, names, loc="outside upper center", ncols=ncols)
 
 
 def on_grounds(color: Any) -> list[str]:

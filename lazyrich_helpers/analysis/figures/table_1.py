@@ -49,13 +49,10 @@ def dumbbells(
 def lost_over_rho(
     starts: Mapping[str, pd.DataFrame], paper: pd.DataFrame, schedule: str, ax: Axes
 ) -> None:
-    """Draw what a schedule loses at each ρ, a line through means for each start.
+    """Draw what a schedule loses at each ρ, in points, a line for each start's means.
 
-    Args:
-        starts: Where networks start, in words → their `tables.lws.lws_table`.
-        paper: As one of them, of the paper's numbers; it has no seeds.
-        schedule: Of whose rows.
-        ax: Where to draw. `lost` is in points there.
+    By start, in words, from its `tables.lws.lws_table`; `paper` is another, of the
+    paper's numbers, without seeds.
     """
     for place, (start, runs) in enumerate(starts.items()):
         own = runs.loc[(runs.schedule == schedule) & runs.lost.notna()]
@@ -78,9 +75,7 @@ def lost_over_rho(
 def times_against_operations(table: pd.DataFrame, ax: Axes) -> None:
     """Draw a recorded ratio of times over the ratio of operations, a marker per cell.
 
-    Args:
-        table: With columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
-        ax: Where to draw.
+    Of columns `schedule`, `updates`, `k`, `q`, `ratio` and `backward`.
     """
     ax.plot([0, 1], [0, 1], **DOTTED)
     for name, cells in table.groupby("schedule", sort=False):

@@ -65,11 +65,8 @@ def activity_table(records: Iterable[Record]) -> pd.DataFrame:
 def frequency_summary(table: pd.DataFrame, *, alpha: int) -> pd.DataFrame:
     """Return how often weights are active, in percent: a row per width, layers across.
 
-    A mean over seeds, to one decimal, for print: layers are counted from 1.
-
-    Args:
-        table: From `activity_table`. Rows of the gradient's definition are taken.
-        alpha: Share of the network's parameters that is active, in percent.
+    A mean over seeds of an `activity_table`, by the gradient's definition at `alpha`
+    percent, to one decimal, for print: layers are counted from 1.
     """
     one_setting(table, "width")
     rows = table.loc[(table.definition == "gradient") & (table.alpha == alpha)]
@@ -83,12 +80,8 @@ def layer_summary(table: pd.DataFrame, *, width: int, alpha: int) -> pd.DataFram
 
     Means over seeds with the half-width of their 95 % interval: `frequency`, how often
     a weight is active, and `share`, the layer's part of all active weights, in percent;
-    `relative`, that part over the layer's part of all weights.
-
-    Args:
-        table: An `activity_table` of one setting.
-        width: One that is in it.
-        alpha: Share of the network's parameters that is active, in percent.
+    `relative`, that part over the layer's part of all weights. Of an `activity_table`
+    of one setting, at `alpha` percent.
     """
     one_setting(table, "width")
     rows = table.loc[(table.width == width) & (table.definition == "gradient")]

@@ -9,7 +9,7 @@ from lazyrich_helpers.analysis.tables.reinit_effects import by_seed
 from lazyrich_helpers.analysis.tables.statistics import with_interval
 from lazyrich_helpers.analysis.tables.tidy import measurements, reinit_table
 from lazyrich_helpers.experiments.record import Record
-from lazyrich_helpers.measures.random_reset import RandomReset
+from lazyrich_helpers.measures.reinit_curves import RandomReset
 
 COMPARES = ("optimizer",)
 """Columns, as in `tidy.one_setting`, in which the trainings differ."""
@@ -24,11 +24,7 @@ SHARE = 0.001
 
 
 def training_name(columns: Mapping[str, Any]) -> str:
-    """Return how a run was trained, as in `SGD with momentum at 0.01`.
-
-    Args:
-        columns: Of its record.
-    """
+    """Return how a run was trained, by its columns: `SGD with momentum at 0.01`."""
     kind, lr = columns["optimizer"], f"{columns['lr']:g}"
     if kind == "decayed_adam":
         return f"Adam from {lr} to 0"
@@ -64,15 +60,12 @@ def causes_table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def losses(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what resetting `SHARE` of the parameters costs, in points.
+    """Return what resetting `SHARE` costs, in points, from a `causes_table`.
 
     A row per width and training: `accuracy`, its mean test accuracy in percent, `n`
     seeds, a column for each of `RESETS`, with a 95 % interval over seeds, `share`, in
     percent of all parameters, of those reset as far at random, and `apart`, by how
     many points these cost more than the most active, seed by seed.
-
-    Args:
-        table: From `causes_table`.
     """
     rows = []
     for _, own in table.groupby(["width", "trained_by"], sort=False):

@@ -109,12 +109,9 @@ def _minutes_to(record: Record, accuracy: float) -> float:
     """Return minutes until the test accuracy was first at least so much; or NaN."""
     seconds = record.measures[Clock.name]["seconds"]
     correct = record.curves["num_correct"]
-    for spent, num_correct in zip(seconds, correct, strict=True):
-        if num_correct is not None and num_correct / record.origin["num_test"] >= (
-            accuracy
-        ):
-            return spent / 60
-    return float("nan")
+    num, looks = record.origin["num_test"], zip(seconds, correct, strict=True)
+    found = (s / 60 for s, n in looks if n is not None and n / num >= accuracy)
+    return next(found, math.nan)
 
 
 def _early_loss(record: Record) -> float:
@@ -150,12 +147,10 @@ def dynamics_table(records: Iterable[Record]) -> pd.DataFrame:
 def at_equal_cost(table: pd.DataFrame) -> pd.DataFrame:
     """Return one row per run: its last evaluation, and full training's at that cost.
 
-    Columns: `schedule`, `rho`, `seed`, `spent` and `error` of a run's last evaluation;
-    `full_spent` and `full_error` of full training with the same seed, when it was last
-    evaluated before it had spent more. NaN where it had not been yet.
-
-    Args:
-        table: From `dynamics_table`, of one width.
+    From a `dynamics_table` of one width. Columns: `schedule`, `rho`, `seed`, `spent`
+    and `error` of a run's last evaluation; `full_spent` and `full_error` of full
+    training with the same seed, when it was last evaluated before it had spent more.
+    NaN where it had not been yet.
     """
     looks = table.dropna(subset="error").sort_values("spent")
     full = looks.loc[looks.schedule == "full", ["seed", "spent", "error"]]
@@ -210,20 +205,13 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     suits = len(kinds) <= 1 and set(kinds) <= set(STARTS[init])
     allowed = " or ".join(STARTS[init])
     require(suits, "init", f"{allowed} in a table beside the paper's {init}", kinds)
-    names = ["schedule", "rho", "ratio", "test_accuracy", "lost"]
-    paper = paper_table_1().query("init == @init").reindex(columns=names)
+    names = {"schedule": "schedule", "rho": "rho", "test_accuracy": "paper"}
+    names |= {"lost": "paper_lost", "ratio": "paper_ratio"}
+    paper = paper_table_1().query("init == @init").reindex(columns=[*names])
     if init != "xavier":
         full = paper.loc[paper.schedule == "full"].test_accuracy.item()
         paper["lost"] = full - paper.test_accuracy
-    paper = pd.DataFrame(
-        {
-            "schedule": paper.schedule,
-            "rho": paper.rho,
-            "paper": 100 * paper.test_accuracy,
-            "paper_lost": 100 * paper.lost,
-            "paper_ratio": paper.ratio,
-        }
-    )
+    paper[["test_accuracy", "lost"]] *= 100
     lacking = [name for name in SHARES if name not in table]
     cells = table.assign(
         **dict.fromkeys(lacking, math.nan),
@@ -234,5 +222,7 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     ours = pd.DataFrame(
         cells.agg(**means, n=("ours_lost", "count"), init=("init", "first"))
     )
-    both = paper.merge(ours.reset_index(), on=["schedule", "rho"], how="left")
+    both = paper.rename(columns=names).merge(
+        ours.reset_index(), on=["schedule", "rho"], how="left"
+    )
     return both.assign(n=both.n.fillna(0).astype(int))

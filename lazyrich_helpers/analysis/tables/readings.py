@@ -41,12 +41,10 @@ def readings_table(
 def effects(table: pd.DataFrame) -> pd.DataFrame:
     """Return what the paper describes, in points: a row per rate, width and reading.
 
-    `lost` is what resetting the 0.1 % most active costs; `worst` the γ from 1 to 30 %
-    at which accuracy is lowest, in percent; `risen` what it gains from there to
-    γ = 100 %; `bump` the most it gains on the way. ± is a 95 % interval over seeds.
-
-    Args:
-        table: From `readings_table`.
+    From a `readings_table`. `lost` is what resetting the 0.1 % most active costs;
+    `worst` the γ from 1 to 30 % at which accuracy is lowest, in percent; `risen` what
+    it gains from there to γ = 100 %; `bump` the most it gains on the way. ± is a 95 %
+    interval over seeds.
     """
     keys = ["lr", "width", "reading"]
     rows = [_effects(own) for _, own in table.groupby(keys, sort=False)]

@@ -33,12 +33,7 @@ def geometric_interval(logs: pd.Series) -> tuple[float, float, float]:
 
 
 def as_ratio(logs: pd.Series, form: str = ".2g") -> str:
-    """Return `2.3 (1.9 to 2.8)`: what `geometric_interval` does; of one alone, `2.3`.
-
-    Args:
-        logs: Logarithms of ratios.
-        form: How a number is printed.
-    """
+    """Return `2.3 (1.9 to 2.8)`, as `geometric_interval` does; of one alone, `2.3`."""
     middle, low, high = geometric_interval(logs)
     ends = f" ({low:{form}} to {high:{form}})" if np.isfinite(high) else ""
     return f"{middle:{form}}{ends}"

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lazyrich_helpers.analysis.tables.statistics import num_seeds
 from lazyrich_helpers.config import field_names, require
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.untrained import Untrained
@@ -58,10 +59,8 @@ def best_lr(runs: pd.DataFrame) -> float:
     """Return the learning rate whose networks do best on held-out images.
 
     Best is the mean over widths of the mean over seeds, so that every width counts the
-    same. Only widths that were trained at every rate count.
-
-    Args:
-        runs: From `runs_table`: one data set and depth, one or more learning rates.
+    same. Only widths that were trained at every rate count. The `runs_table` is of one
+    data set and depth.
 
     Raises:
         ValueError: If no width was trained at every rate.
@@ -131,11 +130,8 @@ def untrained_table(found: Untrained) -> pd.DataFrame:
 def with_untrained(table: pd.DataFrame, untrained: pd.DataFrame) -> pd.DataFrame:
     """Return a `reinit_table` with untrained networks of the widths it lacks.
 
-    Of what they were not trained by, such as a learning rate, they take the table's.
-
-    Args:
-        table: Of one setting.
-        untrained: An `untrained_table` of the same images, depth and start.
+    These are of an `untrained_table` of the same images, depth and start. Of what they
+    were not trained by, such as a learning rate, they take the table's, of one setting.
     """
     for name in ("dataset", "depth", "init", "gain", "arithmetic"):
         both = {*table[name].unique(), *untrained[name].unique()}
@@ -187,12 +183,43 @@ def movement_table(records: Iterable[Record]) -> pd.DataFrame:
 def accuracy_summary(table: pd.DataFrame, fractions: list[float]) -> pd.DataFrame:
     """Return mean accuracy in whole per cent: a row per width, a column per γ.
 
-    Args:
-        table: From `reinit_table`.
-        fractions: Values of γ, 0 to 1, that the records hold.
+    Of a `reinit_table`, at `fractions` that it holds, 0 to 1.
     """
     one_setting(table, "width")
     active = table.loc[(table.scenario == "active") & table.fraction.isin(fractions)]
     means = active.pivot_table("accuracy", index="width", columns="fraction")
     means.columns = [f"γ = {100 * fraction:g} %" for fraction in means.columns]
     return (100 * means).round().astype(int)
+
+
+DATASETS = {"mnist": "MNIST", "fashion_mnist": "Fashion-MNIST", "cifar10": "CIFAR-10"}
+"""Data set → its name on a page."""
+
+
+def scope_of(*tables: pd.DataFrame) -> str:
+    """Return what runs have been: `MNIST · 10,000 images · d = 1 · w = 10–5,000`."""
+    rows = pd.DataFrame(pd.concat([table for table in tables if not table.empty]))
+    shown = {
+        "dataset": "{}",
+        "train_size": "{} images",
+        "depth": "d = {}",
+        "width": "w = {}",
+        "lr": "lr {}",
+    }
+    parts = [
+        text.format(_range(sorted(rows[name].dropna().unique())))
+        for name, text in shown.items()
+        if name in rows
+    ]
+    if "seed" in rows:
+        by = [name for name in ("dataset", "width") if name in rows]
+        parts.append(num_seeds(rows, by))
+    return " · ".join(parts)
+
+
+def _range(found: list[Any]) -> str:
+    """Return the one value, two numbers, both ends of more, or all names."""
+    if found and isinstance(found[0], str):
+        return " and ".join(DATASETS.get(str(name), str(name)) for name in found)
+    ends = dict.fromkeys(f"{end:,g}" for end in (*found[:1], *found[-1:]))
+    return (", " if len(found) == 2 else "–").join(ends)

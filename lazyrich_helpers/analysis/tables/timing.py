@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import pandas as pd
 
 from lazyrich_helpers.experiments.record import Record
-from lazyrich_helpers.measures.flops import (
+from lazyrich_helpers.measures.costs import (
     backward_flops,
     backward_share,
     forward_flops,
@@ -30,12 +30,8 @@ def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.Data
 def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
     """Return each plan's seconds over those of the plan `to`, paired step by step.
 
-    Columns: `plan`, `median`, `low`, `high` (the quartiles) of the steps' ratios.
-
-    Args:
-        times: From `times_table`.
-        phase: One of `PHASES`, or `total` for all together.
-        to: A plan of `times`.
+    From a `times_table`, of one of `PHASES` or of all, `total`. Columns: `plan`,
+    `median`, `low`, `high` (the quartiles) of the steps' ratios.
     """
     quartiles = step_ratios(times, phase, to).quantile([0.5, 0.25, 0.75]).T
     quartiles.columns = ["median", "low", "high"]
@@ -111,10 +107,7 @@ def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     Columns have two levels: each of `PHASES` and `total`; and of each `median`, and
     `low` and `high`, the quartiles of its steps. The backward pass and the total also
     have their `bound`: full training's median times the plan's share of operations.
-
-    Args:
-        times: From `times_table`; one of the plans is `full`.
-        parts: Its `anatomy`.
+    From a `times_table` with a plan `full`, and its `anatomy`.
     """
     steps = _milliseconds(times).groupby("plan", sort=False)
     of_steps = {"median": 0.5, "low": 0.25, "high": 0.75}
@@ -128,14 +121,9 @@ def phase_quartiles(times: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_schedule(record: Record, values: Mapping[frozenset[int], float]) -> float:
-    """Return the mean over a run's epochs of what each plan costs.
+    """Return the mean over a run's epochs of what each plan costs, by its layers.
 
-    Args:
-        record: Of the run.
-        values: Layers that are trained → cost.
-
-    Returns:
-        NaN where a plan's cost is not known, or plans change within an epoch.
+    NaN where a plan's cost is not known, or plans change within an epoch.
     """
     plans = {frozenset(p["layers"]): p["num"] for p in record.costs["plans"]}
     if record.config.updates.per_step or not plans.keys() <= values.keys():
@@ -152,12 +140,8 @@ def with_clock(
     Further columns, all over full training's: `clock_backward` and `clock_total`, the
     time of the epochs that a run drew, nothing cached between them, NaN where steps
     were not timed; `total`, the FLOPs of whole steps, as `backward` has those of the
-    backward pass. The network that was timed may be wider.
-
-    Args:
-        table: Of `records`, not empty.
-        records: Runs.
-        timed: One record with `StepTimes`, or none.
+    backward pass. The table is of `records`; `timed` has one record with `StepTimes`,
+    or none, of a network that may be wider.
     """
     records = list(records)
     found = {

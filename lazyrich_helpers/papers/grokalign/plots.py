@@ -17,7 +17,6 @@ from lazyrich_helpers.analysis.figures.style import (
     draw_lines,
     legend_above,
     pairs,
-    panels,
     shade,
     width_color,
 )
@@ -67,7 +66,7 @@ def savings(table: pd.DataFrame) -> Figure:
     """
     found = reaches(table)
     methods = [m for m in dict.fromkeys(found.methods) if m != BASELINE]
-    fig, (ax,) = panels(1, 0.9 + 0.38 * len(methods))
+    fig, (ax,) = pairs(1, 0.9 + 0.38 * len(methods))
     for place, method in enumerate(reversed(methods)):
         for column, color, shift in (("step", BLUE, 0.13), ("seconds", ORANGE, -0.13)):
             logs = of_method(found, method, f"{column}_ratio").map(math.log)
@@ -133,7 +132,7 @@ def kernel_errors(table: pd.DataFrame) -> Figure:
     def named(moment: int) -> str:
         return f"after {moment:g} steps" if moment else "at initialization"
 
-    fig, (ax,) = panels(1, 2.4)
+    fig, (ax,) = pairs(1, 2.4)
     look = {"by": "step", "label": named, "looks": ("marker",)}
     _lines(ax, table, "lrs", "error", geometric=True, **look)
     ax.set(xscale="log", yscale="log")

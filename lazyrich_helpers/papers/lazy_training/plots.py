@@ -47,7 +47,7 @@ def loss_over_scale(table: pd.DataFrame) -> Figure:
 
 def laws(table: pd.DataFrame) -> Figure:
     """Draw the largest distances over α, with lines of the laws' slopes (dotted)."""
-    fig, (ax,) = style.panels(1, 2.9)
+    fig, (ax,) = style.pairs(1, 2.9)
     for place, (column, label) in enumerate(DISTANCES.items()):
         summary = over_seeds(table, "alphas", column, scale=1, geometric=True)
         color = style.shade(place, len(DISTANCES))

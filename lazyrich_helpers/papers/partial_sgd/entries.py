@@ -6,6 +6,7 @@ from typing import Any
 
 from lazyrich_helpers.lws import perturbing_samplers as perturbing
 from lazyrich_helpers.lws import samplers
+from lazyrich_helpers.lws.baselines import LISA, BAdam, FreezeOut, LayerFreezing
 from lazyrich_helpers.lws.partial import Sampler
 from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.models.stacked import Core, LowRankReluNet, StackedReluNet
@@ -36,6 +37,7 @@ def _lws(draw: str) -> Sampler:
     return samplers.scheduled(TopKAllBottoms(k=2, rho=0.2, draw=draw))
 
 
+BADAM = {"switch_block_every": 20, "switch_mode": "random", "top_awake": True}
 ENTRIES = {
     "sgd": Entry(label="SGD", sampler=samplers.scheduled(Full())),
     "lws-static": Entry(
@@ -43,10 +45,18 @@ ENTRIES = {
     ),
     "lws-epoch": Entry(label="LWS: ρ = 0.2, by epoch", sampler=_lws("epoch")),
     "lws-step": Entry(label="LWS: ρ = 0.2, by step", sampler=_lws("step")),
-    "freezing": Entry(label="layer freezing", sampler=samplers.layer_freezing(0.3)),
-    "freeze-out": Entry(label="FreezeOut", sampler=samplers.freeze_out(0.5)),
-    "lisa": Entry(label="LISA", sampler=samplers.lisa(20)),
-    "badam": Entry(label="BAdam's cycles", sampler=samplers.badam(20)),
+    "freezing": Entry(
+        label="layer freezing",
+        sampler=samplers.by_length(LayerFreezing, freeze_start=0.3),
+    ),
+    "freeze-out": Entry(
+        label="FreezeOut", sampler=samplers.by_length(FreezeOut, t_0=0.5)
+    ),
+    "lisa": Entry(
+        label="LISA",  # bottom, top, and one layer between them
+        sampler=samplers.by_length(LISA, activated_layers=1, interval_steps=20),
+    ),
+    "badam": Entry(label="BAdam's cycles", sampler=samplers.by_length(BAdam, **BADAM)),
     "modules": Entry(
         label="modules by importance", sampler=samplers.important_modules(2, 20)
     ),

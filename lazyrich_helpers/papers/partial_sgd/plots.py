@@ -13,7 +13,6 @@ from lazyrich_helpers.analysis.figures.style import (
     draw_lines,
     legend_above,
     pairs,
-    panels,
 )
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 from lazyrich_helpers.papers.partial_sgd.tables import MATCHED, final_table
@@ -115,7 +114,7 @@ def transformer_figure(table: pd.DataFrame) -> Figure:
 
 def widths_figure(table: pd.DataFrame) -> Figure:
     """Draw the accuracy at each width, of shared weights and of networks alone."""
-    fig, (ax,) = panels(1, 2.8)
+    fig, (ax,) = pairs(1, 2.8)
     words = {
         "alone": "each width trained alone",
         "together": "one set of weights, as many steps of each width",

@@ -1,7 +1,7 @@
 """A step on many devices, on paper: how long it computes, and how long it sends.
 
 No such cluster was used. Every number follows from the assumptions in `Cluster`, bytes
-as in `sharded.wire` and operations as in `measures.flops`.
+as in `sharded.wire` and operations as in `measures.costs`.
 """
 
 import itertools
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from lazyrich_helpers.measures.flops import backward_flops, forward_flops
+from lazyrich_helpers.measures.costs import backward_flops, forward_flops
 from lazyrich_helpers.models.convnets import VGG11
 from lazyrich_helpers.models.flops import Flops, layer_flops
 from lazyrich_helpers.models.network import ImageShape, Network, blueprint, relu_net
