@@ -183,14 +183,11 @@ class RegimeReport:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        measured = pd.DataFrame({"": self.summary()})
-        with pd.option_context("display.max_colwidth", None):  # names are not cut
-            table = measured.to_html(header=False, border=0)
-            tensors = self._each_tensor().to_html(border=0)
+        measured = pd.DataFrame({"": self.summary()}).to_html(header=False, border=0)
         return (
             f"<p><strong>Regime: {self.verdict}.</strong> {' '.join(self.caveats)}</p>"
-            f"{table}<details><summary>Each parameter tensor</summary>"
-            f"{tensors}</details>"
+            f"{measured}<details><summary>Each parameter tensor</summary>"
+            f"{self._each_tensor().to_html(border=0)}</details>"
         )
 
     def _each_tensor(self) -> pd.DataFrame:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.tables.lws import (
+    _minutes_to,
     at_equal_cost,
     beside_paper,
     dynamics_table,
@@ -153,6 +154,17 @@ def test_dynamics_go_by_what_the_epochs_cost():
     assert dynamics_table([clocked]).minutes.tolist() == [1.5]
     assert found.rho.isna().tolist() == [True, False, False]
     assert dynamics_table([]).empty
+
+
+def test_minutes_are_to_the_first_look_that_is_as_good():
+    clock = {"clock": {"seconds": [60.0, 120.0, 180.0, 240.0]}}
+    run = record(tiny.training(), 900)
+    curves = {"num_correct": [None, 700, 800, 900]}
+    run = dataclasses.replace(
+        run, measures=clock, curves=curves, origin={"num_test": 1000}
+    )
+    assert [_minutes_to(run, goal) for goal in (0.75, 0.8, 0.9)] == [3, 3, 4]
+    assert math.isnan(_minutes_to(run, 0.95))
 
 
 def test_full_training_is_evaluated_when_it_had_spent_no_more():
