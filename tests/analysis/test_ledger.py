@@ -183,9 +183,12 @@ def test_each_claim_counts_once_in_the_sentence():
         verdict = dataclasses.replace(asked.verdict, part=part.part)
         rows += ledger([dataclasses.replace(asked, verdict=verdict, about=part.part)])
     rows += ledger([question(HOLDS, 5, name="E5")])
+    asked = question(NOT_RUN, 5, name="D1")
+    verdict = dataclasses.replace(asked.verdict, part="at w = 64; at 16: does not hold")
+    rows += ledger([dataclasses.replace(asked, verdict=verdict)])
     text = in_one_sentence(rows)
-    assert "8 claims, 4 hold" in text and "(1 of them" in text and "2 in some" in text
-    assert "1 in none" in text and "for 1 no test" in text
+    assert "9 claims, 4 hold" in text and "(1 of them" in text and "2 in some" in text
+    assert "1 in none" in text and "for 2 no test is decided yet, of which 1" in text
 
 
 def test_a_size_is_that_of_the_network_which_need_not_be_trained():

@@ -196,7 +196,9 @@ def test_cheaper_is_asked_of_operations_and_of_the_clock(cost, time, word):
     assert f"FLOPs over full training's: top 1 all bottoms, ρ 0.1: {cost:.2f}" in (
         verdict.numbers
     )
-    assert ("time over full training's: top 1" in verdict.numbers) != pd.isna(time)
+    assert ("full width) over full training's: top 1" in verdict.numbers) != pd.isna(
+        time
+    )
 
 
 def test_where_it_is_cheaper_than_said():

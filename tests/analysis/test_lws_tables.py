@@ -158,7 +158,7 @@ def test_dynamics_go_by_what_the_epochs_cost():
 
 def test_minutes_are_to_the_first_look_that_is_as_good():
     clock = {"clock": {"seconds": [60.0, 120.0, 180.0, 240.0]}}
-    run = record(tiny.training(), 900)
+    run = record(tiny.config(), 900)
     curves = {"num_correct": [None, 700, 800, 900]}
     run = dataclasses.replace(
         run, measures=clock, curves=curves, origin={"num_test": 1000}

@@ -60,7 +60,7 @@ def headlines(found: Sequence[Question]) -> tuple[Headline, ...]:
     """Return the five findings that the book begins with, from `questions`."""
     return (
         _large_steps(found, PAPER, "At the paper's learning rate"),
-        _large_steps(found, TUNED, "At the rate that is best on held-out images"),
+        _large_steps(found, TUNED, "At the rate best on held-out images over 3 widths"),
         _random_is_chance(found),
         _middle_is_idle(found),
         _lower_layers_now_and_then(found),

@@ -1,12 +1,13 @@
 """The ledger: every claim of the paper, what is found, and what is left to run."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from lazyrich_helpers.analysis.claims.lws_checks import FULL_WIDTH
 from lazyrich_helpers.analysis.claims.question import (
     EITHER,
     PAPER,
@@ -121,7 +122,7 @@ NO_TEST = ("S5", "E5")
 """Claims that are not counted: S5 chose our networks, and E5's formula is ours."""
 
 
-def in_one_sentence(rows: Iterable[LedgerRow]) -> str:
+def in_one_sentence(rows: Sequence[LedgerRow]) -> str:
     """Return how many claims hold, each counted once, whatever it was tested on."""
     by_claim: dict[str, list[Verdict]] = {}
     for row in rows:
@@ -132,6 +133,13 @@ def in_one_sentence(rows: Iterable[LedgerRow]) -> str:
     hold, fail = words.count({Word.HOLDS}), words.count({Word.FAILS})
     left = words.count(set())
     mixed = len(found) - hold - fail - left
+    elsewhere = {
+        row.first.verdict.claim
+        for row in rows
+        for verdict in row.verdicts
+        if verdict.part.startswith(f"at w = {FULL_WIDTH}; at ")
+    }
+    narrow_too = sum(not by_claim[claim] for claim in elsewhere)
     narrow = sum(
         own == {Word.HOLDS} and all(_is_narrow(verdict) for verdict in each)
         for own, each in zip(words, found, strict=True)
@@ -140,8 +148,9 @@ def in_one_sentence(rows: Iterable[LedgerRow]) -> str:
         f"Of the paper’s {len(found)} claims, {hold} hold in every test that is "
         f"decided ({narrow} of them tested at a quarter of the paper’s width alone), "
         f"{mixed} in some tests or in part, and {fail} in none; for {left} no test is "
-        f"decided yet. {' and '.join(NO_TEST)} are not counted: our networks were "
-        "chosen by the one, and the other’s formula is ours."
+        f"decided yet, of which {narrow_too} do not hold, or in part, in networks of a "
+        f"quarter of the width. {' and '.join(NO_TEST)} are not counted: our networks "
+        "were chosen by the one, and the other’s formula is ours."
     )
 
 

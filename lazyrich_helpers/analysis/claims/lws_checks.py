@@ -147,7 +147,7 @@ def in_order(families: Mapping[str, Sequence[str]]) -> Check:
 
 COSTS = {
     "backward": "Backward FLOPs over full training's",
-    "clock_backward": "Backward time over full training's",
+    "clock_backward": "Backward time (steps at full width) over full training's",
 }
 """Columns of what going backward costs, and what to call them. The time is from
 `tables.timing.with_clock`."""

@@ -195,7 +195,7 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
     numbers += f"differ most: {'; '.join(listed)} (n = {n})."
     numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
-    part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths or all"
+    part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths at least"
     return over(words, lambda _: part, numbers)
 
 
