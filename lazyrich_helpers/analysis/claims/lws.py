@@ -1,4 +1,4 @@
-"""The paper's claims about Layer-Wise Sparse training: D1 to D6, D8, and E1 to E12.
+"""The paper's claims about Layer-Wise Sparse training: D1 to D6, D8, D9, E1 to E12.
 
 They are about a `tables.lws.lws_table` of one width. Losses are in points of test
 accuracy against full training from the same start with the same seed; a claim holds
@@ -92,8 +92,15 @@ STATIC_CIFAR10 = (
         some_loses_less(BOTH_ENDS),
         {"ends": ENDS, "line": Points(2)},
     ),
+    lws_claim(
+        "D9",
+        "Training the very top and the very bottom layer of VGG-11 works as well as "
+        "training all (we ask: the top {k} and the bottom {k} lose less than {line})",
+        loses_less("top {k} bottom {k}"),
+        {"k": 1, "line": Points(1)},
+    ),
 )
-"""Claims about Figure 7 (b)."""
+"""Claims about Figure 7 (b); D9 is the Introduction's."""
 
 
 KS = Several((1, 4))

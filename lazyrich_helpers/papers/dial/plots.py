@@ -1,5 +1,7 @@
 """Figures of the dial: the plane, widths as a path on it, five knobs."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -32,12 +34,15 @@ GAMMA, ETA = "feature-learning strength γ", "learning rate η"
 
 
 def draw_plane(ax: Axes, table: pd.DataFrame, value: str, label: str) -> None:
-    """Draw a reading's means over seeds at each γ and η; white where none is finite."""
+    """Draw a reading's means over seeds at each γ and η; white where none is finite.
+
+    Bright is good, of losses as of accuracies.
+    """
     grid = table.pivot_table(index="eta", columns="gammas", values=value)
-    norm = LogNorm(vmax=1) if value == "train_loss" else None  # above: no better
-    mesh = ax.pcolormesh(
-        grid.columns, grid.index, grid.to_numpy(), norm=norm, cmap="cividis"
-    )
+    style: dict[str, Any] = {"cmap": "cividis"}
+    if value == "train_loss":  # above 1: no better
+        style = {"cmap": "cividis_r", "norm": LogNorm(vmax=1)}
+    mesh = ax.pcolormesh(grid.columns, grid.index, grid.to_numpy(), **style)
     ax.set(xscale="log", yscale="log", xlabel=GAMMA, ylabel=ETA)
     bar = ax.figure.colorbar(mesh, ax=ax, location="top", aspect=30)
     bar.set_label(label)
