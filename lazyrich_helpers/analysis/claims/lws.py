@@ -195,7 +195,7 @@ RANDOM_CIFAR10 = (
     ),
     lws_claim(
         "E7",
-        "As we read its table, accuracy increases with ρ in every family (we ask: "
+        "As we read the table, accuracy increases with ρ in every family (we ask: "
         "top {k} and top {more}, each with all bottoms and with the bottom {q}, lose "
         "less at each of ρ = {rhos} than at the one before)",
         in_order(
@@ -213,7 +213,7 @@ RANDOM_CIFAR10 = (
     ),
     lws_claim(
         "E8",
-        "As we read its table, with few layers at the bottom more at the top are "
+        "As we read the table, with few layers at the bottom more at the top are "
         "better, with all bottoms fewer are (we ask: top {more} against top {k} with "
         "the bottom {q} and with all bottoms, at ρ = {rho:g})",
         in_order(
