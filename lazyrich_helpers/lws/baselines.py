@@ -227,5 +227,5 @@ class BAdam(Stepped, Part, slot="updates", kind="badam"):
         return self.fixed_block
 
     def __str__(self) -> str:
-        top = ", top awake" if self.top_awake else ""
+        top = ", top always" if self.top_awake else ""
         return f"BAdam {self.switch_mode} every {self.switch_block_every}{top}"

@@ -400,4 +400,4 @@ def test_names_tell_settings_apart():
     assert IDS[1] == "FreezeOut linear from 0.5, unscaled"
     assert IDS[2] == "layer freezing from 0 to 1"
     assert IDS[3] == "LISA 1 every 4"
-    assert IDS[4:] == ["BAdam descending every 4", "BAdam random every 3, top awake"]
+    assert IDS[4:] == ["BAdam descending every 4", "BAdam random every 3, top always"]

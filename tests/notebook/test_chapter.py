@@ -206,3 +206,9 @@ def test_an_interrupted_cell_goes_on_when_it_is_run_again(store, monkeypatch):
         chapter.computed(recipe, device="cpu")
     assert len(chapter.computed(recipe, device="cpu").records) == 1
     assert epochs == [1, 2, 3]
+
+
+def test_a_badge_shows_what_it_is_told_literally_and_each_once():
+    html = provenance.folded(["w < 10", "w < 10"], ["η > 0 & fp32"]).data
+    assert html.count("w &lt; 10") == 1
+    assert "<p>η &gt; 0 &amp; fp32</p>" in html

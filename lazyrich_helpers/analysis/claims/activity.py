@@ -126,10 +126,10 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
 
     listed = "; ".join(
         f"α = {alpha} %: "
-        + ", ".join(f"{means[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
+        + ", ".join(f"{middles[alpha, w].mean().max():.2g} (w = {w:,})" for w in widths)
         for alpha in alphas
     )
-    numbers = f"A middle layer's frequency over an even one: {listed}"
+    numbers = f"The most active middle layer's frequency over an even one: {listed}"
     return over(words, named, f"{numbers} ({num_seeds(table)}).")
 
 

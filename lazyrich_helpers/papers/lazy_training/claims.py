@@ -146,7 +146,7 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
             asks={"least": 8},
         ),
         WIDTH,
-        "d = 100, 1,000 examples",
+        "d = 100, 1,000 examples, 2,500 steps",
     ),
     (
         Claim(
