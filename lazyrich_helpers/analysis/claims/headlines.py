@@ -117,8 +117,8 @@ def _middle_is_idle(found: Sequence[Question]) -> Headline:
     sentence = (
         f"In a ReLU network of four hidden layers of {width:,} units, the 1 % largest "
         f"gradients are {means.iloc[-1]:.1f} times over-represented in the top layer, "
-        f"{means.iloc[0]:.1f} times in the lowest one and at most {middle:.1f} "
-        f"times in one between (MNIST, tuned learning rate, n = {table.seed.nunique()})."
+        f"{means.iloc[0]:.1f} times in the lowest one and at most {middle:.1f} times "
+        f"in one between (MNIST, tuned learning rate, n = {table.seed.nunique()})."
     )
     return Headline(question.verdict, sentence, question.page)
 
