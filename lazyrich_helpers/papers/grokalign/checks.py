@@ -114,10 +114,10 @@ def xor_sooner(table: pd.DataFrame, *, theirs: float, best: float) -> Finding:
     for penalty in (theirs, best):
         times = pd.Series(steps[0.0] / steps[penalty]).map(math.log)
         words[penalty] = word_of(above(times, 0))
-        told.append(
-            f"λ = {penalty:g}: {as_ratio(times)} times as soon ({there[penalty]} of "
-            f"{len(steps)} networks get there)"
-        )
+        sooner = f"{as_ratio(times)} times as soon ({there[penalty]} of"
+        if not there[penalty]:
+            sooner = f"not in {table.step.max():,} steps (none of"
+        told.append(f"λ = {penalty:g}: {sooner} {len(steps)} networks get there)")
     numbers = f"To {100 * XOR_LEVEL:.0f} %, from λ = 0's {steps[0.0].mean():.0f} steps"
     return over(
         words,

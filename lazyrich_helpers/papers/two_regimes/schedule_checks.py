@@ -81,6 +81,7 @@ def generalizes(table: pd.DataFrame, small_lr: float, points: float) -> Finding:
     found = compared(table, small_lr)
     lead = found["one drop"] - found.small
     down = f"{int(found.reached.sum())} of {len(found)}"
+    late = "" if found.reached.all() else ", the others count with their last epoch"
     own = float(tuned(table, "one drop").lr.iloc[0])
     others = [
         f" From {_with_rises(table, lr)} by {with_interval(lead_from(table, lr))}."
@@ -90,7 +91,7 @@ def generalizes(table: pd.DataFrame, small_lr: float, points: float) -> Finding:
     numbers = (
         f"One drop from {_with_rises(table, own)}, best on held-out images, is ahead "
         f"of small steps, {_with_rises(table, small_lr)}, by {with_interval(lead)} "
-        f"points at equal training loss (reached by {down} small-step networks; "
+        f"points at equal training loss (reached by {down} small-step networks{late}; "
         f"n = {len(found)} seeds).{''.join(others)}"
     )
     return Finding(word_of(above(lead, points)), numbers)
