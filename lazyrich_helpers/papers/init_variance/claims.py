@@ -160,9 +160,9 @@ CLAIMS: tuple[tuple[Claim, Study, str], ...] = (
     (
         Claim(
             name="IV1",
-            says="From He's (Kaiming's) start, which keeps the total variance on average over "
-            "weights, the variance over samples decays (we ask: to {share:g} % of the "
-            "total in layer {layer})",
+            says="From He's (Kaiming's) start, which keeps the total variance on "
+            "average over weights, the variance over samples decays (we ask: to "
+            "{share:g} % of the total in layer {layer})",
             check=check_decay,
             asks={"layer": 50, "share": 10.0},
         ),
