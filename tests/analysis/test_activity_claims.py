@@ -67,6 +67,13 @@ def table(seeds=5, noise=0.01, alphas=(1, 10, 30), **by_width):
         ("B5 conv", {"w50": ENDS}, FAILS),
         ("B5 conv", {"w10": BOTTOM}, NOT_RUN),
         ("B4", {"w10": IDLE, "w1000": ENDS}, HOLDS),
+        ("B4", {"w10": IDLE, "w100": BOTTOM, "w1000": (30, 0.25, 0.1, 0.1, 9)}, HOLDS),
+        (
+            "B4",
+            {"w10": (20, 0.3, 0.1, 0.1, 20), "w1000": (20, 0.3, 0, 0, 20)},
+            UNDECIDED,
+        ),
+        ("B4", {"w10": IDLE}, NOT_RUN),  # nothing to compare
         ("B4", {"w10": EVEN, "w1000": ENDS}, PARTLY),
         ("B4", {"w10": ENDS, "w1000": IDLE}, PARTLY),
         ("B4", {"w10": EVEN, "w1000": EVEN}, FAILS),

@@ -17,7 +17,7 @@ from lazyrich_helpers.analysis.claims.width import (
     verdict_words,
     width_claims,
 )
-from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme
+from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme, by_seed
 from lazyrich_helpers.analysis.tables.statistics import signed
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.experiments.exhibits import make_recipe
@@ -86,6 +86,8 @@ def test_rise_is_compared_between_narrowest_and_widest():
     assert CLAIMS["A4"].verdict(curves(low, PAPER)).word is HOLDS
     assert CLAIMS["A4"].verdict(curves(PAPER, low)).word is FAILS
     assert CLAIMS["A4"].verdict(curves(PAPER)).word is NOT_RUN  # nothing to compare
+    falls, falls_less = (changed(at2=40, at3=41, at4=40, at6=end) for end in (10, 30))
+    assert CLAIMS["A4"].verdict(curves(falls, falls_less)).word is FAILS  # no rise
 
 
 def test_a_claim_about_wide_networks_is_not_run_below_their_width():
@@ -152,6 +154,22 @@ def test_two_data_sets_are_alike_where_every_effect_is_as_large():
     assert str(verdict) == "partly in 7 of 7 effects, at some widths at least"
     assert "Alike in what is lost at γ = 0.1 % for w = 1; " in verdict.numbers
     assert "lost at γ = 0.1 %: −30.0 ± 0.0 (w = 10)" in verdict.numbers
+    assert str(ALIKE.verdict(other, one)) == str(verdict)  # 30 points more, not less
+
+
+def test_data_sets_are_compared_where_they_share_seeds():
+    one = curves(PAPER)
+    verdict = ALIKE.verdict(one, one.assign(seed=one.seed + 100))
+    assert verdict.word is NOT_RUN
+
+
+def test_what_was_not_trained_is_not_stood_in_for():
+    """Untrained networks have γ = 1 alone; no other γ is near none and all."""
+    untrained = curves(PAPER).query("fraction == 1")
+    assert by_seed(untrained, 1, "active", 0.0).empty
+    ends = curves(PAPER).query("fraction in (0, 1)")
+    assert by_seed(ends, 1, "active", 0.001).empty
+    assert by_seed(curves(PAPER), 1, "active", 0.0012).mean() == pytest.approx(60.2)
 
 
 def test_the_same_word_does_not_make_effects_alike():

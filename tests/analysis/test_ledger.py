@@ -4,10 +4,12 @@ import base64
 import dataclasses
 import math
 import re
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from lazyrich_helpers.analysis.claims import questions as all_questions
 from lazyrich_helpers.analysis.claims.headlines import coverage
 from lazyrich_helpers.analysis.claims.ledger import (
     KINDS,
@@ -205,10 +207,22 @@ def test_verdicts_say_of_which_networks_they_are(asked):
     for one in deep:  # at 0.1 these are near chance; the untrained have no rate
         said = one.verdict.part.endswith(UNLEARNED)
         asked_of_trained = one.setting == PAPER and one.verdict.claim not in ("S3",)
+        asked_of_trained &= one.verdict.word is not NOT_RUN or one.verdict.part != ""
         assert said == asked_of_trained, one.verdict
     narrow = {one.verdict.claim: one for one in asked if "w = 16" in one.about}
     for claim in ("D3", "D6", "E12"):
         assert str(narrow[claim].verdict).endswith("at w = 16")
+
+
+def test_networks_learn_if_they_do_at_some_width(asked, monkeypatch):
+    found = [one for one in asked if one.setting == PAPER][:1]
+    runs = SimpleNamespace(records=["two widths"])
+    for widest, part in ((0.9, found[0].verdict.part), (0.4, UNLEARNED)):
+        table = pd.DataFrame({"width": [10, 100], "test_accuracy": [0.3, widest]})
+        monkeypatch.setattr(all_questions, "runs_table", lambda _, table=table: table)
+        (told,) = all_questions._told_of_learning(runs, found)
+        assert told.verdict.part.endswith(part)
+        assert (UNLEARNED in told.verdict.part) == (widest < 0.5)
 
 
 def test_what_needs_no_rate_counts_for_both(asked):

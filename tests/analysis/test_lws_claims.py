@@ -96,6 +96,7 @@ OWN = {**CIFAR10, **MNIST}
         (CIFAR10["D3"], points(TOPS, 50, 40, 30, 5), PARTLY),
         (CIFAR10["D3"], points(TOPS, 5), FAILS),
         (CIFAR10["D4"], points(BOTTOMS, 10, 20, 30, 40), FAILS),
+        (CIFAR10["D4"], points(BOTTOMS, 40, 41, 20, 10), HOLDS),
         (CIFAR10["D5"], {"middle": 8}, FAILS),
         (CIFAR10["D9"], points(BOTH, 20, 10, 5, 1), FAILS),
         (CIFAR10["D6"], points(BOTH, 20, 10, 5, 4), FAILS),
@@ -215,6 +216,7 @@ def test_where_it_is_cheaper_than_said():
         (1, 9, 3, HOLDS),
         (9, 1, 3, FAILS),
         (5, 5, 3, UNDECIDED),
+        (5, 5.2, 3, UNDECIDED),  # intervals overlap
         (1, 9, 1, UNDECIDED),
     ],
 )
@@ -222,8 +224,13 @@ def test_a_harder_task_loses_more(easy, hard, seeds, word):
     runs = [table(points(HARD, lost), seeds=seeds) for lost in (easy, hard)]
     verdict = HARDER.verdict(*runs)
     assert verdict.word is word
-    assert f"{easy}.0" in verdict.numbers and f"{hard}.0" in verdict.numbers
+    assert f"{easy:.1f}" in verdict.numbers and f"{hard:.1f}" in verdict.numbers
     assert verdict.numbers.count(f"n = {seeds}") == 2
+
+
+def test_narrower_networks_say_so_of_a_harder_task():
+    runs = [table(points(HARD, lost), width=16) for lost in (1, 9)]
+    assert str(HARDER.verdict(*runs)) == "holds at w = 16"
 
 
 def test_a_harder_task_is_compared_where_both_were_run():

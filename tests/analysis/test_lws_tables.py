@@ -65,6 +65,12 @@ def test_a_run_of_two_recipes_counts_once_and_a_diverged_one_counts():
     assert table.set_index("schedule").lost["top 1"] == pytest.approx(0.9)
 
 
+def test_nothing_is_lost_against_full_training_that_diverged():
+    full = dataclasses.replace(record(tiny.config(), None), status="diverged")
+    table = lws_table([full, record(tiny.config(updates=TopK(k=1)), 900)])
+    assert table.lost.isna().all()
+
+
 def test_runs_on_other_images_are_not_mixed():
     part = images("cifar10", train_size=100)
     parts = [tiny.cropped(part, num_views=num) for num in (0, 8)]

@@ -134,6 +134,7 @@ def test_the_order_of_times():
     for changed, lost in [
         ({"middle": 0.6}, "that the middle is slowest"),
         ({"bottom 1": 0.03}, "that the top is fastest"),
+        ({"middle": 0.01}, "that the top is fastest"),
         ({"top 4 bottom 4": 0.88}, "that bottom q are as the top and bottom q"),
         ({"middle": 1.2}, "that all are faster"),
     ]:

@@ -107,14 +107,15 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
     widths = widths_of(table)
     places = [(alpha, width) for alpha in alphas for width in widths]
     middles = {(a, w): frequencies(table, w, a).iloc[:, 1:-1] for a, w in places}
-    means = {place: middle.mean(axis=1) for place, middle in middles.items()}
+    most = {place: middle.max(axis=1) for place, middle in middles.items()}
     words: dict[tuple[int, int | None], Word] = {}
     for place, middle in middles.items():
         idle = [above(-values, -1 / factor) for _, values in middle.items()]
         words[place] = word_of(everywhere(idle)) if idle else Word.NOT_RUN
-    for alpha in alphas if len(widths) > 1 else ():  # None: as the network gets wider
-        less = means[alpha, widths[0]] - means[alpha, widths[-1]]
-        words[alpha, None] = word_of(above(less, 0.0))
+    for alpha in alphas:  # None: as the network gets wider
+        less = most[alpha, widths[0]] - most[alpha, widths[-1]]
+        falls = word_of(above(less, 0.0))
+        words[alpha, None] = falls if len(widths) > 1 else Word.NOT_RUN
 
     def named(good: list[tuple[int, int | None]]) -> str:
         falls = [alpha for alpha, width in good if width is None]
@@ -126,7 +127,7 @@ def _middle_is_idle(table: pd.DataFrame, *, alphas: Several, factor: float) -> F
 
     listed = "; ".join(
         f"α = {alpha} %: "
-        + ", ".join(f"{middles[alpha, w].mean().max():.2g} (w = {w:,})" for w in widths)
+        + ", ".join(f"{most[alpha, w].mean():.2g} (w = {w:,})" for w in widths)
         for alpha in alphas
     )
     numbers = f"The most active middle layer's frequency over an even one: {listed}"

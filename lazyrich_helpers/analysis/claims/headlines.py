@@ -112,8 +112,8 @@ def _middle_is_idle(found: Sequence[Question]) -> Headline:
     question = ask(found, "B2", RELU.format(depth=4), TUNED)
     table = activity_table(question.runs.records)
     width = widths_of(table)[-1]
-    means = frequencies(table, width, 1).mean()
-    middle = means.iloc[1:-1].max()
+    over_even = frequencies(table, width, 1)
+    means, middle = over_even.mean(), over_even.iloc[:, 1:-1].max(axis=1).mean()
     sentence = (
         f"In a ReLU network of four hidden layers of {width:,} units, the 1 % largest "
         f"gradients are {means.iloc[-1]:.1f} times over-represented in the top layer, "

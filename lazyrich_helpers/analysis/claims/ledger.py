@@ -137,7 +137,7 @@ def in_one_sentence(rows: Sequence[LedgerRow]) -> str:
         row.first.verdict.claim
         for row in rows
         for verdict in row.verdicts
-        if verdict.part.startswith(f"at w = {FULL_WIDTH}; at ")
+        if re.match(rf"at w = {FULL_WIDTH}; at \d+: (does not|partly)", verdict.part)
     }
     narrow_too = sum(not by_claim[claim] for claim in elsewhere)
     narrow = sum(

@@ -47,6 +47,14 @@ def starting_from(table: pd.DataFrame, kind: str) -> pd.DataFrame:
     return rows
 
 
+def of_their_width(found: Finding, table: pd.DataFrame) -> Finding:
+    """Return the finding; of narrower networks than the paper's their width is said."""
+    width = widths_of(table)[-1]
+    if found.word is Word.NOT_RUN or width >= FULL_WIDTH:
+        return found
+    return replace(found, part=f"{found.part} at w = {width}".strip())
+
+
 def lws_claim(
     number: str,
     says: str,
@@ -65,10 +73,7 @@ def lws_claim(
         if rows.empty:
             return Finding(Word.NOT_RUN, f"Not run yet from {start}.")
         found = check(rows, **asks)
-        width = widths_of(rows)[-1]
-        if found.word is Word.NOT_RUN or width >= FULL_WIDTH or least_width > 1:
-            return found
-        return replace(found, part=f"{found.part} at w = {width}".strip())
+        return found if least_width > 1 else of_their_width(found, rows)
 
     compares = ("updates", "init")
     return Claim(number, says, of_them, asks, least_width, compares)

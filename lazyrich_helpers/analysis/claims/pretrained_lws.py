@@ -30,6 +30,7 @@ from lazyrich_helpers.analysis.claims.lws_checks import (
     XAVIER,
     loses_less,
     lws_claim,
+    of_their_width,
     starting_from,
 )
 from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word, widths_of
@@ -67,7 +68,8 @@ def _loses_more_when_harder(
     if texts:
         what = f"Points lost on MNIST ({settings_of(easy, texts)}) and on CIFAR-10"
     numbers = listed(what, texts, len(cells), hard)
-    return over(words, lambda good: in_part(good, cells), numbers)
+    found = over(words, lambda good: in_part(good, cells), numbers)
+    return of_their_width(found, hard) if texts else found
 
 
 HARDER = Claim(

@@ -59,6 +59,8 @@ class Question:
     """What it is asked of, and what would have to be run for it."""
     least_width: int
     """Of the networks that the claim is about."""
+    beside: Runs | None = None
+    """What `runs` are compared with, where the claim compares two tables."""
 
     @property
     def setting(self) -> str:
@@ -68,7 +70,9 @@ class Question:
         """
         if self.verdict.proved or self.verdict.claim in TRAINLESS:
             return EITHER
-        columns = [config.columns() for config in self.runs.results.recipe.configs]
+        asked = (self.runs, self.beside) if self.beside else (self.runs,)
+        configs = [one for runs in asked for one in runs.results.recipe.configs]
+        columns = [config.columns() for config in configs]
         used = {(one["optimizer"], one["lr"]) for one in columns}
         return PAPER if used <= set(PAPER_LRS.items()) else TUNED
 

@@ -183,7 +183,8 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
             one, two = (effect(t, width, **asks) for t in (mnist, fashion))
             more[width] = (two - one).dropna()
             near = [above(each, -line) for each in (more[width], -more[width])]
-            words[name, width] = word_of(everywhere(near))
+            asked = word_of(everywhere(near))
+            words[name, width] = Word.NOT_RUN if more[width].empty else asked
             seeds.add(len(more[width]))
         most = max(widths, key=lambda width: abs(more[width].mean()))
         listed.append(f"{name}: {with_interval(more[most])} (w = {most:,})")
@@ -193,7 +194,7 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
     where = "; ".join(f"{n} {for_widths(own, widths)}" for n, own in alike.items())
     n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
-    numbers += f"differ most: {'; '.join(listed)} (n = {n})."
+    numbers += f"differ most, of those of both: {'; '.join(listed)} (n = {n})."
     numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
     part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths at least"
     return over(words, lambda _: part, numbers)

@@ -38,8 +38,8 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
         rho: The probability of updating the bottom layers; NaN where there is none.
         backward: Backward operations over full training's, of the plans drawn.
         lost: The test accuracy of full training from the same start with the same seed
-            less this run's, 0 to 1; NaN where that is not there. A run that diverged
-            has accuracy 0.
+            less this run's, 0 to 1; NaN where that is not there or diverged. A run
+            that diverged has accuracy 0.
         early_loss: Mean training loss over the first tenth of the epochs, in nats; NaN
             where it was not finite.
 
@@ -51,8 +51,6 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     if runs.empty:
         names = ["schedule", "rho", "backward", "lost", "early_loss", "init"]
         return tidy([], [*names, "test_accuracy", "updates"])
-    diverged = [record.status == "diverged" for record in records]
-    runs.loc[diverged, "test_accuracy"] = 0.0  # else the seeds that survived would tell
     runs["schedule"] = [in_words(record.config.updates) for record in records]
     runs["backward"] = [record.costs["backward"] for record in records]
     if "rho" not in runs:
@@ -68,7 +66,8 @@ def lws_table(records: Iterable[Record]) -> pd.DataFrame:
 def _of_full(runs: pd.DataFrame, column: str) -> np.ndarray:
     """Return, for each run, a column of the full training that it is compared with."""
     names = ["init", "lr", "width", "seed"]
-    full = runs.loc[runs.schedule == "full"].set_index(names)[column]
+    trained = (runs.schedule == "full") & (runs.status == "ok")
+    full = runs.loc[trained].set_index(names)[column]
     keys = pd.MultiIndex.from_arrays([runs[name] for name in names])
     return full.reindex(keys).to_numpy()
 

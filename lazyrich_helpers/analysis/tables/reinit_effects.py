@@ -15,8 +15,16 @@ Effect = Callable[..., pd.Series]
 def by_seed(
     table: pd.DataFrame, width: int, scenario: str, fraction: float
 ) -> pd.Series:
-    """Return accuracy in percent, indexed by seed, at the nearest recorded fraction."""
+    """Return accuracy in percent, indexed by seed, at the nearest recorded fraction.
+
+    None and all parameters, 0 and 1, are near no other fraction. Empty where neither
+    they nor others were recorded.
+    """
     rows = table.loc[(table.width == width) & (table.scenario == scenario)]
+    ends = rows.fraction.isin([0.0, 1.0])
+    rows = rows.loc[rows.fraction == fraction if fraction in (0.0, 1.0) else ~ends]
+    if rows.empty:
+        return pd.Series(dtype=float)
     available = rows.fraction.unique()
     nearest = available[np.argmin(np.abs(available - fraction))]
     at_fraction = rows.loc[rows.fraction == nearest]

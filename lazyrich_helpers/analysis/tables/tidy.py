@@ -35,8 +35,8 @@ def tidy(rows: list[dict[str, Any]], names: list[str]) -> pd.DataFrame:
 def runs_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run: config, final `train_loss`, accuracies from 0 to 1.
 
-    `held_out_accuracy` is on training images outside the subset: 0 for a run that
-    diverged, NaN where it was not measured or the data set has none left.
+    Accuracies are 0 for a run that diverged. `held_out_accuracy` is on training images
+    outside the subset; NaN where it was not measured or the data set has none left.
     """
     rows = []
     for record in records:
@@ -50,7 +50,7 @@ def runs_table(records: Iterable[Record]) -> pd.DataFrame:
             measured["num_correct"] / measured["num"] if measured["num"] else np.nan
         )
         if record.status == "diverged":  # else the seeds that survived would decide
-            row["held_out_accuracy"] = 0.0
+            row["test_accuracy"] = row["held_out_accuracy"] = 0.0
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -212,7 +212,8 @@ def scope_of(*tables: pd.DataFrame) -> str:
         if name in rows
     ]
     if "seed" in rows:
-        by = [name for name in ("dataset", "width") if name in rows]
+        groups = ("dataset", "width", "init", "schedule")
+        by = [name for name in groups if name in rows]
         parts.append(num_seeds(rows, by))
     return " · ".join(parts)
 
