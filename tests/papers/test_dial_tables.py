@@ -69,6 +69,14 @@ def test_a_power_is_asked_with_its_interval(values, word):
     assert found.word is word and "n = 3" in found.numbers
 
 
+def test_a_best_step_at_an_end_of_the_grid_is_not_found():
+    table = plane(power_law)
+    short = table[table.eta > 1.5e-4]
+    found = DL1.check(short, **DL1.asks)
+    assert found.word is Word.UNDECIDED and "3 of 6 best η" in found.numbers
+    assert DL2.check(short, **DL2.asks).word is Word.HOLDS
+
+
 def test_a_plain_network_lies_at_one_over_the_root_of_its_width():
     grid = plane(power_law)
     plain = tiny.grid(widths=(16, 100), eta=(0.1,), seed=(0, 1)).assign(accuracy=50.0)

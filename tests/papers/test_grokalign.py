@@ -428,6 +428,40 @@ def test_fewer_steps_may_take_more_time():
     assert time.check(slow).word is Word.FAILS
 
 
+def test_cheap_steps_that_do_not_get_there_are_not_faster():
+    table = made_up(ours=3000.0)
+    table.loc[table.methods == "GrokAlign", "seconds"] /= 100
+    found = checks.GROKKING_CLAIMS[1].check(table)
+    assert found.word is Word.UNDECIDED
+    assert "GrokAlign gets there in 0 of 4 networks." in found.numbers
+
+
+def test_every_rival_takes_more_steps():
+    table = made_up()
+    quick = made_up(ours=100.0).query("methods == 'GrokAlign'")
+    others = table[table.methods != "Grokfast"]
+    table = pd.concat([others, quick.assign(methods="Grokfast")])
+    assert checks.more_than_rivals(table).word is Word.FAILS
+
+
+def test_both_methods_turn_to_all_their_images():
+    table = made_up()
+    falls = table.methods == "weight decay"
+    worse = table.true_row.where(~falls, 1 - table.step / 1000 - 0.01 * table.seed)
+    assert checks.aligns(table.assign(true_row=worse)).word is Word.FAILS
+    never = (table.methods == "GrokAlign") & (table.seed < 2)
+    found = checks.aligns(table.assign(train=table.train.where(~never, 0.9)))
+    assert found.word is Word.UNDECIDED
+    assert "(2 of 4 networks learn them all)" in found.numbers
+
+
+def test_a_network_that_ends_without_robustness_leaves_it_open():
+    table = made_up()
+    last = (table.methods == "weight decay") & (table.seed == 0)
+    found = checks.more_robust(table.assign(robust=table.robust.where(~last, 0.0)))
+    assert found.word is Word.UNDECIDED
+
+
 def test_robustness_that_comes_with_accuracy_is_not_late():
     table = made_up()
     # 85 % of the last value, 1.0, is reached where test accuracy is at the line.

@@ -15,8 +15,8 @@ from lazyrich_helpers.papers.init_variance import claims, plots, tables
 from lazyrich_helpers.papers.init_variance.theory import correlations
 from tests import tiny
 
-SEEDS = range(5)
-NOISE = np.array([-1.0, 0.5, 0.0, 0.5, 0.0])
+SEEDS = range(6)
+NOISE = np.array([-1.0, 0.5, 0.0, 0.5, 0.0, 0.0])
 
 
 def decayed(**share_of):
@@ -48,14 +48,14 @@ def trained(**steps):
     return pd.DataFrame(rows, columns=columns.split())
 
 
-NEVER = [math.nan] * 5
+NEVER = [math.nan] * 6
 
 
 def test_decay_is_asked_of_every_width():
     small, large = 0.05 + 0.01 * NOISE, 0.2 + 0.01 * NOISE
     found = claims.check_decay(decayed(w8=large, w64=small), layer=50, share=10.0)
     assert str(found) == "partly for w = 64"
-    assert "w = 64: 5.0 ± " in found.numbers and "n = 5 seeds" in found.numbers
+    assert "w = 64: 5.0 ± " in found.numbers and "n = 6 seeds" in found.numbers
     every = claims.check_decay(decayed(w8=small, w64=small), layer=50, share=10.0)
     assert every.word is Word.HOLDS
     near = claims.check_decay(decayed(w8=0.1 + 0.1 * NOISE), layer=50, share=10.0)
@@ -67,8 +67,17 @@ def test_the_recursion_is_asked_in_both_directions():
     for shift, word in ((0, Word.HOLDS), (0.1, Word.FAILS), (0.05, Word.UNDECIDED)):
         table = decayed(w8=exact + shift + 0.005 * NOISE)
         assert claims.check_recursion(table, off=0.05).word is word
-    below = pd.DataFrame(decayed(w8=np.full(5, exact + 0.9) + 0.001 * NOISE))
+    below = pd.DataFrame(decayed(w8=np.full(6, exact + 0.9) + 0.001 * NOISE))
     assert "−0.9" in claims.check_recursion(below, off=0.05).numbers
+
+
+def test_the_recursion_is_asked_of_every_layer():
+    rows = decayed(w8=1 - correlations(50)[-1] + 0.005 * NOISE)
+    middle = decayed(w8=1 - correlations(50)[24] + 0.2 + 0.005 * NOISE)
+    middle = middle[middle.layer == 50].assign(layer=25)
+    assert claims.check_recursion(rows, off=0.05).word is Word.HOLDS
+    found = claims.check_recursion(pd.concat([rows, middle]), off=0.05)
+    assert found.word is Word.FAILS
 
 
 def started(layer, sample):
@@ -96,23 +105,25 @@ def test_kept_is_asked_of_both_statistics(layer, sample, said):
 
 
 def test_the_best_rate_is_one_that_all_seeds_reach():
-    best = tables.best_rates(trained(sample_10=[30, 31, 32, 33, 34], layer_10=NEVER))
+    steps = [30, 31, 32, 33, 34, 32]
+    best = tables.best_rates(trained(sample_10=steps, layer_10=NEVER))
     assert set(best.lr) == {0.1} and set(best.inits) == {"sample"}
-    assert list(tables.steps_at_best(best, "sample", 10)) == [30, 31, 32, 33, 34]
+    assert list(tables.steps_at_best(best, "sample", 10)) == steps
     assert tables.steps_at_best(best, "layer", 10) is None
-    words = tables.reached_by_start(trained(sample_10=[30, 31, 32, 33, 34]))
+    words = tables.reached_by_start(trained(sample_10=steps))
     assert words.to_numpy().tolist() == [
-        ["sample statistics", 10, 0.1, "32.0 ± 2.0", "90.0 ± 0.0"]
+        ["sample statistics", 10, 0.1, "32.0 ± 1.5", "90.0 ± 0.0"]
     ]
 
 
 def test_the_least_loss_shuns_what_diverges():
-    found = tables.least_loss(trained(sample_10=[30] * 5, layer_10=NEVER))
+    found = tables.least_loss(trained(sample_10=[30] * 6, layer_10=NEVER))
     assert set(found[found.inits == "sample"].lr) == {0.1}
     assert set(found.inits) == {"sample", "layer"}
 
 
-SLOW, FAST, FASTEST = [60, 62, 61, 60, 63], [40, 41, 39, 40, 42], [30, 30, 29, 31, 30]
+SLOW, FAST = [60, 62, 61, 60, 63, 61], [40, 41, 39, 40, 42, 40]
+FASTEST = [30, 30, 29, 31, 30, 30]
 
 
 @pytest.mark.parametrize(
@@ -120,7 +131,7 @@ SLOW, FAST, FASTEST = [60, 62, 61, 60, 63], [40, 41, 39, 40, 42], [30, 30, 29, 3
     [
         (FAST, SLOW, Word.HOLDS),
         (SLOW, FAST, Word.FAILS),
-        (FAST, [20, 60, 40, 41, 39], Word.UNDECIDED),
+        (FAST, [20, 60, 40, 41, 39, 40], Word.UNDECIDED),
         (FAST, NEVER, Word.HOLDS),
         (NEVER, SLOW, Word.FAILS),
         (NEVER, NEVER, Word.UNDECIDED),
@@ -131,9 +142,9 @@ def test_faster_is_asked_of_paired_seeds(sample, layer, word):
     assert claims.check_faster(table).word is word
 
 
-SOME = [math.nan, 60, 62, 61, 63]
-"""One of five seeds does not get there."""
-FEW = [math.nan, math.nan, 62, math.nan, 63]
+SOME = [math.nan, 60, 62, 61, 63, 61]
+"""One of six seeds does not get there."""
+FEW = [math.nan, math.nan, 62, math.nan, 63, math.nan]
 """Nor do most of them."""
 
 
@@ -152,11 +163,28 @@ def test_one_seed_that_is_late_decides_nothing(sample, layer, word):
     assert claims.check_faster(table).word is word
 
 
+@pytest.mark.parametrize(("num", "words"), [(1, None), (5, None), (6, True)])
+def test_few_seeds_decide_no_count(num, words):
+    table = trained(sample_10=FAST, layer_10=NEVER)
+    found = claims.check_faster(table[table.seed < num])
+    assert found.word is (Word.HOLDS if words else Word.UNDECIDED)
+    table = trained(sample_10=NEVER, layer_10=SLOW, batch_norm_10=FAST)
+    found = claims.check_fraction(table[table.seed < num], fraction=50)
+    assert found.word is (Word.FAILS if words else Word.UNDECIDED)
+
+
+def test_a_fraction_of_no_saving_is_none():
+    slower = [steps + 70 for steps in SLOW]
+    table = trained(sample_10=SLOW, layer_10=FAST, batch_norm_10=slower)
+    found = claims.check_fraction(table, fraction=10)
+    assert found.word is Word.FAILS and "% of −90.8 ± " in found.numbers
+
+
 def test_an_undecided_depth_is_named():
     table = trained(sample_10=FAST, layer_10=SLOW, sample_20=SOME, layer_20=SLOW)
     found = claims.check_faster(table)
     assert str(found) == "undecided for 20 layers"
-    assert "20 layers: reached by 4 of 5 seeds from sample" in found.numbers
+    assert "20 layers: reached by 5 of 6 seeds from sample" in found.numbers
 
 
 @pytest.mark.parametrize(
@@ -205,7 +233,7 @@ def test_scopes_are_of_the_settings():
 
 def test_curves_have_a_row_for_each_kept_point():
     long = plots.curves(trained(sample_10=FAST))
-    assert sorted(long.step.unique()) == [10, 20] and len(long) == 2 * 10
+    assert sorted(long.step.unique()) == [10, 20] and len(long) == 2 * 12
     assert long[long.step == 10].loss.eq(2.0).all()
 
 

@@ -12,6 +12,7 @@ from torch.func import functional_call, hessian
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.analysis.tables.statistics import signed
 from lazyrich_helpers.data.datasets import images
+from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.models.linearized import Linearized, linearized_outputs
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.papers.lazy_training import claims, scales, tables
@@ -281,12 +282,17 @@ def test_the_laws_claim_can_fail(power, word):
 
 
 @pytest.mark.parametrize(
-    ("mean_field", "word"),
-    [(0.0, Word.HOLDS), (0.2, Word.HOLDS), (-0.4, Word.FAILS)],
+    ("sqrt", "mean_field", "word"),
+    [
+        (-0.5, 0.0, Word.HOLDS),
+        (-0.5, 0.2, Word.HOLDS),
+        (-0.5, -0.4, Word.FAILS),
+        (-0.05, 0.2, Word.FAILS),
+    ],
 )
-def test_the_kappa_claim_can_fail(mean_field, word):
+def test_the_kappa_claim_can_fail(sqrt, mean_field, word):
     noise = np.random.default_rng(0).uniform(0.99, 1.01, (5, 4, 2))
-    widths, powers = (8, 32, 128, 512), {"1/√m": -0.5, "1/m": mean_field}
+    widths, powers = (8, 32, 128, 512), {"1/√m": sqrt, "1/m": mean_field}
     table = tiny.grid(seed=range(5), widths=widths, scaling=powers)
     kappa = table.widths ** table.scaling.map(powers)
     assert asked("LT4", table.assign(kappa=kappa * noise.ravel())) is word
@@ -308,6 +314,21 @@ def test_the_width_claim_can_fail(sqrt, mean_field, word):
     assert asked("LT3", table.assign(test_loss=losses * noise.ravel())) is word
 
 
+def test_a_slope_that_may_be_none_is_undecided():
+    powers = {"1/√m": 0.5, "1/m": 0.0}
+    table = tiny.grid(seed=range(5), widths=(8, 32, 128), scaling=powers)
+    slopes = table.scaling.map(powers) + 0.01 * table.seed
+    slopes = slopes.where(table.scaling == "1/√m", 0.15 * (table.seed - 2))
+    table["test_loss"] = table.widths**slopes
+    assert asked("LT3", table) is Word.UNDECIDED
+
+
+def test_a_missing_point_of_the_nets_is_not_asked(monkeypatch):
+    lacking = dataclasses.replace(read_study(IMAGES), missing=[1.0])
+    monkeypatch.setattr(claims, "read_study", lambda study: lacking)
+    assert asked("LT5", read_study(FLOW).table) is Word.NOT_RUN
+
+
 @pytest.mark.parametrize(("lazy", "word"), [(0.9, Word.HOLDS), (0.95, Word.FAILS)])
 def test_the_conv_net_claims_can_fail(lazy, word):
     table = tiny.grid(inverse_alphas=(1.0, 0.001), lr=(0.03, 0.1), seed=range(5))
@@ -326,7 +347,7 @@ def test_the_conv_net_claims_can_fail(lazy, word):
     assert found.word is word and "reached by 5 of 5" in found.numbers
     never = flow[flow.time < 9].assign(test_accuracy=lazy + 0.001 * flow.seed)
     found = claims.asked_at_equal_loss(never, table, points=1)
-    assert found.word is word and "reached by 0 of 5" in found.numbers
+    assert found.word is Word.UNDECIDED and "reached by 0 of 5" in found.numbers
     assert f"at α = 1,000 loses {signed(100 * (0.95 - lazy))} ± 0.0" in found.numbers
     kept = table.assign(kept_states=0.97)
     assert asked("LT6", table) is Word.HOLDS and asked("LT6", kept) is Word.FAILS

@@ -9,7 +9,7 @@ import pytest
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.notebook.devices_view import devices_slider
-from lazyrich_helpers.papers.sharded import model, plots, worker
+from lazyrich_helpers.papers.sharded import claims, model, plots, worker
 from lazyrich_helpers.papers.sharded.claims import CURVES, SAME, ScalingSettings
 from tests import tiny
 
@@ -147,12 +147,21 @@ def curve(apart, name="a"):
         ({"dp": [0, 1e-6], "tp": [0, 9e-6]}, Word.HOLDS, ""),
         ({"dp": [0, 1e-6], "tp": [0, 2e-5]}, Word.PARTLY, "for 1 of 2 trainings"),
         ({"dp": [1e-4, 0]}, Word.FAILS, ""),
+        ({"dp": [0, math.nan]}, Word.FAILS, ""),
     ],
 )
 def test_curves_are_the_same_if_no_epoch_is_beyond_the_line(apart, word, part):
     found = SAME.verdict_on(curve(apart))
     assert (found.word, found.part) == (word, part)
     assert SAME.verdict_on(pd.DataFrame()).word is Word.NOT_RUN
+
+
+def test_the_whole_record_is_asked(monkeypatch):
+    (found,) = claims.verdicts()
+    assert "(n = 8 trainings by several processes)" in found.numbers
+    lacking = dataclasses.replace(read_study(CURVES), missing=["vgg11"])
+    monkeypatch.setattr(claims, "read_study", lambda study: lacking)
+    assert claims.verdicts()[0].word is Word.NOT_RUN
 
 
 def test_where_there_is_fp64_it_decides_and_fp32_is_told():

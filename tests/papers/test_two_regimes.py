@@ -97,6 +97,8 @@ def test_the_boundary_is_below_the_first_step_size_that_rises():
         (SWEEP, Word.HOLDS),
         ({0.01: FALLING, 0.1: FALLING}, Word.FAILS),
         ({0.01: SAW, 0.1: SAW}, Word.FAILS),
+        ({0.01: SAW, 0.1: FALLING}, Word.FAILS),
+        ({0.01: FALLING, 1.0: LOST}, Word.FAILS),
     ],
 )
 def test_two_regimes_need_both(sweep, word):
@@ -216,6 +218,15 @@ def test_generalization_asks_for_more_than_a_point(runs, word):
     assert found.word is word
 
 
+def test_generalization_is_asked_at_equal_loss():
+    claim, table = claims.GENERALIZES, schedule_table(small=0.3)
+    longer = table.schedules == "small, longer"
+    found = claim.check(table.assign(loss=table.loss + longer), 0.01, **claim.asks)
+    assert found.word is Word.UNDECIDED and "0 of 5 small-step" in found.numbers
+    table.loc[longer, "test_accuracy"] = 0.5
+    assert claim.check(table, 0.01, **claim.asks).word is Word.FAILS
+
+
 @pytest.mark.parametrize(
     ("cosine", "word"), [(0.5, Word.HOLDS), (0.505, Word.HOLDS), (0.53, Word.FAILS)]
 )
@@ -248,6 +259,15 @@ def test_matched_losses_are_within_a_factor(factor, word):
     claim = claims.MATCHED
     found = claim.check(momentum_table(factor), [0.1, 0.2], **claim.asks)
     assert found.word is word
+
+
+def test_every_momentum_is_matched():
+    table = momentum_table(1.0)
+    middle = table[table.momentum > 0].assign(momentum=0.5, loss=lambda t: 3 * t.loss)
+    claim = claims.MATCHED
+    found = claim.check(pd.concat([table, middle]), [0.1, 0.2], **claim.asks)
+    assert found.word is Word.FAILS
+    assert claim.check(table, [], **claim.asks).word is Word.NOT_RUN
 
 
 def test_matched_losses_may_part_at_the_largest_step():

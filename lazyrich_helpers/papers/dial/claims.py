@@ -1,9 +1,12 @@
 """What Atanasov et al. (2024) say of the plane, asked of the recorded one."""
 
+import math
+
+import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.analysis.claims.everywhere import word_of
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
 from lazyrich_helpers.analysis.tables.statistics import (
     confidence_interval,
     near,
@@ -20,12 +23,26 @@ STUDIES = (*plane.PLANES.values(), *plane.WIDTHS.values(), KNOB_STUDY)
 
 
 def power_is(
-    table: pd.DataFrame, *, power: float, within: float, **ends: float
+    table: pd.DataFrame,
+    *,
+    power: float,
+    within: float,
+    least: float = 0.0,
+    most: float = math.inf,
 ) -> Finding:
-    """Ask whether the best η grows as a `power` of γ, over γ between the `ends`."""
-    found = slopes(best_etas(table), **ends)
+    """Ask whether the best η grows as a `power` of γ, over γ between two.
+
+    One at an end of the grid may not be the best, and leaves it undecided.
+    """
+    best = best_etas(table)
+    found = slopes(best, least, most)
+    fitted = best.eta[best.gamma.between(least, most)]
+    at_end = np.isclose(fitted.to_numpy()[:, None], [min(table.eta), max(table.eta)])
     mean, half = confidence_interval(found)
     numbers = f"exponent {signed(mean, 2)} ± {half:.2f} (n = {len(found)} seeds)."
+    if at_end.any():
+        numbers += f" {at_end.sum()} of {len(fitted)} best η are at an end of the grid."
+        return Finding(Word.UNDECIDED, numbers)
     return Finding(word_of(near(found, power, within)), numbers)
 
 

@@ -39,7 +39,12 @@ def faster(table: pd.DataFrame, *, column: str, unit: str, word: str) -> Finding
         f"{of_method(found, m, column).mean():,.0f}" for m in (BASELINE, "GrokAlign")
     ]
     numbers = f"{' against '.join(means)} {unit}: {times} times {word}."
-    return Finding(word_of(above(ratios.map(math.log), 0)), numbers)
+    there = of_method(found, "GrokAlign", "reached")
+    answers = [above(ratios.map(math.log), 0)]
+    if not there.all():
+        answers.append(None)  # the last step counts, so it takes longer than this
+        numbers += f" GrokAlign gets there in {there.sum()} of {len(there)} networks."
+    return Finding(word_of(everywhere(answers)), numbers)
 
 
 def more_than_rivals(table: pd.DataFrame) -> Finding:
@@ -67,11 +72,14 @@ def aligns(table: pd.DataFrame) -> Finding:
             for _, _, rows in networks(own, "methods")
         ]
         ends = of_method(at_end(own), name, "true_row")
-        answers.append(above(ends - fitted, 0))
+        gains = ends - fitted
+        answers.append(above(gains, 0))
         numbers.append(
-            f"{name}: the cosine gains {in_two_digits(ends - fitted)}, to "
-            f"{in_two_digits(ends)}"
+            f"{name}: the cosine gains {in_two_digits(gains)}, to {in_two_digits(ends)}"
         )
+        if gains.isna().any():
+            answers.append(None)
+            numbers[-1] += f" ({gains.count()} of {len(gains)} networks learn them all)"
     return Finding(word_of(everywhere(answers)), "; ".join(numbers) + ".")
 
 
@@ -90,7 +98,10 @@ def more_robust(table: pd.DataFrame) -> Finding:
     two = [100 * of_method(last, name, "robust") for name in names]
     times = [of_method(late, name, "ratio") for name in names]
     answers = [above(two[0] - two[1], 0)]
-    answers += [above(ratios.map(math.log), 0) for ratios in times]
+    for ratios in times:
+        # It is 0 where a network ends with none, or has had it from the start.
+        answers.append(above(pd.Series(ratios[ratios > 0]).map(math.log), 0))
+        answers.append(bool((ratios > 0).all()) or None)
     ends = " against ".join(with_interval(v, sign=False) for v in two)
     later = " and ".join(in_two_digits(ratios) for ratios in times)
     numbers = f"{ends} % under attack at the end; {later} times as many steps."

@@ -10,6 +10,7 @@ from lazyrich_helpers.analysis.claims.everywhere import (
     Answer,
     at_each_width,
     at_places,
+    everywhere,
     over,
     over_or_open,
     word_of,
@@ -19,6 +20,7 @@ from lazyrich_helpers.analysis.tables.statistics import (
     above,
     confidence_interval,
     num_seeds,
+    with_interval,
 )
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.papers.asked import verdicts_of
@@ -29,6 +31,7 @@ from lazyrich_helpers.papers.init_variance.studies import (
     STARTED,
 )
 from lazyrich_helpers.papers.init_variance.tables import (
+    LEAST_SEEDS,
     best_rates,
     off_theory,
     share_reached,
@@ -95,7 +98,7 @@ def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> F
 
 def check_faster(table: pd.DataFrame) -> Finding:
     """Check that sample statistics need fewer steps than layer statistics."""
-    best = best_rates(table)
+    best, few = best_rates(table), table.seed.nunique() < LEAST_SEEDS
 
     def answer(depth: int) -> Answer:
         layer, sample = (steps_at_best(best, s, depth) for s in ("layer", "sample"))
@@ -103,7 +106,8 @@ def check_faster(table: pd.DataFrame) -> Finding:
             reached = {"layer": layer, "sample": sample}
             lacking = [name for name, steps in reached.items() if steps is None]
             told = Several(told_reached(table, name, depth) for name in lacking)
-            if len(lacking) == 2 or share_reached(table, lacking[0], depth) >= 0.5:
+            most = share_reached(table, lacking[0], depth) >= 0.5
+            if few or most or len(lacking) == 2:
                 return None, f"reached by {told}"
             return sample is not None, f"reached by {told}"
         mean, half = confidence_interval(layer - sample)
@@ -115,13 +119,14 @@ def check_faster(table: pd.DataFrame) -> Finding:
 
 def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
     """Check that sample statistics save much of the steps that batch norm saves."""
-    best = best_rates(table)
+    best, few = best_rates(table), table.seed.nunique() < LEAST_SEEDS
 
     def answer(depth: int) -> Answer:
         part = speed_up(best, depth)
-        if part is None:
-            lost = share_reached(table, "sample", depth) < 0.5
-            norm_alone = lost and steps_at_best(best, "batch_norm", depth) is not None
+        layer, norm = (steps_at_best(best, s, depth) for s in ("layer", "batch_norm"))
+        if part is None or layer is None or norm is None:
+            lost = not few and share_reached(table, "sample", depth) < 0.5
+            norm_alone = lost and norm is not None
             told = Several(
                 told_reached(table, name, depth)
                 for name in ("layer", "sample", "batch_norm")
@@ -129,7 +134,11 @@ def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
             )
             return (False if norm_alone else None), f"reached by {told}"
         mean, half = confidence_interval(100 * part)
-        return above(100 * part, fraction), f"{mean:.0f} ± {half:.0f} %"
+        saves = above(layer - norm, 0)
+        text = f"{mean:.0f} ± {half:.0f} %"
+        if not saves:
+            text += f" of {with_interval(layer - norm)} steps"
+        return everywhere([above(100 * part, fraction), saves]), text
 
     return _by_depth(table, answer, "Part of batch norm's saving")
 

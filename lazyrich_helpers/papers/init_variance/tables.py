@@ -33,6 +33,10 @@ def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
     return table.assign(off=table.off - expected)
 
 
+LEAST_SEEDS = 6
+"""Fewer of them decide no count, be it of none: the median's interval has no bounds."""
+
+
 def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at learning rates at which every seed reached the loss."""
     reached = rows.groupby("lr").steps.transform(lambda own: own.notna().all())

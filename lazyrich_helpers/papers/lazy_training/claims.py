@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.analysis.claims.everywhere import everywhere, over, word_of
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import NOT_RUN, Claim, Finding, Verdict
 from lazyrich_helpers.analysis.tables.statistics import (
     above,
     near,
@@ -76,7 +76,10 @@ def _kappa(table: pd.DataFrame, exponent: float) -> Finding:
 
 
 def _images(flow: pd.DataFrame, points: float) -> Finding:
-    return asked_at_equal_loss(flow, read_study(IMAGES).table, points)
+    trained = read_study(IMAGES)
+    if trained.missing:
+        return NOT_RUN
+    return asked_at_equal_loss(flow, trained.table, points)
 
 
 def asked_at_equal_loss(
@@ -97,7 +100,8 @@ def asked_at_equal_loss(
         f"{with_interval(after)}, with a training loss of {lazy.train_loss.mean():.2f} "
         f"for {rich.train_loss.mean():.2f} ({_n(rich)})."
     )
-    return Finding(word_of(above(equal.lost, points)), numbers)
+    enough = equal.reached.mean() >= 0.5
+    return Finding(word_of(above(equal.lost, points) if enough else None), numbers)
 
 
 def _states(table: pd.DataFrame, percent: float) -> Finding:

@@ -15,7 +15,13 @@ from typing import Any
 import pandas as pd
 
 from lazyrich_helpers.analysis.claims.everywhere import over, word_of
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
+from lazyrich_helpers.analysis.claims.verdicts import (
+    NOT_RUN,
+    Claim,
+    Finding,
+    Verdict,
+    Word,
+)
 from lazyrich_helpers.experiments.study import Study, read_study
 from lazyrich_helpers.papers.sharded.dtensor_study import TENSORFLOW
 from lazyrich_helpers.papers.sharded.nets import FP64
@@ -175,13 +181,15 @@ def _same_losses(table: pd.DataFrame, *, line: float) -> Finding:
         return Finding(Word.NOT_RUN, "Not run yet.")
     exact, control = table.networks.str.endswith(FP64), table.layout == ROUNDED
     each = ["networks", "layout"]
-    largest = table[~control].groupby(each).apart.max()
+    # A loss that is no number is none that is the same.
+    largest = table[~control].groupby(each).apart.agg(lambda x: x.max(skipna=False))
     in_fp64 = largest.index.get_level_values(0).str.endswith(FP64)
     judged = largest[in_fp64] if exact.any() else largest
     words = {place: word_of(value <= line) for place, value in judged.items()}
     numbers = (
         f"Largest difference in training loss over the whole curves: "
-        f"{judged.max():.1e} nats (n = {len(judged)} trainings by several processes)"
+        f"{judged.max(skipna=False):.1e} nats (n = {len(judged)} trainings by several "
+        "processes)"
     )
     if exact.any() and not exact.all():
         in_fp32 = largest[~in_fp64]
@@ -214,4 +222,5 @@ SAME = Claim(
 
 def verdicts() -> tuple[Verdict, ...]:
     """Return the headline claim, asked of the recorded curves."""
-    return (SAME.verdict_on(read_study(CURVES).table),)
+    curves = read_study(CURVES)
+    return (SAME.given(NOT_RUN) if curves.missing else SAME.verdict_on(curves.table),)

@@ -12,7 +12,13 @@ from lazyrich_helpers.analysis.claims.everywhere import (
     over_or_open,
     word_of,
 )
-from lazyrich_helpers.analysis.claims.verdicts import NOT_RUN, Claim, Finding, Verdict
+from lazyrich_helpers.analysis.claims.verdicts import (
+    NOT_RUN,
+    Claim,
+    Finding,
+    Verdict,
+    Word,
+)
 from lazyrich_helpers.analysis.tables.statistics import (
     above,
     as_ratio,
@@ -65,15 +71,19 @@ def two_regimes(table: pd.DataFrame, large: float, small: float) -> Finding:
     for batch, own in table.groupby("batch_sizes"):
         kinds = regimes(own)
         trains = pd.DataFrame(own[own.lr.map(kinds) != "fails"])
-        most = trains.groupby("lr").rises.mean().idxmax()
+        means = trains.groupby("lr").rises.mean()
+        most = means.idxmax()
         rises = pd.Series(trains.set_index("lr").rises.loc[[most]])
-        least = trains.groupby("lr").rises.mean().min()
+        least = means[means.index < most].min()  # NaN where no step size is smaller
         for found, line in ((words, large), (strict, STRICT)):
             answer = above(rises, line) if least <= small else False
             found[int(str(batch))] = word_of(answer)
+        beside = "none is smaller"
+        if not math.isnan(least):
+            beside = f"{100 * least:.0f} % at the smallest"
         told.append(
             f"batches of {batch}: in {with_interval(100 * rises, sign=False)} % of "
-            f"epochs at η = {most:.3g}, {100 * least:.0f} % at the smallest"
+            f"epochs at η = {most:.3g}, {beside}"
         )
     by_line = ", ".join(f"{word} {_batches([b])}" for b, word in strict.items())
     numbers = (
@@ -99,6 +109,8 @@ def matched(table: pd.DataFrame, lrs: list[float], factor: float) -> Finding:
     `table` is of `MOMENTUM`, with batches, from the large steps' state; `lrs` are in
     one regime, ascending.
     """
+    if not lrs:
+        return Finding(Word.NOT_RUN, "No step size is large.")
     words, told = {}, []
     momenta = sorted(set(table.momentum) - {0.0})
     for lr in lrs:

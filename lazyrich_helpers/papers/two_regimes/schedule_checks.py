@@ -94,7 +94,8 @@ def generalizes(table: pd.DataFrame, small_lr: float, points: float) -> Finding:
         f"points at equal training loss (reached by {down} small-step networks{late}; "
         f"n = {len(found)} seeds).{''.join(others)}"
     )
-    return Finding(word_of(above(lead, points)), numbers)
+    enough = found.reached.mean() >= 0.5
+    return Finding(word_of(above(lead, points) if enough else None), numbers)
 
 
 def lead_from(table: pd.DataFrame, lr: float) -> pd.Series:
