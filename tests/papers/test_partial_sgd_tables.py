@@ -130,7 +130,7 @@ def test_joint_training_is_judged_seed_by_seed():
     assert claims.check_full(transformers(3, -0.5), most=1).word is Word.HOLDS
     table.loc[(table.ranks == 1) & (table.scheme == "joint"), "core"] -= 0.1
     found = claims.check_core(table)
-    assert found.word is Word.PARTLY and "rank 4 with 200 images" in found.part
+    assert found.word is Word.PARTLY and "4 (200)" in found.part
     assert "rank 1" not in found.part
 
 

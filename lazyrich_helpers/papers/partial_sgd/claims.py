@@ -5,7 +5,7 @@ import math
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims.amounts import Points
+from lazyrich_helpers.analysis.claims.amounts import Points, Several
 from lazyrich_helpers.analysis.claims.everywhere import (
     at_places,
     everywhere,
@@ -78,7 +78,7 @@ def _at_each_setting(gains: pd.DataFrame, least: float) -> Finding:
 
 
 def _ranks_and_sizes(places: list[tuple[int, int]]) -> str:
-    return "for " + ", ".join(f"rank {r} with {n:,} images" for r, n in places)
+    return f"at rank (images) {Several(f'{r} ({n:,})' for r, n in places)}"
 
 
 def check_core(table: pd.DataFrame) -> Finding:
