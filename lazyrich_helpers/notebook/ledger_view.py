@@ -54,7 +54,7 @@ def _controls() -> str:
 def _row(row: LedgerRow, found: Deciders) -> str:
     first = row.first
     commands = dict.fromkeys(
-        f"<p><code>{escape(each.command)}</code>: {each.num} runs, about "
+        f"<p><code>{escape(each.command)}</code>: {each.num} to run, about "
         f"{hours(each.core_hours)} core-hours.</p>"
         for each in found
     )

@@ -42,7 +42,7 @@ def badge(results: Results) -> str:
     kinds = sorted(table.arithmetic.unique())
     parts = [scope_of(table).rsplit(" · ", 1)[0], f"n = {counts}", *kinds, *devices]
     lacking = len(results.missing)
-    return " · ".join([*parts, *([f"{lacking} runs missing"] if lacking else [])])
+    return " · ".join([*parts, *([f"{lacking} missing"] if lacking else [])])
 
 
 def describe(results: Results) -> str:
@@ -80,7 +80,7 @@ def describe(results: Results) -> str:
         parts.append(f"{stale} of {len(records)} records are STALE: made by older code")
     diverged = sum(record.status == "diverged" for record in records)
     if diverged:
-        parts.append(f"{diverged} runs diverged")
+        parts.append(f"{diverged} diverged")
     if results.missing:
         lacking = {label_without_seed(config) for config in results.missing}
         parts.append(f"not or not wholly run yet: {in_short(sorted(lacking))}")

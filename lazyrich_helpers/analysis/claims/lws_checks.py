@@ -49,8 +49,10 @@ def starting_from(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 def of_their_width(found: Finding, table: pd.DataFrame) -> Finding:
     """Return the finding; of narrower networks than the paper's their width is said."""
+    if found.word is Word.NOT_RUN:
+        return found
     width = widths_of(table)[-1]
-    if found.word is Word.NOT_RUN or width >= FULL_WIDTH:
+    if width >= FULL_WIDTH:
         return found
     return replace(found, part=f"{found.part} at w = {width}".strip())
 

@@ -69,7 +69,7 @@ def _loses_more_when_harder(
         what = f"Points lost on MNIST ({settings_of(easy, texts)}) and on CIFAR-10"
     numbers = listed(what, texts, len(cells), hard)
     found = over(words, lambda good: in_part(good, cells), numbers)
-    return of_their_width(found, hard) if texts else found
+    return of_their_width(found, hard)
 
 
 HARDER = Claim(
