@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -82,13 +83,23 @@ def _wanted(question: Question) -> Runs:
     widths = sorted({own["width"] for own in columns})
     if widths and question.verdict.word is Word.NOT_RUN:
         kept = {name: v for name, v in choices.items() if name not in OF_A_CPU}
-        choices = kept | {"widths": [question.least_width]}
+        choices = kept | {"widths": _claimed_widths(question, kept)}
     elif widths:
         choices |= {"widths": widths}
         lacking = question.runs.results.missing
         if not any(config.columns()["width"] in widths for config in lacking):
             choices |= {"seeds": list(range(PAPER_SEEDS, 2 * PAPER_SEEDS))}
     return Runs(recipe=recipe, choices=choices)
+
+
+def _claimed_widths(question: Question, choices: Mapping[str, Any]) -> list[int]:
+    """Return the width that a claim is about; of any width, the recipe's two ends."""
+    if question.least_width > 1:
+        return [question.least_width]
+    free = {name: value for name, value in choices.items() if name != "widths"}
+    whole = Runs(recipe=question.runs.recipe, choices=free).results.recipe
+    widths = [config.columns()["width"] for config in whole.configs]
+    return sorted({min(widths), max(widths)})
 
 
 def _priced(text: str, results: Results, speed: Rates) -> Decider:

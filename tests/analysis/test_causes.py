@@ -26,20 +26,26 @@ TRAINED = [
 
 
 def test_what_each_reset_costs():
-    curves = {"same_number": [900, 890, 100], "same_distance": [900, 700, 100]}
-    fractions = {"fractions": [0.0, 0.001, 1.0], "num_test": 1000}
-    reinit = {"active": [900, 400, 100], "lazy": [100, 500, 900]}
-    as_far = {"num_reset": [0, 30, 120]}
+    curves = {
+        "same_number": [900, 890, 880, 100],
+        "same_distance": [900, 700, 350, 100],
+    }
+    fractions = {"fractions": [0.0, 0.001, 0.01, 1.0], "num_test": 1000}
+    reinit = {"active": [900, 400, 300, 100], "lazy": [100, 500, 600, 900]}
+    as_far = {"num_reset": [0, 30, 90, 120]}
     measures = {
         "random_reset": fractions | curves | as_far,
         "reinit": fractions | reinit,
     }
-    found = losses(causes_table([tiny.record(tiny.CONFIG, measures=measures)]))
-    (row,) = found.to_dict("records")
+    table = causes_table([tiny.record(tiny.CONFIG, measures=measures)])
+    (row,) = losses(table).to_dict("records")
     assert row["accuracy"] == "90.0" and row["n"] == 1
     costs = ("+50.0", "+1.0", "+20.0")
     assert tuple(row[reset] for reset in RESETS) == costs
     assert row["share"] == "25.0" and row["apart"] == "−30.0"
+    (row,) = losses(table, 0.01).to_dict("records")
+    assert row["the most active"] == "+60.0"
+    assert row["share"] == "75.0" and row["apart"] == "−5.0"
     assert RESETS["as many at random"] == "same_number"
 
 

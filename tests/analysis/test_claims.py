@@ -151,7 +151,7 @@ def test_two_data_sets_are_alike_where_every_effect_is_as_large():
     at_first = (one.scenario == "active") & (one.fraction == 0.001) & (one.width == 10)
     other = one.assign(accuracy=one.accuracy.mask(at_first, one.accuracy + 0.3))
     verdict = ALIKE.verdict(one, other)
-    assert str(verdict) == "partly in 7 of 7 effects, at some widths at least"
+    assert str(verdict) == "partly for 7 of 7 quantities, at some widths at least"
     assert "Alike in what is lost at γ = 0.1 % for w = 1; " in verdict.numbers
     assert "lost at γ = 0.1 %: −30.0 ± 0.0 (w = 10)" in verdict.numbers
     assert str(ALIKE.verdict(other, one)) == str(verdict)  # 30 points more, not less
@@ -177,7 +177,7 @@ def test_the_same_word_does_not_make_effects_alike():
     one, other = curves(PAPER), curves(changed(at1=92))
     assert all(CLAIMS["A1"].verdict(table).word is HOLDS for table in (one, other))
     verdict = ALIKE.verdict(one, other)
-    assert str(verdict) == "partly in 6 of 7 effects, at some widths at least"
+    assert str(verdict) == "partly for 6 of 7 quantities, at some widths at least"
     assert "Alike in what is lost at the worst γ for w" in verdict.numbers
 
 

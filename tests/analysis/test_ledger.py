@@ -167,7 +167,7 @@ def test_settings_are_columns_of_one_row():
     assert (rows[0].at(PAPER), rows[0].at(TUNED)) == (paper.verdict, tuned.verdict)
     assert rows[1].at(PAPER) == rows[1].at(TUNED) == sizes.verdict
     kinds = {kind: [is_so(row) for row in rows] for kind, is_so in KINDS.items()}
-    assert kinds["holds wherever it is tested"] == [False, True]
+    assert kinds["holds at whichever rate it is asked"] == [False, True]
     assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
     assert kinds["better at a tuned rate than at the paper's"] == [False, False]
 

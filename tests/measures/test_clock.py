@@ -65,6 +65,7 @@ def test_ratios_are_to_full_training_of_the_same_seed():
     assert table.ratio.tolist() == pytest.approx([1, 1, 0.2, 0.1])
     assert table.minutes_to.tolist()[:3] == pytest.approx([2, 4, 0.2])
     assert table.minutes_to.isna().tolist() == [False, False, False, True]
+    assert table.minutes_before.tolist()[:3] == pytest.approx([1, 2, 0])
     assert table.num_full.tolist() == [3, 3, 1, 1]
 
 

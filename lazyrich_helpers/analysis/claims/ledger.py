@@ -159,11 +159,17 @@ def _is_narrow(verdict: Verdict) -> bool:
 
 
 KINDS: dict[str, Callable[[LedgerRow], bool]] = {
-    "holds wherever it is tested": lambda row: row.words == (Word.HOLDS,),
+    "holds at whichever rate it is asked": lambda row: row.words == (Word.HOLDS,),
     "better at the paper's rate than at a tuned one": lambda row: _rank(row) > 0,
     "better at a tuned rate than at the paper's": lambda row: _rank(row) < 0,
     "depends on width": lambda row: any(_of_width(v) for v in row.verdicts),
-    "does not hold wherever it is tested": lambda row: row.words == (Word.FAILS,),
+    "holds partly, and not by width": lambda row: any(
+        verdict.word is Word.PARTLY and not _of_width(verdict)
+        for verdict in row.verdicts
+    ),
+    "does not hold at whichever rate it is asked": lambda row: (
+        row.words == (Word.FAILS,)
+    ),
     "undecided, or not run where it is claimed": lambda row: (
         not {*row.words}.isdisjoint(OPEN)
     ),

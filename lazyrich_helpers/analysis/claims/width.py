@@ -196,14 +196,14 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Findin
     numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
     numbers += f"differ most, of those of both: {'; '.join(listed)} (n = {n})."
     numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
-    part = f"in {len(alike)} of {len(EFFECTS)} effects, at some widths at least"
+    part = f"for {len(alike)} of {len(EFFECTS)} quantities, at some widths at least"
     return over(words, lambda _: part, numbers)
 
 
 ALIKE = Claim(
     "A12",
     "On Fashion-MNIST networks do what they do on MNIST (we ask: at each width the "
-    "effects that A1 to A10 are about differ by less than {line})",
+    "quantities that A1 to A10 are about differ by less than {line})",
     _alike,
     {"line": Points(5)},
 )

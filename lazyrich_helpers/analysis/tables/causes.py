@@ -59,8 +59,8 @@ def causes_table(records: Iterable[Record]) -> pd.DataFrame:
     return table.assign(trained_by=table.run_id.map(names))
 
 
-def losses(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what resetting `SHARE` costs, in points, from a `causes_table`.
+def losses(table: pd.DataFrame, share: float = SHARE) -> pd.DataFrame:
+    """Return what resetting a `share` costs, in points, from a `causes_table`.
 
     A row per width and training: `accuracy`, its mean test accuracy in percent, `n`
     seeds, a column for each of `RESETS`, with a 95 % interval over seeds, `share`, in
@@ -77,14 +77,15 @@ def losses(table: pd.DataFrame) -> pd.DataFrame:
             if curves.empty:
                 continue
             whole = by_seed(curves, row["width"], "active", 0.0)
-            left = by_seed(curves, row["width"], "active", SHARE)
+            left = by_seed(curves, row["width"], "active", share)
             row |= {"accuracy": f"{whole.mean():.1f}", "n": len(whole)}
             found[reset] = whole - left
             row[reset] = with_interval(found[reset])
         if "as far at random" in found:
             far = own.loc[own.reset == "as far at random"].groupby("fraction")
             counts = far.num_reset.mean()
-            row["share"] = f"{100 * counts.loc[SHARE] / counts.iloc[-1]:.1f}"
+            nearest = counts.index[abs(counts.index - share).argmin()]
+            row["share"] = f"{100 * counts.loc[nearest] / counts.iloc[-1]:.1f}"
             apart = found["as far at random"] - found["the most active"]
             row["apart"] = with_interval(apart)
         rows.append(row)

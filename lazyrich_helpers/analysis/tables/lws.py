@@ -78,7 +78,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     Further columns: `num_full`, the epochs that updated every layer; `minutes` of the
     whole training; `ratio`, to full training's with the same seed; `minutes_to`, until
     a test evaluation came within `within` of the accuracy that full training ended
-    with, NaN where none did.
+    with, NaN where none did; and `minutes_before`, until the evaluation before it.
 
     Raises:
         ValueError: If the runs were not made alike: device, threads.
@@ -93,9 +93,10 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     table["minutes"] = [r.measures[Clock.name]["seconds"][-1] / 60 for r in timed]
     table["ratio"] = table.minutes / _of_full(table, "minutes")
     goals = _of_full(table, "test_accuracy") - within
-    table["minutes_to"] = [
+    reached = [
         _minutes_to(record, goal) for record, goal in zip(timed, goals, strict=True)
     ]
+    table[["minutes_before", "minutes_to"]] = reached
     return table
 
 
@@ -104,13 +105,21 @@ def _made_by(record: Record) -> str:
     return f"{record.origin.get('device')}, {threads} threads"
 
 
-def _minutes_to(record: Record, accuracy: float) -> float:
-    """Return minutes until the test accuracy was first at least so much; or NaN."""
+def _minutes_to(record: Record, accuracy: float) -> tuple[float, float]:
+    """Return the minutes between which the test accuracy became that, or NaN.
+
+    At the second, an evaluation saw at least so much; at the first, the last one before
+    it, or the start, less.
+    """
     seconds = record.measures[Clock.name]["seconds"]
-    correct = record.curves["num_correct"]
-    num, looks = record.origin["num_test"], zip(seconds, correct, strict=True)
-    found = (s / 60 for s, n in looks if n is not None and n / num >= accuracy)
-    return next(found, math.nan)
+    correct, num = record.curves["num_correct"], record.origin["num_test"]
+    before = 0.0
+    for at, right in zip(seconds, correct, strict=True):
+        if right is not None:
+            if right / num >= accuracy:
+                return before, at / 60
+            before = at / 60
+    return math.nan, math.nan
 
 
 def _early_loss(record: Record) -> float:
