@@ -4,6 +4,7 @@ import contextlib
 import copy
 import functools
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -649,3 +650,23 @@ def test_a_dropout_that_layers_share_is_on_for_the_trainable_one():
         with LayerwiseSparse(layers, optimizer, top_only).epoch(0):
             layers[1](layers[0](INPUTS.flatten(1)))
     assert all((hidden == 0).float().mean() > 0.4 for hidden in seen)
+
+
+@pytest.mark.parametrize("by_step", [False, True], ids=["epoch", "step"])
+def test_gradients_that_a_closure_makes_are_seen(by_step):
+    draw = "step" if by_step else "epoch"
+    model, optimizer, sparse = made(TopKAllBottoms(k=1, rho=0.5, draw=draw))
+
+    def closure():  # as Lightning has it
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(INPUTS), LABELS)
+        loss.backward()
+        return loss
+
+    updated = Counter()
+    for number in range(20):
+        epoch, step = (0, number) if by_step else (number, None)
+        with sparse.step(epoch, step) as trainable:
+            optimizer.step(closure)
+        updated.update(trainable)
+    assert sparse.counts == updated and 0 < updated[0] < 20
