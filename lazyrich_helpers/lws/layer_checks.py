@@ -12,12 +12,21 @@ from lazyrich_helpers.lws.layers import Member, names, parameters_in, tensor_nam
 from lazyrich_helpers.lws.plans import Plan
 
 
-def check_plan(plan: Plan) -> None:
-    """Raise ValueError if a plan asks for more than to freeze, scale and forget."""
+def check_plan(plan: Plan, num_layers: int) -> None:
+    """Raise ValueError if a plan asks for more than to freeze, scale and forget.
+
+    Or for no layers, or for others than there are.
+    """
     if plan.mask is not None or plan.perturbation is not None:
         raise ValueError(
             "this schedule masks or perturbs parameters, which LayerwiseSparse does "
             "not do: train by the book's own `train`."
+        )
+    named = plan.layers | plan.forget
+    if not plan.layers or not named <= set(range(num_layers)):
+        raise ValueError(
+            "the schedule's plan must train at least one layer, and name layers from "
+            f"0, the bottom, to {num_layers - 1}; got {sorted(named)}."
         )
 
 

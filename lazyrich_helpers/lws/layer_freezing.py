@@ -38,9 +38,13 @@ def in_eval_mode(modules: Collection[nn.Module]) -> Iterator[None]:
     """Inside, they compute in eval mode, even after `model.train()`.
 
     Each module has its own hooks: a model may call the parts of a layer one by one.
+    Recurrent modules without dropout keep their mode, which changes no value: cuDNN has
+    no backward pass of them in eval mode, and a trainable layer below may need it.
     """
     with contextlib.ExitStack() as hooks:
         for module in modules:
+            if isinstance(module, nn.RNNBase) and not module.dropout:
+                continue
             for hook in _eval_hooks(module):
                 hooks.enter_context(hook)
         yield

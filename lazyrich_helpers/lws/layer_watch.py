@@ -7,7 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 
 from lazyrich_helpers.lws.layers import tensor_names
 
@@ -16,14 +19,15 @@ _LOOKING: list["LayerWatch"] = []
 
 @functools.cache
 def _register() -> None:
-    """Have every optimizer of this process tell before it steps, from now on.
+    """Have every optimizer of this process tell when it steps, from now on.
 
     Some libraries wrap torch's optimizers in their own, so that it is not only those
     that we know; and a hook that came and went would have a compiled step compiled
     anew each time.
     """
     look: Any = torch.compiler.disable(_look)
-    register_optimizer_step_pre_hook(look)
+    register_optimizer_step_pre_hook(look)  # some clear gradients when they step
+    register_optimizer_step_post_hook(look)  # of a closure, which step itself calls
 
 
 def _look(*_: Any) -> None:
@@ -71,7 +75,7 @@ class LayerWatch:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """Inside, look at gradients before any optimizer steps, as `look` does.
+        """Inside, look at gradients before and after any optimizer's step.
 
         Raises:
             ValueError: Where it ends, if a frozen layer moved or was unfrozen.

@@ -1,7 +1,8 @@
 """The layers that `LayerwiseSparse` is given: what is in them, and how it is called."""
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -16,7 +17,11 @@ MOST_NAMES = 4
 
 
 def members_of(layers: Sequence[Layer] | nn.Module) -> list[list[Member]]:
-    """Return each layer's modules and parameters, input to output."""
+    """Return each layer's modules and parameters, input to output.
+
+    Raises:
+        ValueError: If their order is not known, or something else is among them.
+    """
     if isinstance(layers, nn.Module) and not isinstance(
         layers, nn.ModuleList | nn.Sequential
     ):
@@ -25,10 +30,19 @@ def members_of(layers: Sequence[Layer] | nn.Module) -> list[list[Member]]:
             f"[model.conv1, model.block1, model.fc]; got a {names([layers])}, whose "
             "order torch does not know."
         )
-    return [
-        [layer] if isinstance(layer, nn.Module | nn.Parameter) else list(layer)
-        for layer in layers
-    ]
+    found = []
+    for index, layer in enumerate(layers):
+        members: list[Any] = [layer]
+        if isinstance(layer, Iterable) and not isinstance(layer, Member):
+            members = [*layer]
+        strange = [member for member in members if not isinstance(member, Member)]
+        if strange:
+            raise ValueError(
+                f"layer {index} must be a module, a parameter or a list of them; "
+                f"got a {names(strange[:1])}."
+            )
+        found.append(members)
+    return found
 
 
 def parameters_in(layer: Sequence[Member]) -> list[nn.Parameter]:

@@ -99,7 +99,7 @@ class LayerwiseSparse:
         self._optimizers = list(optimizer) if several else [optimizer]
         for each in self._optimizers:
             check_optimizer(each, self._owner)
-        check_plan(schedule.plan(0, 0, self.num_layers, seed))
+        check_plan(schedule.plan(0, 0, self.num_layers, seed), self.num_layers)
         self._inside: Generator[None] | None = None
         self._times_idle: Counter[int] = Counter()  # in a row
 
@@ -153,7 +153,7 @@ class LayerwiseSparse:
                 "step)` around each, or make it with draw='epoch'."
             )
         plan = self.schedule.plan(epoch, step or 0, self.num_layers, self.seed)
-        check_plan(plan)
+        check_plan(plan, self.num_layers)
         for optimizer in self._optimizers:
             check_optimizer(optimizer, self._owner)  # groups may have been added
         check_same(self._layers, self._parameters, may_be_gathered=False)
@@ -245,5 +245,6 @@ class LayerwiseSparse:
 def _described(schedule: UpdateSchedule) -> str:
     """Return a schedule's class and settings; a bare `repr` may be an address."""
     if type(schedule).__repr__ is object.__repr__:
-        return f"{names([schedule])} {vars(schedule)}"
+        settings = getattr(schedule, "__dict__", {})  # __slots__ leave none
+        return f"{names([schedule])} {settings}"
     return repr(schedule)

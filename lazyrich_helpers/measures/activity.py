@@ -20,9 +20,9 @@ from torch import Tensor
 
 from lazyrich_helpers.measures.gradients import full_gradient
 from lazyrich_helpers.measures.measure import Measure
-from lazyrich_helpers.models.layout import Span, spans
+from lazyrich_helpers.measures.selection import largest
+from lazyrich_helpers.models.spans import Span, spans
 from lazyrich_helpers.reinit.reinitialization import num_active
-from lazyrich_helpers.reinit.selection import largest
 from lazyrich_helpers.training.loop import Epoch, Run, Trained
 
 PERCENTS = (1, 10, 30)

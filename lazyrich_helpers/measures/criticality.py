@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lazyrich_helpers.measures.activity import PERCENTS, top_percents
 from lazyrich_helpers.measures.measure import Measure
-from lazyrich_helpers.models.layout import layer_places
+from lazyrich_helpers.models.spans import layer_places
 from lazyrich_helpers.models.vectors import bind_
 from lazyrich_helpers.training.loop import Trained, count_correct
 

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from lazyrich_helpers.measures.gradients import batch_gradient
 from lazyrich_helpers.measures.measure import Measure
-from lazyrich_helpers.models.layout import layer_places
 from lazyrich_helpers.models.network import Network
+from lazyrich_helpers.models.spans import layer_places
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.reinit.reinitialization import num_active
 from lazyrich_helpers.training.loop import Epoch, Run, Trained

@@ -6,7 +6,7 @@ import torch
 
 from lazyrich_helpers.measures.measure import Measure
 from lazyrich_helpers.models.initialization import xavier_std
-from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.spans import spans
 from lazyrich_helpers.training.loop import Trained
 
 BINS_PER_DECADE = 4

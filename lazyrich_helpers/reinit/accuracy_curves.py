@@ -73,7 +73,7 @@ def accuracy_curves(
         require(
             labels.shape == shape, "labels", f"of shape {shape}", tuple(labels.shape)
         )
-        return (named == labels.to(named.device)).double().mean().item()
+        return (named == labels.to(named.device)).cpu().double().mean().item()
 
     active, lazy = ([accuracy(f, s) for f in FRACTIONS] for s in SCENARIOS)
     return ReinitCurves([*FRACTIONS], active, lazy, len(inputs))

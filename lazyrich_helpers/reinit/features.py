@@ -19,20 +19,22 @@ class Features:
     several times counts as it was called last.
     """
 
-    kernels: dict[str, Tensor] = field(default_factory=dict)
-    """Name, in the order of calls → centred kernel (n, n), fp64."""
+    kernels: dict[str, Tensor | None] = field(default_factory=dict)
+    """Name, in the order of calls → centred kernel (n, n), fp64; None if its outputs
+    are not n rows."""
     last_inputs: Tensor | None = None
     """What the layer that was called last was given."""
     last_outputs: Tensor | None = None
 
-    def similarity(self, other: "Features") -> dict[str, float]:
-        """Return each layer's linear CKA with `other`'s, where both vary."""
-        found = {
-            name: alignment(kernel, other.kernels[name])
-            for name, kernel in self.kernels.items()
-            if name in other.kernels
-        }
-        return {name: value for name, value in found.items() if value is not None}
+    def similarity(self, other: "Features") -> dict[str, float | None]:
+        """Return each layer's linear CKA with `other`'s; None unless both vary."""
+        found: dict[str, float | None] = {}
+        for name, one in self.kernels.items():
+            two = other.kernels.get(name)
+            found[name] = None
+            if one is not None and two is not None:
+                found[name] = alignment(one, two)
+        return found
 
     @property
     def low_rank(self) -> float | None:
@@ -45,8 +47,8 @@ class Features:
 def features(model: nn.Module, inputs: Tensor, forward: Forward) -> Features:
     """Return what the model's layers make of inputs (n, ...), in one forward pass.
 
-    Layers whose outputs are not n rows are left out. Only kernels are kept: beside the
-    forward pass, memory holds the outputs of one layer.
+    Only kernels are kept: beside the forward pass, memory holds the outputs of one
+    layer.
     """
     found = Features()
 
@@ -54,9 +56,11 @@ def features(model: nn.Module, inputs: Tensor, forward: Forward) -> Features:
         def hook(module: nn.Module, given: Any, made: Any) -> None:
             outputs = _first_tensor(made)
             found.last_inputs, found.last_outputs = _first_tensor(given), outputs
+            found.kernels.pop(name, None)  # of a call before: the last one's place
+            found.kernels[name] = None
             if outputs is not None and len(outputs) == len(inputs):
-                rows = outputs.detach().flatten(1).double()
-                found.kernels[name] = centered(rows @ rows.T).cpu()
+                rows = outputs.detach().flatten(1).cpu().double()  # MPS has no fp64
+                found.kernels[name] = centered(rows @ rows.T)
 
         return hook
 
@@ -88,8 +92,8 @@ def low_rank_measure(last_inputs: Tensor, last_outputs: Tensor) -> float | None:
     Returns:
         None if there are not more inputs than outputs, or features do not vary.
     """
-    before = last_inputs.detach().flatten(0, -2).double()
-    after = last_outputs.detach().flatten(0, -2).double()
+    before = last_inputs.detach().flatten(0, -2).cpu().double()
+    after = last_outputs.detach().flatten(0, -2).cpu().double()
     before, after = before - before.mean(0), after - after.mean(0)
     if len(after) <= after.shape[1] + 1 or not before.any() or not after.any():
         return None

@@ -32,7 +32,6 @@ def regime_report(
     *,
     forward: Forward = nn.Module.__call__,
     num_kernel_inputs: int = 32,
-    num_feature_inputs: int = BATCH,
 ) -> RegimeReport:
     """Return how far a model's parameters, tangent kernel and features have changed.
 
@@ -43,23 +42,24 @@ def regime_report(
     Args:
         model: Any module, trained.
         initial_state: A copy of it before training, or of its `state_dict()`.
-        inputs: Shape (n, ...), in random order. Without them only the parameters'
-            movement is measured.
+        inputs: Shape (n, ...), in random order; features are compared on the first 256.
+            Without them only the parameters' movement is measured.
         labels: What `argmax(-1)` of the outputs should be: shape (n,), or (n, places)
             for sequences. Without them there are no re-initialization curves.
         forward: Maps a model and inputs to outputs (n, ..., num_outputs), such as
             `lambda model, ids: model(ids).logits`.
         num_kernel_inputs: How many of the first inputs the tangent kernel is of. Each
             takes a backward pass for each output, or ten of them, before and after.
-        num_feature_inputs: How many of the first inputs features are compared on, in
-            one forward pass.
 
     Raises:
         ValueError: If `initial_state` is not the state of such a model, or the model's
-            very own; if inputs, labels or outputs do not fit each other.
+            very own; if parameters are complex; if inputs, labels or outputs do not fit
+            each other.
     """
     starts = initial_parameters(model, initial_state)
     ends = {name: p.detach() for name, p in model.named_parameters() if p.numel()}
+    for name, end in ends.items():
+        require(not end.is_complex(), name, "real, as by torch.view_as_real", end.dtype)
     rows = [tensor_movement(name, starts[name], end) for name, end in ends.items()]
     for row in rows:
         finite = math.isfinite(row.displacement)
@@ -76,7 +76,7 @@ def regime_report(
     if labels is not None:
         curves = accuracy_curves(copy.deepcopy(after), starts, inputs, labels, forward)
         report = replace(report, curves=curves)
-    first, few = inputs[:num_feature_inputs], inputs[:num_kernel_inputs]
+    first, few = inputs[:BATCH], inputs[:num_kernel_inputs]
     for end in (before, after):
         _give_statistics(end, first, forward)
     old, new = (features(end, first, forward) for end in (before, after))

@@ -37,7 +37,7 @@ class TensorMovement:
 
 def tensor_movement(name: str, start: Tensor, end: Tensor) -> TensorMovement:
     """Return how far one parameter tensor moved."""
-    start, end = start.double(), end.double()
+    start, end = start.cpu().double(), end.cpu().double()
     moved = (end - start).abs()
     alike = bool((start == start.flatten()[:1]).all())  # so are scalars
     std = 0.0 if alike else start.std().item()
@@ -74,8 +74,9 @@ class RegimeReport:
 
     tensors: list[TensorMovement]
     kernel: KernelChange | None = None
-    features: dict[str, float] = field(default_factory=dict)
-    """Layer → linear CKA of its outputs before and after: 1 if nothing changed."""
+    features: dict[str, float | None] = field(default_factory=dict)
+    """Layer, in the order of calls → linear CKA of its outputs before and after: 1 if
+    nothing changed, None where they do not vary or are not a row for each input."""
     low_rank: tuple[float | None, float | None] = (None, None)
     """`low_rank_measure` before and after: 0 is rich, 1 is lazy."""
     curves: ReinitCurves | None = None
@@ -107,7 +108,8 @@ class RegimeReport:
     @property
     def feature_change(self) -> float | None:
         """One minus the mean CKA of the layers below the last."""
-        hidden = [*self.features.values()][:-1]
+        below = [*self.features.values()][:-1]
+        hidden = [value for value in below if value is not None]
         return 1 - sum(hidden) / len(hidden) if hidden else None
 
     @property

@@ -20,6 +20,9 @@ HELD = 1 << 28
 NUM_DIRECTIONS = 10
 """Outputs up to which the sum is exact. Of more outputs it is estimated."""
 
+ROUNDING = 1e-10
+"""Of a kernel's norm: a centred one of less counts as zero."""
+
 
 @dataclass(frozen=True)
 class KernelChange:
@@ -65,9 +68,13 @@ def alignment(one: Tensor, two: Tensor) -> float | None:
 
 
 def centered(kernel: Tensor) -> Tensor:
-    """Return the kernel (n, n) of features less their mean over the n inputs."""
+    """Return the kernel (n, n) of features less their mean over the n inputs.
+
+    It is zero, and not what rounding leaves, where features do not vary.
+    """
     without = kernel - kernel.mean(0)
-    return without - without.mean(1, keepdim=True)
+    without = without - without.mean(1, keepdim=True)
+    return without * (without.norm() > ROUNDING * kernel.norm())
 
 
 def tangent_kernel(model: nn.Module, inputs: Tensor, forward: Forward) -> Tensor:
@@ -99,7 +106,7 @@ def tangent_kernel(model: nn.Module, inputs: Tensor, forward: Forward) -> Tensor
                     combined = forward(model, one).flatten() @ direction
                     each = torch.autograd.grad(combined, group, materialize_grads=True)
                     torch.cat([gradient.flatten() for gradient in each], out=row)
-                kernel += (rows @ rows.T).double().cpu()
+                kernel += (rows @ rows.T).cpu().double()
     return kernel
 
 

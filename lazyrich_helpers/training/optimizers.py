@@ -1,4 +1,4 @@
-"""Optimizers with their learning-rate schedules: the paper's two, and a control."""
+"""Optimizers with their learning-rate schedules."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import functools
 import json
+from collections import Counter
 
 import pytest
 import torch
@@ -215,6 +216,35 @@ def test_a_checkpoint_knows_its_schedule_also_one_of_ones_own():
             made(other)[2].load_state_dict(saved)
 
 
+class OneLayer:
+    """A schedule of one's own without a `__dict__`."""
+
+    __slots__ = ("layer",)
+    per_step = False
+
+    def __init__(self, layer):
+        self.layer = layer
+
+    def plan(self, epoch, step, num_layers, seed):
+        return Plan(frozenset({self.layer}))
+
+
+def test_a_checkpoint_knows_a_schedule_with_slots():
+    sparse = made(OneLayer(2))[2]
+    sparse.load_state_dict(sparse.state_dict())
+
+
+@pytest.mark.parametrize("layers", [{5}, {-1}, {1, 3}, set()], ids=str)
+def test_a_plan_of_layers_that_there_are_not(layers):
+    message = (
+        rf"plan must train at least one .* to 2; got \[{str(sorted(layers))[1:-1]}"
+    )
+    sparse = made(Alternating((frozenset({0}), frozenset(layers))))[2]
+    for meet in (sparse.epoch(1).__enter__, lambda: made(Alternating((layers,)))):
+        with pytest.raises(ValueError, match=message):
+            meet()
+
+
 def test_states_may_be_saved_inside_but_for_scaled_rates():
     model = Small()
     optimizer = torch.optim.SGD(groups(model.layers), 0.1)
@@ -418,9 +448,11 @@ def tied():
         (Small(), "layers must be a list of the model's layers.*got a Small"),
         ([], "at least one layer"),
         ([nn.Linear(2, 2), nn.ReLU()], r"layer 1 \(ReLU\) has no parameters"),
+        ([nn.Linear(2, 2), "fc"], "layer 1 must be a module, .* got a str"),
+        ([nn.Linear(2, 2), None], "layer 1 must be a module, .* got a NoneType"),
         (tied(), r"layers 0 and 1 \(Linear\) share a parameter, weight \(11, 8\)"),
     ],
-    ids=["a model", "nothing", "no parameters", "tied"],
+    ids=["a model", "nothing", "no parameters", "a name", "none", "tied"],
 )
 def test_layers_that_can_not_be_ordered(layers, message):
     one = nn.Linear(1, 1)
@@ -649,3 +681,37 @@ def test_a_dropout_that_layers_share_is_on_for_the_trainable_one():
         with LayerwiseSparse(layers, optimizer, top_only).epoch(0):
             layers[1](layers[0](INPUTS.flatten(1)))
     assert all((hidden == 0).float().mean() > 0.4 for hidden in seen)
+
+
+@pytest.mark.parametrize("by_step", [False, True], ids=["epoch", "step"])
+def test_gradients_that_a_closure_makes_are_seen(by_step):
+    draw = "step" if by_step else "epoch"
+    model, optimizer, sparse = made(TopKAllBottoms(k=1, rho=0.5, draw=draw))
+
+    def closure():  # as Lightning has it
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(INPUTS), LABELS)
+        loss.backward()
+        return loss
+
+    updated = Counter()
+    for number in range(20):
+        epoch, step = (0, number) if by_step else (number, None)
+        with sparse.step(epoch, step) as trainable:
+            optimizer.step(closure)
+        updated.update(trainable)
+    assert sparse.counts == updated and 0 < updated[0] < 20
+
+
+def test_a_frozen_recurrent_layer_without_dropout_keeps_its_mode():
+    """cuDNN has no backward pass of one in eval mode."""
+    below, above = nn.Linear(6, 4), nn.LSTM(4, 4, num_layers=2)
+    dropped, modes = nn.GRU(4, 3, num_layers=2, dropout=0.5), []
+    for layer in (above, dropped):
+        layer.register_forward_hook(lambda module, *_: modes.append(module.training))
+    layers = [below, above, dropped]
+    optimizer = torch.optim.SGD(groups(layers), 0.1)
+    with LayerwiseSparse(layers, optimizer, tiny.Mask(mask="100")).epoch(0):
+        dropped(above(below(INPUTS[:, 0]))[0])[0].sum().backward()
+        optimizer.step()
+    assert modes == [True, False] and dropped.training

@@ -11,8 +11,8 @@ from lazyrich_helpers.measures.activity import (
     heat_map,
 )
 from lazyrich_helpers.measures.gradients import full_gradient
-from lazyrich_helpers.models.layout import spans
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.spans import spans
 from lazyrich_helpers.reinit.reinitialization import num_active
 from lazyrich_helpers.training.loop import Epoch, train
 from tests import tiny

@@ -5,7 +5,7 @@ import torch
 from lazyrich_helpers.measures import criticality
 from lazyrich_helpers.measures.activity import PERCENTS
 from lazyrich_helpers.measures.criticality import Criticality, correct_after_reset
-from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.spans import spans
 from lazyrich_helpers.models.vectors import flat_parameters
 from lazyrich_helpers.reinit.reinitialization import movement_order, num_active
 from lazyrich_helpers.training.loop import count_correct, new_network

@@ -16,9 +16,9 @@ from lazyrich_helpers.models.convnets import (
     rectified,
 )
 from lazyrich_helpers.models.initialization import XavierNormal
-from lazyrich_helpers.models.layout import spans
 from lazyrich_helpers.models.network import ModelPart, ReluNet
 from lazyrich_helpers.models.resnet import ResNet18
+from lazyrich_helpers.models.spans import spans
 from lazyrich_helpers.models.vectors import bind_, flat_parameters
 from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.loop import new_network, train

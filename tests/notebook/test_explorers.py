@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 from lazyrich_helpers.experiments.study import read_study
 from lazyrich_helpers.lws.schedules import Full, TopK, TopKAllBottoms
 from lazyrich_helpers.measures.activity import Activity
-from lazyrich_helpers.models.layout import spans
+from lazyrich_helpers.models.spans import spans
 from lazyrich_helpers.notebook.chapter import recorded
 from lazyrich_helpers.notebook.heat_maps import heat_map_slider
 from lazyrich_helpers.notebook.live import ReinitExplorer

@@ -30,6 +30,14 @@ from lazyrich_helpers.papers.grokalign.claims import (
     REGIONS,
     XOR,
 )
+from lazyrich_helpers.papers.grokalign.input_jacobian import (
+    centroids,
+    first_component,
+    jacobians,
+    projected_norm,
+    row_alignment,
+    unit_directions,
+)
 from lazyrich_helpers.papers.grokalign.kernel import (
     along_input,
     binary_network,
@@ -42,14 +50,6 @@ from lazyrich_helpers.papers.grokalign.nets import (
 )
 from lazyrich_helpers.papers.grokalign.optimum import best_rows
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.input_jacobian import (
-    centroids,
-    first_component,
-    jacobians,
-    projected_norm,
-    row_alignment,
-    unit_directions,
-)
 from tests.tiny import ROOT
 
 

@@ -216,6 +216,38 @@ def test_features_are_compared_layer_by_layer():
     assert not any(m._forward_hooks for m in model.modules())
 
 
+def of_two_layers():
+    """Yield models whose readout is hard to tell, and the name of the other layer."""
+    hidden, readout = (nn.Linear(6, 6), nn.Tanh()), nn.Linear(6, 6)
+    nn.init.zeros_(readout.weight)
+    yield nn.Sequential(*hidden, readout), "0"
+    as_rows = nn.Flatten(0, 1), nn.Linear(6, 3), nn.Unflatten(0, (-1, 5))
+    yield nn.Sequential(*hidden, *as_rows), "0"
+    both_ends = nn.Linear(6, 6)
+    yield nn.Sequential(both_ends, *hidden, both_ends), "1"
+
+
+@pytest.mark.parametrize(
+    ("model", "hidden"), [*of_two_layers()], ids=["zero", "flattened", "called twice"]
+)
+def test_only_the_readout_is_no_hidden_layer(model, hidden):
+    start = copy.deepcopy(model)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.add_(normal(*p.shape))
+    report = regime_report(model, start, normal(20, 5, 6))
+    assert list(report.features)[:-1] == [hidden]
+    assert report.feature_change == 1 - report.features[hidden] > 0
+
+
+def test_features_that_do_not_vary_have_no_cka():
+    rows = (normal(1, 16).double() / 3).expand(100, 16)
+    kernel = centered(rows @ rows.T)
+    assert not kernel.any() and alignment(kernel, kernel) is None
+    few = rows + 1e-3 * normal(100, 16)
+    assert alignment(centered(few @ few.T), centered(few @ few.T)) == pytest.approx(1)
+
+
 def test_without_a_readout_there_is_no_low_rank_measure():
     model = nn.Linear(6, 8)
     start = copy.deepcopy(model)
@@ -404,6 +436,9 @@ def test_models_that_are_not_ours(kind):
     assert found.last_inputs.shape[-1] == 16
 
 
+COMPLEX = nn.Parameter(torch.zeros(3, 12, dtype=torch.complex64))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -417,6 +452,8 @@ def test_models_that_are_not_ours(kind):
         (lambda k: k.update(model=nn.ReLU()), "module with parameters"),
         (lambda k: nn.init.constant_(k["model"].head.bias, float("nan")),
          "head.bias must be finite"),
+        (lambda k: setattr(k["model"].head, "weight", COMPLEX),
+         "head.weight must be real.*complex64"),
         (lambda k: k.update(inputs=None), "inputs must be given where labels are"),
         (lambda k: k.update(inputs=INPUTS[:1]), "inputs must be at least two; got 1"),
         (lambda k: k.update(labels=LABELS[:5]),

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lazyrich_helpers.papers.grokalign.input_jacobian import centroids
 from lazyrich_helpers.papers.grokalign.measures import load_images
 from lazyrich_helpers.papers.grokalign.nets import drawn_weights
-from lazyrich_helpers.reinit.input_jacobian import centroids
 from lazyrich_helpers.reinit.tangent_kernel import tangent_kernel
 
 

@@ -7,13 +7,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from lazyrich_helpers.data.datasets import images
-from lazyrich_helpers.papers.grokalign.nets import Weights, outputs, own_inputs
-from lazyrich_helpers.reinit.input_jacobian import (
+from lazyrich_helpers.papers.grokalign.input_jacobian import (
     centroids,
     first_component,
     jacobians,
     row_alignment,
 )
+from lazyrich_helpers.papers.grokalign.nets import Weights, outputs, own_inputs
 from lazyrich_helpers.training.stack import share_correct
 
 NUM_MEASURED = 100

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lazyrich_helpers.papers.grokalign.input_jacobian import jacobians, row_alignment
 from lazyrich_helpers.papers.grokalign.measures import (
     NUM_MEASURED,
     ImageRows,
@@ -21,7 +22,6 @@ from lazyrich_helpers.papers.grokalign.nets import (
     own_inputs,
 )
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.input_jacobian import jacobians, row_alignment
 from lazyrich_helpers.reinit.reinitialization import movement_order, reinitialized
 from lazyrich_helpers.training.stack import share_correct
 

@@ -14,6 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lazyrich_helpers.papers.grokalign.input_jacobian import (
+    projected_norm,
+    unit_directions,
+)
 from lazyrich_helpers.papers.grokalign.measures import (
     ImageRows,
     load_images,
@@ -26,7 +30,6 @@ from lazyrich_helpers.papers.grokalign.nets import (
     own_inputs,
 )
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.input_jacobian import projected_norm, unit_directions
 from lazyrich_helpers.training.stack import share_correct
 
 

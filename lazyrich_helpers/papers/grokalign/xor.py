@@ -11,9 +11,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from lazyrich_helpers.papers.grokalign.input_jacobian import jacobians, projected_norm
 from lazyrich_helpers.papers.grokalign.nets import drawn_weights, outputs
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.input_jacobian import jacobians, projected_norm
 
 
 @dataclass(frozen=True, kw_only=True)

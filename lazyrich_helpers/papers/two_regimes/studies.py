@@ -14,8 +14,8 @@ from torch import Tensor
 from lazyrich_helpers.data.datasets import Dataset, images
 from lazyrich_helpers.experiments.study import Study
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.papers.two_regimes.loss_surface import sharpness, slopes_along
 from lazyrich_helpers.random_streams import generator
-from lazyrich_helpers.reinit.loss_surface import sharpness, slopes_along
 from lazyrich_helpers.training.stacked_sgd import (
     StackedSGD,
     he_rows,

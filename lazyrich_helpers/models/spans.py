@@ -11,7 +11,7 @@ from lazyrich_helpers.models.network import Network
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One parameter tensor's place in `initialization.flat_parameters`."""
+    """One parameter tensor's place in `vectors.flat_parameters`."""
 
     layer: int
     """Index in `network.layers`; 0 is the bottom."""

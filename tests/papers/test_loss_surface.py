@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.autograd.functional import hessian
 
-from lazyrich_helpers.reinit.loss_surface import (
+from lazyrich_helpers.papers.two_regimes.loss_surface import (
     hessian_product,
     sharpness,
     slopes_along,

@@ -41,6 +41,8 @@ def sharpness(
     After $k$ steps it is the largest of the tridiagonal matrix $Q^\top H Q$, where $Q$
     is an orthonormal basis of $v, Hv, \ldots, H^{k-1}v$ and $v$ is random: never above
     the true one, up to rounding. The basis is kept orthogonal by projecting twice.
+    Where $v, Hv, \ldots$ span fewer than $k$ directions it is filled up with rounding,
+    and a largest eigenvalue below 0 may be found as about 0.
 
     Args:
         losses: Rows of parameters → losses; see this module.

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lazyrich_helpers.reinit.selection import largest
+from lazyrich_helpers.measures.selection import largest
 
 SIZE = 20_000
 

@@ -3,8 +3,8 @@
 import torch
 
 from lazyrich_helpers.models.convnets import VGG5
-from lazyrich_helpers.models.layout import architecture, spans
 from lazyrich_helpers.models.network import ReluNet
+from lazyrich_helpers.models.spans import architecture, spans
 from lazyrich_helpers.models.vectors import flat_parameters
 
 
