@@ -197,7 +197,7 @@ RANDOM_CIFAR10 = (
     lws_claim(
         "E7",
         "As we read the table, accuracy increases with ρ from Xavier's initialization, "
-        "but for a step of 0.08 points (we ask: "
+        "but for one small step (we ask: "
         "top {k} and top {more}, each with all bottoms and with the bottom {q}, lose "
         "less at each of ρ = {rhos} than at the one before)",
         in_order(
@@ -215,9 +215,10 @@ RANDOM_CIFAR10 = (
     ),
     lws_claim(
         "E8",
-        "As we read the table, at ρ = {rho:g} from Xavier's initialization more layers "
-        "at the top are better with few at the bottom, fewer with all bottoms (we ask: "
-        "top {more} against top {k}, with the bottom {q} and with all bottoms)",
+        "As we read the table, at ρ = {rho:g} more layers at the top are better with "
+        "few at the bottom, fewer with all bottoms (we ask, from Xavier's "
+        "initialization: top {more} against top {k}, with the bottom {q} and with all "
+        "bottoms)",
         in_order(
             {
                 "the bottom {q}": [
