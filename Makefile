@@ -14,7 +14,8 @@ SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile \
 
 AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 COMPUTING := tests/models tests/training tests/reinit book/01_introduction.ipynb \
-	$(foreach name,golden runner/checkpoints lws/frozen_prefix papers/dial papers/partial_sgd, \
+	$(foreach name,golden runner/checkpoints lws/frozen_prefix measures/selection \
+	papers/dial papers/loss_surface papers/partial_sgd, \
 	tests/$(dir $(name))test_$(notdir $(name)).py)
 
 .DEFAULT_GOAL := help
