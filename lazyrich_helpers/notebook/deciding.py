@@ -10,6 +10,7 @@ import pandas as pd
 from lazyrich_helpers.analysis.claims.ledger import OPEN, LedgerRow
 from lazyrich_helpers.analysis.claims.question import TIMES, Question, Runs
 from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, Results
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.training.run_config import RunConfig
@@ -97,7 +98,7 @@ def _claimed_widths(question: Question, choices: Mapping[str, Any]) -> list[int]
     if question.least_width > 1:
         return [question.least_width]
     free = {name: value for name, value in choices.items() if name != "widths"}
-    whole = Runs(recipe=question.runs.recipe, choices=free).results.recipe
+    whole = make_recipe(question.runs.recipe, "paper", **free)
     widths = [config.columns()["width"] for config in whole.configs]
     return sorted({min(widths), max(widths)})
 

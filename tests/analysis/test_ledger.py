@@ -133,6 +133,7 @@ def question(word, num_seeds, least_width=1, name="A1") -> Question:
         (question(UNDECIDED, 5), f"--widths {WIDTH} --lrs {LR} --seeds 5 6 7 8 9"),
         (question(UNDECIDED, 3), f"--widths {WIDTH} --lrs {LR}"),
         (question(NOT_RUN, 5, 1000), f"--widths 1000 --lrs {LR}"),
+        (question(NOT_RUN, 5), f"--widths 10 100000 --lrs {LR}"),
         (question(NOT_RUN, 0), f"--widths {WIDTH} --lrs {LR}"),
     ],
 )
@@ -170,6 +171,9 @@ def test_settings_are_columns_of_one_row():
     assert kinds["holds at whichever rate it is asked"] == [False, True]
     assert kinds["better at the paper's rate than at a tuned one"] == [True, False]
     assert kinds["better at a tuned rate than at the paper's"] == [False, False]
+    (row,) = ledger([question(PARTLY, 5)])
+    own = [kind for kind, is_so in KINDS.items() if is_so(row)]
+    assert own == ["holds partly, and not by width"]
 
 
 def test_each_claim_counts_once_in_the_sentence():
