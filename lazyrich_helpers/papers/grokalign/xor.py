@@ -18,7 +18,7 @@ from lazyrich_helpers.random_streams import generator
 
 @dataclass(frozen=True, kw_only=True)
 class XorSettings:
-    """The paper: p = 40,000, width 2,048, 1,000 steps, λ = 1."""
+    """The paper: p = 40,000, width 2,048, λ = 1."""
 
     penalties: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0)
     """λ, of GrokAlign."""
@@ -29,7 +29,7 @@ class XorSettings:
     num_test: int = 200
     lr: float = 0.1
     weight_decay: float = 0.1
-    num_steps: int = 300
+    num_steps: int = 1000
     every: int = 10
     noise_std: float = 1.0
     """Of the Gaussian noise on all inputs but the two, in the noisy test."""
