@@ -509,7 +509,7 @@ def test_xor_and_kernel_claims_hold_and_fail():
     assert check(errors, error=0.001).word is Word.FAILS
 
 
-def test_half_is_half_of_what_training_gave():
+def test_a_share_is_one_of_what_training_gave():
     gammas = [0.0, 0.001, 0.01, 0.1, 1.0]
     rows = [
         {"widths": 8, "seed": 0, "gamma": g, "accuracy": a, "alignment": b}
@@ -517,10 +517,12 @@ def test_half_is_half_of_what_training_gave():
             gammas, [0.9, 0.9, 0.9, 0.5, 0.1], [0.4, 0.4, 0.2, 0.1, 0.0], strict=True
         )
     ]
-    (found,) = tables.half_lost(pd.DataFrame(rows)).to_dict("records")
+    (found,) = tables.gammas_lost(pd.DataFrame(rows)).to_dict("records")
     assert found["accuracy"] == pytest.approx(0.1)
     assert found["alignment"] == pytest.approx(0.01)
     assert found["ratio"] == pytest.approx(10)
+    (found,) = tables.gammas_lost(pd.DataFrame(rows), share=1.0).to_dict("records")
+    assert found["accuracy"] == found["alignment"] == pytest.approx(1)
 
 
 def test_resets_of_none_and_of_all():

@@ -15,6 +15,7 @@ from lazyrich_helpers.papers.two_regimes.momentum import (
     Momentum,
     momentum,
 )
+from lazyrich_helpers.papers.two_regimes.schedule_checks import stopped
 from lazyrich_helpers.papers.two_regimes.schedules import (
     SCHEDULES,
     schedules,
@@ -202,6 +203,16 @@ def test_small_steps_are_compared_at_equal_training_loss():
     assert (found.epoch == 16).all() and found.test_accuracy.notna().all()
     never = at_equal_loss(longer, levels / 1e6)
     assert (never.epoch == 20).all() and not never.reached.any()
+
+
+def test_a_run_is_stopped_where_it_is_best_on_held_out_images():
+    rows = pd.DataFrame({
+        "seed": [0] * 4 + [1] * 4,
+        "epoch": [4, 1, 2, 3] * 2,
+        "held_out_accuracy": [0.1, 0.2, np.nan, 0.2, 0.9, 0.2, np.nan, 0.3],
+        "test_accuracy": [0.4, 0.5, 0.6, 0.7] * 2,
+    })  # fmt: skip
+    assert stopped(rows).to_dict() == {0: 50.0, 1: 40.0}
 
 
 @pytest.mark.parametrize(

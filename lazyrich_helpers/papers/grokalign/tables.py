@@ -99,26 +99,26 @@ def of_method(table: pd.DataFrame, method: str, column: str) -> pd.Series:
     return table.loc[table.methods == method].set_index("seed").loc[:, column]
 
 
-def half_lost(table: pd.DataFrame) -> pd.DataFrame:
-    """Return, by width and seed, γ at which half of accuracy and alignment is lost.
+def gammas_lost(table: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
+    """Return, by width and seed, γ at which a share of each measure is lost.
 
-    Half of what training gave: of the way from the trained network's value to that of
-    the initial one, which is at γ = 1. Interpolated in log γ; `ratio` is accuracy's γ
-    over alignment's, above 1 where alignment goes first.
+    Of accuracy and of alignment; of what training gave them: the way from the trained
+    network's value to that of the initial one, which is at γ = 1. Interpolated in
+    log γ; `ratio` is accuracy's γ over alignment's, above 1 where alignment goes first.
     """
     rows = []
     for width, seed, own in networks(table, "widths"):
-        gammas = [_half(own, column) for column in ("accuracy", "alignment")]
+        gammas = [_gamma(own, of, share) for of in ("accuracy", "alignment")]
         rows.append((width, seed, *gammas, gammas[0] / gammas[1]))
     names = ["widths", "seed", "accuracy", "alignment", "ratio"]
     return pd.DataFrame(rows, columns=names)
 
 
-def _half(table: pd.DataFrame, column: str) -> float:
-    """Return γ at which a column has first come half of its way."""
+def _gamma(table: pd.DataFrame, column: str, share: float) -> float:
+    """Return γ at which a column has first come so much of its way."""
     values = table[column].to_numpy()
     lost = pd.DataFrame({
         "lost": (values[0] - values[1:]) / (values[0] - values[-1]),
         "gamma": np.log10(table.gamma.to_numpy()[1:]),
     })  # fmt: skip
-    return 10 ** first_reach(lost, "lost", 0.5, "gamma")
+    return 10 ** first_reach(lost, "lost", share, "gamma")

@@ -104,6 +104,16 @@ def lead_from(table: pd.DataFrame, lr: float) -> pd.Series:
     return 100 * (final(drop) - at_equal(table, drop).test_accuracy)
 
 
+def stopped(rows: pd.DataFrame) -> pd.Series:
+    """Return, by seed, the test accuracy (%) where held-out accuracy is first highest.
+
+    That is early stopping, among the epochs after which accuracies were taken.
+    """
+    looks = rows.dropna(subset="held_out_accuracy").sort_values("epoch")
+    best = looks.loc[looks.groupby("seed").held_out_accuracy.idxmax()]
+    return 100 * best.set_index("seed").test_accuracy
+
+
 def drop_suffices(table: pd.DataFrame, small_lr: float, points: float) -> Finding:
     """Ask whether one drop is as good as a cosine, each at its best step size."""
     found = compared(table, small_lr)
