@@ -67,9 +67,11 @@ def check_recursion(table: pd.DataFrame, *, percent: float, layer: int) -> Findi
     def answer(width: int) -> Answer:
         off = off_theory(with_share(table), width)
         asked = pd.DataFrame(off.loc[:, :layer])
-        worst = asked[asked.mean().abs().idxmax()]
-        text = f"{with_interval(worst)} ({with_interval(off[highest])})"
-        return everywhere(near(asked[n], 0, percent) for n in asked), text
+        each = {n: pd.Series(own) for n, own in asked.items()}
+        worst = max(each.values(), key=lambda own: abs(own.mean()))
+        top = with_interval(pd.Series(off[highest]))
+        answers = (near(own, 0, percent) for own in each.values())
+        return everywhere(answers), f"{with_interval(worst)} ({top})"
 
     unit = "Largest deviation of the share 1 − ρ from the recursion’s (%), to layer"
     return _by_width(table, answer, f"{unit} {layer} (and in layer {highest})")

@@ -89,8 +89,9 @@ def same_rates(table: pd.DataFrame, start: str, other: str, depth: int) -> pd.Da
     `ahead`, the first start's test accuracy less the other's, in points.
     """
     last = [name for name in table if str(name).startswith("loss_")][-1]
+    deep = table.loc[table.depth == depth]
     one, two = (
-        everyone_reached(table[(table.inits == name) & (table.depth == depth)])
+        everyone_reached(deep.loc[deep.inits == name])
         .set_index(["lr", "seed"])
         .rename(columns={last: "loss"})
         for name in (start, other)

@@ -105,13 +105,16 @@ def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
     return cells
 
 
-def joint_gains(table: pd.DataFrame, part: str, joint: str = "joint") -> pd.DataFrame:
+def joint_gains(
+    table: pd.DataFrame, part: str, joint: str = "joint", alone: str = ""
+) -> pd.DataFrame:
     """Return joint less alone, of each rank, size and seed: a column each, in points.
 
-    `part` is `core` or `full`; the scheme `joint` or `joint, total`.
+    `part` is `core` or `full`; `joint` and `alone` are schemes, as `joint, total` or
+    `core alone, twice`; the part's own, unless said.
     """
     wide = table.pivot_table(
         part, ["ranks", "train_size", "seed"], "scheme", sort=False
     )
-    gains = 100 * (wide[joint] - wide[f"{part} alone"])
+    gains = 100 * (wide[joint] - wide[alone or f"{part} alone"])
     return pd.DataFrame({"gain": gains}).reset_index()
