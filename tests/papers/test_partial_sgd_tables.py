@@ -151,6 +151,16 @@ def test_joint_training_is_more_than_as_many_steps():
     assert claims.check_core(transformers(3, 0, steps=2)).word is Word.HOLDS
 
 
+def test_sure_losses_are_named():
+    table = transformers(core=0, full=-2)
+    table.loc[(table.ranks == 1) & (table.scheme == "joint"), "full"] += 0.02
+    gains = tables.joint_gains(table, "full")
+    assert tables.surely_below(gains, -1.0) == [(4, 200), (4, 1000)]
+    assert tables.places([(4, 1000)]) == "at rank 4 with 1,000 images"
+    assert tables.places(tables.surely_below(gains, -9.0)) == "nowhere"
+    assert tables.mean_gain(gains) == "−1.0 ± 0.0"
+
+
 def growing(power):
     """Return whole gradients that grow as ρ to a power, at two perturbations."""
     table = tiny.grid(rhos=(0.0, 0.1, 0.5, 1.0), radius=(0.0, 0.3), seed=range(4))

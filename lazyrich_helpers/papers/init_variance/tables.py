@@ -38,6 +38,7 @@ LEAST_SEEDS = 6
 def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at learning rates at which every seed reached the loss."""
     reached = rows.groupby("lr").steps.transform(lambda own: own.notna().all())
+    reached = reached.astype(bool)  # not so by itself where there are none
     return pd.DataFrame(rows[reached])
 
 
