@@ -46,8 +46,9 @@ class Study:
     """The settings' field that holds the grid's values; it is a column of the table."""
     budgets: Mapping[str, Any]
     """`smoke`, `laptop`, `paper` → settings, a frozen dataclass of plain fields."""
-    arithmetic: str = "fp32"
-    """Of the numbers that are kept: `fp32` or `fp64`."""
+    arithmetic: str | Callable[[Any], str] = "fp32"
+    """Of the numbers that are kept: `fp32` or `fp64`; or, where that differs, a value
+    of the grid → its own."""
     version: int = 1
     """Raised by hand when the same settings would give other numbers."""
 
@@ -63,6 +64,14 @@ class Study:
     def values(self, settings: Any) -> list[Any]:
         """Return the values of the grid."""
         return list(getattr(settings, self.over))
+
+    def arithmetic_of(self, value: Any) -> str:
+        """Return which arithmetic a point is computed in."""
+        return (
+            self.arithmetic
+            if isinstance(self.arithmetic, str)
+            else self.arithmetic(value)
+        )
 
     def file(self, settings: Any, folder: Path) -> Path:
         """Return where it lies: its name tells study, version and settings apart."""
@@ -149,7 +158,7 @@ def complete_study(
             points[_key(value)] = {
                 study.over: value,
                 "seconds": round(time.perf_counter() - start, 3),
-                "origin": origin | {"arithmetic": study.arithmetic},
+                "origin": origin | {"arithmetic": study.arithmetic_of(value)},
                 "columns": list(rows.columns),
                 "rows": [[*map(_plain, row)] for row in rows.itertuples(index=False)],
             }

@@ -128,8 +128,10 @@ def _describe(result: StudyResult) -> str:
     settings = dataclasses.asdict(result.settings)
     listed = ", ".join(f"{name} {_short(value)}" for name, value in settings.items())
     made = sorted(
-        f"{one['device']}, torch {one['torch']}, commit {one['commit']}"
-        for one in result.origins
+        {
+            f"{one['device']}, torch {one['torch']}, commit {one['commit']}"
+            for one in result.origins
+        }
     )
     again = f"python -m lazyrich_helpers.run study {study.name} --budget"
     return (

@@ -10,9 +10,13 @@ import pytest
 from lazyrich_helpers.experiments.study import Study, complete_study, read_study
 from lazyrich_helpers.notebook.chapter import ChapterError
 from lazyrich_helpers.notebook.studies import study_line, study_settings
-from lazyrich_helpers.papers.studies import neighbours, studies
+from lazyrich_helpers.papers.sharded.claims import CURVES, TENSORFLOW
+from lazyrich_helpers.papers.studies import neighbours, recorded_studies, studies
 from lazyrich_helpers.run import main
 from lazyrich_helpers.runner.stopping import Stop
+from tests.tiny import ROOT
+
+RECORDED = ROOT / "book" / "records" / "studies"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +158,26 @@ def test_the_badge_says_scale_n_arithmetic_and_what_is_missing():
     assert "recorded · n = 2 seeds · fp32 · CPU · 2 points missing" in shown
     assert "study squares --budget paper" in shown
     assert "not computed yet" in study_line(read_study(STUDY, "laptop")).data
+
+
+def test_points_of_two_arithmetics_are_told_apart():
+    mixed = dataclasses.replace(
+        STUDY, arithmetic=lambda scale: "fp64" if scale > 1 else "fp32"
+    )
+    shown = study_line(complete_study(mixed, "paper")).data
+    assert "· fp32 · fp64 · CPU" in shown and shown.count("torch 2") == 1
+
+
+def test_recorded_studies_say_what_their_points_were_computed_in():
+    for study in recorded_studies().values():
+        points = json.loads(study.file(study.settings("paper"), RECORDED).read_text())
+        for point in points["points"]:
+            done = study.arithmetic_of(point[study.over])
+            assert point["origin"]["arithmetic"] == done, study.name
+    assert (CURVES.arithmetic_of("record"), TENSORFLOW.arithmetic_of("fp64")) == (
+        "fp32",
+        "fp64",
+    )
 
 
 def test_the_command_line_lists_studies_and_refuses_unknown_ones(capsys):

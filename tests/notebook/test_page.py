@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
 from myst_nb.ext import glue
@@ -41,6 +42,20 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     theirs = findings((open_, "Some.", ""), paper="Chizat et al.").data
     assert "Chizat et al. (A1): It falls. This is undecided." in theirs
     assert "The paper" not in theirs
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        (Word.PARTLY, "It falls. This holds for w ≥ 9 (we ask: by 3)."),
+        (Word.UNDECIDED, "It falls. This is undecided for w ≥ 9 (we ask: by 3)."),
+        (Word.HOLDS, "It falls. This holds for w ≥ 9."),
+    ],
+)
+def test_findings_say_what_is_asked_where_the_word_does_not_say_it(word, told):
+    claim = Claim("A1", "It falls (we ask: by 3)", lambda: Finding(word, ""))
+    verdict = claim.given(Finding(word, "", "for w ≥ 9"))
+    assert f"The paper (A1): {told}</em>" in findings((verdict, "Some.", "")).data
 
 
 def test_a_table_for_readers():

@@ -62,21 +62,44 @@ def test_decay_is_asked_of_every_width():
     assert near.word is Word.UNDECIDED
 
 
-def test_the_recursion_is_asked_in_both_directions():
-    exact = 1 - correlations(50)[-1]
-    for shift, word in ((0, Word.HOLDS), (0.1, Word.FAILS), (0.05, Word.UNDECIDED)):
-        table = decayed(w8=exact + shift + 0.005 * NOISE)
-        assert claims.check_recursion(table, off=0.05).word is word
-    below = pd.DataFrame(decayed(w8=np.full(6, exact + 0.9) + 0.001 * NOISE))
-    assert "−0.9" in claims.check_recursion(below, off=0.05).numbers
+AT_20, AT_50 = (1 - correlations(50))[[19, 49]]
 
 
-def test_the_recursion_is_asked_of_every_layer():
-    rows = decayed(w8=1 - correlations(50)[-1] + 0.005 * NOISE)
-    middle = decayed(w8=1 - correlations(50)[24] + 0.2 + 0.005 * NOISE)
-    middle = middle[middle.layer == 50].assign(layer=25)
-    assert claims.check_recursion(rows, off=0.05).word is Word.HOLDS
-    found = claims.check_recursion(pd.concat([rows, middle]), off=0.05)
+def at_layer(layer, share):
+    """A table of one width with a share in a layer, by seed, and in the lowest one."""
+    table = decayed(w8=share)
+    return table.assign(layer=table.layer.replace(50, layer))
+
+
+@pytest.mark.parametrize(
+    ("times", "word"),
+    [
+        (1.0, Word.HOLDS),
+        (1.2, Word.HOLDS),
+        (1.5, Word.FAILS),
+        (0.5, Word.FAILS),
+        (1.25, Word.UNDECIDED),
+    ],
+)
+def test_the_recursion_is_asked_of_the_share(times, word):
+    """ρ itself would be within 0.03 in all of these."""
+    table = at_layer(20, AT_20 * (times + 0.02 * NOISE))
+    found = claims.check_recursion(table, percent=25.0, layer=20)
+    assert found.word is word
+    assert f"{100 * (times - 1):+.1f} ± ".replace("-", "−").lstrip("+") in found.numbers
+
+
+def test_the_recursion_is_asked_of_every_layer_up_to_one():
+    right, wrong = AT_20 * (1 + 0.02 * NOISE), AT_20 * (3 + 0.02 * NOISE)
+    high = decayed(w8=AT_50 * (3 + 0.02 * NOISE))
+    high = high[high.layer == 50]
+    found = claims.check_recursion(
+        pd.concat([at_layer(20, right), high]), percent=25.0, layer=20
+    )
+    assert found.word is Word.HOLDS and "(+200.0 ± " in found.numbers
+    found = claims.check_recursion(
+        pd.concat([at_layer(20, wrong), high]), percent=25.0, layer=20
+    )
     assert found.word is Word.FAILS
 
 
@@ -114,6 +137,17 @@ def test_the_best_rate_is_one_that_all_seeds_reach():
     assert words.to_numpy().tolist() == [
         ["sample statistics", 10, 0.1, "32.0 ± 1.5", "90.0 ± 0.0"]
     ]
+
+
+def test_starts_are_compared_at_rates_that_both_bear():
+    table = trained(sample_10=[30] * 6, layer_10=[40] * 6)
+    ahead = 0.9 - 0.01 * table.seed * (table.inits == "sample")
+    table = table.assign(accuracy=ahead, loss_20=table.lr * (table.inits == "layer"))
+    found = tables.same_rates(table, "sample", "layer", 10)
+    assert found.lr.tolist() == [0.1] * 6 and found.seed.tolist() == [*SEEDS]
+    assert found.ahead.tolist() == pytest.approx([-seed for seed in SEEDS])
+    assert found.loss.eq(0).all() and found.other_loss.eq(0.1).all()
+    assert tables.same_rates(table, "sample", "he", 10).empty
 
 
 def test_the_least_loss_shuns_what_diverges():

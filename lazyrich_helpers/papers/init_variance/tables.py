@@ -4,10 +4,7 @@ import math
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.tables.statistics import (
-    confidence_interval,
-    with_interval,
-)
+from lazyrich_helpers.analysis.tables.statistics import with_interval
 from lazyrich_helpers.papers.init_variance.nets import NAMES
 from lazyrich_helpers.papers.init_variance.theory import correlations
 
@@ -22,15 +19,16 @@ def with_share(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def off_theory(table: pd.DataFrame, width: int) -> pd.DataFrame:
-    """Return by layer how far ρ is from the wide network's: `off` and `half`.
+    """Return how much more sample variance is left than in a wide network, in percent.
 
-    `half` is half of the 95 % interval over seeds.
+    It is the share over the recursion's, less 1: a row for each seed, a column for each
+    layer. ρ itself is close to 1 in high layers of any network, and says nothing there.
     """
     rows = table.loc[table.widths == width]
-    found = {n: confidence_interval(own.rho) for n, own in rows.groupby("layer")}
-    table = pd.DataFrame.from_dict(found, orient="index", columns=["off", "half"])
-    expected = correlations(int(rows.layer.max()))[table.index.astype(int) - 1]
-    return table.assign(off=table.off - expected)
+    shares = rows.pivot(index="seed", columns="layer", values="share")
+    shares.columns = shares.columns.astype(int)
+    expected = 1 - correlations(int(max(shares)))[shares.columns - 1]
+    return 100 * (shares / expected - 1)
 
 
 LEAST_SEEDS = 6
@@ -40,6 +38,7 @@ LEAST_SEEDS = 6
 def everyone_reached(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at learning rates at which every seed reached the loss."""
     reached = rows.groupby("lr").steps.transform(lambda own: own.notna().all())
+    reached = reached.astype(bool)  # not so by itself where there are none
     return pd.DataFrame(rows[reached])
 
 
@@ -82,6 +81,25 @@ def least_loss(table: pd.DataFrame) -> pd.DataFrame:
     for _, rows in ends.groupby(["inits", "depth"], sort=False):
         kept.append(rows[rows.lr == rows.groupby("lr").end.mean().idxmin()])
     return pd.concat(kept, ignore_index=True).drop(columns="end")
+
+
+def same_rates(table: pd.DataFrame, start: str, other: str, depth: int) -> pd.DataFrame:
+    """Return what two starts come to at the rates at which all seeds reach the loss.
+
+    A row for each rate and seed: `loss` and `other_loss`, of training at the end, and
+    `ahead`, the first start's test accuracy less the other's, in points.
+    """
+    last = [name for name in table if str(name).startswith("loss_")][-1]
+    deep = table.loc[table.depth == depth]
+    one, two = (
+        everyone_reached(deep.loc[deep.inits == name])
+        .set_index(["lr", "seed"])
+        .rename(columns={last: "loss"})
+        for name in (start, other)
+    )
+    ahead = 100 * (one.accuracy - two.accuracy)
+    found = pd.DataFrame({"loss": one.loss, "other_loss": two.loss, "ahead": ahead})
+    return found.dropna().reset_index()
 
 
 def reached_by_start(table: pd.DataFrame) -> pd.DataFrame:

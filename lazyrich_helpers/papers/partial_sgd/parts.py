@@ -18,17 +18,18 @@ from lazyrich_helpers.random_streams import generator
 from lazyrich_helpers.training.partial_sgd import accuracies, partial_sgd, shuffled
 
 
-def at_best_rate(
+def at_rates(
     settings: Any,
     network: Any,
     data: Dataset,
     sampler: Sampler,
     num_steps: int,
-    parts: Iterable[Any],
-) -> tuple[float, Callable[[Any], list[float]]]:
-    """Train networks; return a rate, and part → the test accuracy of each seed at it.
+) -> Callable[[Iterable[Any]], tuple[float, Callable[[Any], list[float]]]]:
+    """Train networks at every rate; return how to choose one of them for some parts.
 
-    The rate is the best on held-out images, for the mean over seeds and parts.
+    What is returned takes parts of the network, None is the whole, and returns the rate
+    that is best for them on held-out images, for the mean over seeds and parts; and
+    part → the test accuracy of each seed at this rate.
 
     Args:
         settings: Has `lrs`, `seeds` and `batch_size`.
@@ -36,7 +37,6 @@ def at_best_rate(
         data: What they learn from.
         sampler: Of their steps.
         num_steps: Of each.
-        parts: Of the network; None is the whole.
     """
     seeds = list(settings.seeds) * len(settings.lrs)
     lrs = torch.tensor(settings.lrs).repeat_interleave(len(settings.seeds))
@@ -56,9 +56,12 @@ def at_best_rate(
         found = accuracies(network, split, len(seeds), part)
         return found.view(len(settings.lrs), -1).cpu()
 
-    held_out = torch.stack([of_each(data.held_out, part).mean(1) for part in parts])
-    best = int(held_out.mean(0).argmax())
-    return settings.lrs[best], lambda part: of_each(data.test, part)[best].tolist()
+    def best_for(parts: Iterable[Any]) -> tuple[float, Callable[[Any], list[float]]]:
+        means = [of_each(data.held_out, part).mean(1) for part in parts]
+        best = int(torch.stack(means).mean(0).argmax())
+        return settings.lrs[best], lambda part: of_each(data.test, part)[best].tolist()
+
+    return best_for
 
 
 SHARED = ("alone", "together", "together, total")
@@ -115,7 +118,7 @@ def _best_widths(
     sizes = (inputs, *[settings.width] * settings.depth, data.num_classes)
     network = StackedReluNet(len(seeds), sizes).to(data.device)
     draw_(network, [generator("widths", seed) for seed in seeds])
-    lr, tested = at_best_rate(settings, network, data, sampler, count, parts.values())
+    lr, tested = at_rates(settings, network, data, sampler, count)(parts.values())
     rows = [
         (seed, share, lr, accuracy)
         for share, part in parts.items()
@@ -145,17 +148,24 @@ WIDTHS = Study(
 
 SCHEMES = {
     "core alone": ((Core(),), 1.0),
+    "core alone, twice": ((Core(),), 2.0),
     "full alone": ((None,), 1.0),
     "joint": ((Core(), None), 2.0),
     "joint, total": ((Core(), None), 1.0),
 }
-"""What takes turns, and the steps over those of a network that is trained alone."""
+"""What takes turns, and the steps over those of a network that is trained alone.
+
+All steps train the matrices of the core: twice as many of the core alone train them as
+often as joint training does."""
+OWN = {"joint, the core's rate": Core(), "joint, the full one's rate": None}
+"""The networks of `joint` at the rate that is best for one part, not for both."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerSettings:
     """A small Transformer on the rows of 8×8 digits, eight tokens each."""
 
+    schemes: tuple[str, ...] = tuple(SCHEMES)
     ranks: tuple[int, ...] = (1, 2, 4)
     train_sizes: tuple[int, ...] = (200, 1000)
     size: int = 16
@@ -175,18 +185,19 @@ def transformer_point(
     frames = []
     for train_size in settings.train_sizes:
         data = images("digits", train_size=train_size).load(device)
-        for scheme in SCHEMES:
-            rows = _best_transformer(settings, data, rank, scheme)
-            frames.append(rows.assign(train_size=train_size, scheme=scheme))
+        for scheme in settings.schemes:
+            rows = _best_transformers(settings, data, rank, scheme)
+            frames.append(rows.assign(train_size=train_size))
     return pd.concat(frames, ignore_index=True)
 
 
-def _best_transformer(
+def _best_transformers(
     settings: TransformerSettings, data: Dataset, rank: int, scheme: str
 ) -> pd.DataFrame:
     """Return the accuracies at the rate that is best on held-out images.
 
-    It is best for what is trained: the core, the full network, or the mean of both.
+    It is best for what is trained: the core, the full network, or the mean of both. For
+    `joint` there are also those at the rate that is best for one part: see `OWN`.
     """
     parts, times = SCHEMES[scheme]
     seeds = list(settings.seeds) * len(settings.lrs)
@@ -202,11 +213,16 @@ def _best_transformer(
     ).to(data.device)
     draw_(network, [generator("transformer", seed) for seed in seeds], rest=1.0)
     num_steps = round(times * settings.num_steps)
-    lr, tested = at_best_rate(
-        settings, network, data, alternating(*parts), num_steps, parts
-    )
-    scores = {"core": tested(Core()), "full": tested(None)}
-    return pd.DataFrame({"seed": settings.seeds, "lr": lr, **scores})
+    best_for = at_rates(settings, network, data, alternating(*parts), num_steps)
+    chosen = {scheme: parts}
+    if scheme == "joint":
+        chosen |= {name: (part,) for name, part in OWN.items()}
+    frames = []
+    for name, own in chosen.items():
+        lr, tested = best_for(own)
+        scores = {"core": tested(Core()), "full": tested(None), "scheme": name}
+        frames.append(pd.DataFrame({"seed": settings.seeds, "lr": lr, **scores}))
+    return pd.concat(frames, ignore_index=True)
 
 
 TRANSFORMER = Study(

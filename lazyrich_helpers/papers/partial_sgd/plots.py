@@ -96,8 +96,12 @@ def transformer_figure(table: pd.DataFrame) -> Figure:
         "joint": "joint, as many steps of each",
         "joint, total": "joint, as many steps in all",
     }
-    cut = {"full alone": "cut out of the full one"}
-    parts = (("core", "low-rank core", cut), ("full", "full Transformer", {"": ""}))
+    others = {
+        "full alone": "cut out of the full one",
+        "core alone, twice": "alone, as many steps as joint",
+    }
+    none = dict.fromkeys(range(len(others)), "")  # as many colours in each panel
+    parts = (("core", "low-rank core", others), ("full", "full Transformer", none))
     for row, size in enumerate(sizes):
         own = table.loc[table.train_size == size]
         for ax, (part, name, other) in zip(axes[2 * row :], parts, strict=False):

@@ -1,11 +1,13 @@
 """What the studies of partial gradients found, as tables."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lazyrich_helpers.analysis.tables.statistics import (
+    above,
     confidence_interval,
     with_interval,
 )
@@ -105,13 +107,33 @@ def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
     return cells
 
 
-def joint_gains(table: pd.DataFrame, part: str, joint: str = "joint") -> pd.DataFrame:
+def joint_gains(
+    table: pd.DataFrame, part: str, joint: str = "joint", alone: str = ""
+) -> pd.DataFrame:
     """Return joint less alone, of each rank, size and seed: a column each, in points.
 
-    `part` is `core` or `full`; the scheme `joint` or `joint, total`.
+    `part` is `core` or `full`; `joint` and `alone` are schemes, as `joint, total` or
+    `core alone, twice`; the part's own, unless said.
     """
     wide = table.pivot_table(
         part, ["ranks", "train_size", "seed"], "scheme", sort=False
     )
-    gains = 100 * (wide[joint] - wide[f"{part} alone"])
+    gains = 100 * (wide[joint] - wide[alone or f"{part} alone"])
     return pd.DataFrame({"gain": gains}).reset_index()
+
+
+def mean_gain(gains: pd.DataFrame) -> str:
+    """Return the mean over all ranks and sizes, with its interval over seeds."""
+    return with_interval(gains.groupby("seed").gain.mean())
+
+
+def surely_below(gains: pd.DataFrame, threshold: float) -> list[tuple[int, int]]:
+    """Return the ranks and sizes at which the gain's whole interval is below."""
+    each = gains.groupby(["ranks", "train_size"]).gain
+    return [(r, n) for (r, n), own in each if above(own, threshold) is False]
+
+
+def places(chosen: Iterable[tuple[int, int]]) -> str:
+    """Return ranks and sizes in words: `at rank 2 with 1,000 images`."""
+    words = ", ".join(f"rank {rank} with {size:,} images" for rank, size in chosen)
+    return f"at {words}" if words else "nowhere"

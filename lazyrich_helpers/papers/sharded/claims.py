@@ -120,6 +120,7 @@ CURVES = Study(
     says="training losses of networks that processes share, beside one process's",
     point=_curves,
     over="networks",
+    arithmetic=lambda name: "fp64" if name.endswith(FP64) else "fp32",
     budgets={
         "smoke": CurveSettings(
             networks=("relu_net",), num_epochs=3, width=32, train_size=200

@@ -140,6 +140,7 @@ TENSORFLOW = Study(
     says="training losses of a net under TensorFlow's DTensor, beside torch's",
     point=_point,
     over="precisions",
+    arithmetic=str,
     budgets={
         "smoke": TensorFlowSettings(num_epochs=2, train_size=100),
         "laptop": TensorFlowSettings(num_epochs=5),
