@@ -48,6 +48,11 @@ class Watched:
     """Where its record's numbers come from."""
     epochs: list[Epoch] = field(default_factory=list)
 
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss stopped being finite."""
+        return bool(self.epochs) and not math.isfinite(self.epochs[-1].train_loss)
+
     def after_epoch(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
         for measure in self.measures:
@@ -87,8 +92,7 @@ class _Group:
     @property
     def diverged(self) -> bool:
         """Whether nothing is left to train, before all epochs are done."""
-        last = [watched.epochs[-1] for watched in self.each if watched.epochs]
-        return bool(last) and not any(math.isfinite(e.train_loss) for e in last)
+        return all(watched.diverged for watched in self.each)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds: tensors, numbers and text."""
