@@ -2,12 +2,20 @@
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.experiments.study import Study, complete_study, read_study
+from lazyrich_helpers.experiments import study
+from lazyrich_helpers.experiments.locks import claim
+from lazyrich_helpers.experiments.study import (
+    Study,
+    complete_study,
+    read_study,
+    studies_folder,
+)
 from lazyrich_helpers.notebook.chapter import ChapterError
 from lazyrich_helpers.notebook.studies import study_line, study_settings
 from lazyrich_helpers.papers.studies import neighbours, studies
@@ -19,6 +27,7 @@ from lazyrich_helpers.runner.stopping import Stop
 class Settings:
     scales: tuple[float, ...] = (0.5, 2.0, 8.0)
     seeds: tuple[int, ...] = (0, 1)
+    width: int = 8
 
 
 def squares(settings, scale, device):
@@ -131,6 +140,10 @@ def test_a_choice_is_for_the_studies_that_have_it():
         ({"device": "abacus"}, "device must be"),
         ({"scales": 3.0}, "scales must be of type"),
         ({"seeds": ["one"]}, "seeds must be of type int"),
+        ({"seeds": [0, 0]}, r"seeds must be a list of different .*got \[0, 0\]\.$"),
+        ({"seeds": []}, r"seeds must be .*values, at least one; got \[\]\.$"),
+        ({"scales": [2, 2.0]}, "scales must be a list of different values"),
+        ({"width": 0}, r"width must be above 0; got 0\.$"),
     ],
 )
 def test_a_wrong_parameter_is_a_sentence(bad, sentence):
@@ -156,6 +169,39 @@ def test_the_badge_says_scale_n_arithmetic_and_what_is_missing():
     assert "not computed yet" in study_line(read_study(STUDY, "laptop")).data
 
 
+def test_what_a_reader_chose_is_not_told_to_be_done_again_by_the_command_line():
+    for scales, again in ([3], False), ([0.5, 2, 8], True), (None, True):
+        chosen = study_settings(STUDY, budget="smoke", scales=scales)
+        shown = study_line(chosen.computed("squares")).data
+        assert ("Again: python -m lazyrich_helpers.run study" in shown) == again
+
+
+def test_waiting_for_another_process_ends_when_asked(tmp_path):
+    looks = iter([False, False])
+    lock = STUDY.file(Settings(), studies_folder("smoke"))
+    with claim(lock.parent / ".locks" / lock.stem), ThreadPoolExecutor() as pool:
+        stop = lambda: next(looks, True)  # noqa: E731
+        waiting = pool.submit(complete_study, STUDY, "smoke", stop=stop)
+        assert waiting.result(timeout=30).missing == [0.5, 2.0, 8.0]
+
+
+def test_points_of_a_process_that_took_over_are_kept():
+    def overtaken(settings, value, device):
+        rows = squares(settings, value, device)
+        if value == 2.0:
+            file = STUDY.file(settings, studies_folder("paper"))
+            points = study._read(file)
+            other = points["0.5"] | {"scales": 8.0, "seconds": 7.0}
+            study._write(file, STUDY, settings, points | {"8.0": other})
+            ended.append(True)
+        return rows
+
+    ended = []
+    own = dataclasses.replace(STUDY, point=overtaken)
+    found = complete_study(own, "paper", stop=lambda: bool(ended))
+    assert not found.missing and found.seconds >= 7.0
+
+
 def test_the_command_line_lists_studies_and_refuses_unknown_ones(capsys):
     assert main(["study", "no-such"]) == 2
     assert "study must be one of" in capsys.readouterr().err
@@ -164,6 +210,6 @@ def test_the_command_line_lists_studies_and_refuses_unknown_ones(capsys):
 
 
 def test_names_are_their_own():
-    for name, study in studies().items():
-        assert name == study.name and {*study.budgets} == {"smoke", "laptop", "paper"}
+    for name, one in studies().items():
+        assert name == one.name and {*one.budgets} == {"smoke", "laptop", "paper"}
     assert len({one.page for one in neighbours()}) == len(neighbours())
