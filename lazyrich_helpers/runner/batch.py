@@ -69,7 +69,8 @@ def complete(
     summary = attempts.summary
     left = [config for config in missing(recipe, store) if config not in summary.ended]
     summary.postponed = left
-    summary.num_begun = sum(map(len, begun(left, recipe, store)))
+    groups = begun(left, recipe, store)
+    summary.num_begun = sum(config in group for group in groups for config in left)
     summary.num_there = len(recipe.configs) - len(summary.ended) - len(left)
     return summary
 

@@ -11,13 +11,12 @@ from typing import Any
 
 from torch import nn
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import reason, require
 from lazyrich_helpers.experiments.origin import origin_of
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.attempts import Attempts, Summary, reason
+from lazyrich_helpers.runner.attempts import Attempts, Summary
 from lazyrich_helpers.runner.backlog import missing
-from lazyrich_helpers.runner.checkpoints import remove_all
 from lazyrich_helpers.runner.execution import Watched, new_watched, record_of
 from lazyrich_helpers.runner.processes import agreed, is_first, join, leave
 from lazyrich_helpers.runner.progress import Lines, Progress
@@ -130,7 +129,7 @@ class _Together:
             attempts.fail(seen.run.config, error)
             return
         attempts.ended(record)
-        remove_all(record.run_id, self.store)
+        attempts.tidy(record.config)
 
     @contextlib.contextmanager
     def _claimed(self, config: RunConfig) -> Iterator[bool]:
