@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -213,9 +213,9 @@ def _list(options: argparse.Namespace) -> None:
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
     choices = _given(options, LwsScale)
     for name in options.recipes or RECIPES:
-        recipes = [make_recipe(name, budget, **choices) for budget in budgets]
-        summary = (recipe_function(name).__doc__ or "").strip().splitlines()[0]
-        print(f"{name}: {summary}")
+        recipes = _at(budgets, name, choices)
+        says = (recipe_function(name).__doc__ or "").strip()
+        print(": ".join([name, *says.splitlines()[:1]]))
         for recipe in recipes:
             found = states(recipe, _store(options, recipe.budget))
             counts = counted(run.word for run in found)
@@ -224,6 +224,18 @@ def _list(options: argparse.Namespace) -> None:
                 if run.word in wanted:
                     word = "" if run.word == "missing" else f" ({run.word})"
                     print(f"    {run}{word}")
+
+
+def _at(budgets: Sequence[str], name: str, choices: dict[str, Any]) -> list[Recipe]:
+    """Return the recipe at these budgets; a reader's own may lack some of several."""
+    recipes = []
+    for budget in budgets:
+        try:
+            recipes.append(make_recipe(name, budget, **choices))
+        except ValueError:
+            if not is_own(name) or (budget == budgets[-1] and not recipes):
+                raise
+    return recipes
 
 
 def _notebook(options: argparse.Namespace) -> int:
