@@ -179,8 +179,11 @@ def test_what_a_reader_chose_is_not_told_to_be_done_again_by_the_command_line():
 def test_waiting_for_another_process_ends_when_asked(tmp_path):
     looks = iter([False, False])
     lock = STUDY.file(Settings(), studies_folder("smoke"))
-    with claim(lock.parent / ".locks" / lock.stem), ThreadPoolExecutor() as pool:
-        stop = lambda: next(looks, True)  # noqa: E731
+
+    def stop():
+        return next(looks, True)
+
+    with ThreadPoolExecutor() as pool, claim(lock.parent / ".locks" / lock.stem):
         waiting = pool.submit(complete_study, STUDY, "smoke", stop=stop)
         assert waiting.result(timeout=30).missing == [0.5, 2.0, 8.0]
 
