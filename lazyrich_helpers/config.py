@@ -116,6 +116,11 @@ def require_one_of(known: Collection[str], name: str, value: object) -> None:
     require(value in tuple(known), name, f"one of {', '.join(known)}", value)
 
 
+def reason(error: BaseException) -> str:
+    """Return an error as one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
 def field_names() -> dict[str, set[str]]:
     """Return each slot's fields, of all its kinds: most columns of any table."""
     found: dict[str, set[str]] = {}

@@ -14,6 +14,7 @@ from tests import tiny
 REMEDIES = ("must be", "--help explains", "put the files there")
 
 SLURM = ("--executor", "slurm")
+SHARD = ("--shard", "dp")
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +80,16 @@ SLIPS = {
     "no device": ([*tiny.TINY, "--seeds", "5", "--device", "meta"], "'meta'"),
     "unknown device": ([*tiny.TINY, "--device", "warp9"], "'warp9'"),
     "no threads": ([*tiny.TINY, "--threads", "0"], "got 0"),
+    "dry run without threads": ([*tiny.TINY, "--dry-run", "--threads", "0"], "got 0"),
+    "dry run without workers": ([*tiny.TINY, "--dry-run", "--workers", "0"], "got 0"),
+    "shards without time": ([*tiny.TINY, *SHARD, "--time-budget", ""], "''"),
+    "shards without threads": ([*tiny.TINY, *SHARD, "--threads", "0"], "got 0"),
+    "shards and workers": ([*tiny.TINY, *SHARD, "--workers", "2"], "got 2"),
+    "Slurm's dry run": ([*tiny.TINY, *SLURM, "--slurm-time", "", "--dry-run"], "''"),
+    "Slurm's threads": ([*tiny.TINY, *SLURM, "--threads", "2"], "-cpus-per-task says"),
+    "Slurm's workers": ([*tiny.TINY, *SLURM, "--workers", "2"], "must be left out he"),
+    "Slurm's end": ([*tiny.TINY, *SLURM, "--time-budget", "5m"], "--slurm-time is th"),
+    "no Slurm": ([*tiny.TINY, "--slurm-time", "2h"], "slurm for --slurm-time; got 'lo"),
     "negative time": ([*tiny.TINY, "--time-budget=-5m"], "'-5m'"),
     "torch's word": ([*tiny.TINY, "--precision", "medium"], "fp32, bf16, tf32; got 'm"),
     "a GPU's precision": (

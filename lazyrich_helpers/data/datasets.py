@@ -55,7 +55,7 @@ class Dataset:
     test: Split
     """The data set's own test images, all of them."""
     digest: str
-    """Digest of the very images and labels above."""
+    """Digest of the images and labels above as their files have them: unscaled."""
     num_classes: int
     shift: int | None = None
     """Largest random shift of a training image, new at every step; None leaves it."""

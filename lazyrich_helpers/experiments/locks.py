@@ -1,8 +1,8 @@
 """Claims on work that die with their owner, also where file locks do not reach.
 
 A claim is a small file that names its owner's process and machine. On one machine a
-dead owner is noticed at once; another machine takes a claim over when its owner has not
-touched it for `LEASE` seconds.
+dead owner is noticed at once; another machine takes a claim over when it has waited for
+it, and seen it untouched, for `LEASE` seconds.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ LOOK_EVERY = 0.1
 TOUCH_EVERY = 15.0
 """Seconds between two touches of a claim."""
 LEASE = 120.0
-"""Seconds without a touch after which another machine takes a claim over."""
+"""Seconds of waiting without a touch, after which another machine takes it over."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ in `<run_id>.npz`; weights lie in a store that git ignores.
 import contextlib
 import dataclasses
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from lazyrich_helpers.experiments.files import (
     write_tensors,
     write_whole,
 )
-from lazyrich_helpers.experiments.locks import Held, claim
+from lazyrich_helpers.experiments.locks import LEASE, Held, claim
 from lazyrich_helpers.experiments.record import Record, RecordError
 from lazyrich_helpers.places import ROOT, chosen
 
@@ -126,8 +127,15 @@ class Store:
         return claim(self.folder / ".locks" / name, **options)
 
     def is_claimed(self, name: str) -> bool:
-        """Return whether a process holds the lock `name` now."""
-        if not (self.folder / ".locks" / f"{name}.claim").exists():  # nor is one made
+        """Return whether a process holds the lock `name` now.
+
+        Of another machine's it is told by how long ago it was touched.
+        """
+        try:
+            touched = (self.folder / ".locks" / f"{name}.claim").stat().st_mtime
+        except OSError:  # there is none, nor is one made
+            return False
+        if time.time() - touched > 2 * LEASE:
             return False
         with contextlib.suppress(OSError), self.lock(name, seconds=0.0) as got:
             return not got

@@ -11,8 +11,8 @@ from lazyrich_helpers.training.run_config import RunConfig, label
 STATES = ("recorded", "stale", "diverged", "failed", "partial", "missing", "running")
 """`recorded`: trained and measured; `stale`: so, but by older code; `diverged`: its
 loss stopped being finite, which is a result; `failed`: with an error, or its record
-cannot be read; `partial`: a measure lacks; `missing`: there is no record; `running`: a
-process trains or measures it now."""
+cannot be read; `partial`: a measure lacks; `missing`: there is no record; `running`:
+one of the last three, and a process has it in hand now."""
 COMPLETE = ("recorded", "diverged")
 """States of runs that leave nothing to do."""
 SHOWN = (*COMPLETE, "stale")

@@ -51,6 +51,8 @@ class Study:
     of the grid → its own."""
     version: int = 1
     """Raised by hand when the same settings would give other numbers."""
+    varied: bool = False
+    """Whether a reader chose some of its settings, which the command line cannot."""
 
     def settings(self, budget: str) -> Any:
         """Return the settings of a budget.
@@ -134,18 +136,21 @@ def complete_study(
 ) -> StudyResult:
     """Compute what is missing of a study, keep each point as it ends, and return all.
 
-    Another process that is at the same study is waited for.
+    Another process that is at the same study is waited for, and loses no point if both
+    should be at it.
 
     Args:
         study: What is measured.
         budget: One of its budgets.
         device: Where.
         watch: Shows how far it is as it goes through the missing points.
-        stop: Asked before each point; True ends it there.
+        stop: Asked before each point and while it waits; True ends it there.
     """
     settings = study.settings(budget)
     file = study.file(settings, studies_folder(budget))
-    with claim(file.parent / ".locks" / file.stem):
+    with claim(file.parent / ".locks" / file.stem, give_up=stop) as held:
+        if held is None:
+            return read_study(study, budget)
         points = _read(file)
         lacking = [v for v in study.values(settings) if _key(v) not in points]
         for value in watch(lacking) if lacking else ():
@@ -155,13 +160,15 @@ def complete_study(
             with one_thread():
                 origin = made_by(torch.device(device))
                 rows = study.point(settings, value, device)
-            points[_key(value)] = {
+            point = {
                 study.over: value,
                 "seconds": round(time.perf_counter() - start, 3),
                 "origin": origin | {"arithmetic": study.arithmetic_of(value)},
                 "columns": list(rows.columns),
                 "rows": [[*map(_plain, row)] for row in rows.itertuples(index=False)],
             }
+            # A process that took this one for dead may have written there since.
+            points = _read(file) | {_key(value): point}
             _write(file, study, settings, points)
     return read_study(study, budget)
 

@@ -8,7 +8,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from lazyrich_helpers.experiments.files import write_whole
@@ -62,12 +61,12 @@ def untrained(configs: Sequence[RunConfig], *, device: str = "cpu") -> Untrained
     return Untrained(tuple(configs), tuple(counts), origin)
 
 
-def keep(path: Path = FILE) -> None:
-    """Count for every network of `kept_configs`, and write it to `path`."""
+def keep() -> None:
+    """Count for every network of `kept_configs`, and write it to `FILE`."""
     found = {depth: untrained(kept_configs(depth)) for depth in WIDTHS}
     lines = [f' "origin": {json.dumps(found[1].origin)}']
     lines += [f' "depth {k}": {json.dumps(v.num_correct)}' for k, v in found.items()]
-    write_whole(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
+    write_whole(FILE, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def kept(depth: int) -> Untrained:

@@ -10,7 +10,7 @@ from lazyrich_helpers.training.loop import Epoch, Run, Trained, count_correct
 class Measure:
     """A named, versioned measurement; one instance sees one training run.
 
-    Subclasses set the four class variables and define `result`. Those that watch also
+    Subclasses set the class variables and define `result`. Those that watch also
     define `start` or `after_epoch`, which must leave the network as they found it.
     """
 
@@ -21,6 +21,8 @@ class Measure:
     """Whether it must see the epochs; if not, stored weights suffice later."""
     has_arrays: ClassVar[bool] = False
     """Whether it has arrays, without which a record lacks it."""
+    alone: ClassVar[bool] = False
+    """Whether it times a run, which must then have the machine to itself."""
     test_passes: ClassVar[int] = 0
     """Forward passes over the test images it costs, for planning."""
     layer_passes: ClassVar[int] = 0

@@ -48,6 +48,7 @@ class StepTimes(Measure):
 
     name: ClassVar[str] = "step_times"
     version: ClassVar[int] = 1
+    alone: ClassVar[bool] = True
 
     def result(self, trained: Trained) -> dict[str, Any]:
         config, device = trained.config, str(trained.data.device)
@@ -77,6 +78,7 @@ class Clock(Measure):
     name: ClassVar[str] = "clock"
     version: ClassVar[int] = 1
     watches: ClassVar[bool] = True
+    alone: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._began = 0.0

@@ -123,12 +123,17 @@ def command(runs: Runs) -> str:
 
 
 def rates(found: Iterable[Question]) -> Rates:
-    """Return core-seconds per operation, of the longest run of each kind and of all."""
+    """Return core-seconds per operation, of the longest run of each kind and of all.
+
+    Runs on a GPU have no cores, and say nothing of them.
+    """
     longest: dict[tuple[str, str], tuple[float, RunConfig, Recipe]] = {}
     for runs in {id(question.runs): question.runs for question in found}.values():
         for record in runs.records:
-            columns = record.columns()
-            seconds = record.times["total"] * record.origin.get("threads", 1)
+            columns, threads = record.columns(), record.origin.get("threads", 1)
+            if threads is None:
+                continue
+            seconds = record.times["total"] * threads
             for kind in (columns["model"], ANY):
                 key = (kind, columns["precision"])
                 if key not in longest or seconds > longest[key][0]:

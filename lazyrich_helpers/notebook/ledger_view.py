@@ -4,6 +4,7 @@
 """
 
 import base64
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -54,8 +55,8 @@ def _controls() -> str:
 def _row(row: LedgerRow, found: Deciders) -> str:
     first = row.first
     commands = dict.fromkeys(
-        f"<p><code>{escape(each.command)}</code>: {each.num} to run, about "
-        f"{hours(each.core_hours)} core-hours.</p>"
+        f"<p><code>{escape(each.command)}</code>: {each.num} to run, "
+        f"{_cost(each.core_hours)}.</p>"
         for each in found
     )
     decided = (
@@ -142,8 +143,15 @@ def open_runs_html(runs: pd.DataFrame) -> HTML:
 PREFIX = "python -m lazyrich_helpers.run train "
 
 
+def _cost(number: float) -> str:
+    known = not math.isnan(number)
+    return f"about {hours(number)} core-hours" if known else "at a cost not known"
+
+
 def hours(number: float) -> str:
-    """Return core-hours to about two digits: `0.1`, `19`, `370`."""
+    """Return core-hours to about two digits: `0.1`, `19`, `370`; or `not known`."""
+    if math.isnan(number):
+        return "not known"
     return f"{number:,.0f}" if number >= 10 else f"{number:.1f}"
 
 

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from IPython.display import HTML
 
-from lazyrich_helpers.config import typed
+from lazyrich_helpers.config import require, typed
 from lazyrich_helpers.experiments.study import (
     Study,
     StudyResult,
@@ -20,6 +20,12 @@ from lazyrich_helpers.notebook.provenance import folded
 from lazyrich_helpers.runner.batch import pick_device
 from lazyrich_helpers.runner.progress import duration, watched
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
+
+POSITIVE = (
+    *("width", "widths", "depths", "train_size", "num_epochs", "num_steps"),
+    *("lrs", "taus"),
+)
+"""Parameters of chapters whose values must be above 0."""
 
 
 def recorded_study(study: Study) -> StudyResult:
@@ -98,8 +104,15 @@ def _chosen(study: Study, budget: str, given: dict[str, Any]) -> Study:
         for name, value in given.items()
         if name in hints
     }
+    for name, value in own.items():
+        values = value if isinstance(value, tuple) else (value,)
+        distinct = len(values) == len(set(values)) > 0
+        require(distinct, name, "a list of different values, at least one", given[name])
+        positive = name not in POSITIVE or all(each > 0 for each in values)
+        require(positive, name, "above 0", given[name])
     chosen = dataclasses.replace(settings, **own)
-    return dataclasses.replace(study, budgets={**study.budgets, budget: chosen})
+    budgets = {**study.budgets, budget: chosen}
+    return dataclasses.replace(study, budgets=budgets, varied=chosen != settings)
 
 
 def study_line(*results: StudyResult) -> HTML:
@@ -133,10 +146,11 @@ def _describe(result: StudyResult) -> str:
             for one in result.origins
         }
     )
-    again = f"python -m lazyrich_helpers.run study {study.name} --budget"
+    again = f" Again: python -m lazyrich_helpers.run study {study.name} --budget "
+    again = "" if study.varied else again + result.budget
     return (
         f"{study.says}. {listed}. {'; '.join(made) or 'Not computed yet'}; "
-        f"{duration(result.seconds)}. Again: {again} {result.budget}"
+        f"{duration(result.seconds)}.{again}"
     )
 
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 import torch
 
+from lazyrich_helpers.config import reason
 from lazyrich_helpers.experiments.locks import Held
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner.backlog import is_there, suits_one_thread
-from lazyrich_helpers.runner.checkpoints import remove_all
+from lazyrich_helpers.runner.checkpoints import begun, remove_all
 from lazyrich_helpers.runner.execution import execute
 from lazyrich_helpers.runner.kept import measured_again
 from lazyrich_helpers.runner.memory import peak_bytes
@@ -93,7 +94,8 @@ class Attempts:
                 return len(claims) == len(group)
         except OSError as error:  # of the claims: what they are for fails, no more
             for config in group:
-                self.fail(config, error)
+                if config not in self.summary.ended:
+                    self.fail(config, error)
             return True
 
     def _claimed(
@@ -120,20 +122,31 @@ class Attempts:
         for config in set(open_ones) - set(left):
             self.progress.skip(config)
         if left:
+            whole = left
+            for group in begun(left, self.recipe, self.store):
+                whole = group if set(left) <= set(group) else whole
             with contextlib.suppress(Stopped), suitable_threads(left[0]):
-                self._train(left, claims)
+                self._train(left, whole, claims)
 
-    def _train(self, group: Sequence[RunConfig], claims: dict[RunConfig, Held]) -> None:
-        """Train these runs, as one if they are several and that succeeds."""
+    def _train(
+        self,
+        group: Sequence[RunConfig],
+        whole: Sequence[RunConfig],
+        claims: dict[RunConfig, Held],
+    ) -> None:
+        """Train these runs, as one if they are several and that succeeds.
+
+        They were begun as part of `whole`, of which the others have their records.
+        """
         if self.stop.due:
             raise Stopped
         left, safe = list(group), True
         try:
-            for record in self._records(group, claims):
+            for record in self._records(group, whole, claims):
                 left.remove(record.config)
                 safe = self._keep(record, claims) and safe
             if safe:
-                remove_all(group[0].run_id, self.store)
+                self.tidy(whole[0])
         except Exception as error:
             if len(group) == 1:  # one run's failure must not end the batch
                 self.fail(group[0], error)
@@ -144,10 +157,24 @@ class Attempts:
                 stacklevel=2,
             )
         for config in left:  # alone, a bad run fails alone, and says why
-            self._train([config], claims)
+            self._train([config], [config], claims)
+
+    def tidy(self, config: RunConfig) -> None:
+        """Remove the checkpoints that bear a run's name; its record is safe."""
+        try:
+            remove_all(config.run_id, self.store)
+        except OSError as error:
+            warnings.warn(
+                f"{label(config)} has a checkpoint that is of no use any more, and "
+                f"could not be removed ({error}): remove it.",
+                stacklevel=2,
+            )
 
     def _records(
-        self, group: Sequence[RunConfig], claims: dict[RunConfig, Held]
+        self,
+        group: Sequence[RunConfig],
+        whole: Sequence[RunConfig],
+        claims: dict[RunConfig, Held],
     ) -> Iterator[Record]:
         """Yield the runs' records; one that only lacks measures is not trained."""
         if len(group) == 1:
@@ -161,7 +188,7 @@ class Attempts:
             also=lambda: self.stop.asked or any(claims[c].lost for c in group),
         )
         means = (self.recipe, self.store, self.device, self.progress, stop)
-        yield from execute(group, *means)
+        yield from execute(whole, *means, lacking=group)
 
     def _keep(self, record: Record, claims: dict[RunConfig, Held]) -> bool:
         """Put a record in safety; return whether that could be done.
@@ -210,11 +237,6 @@ def suitable_threads(config: RunConfig) -> contextlib.AbstractContextManager[Non
     thread and 11 to 17 s with two.
     """
     return one_thread() if suits_one_thread(config) else contextlib.nullcontext()
-
-
-def reason(error: Exception) -> str:
-    """Return an error as one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _is_lack_of_memory(error: Exception) -> bool:

@@ -53,7 +53,10 @@ def planned(
     workers, no other group is more than a worker's share of the runs.
     """
     fresh = [config for config in configs if _is_fresh(config, store)]
-    groups = begun(fresh, recipe, store)
+    groups = [
+        [config for config in group if config in fresh]
+        for group in begun(fresh, recipe, store)
+    ]
     taken = {config for group in groups for config in group}
     rest = [config for config in fresh if config not in taken]
     groups += grouped(rest, device, most=max(1, math.ceil(len(rest) / workers)))
@@ -65,7 +68,8 @@ def _is_fresh(config: RunConfig, store: Store) -> bool:
         record = store.read(config.run_id)
     except ValueError:  # unreadable: reported when it is its turn
         return False
-    return record is None or record.stale
+    # One that failed would fail its neighbours, who are then trained again.
+    return record is None or (record.done and record.stale)
 
 
 def grouped(

@@ -39,9 +39,17 @@ def complete(
         device: As `pick_device` returns it; `cuda` is all GPUs, for several workers.
         progress: Told of every epoch.
         stop: Ends it early; None never does.
-        workers: Processes to share the runs; None takes as many as serve best.
+        workers: Processes to share the runs; None takes as many as serve best, which is
+            one where a measure times them.
+
+    Raises:
+        ValueError: If there are to be several where a measure times the runs.
     """
     require(workers is None or workers >= 1, "workers", "at least 1", workers)
+    if timed := [measure.name for measure in recipe.measures if measure.alone]:
+        remedy = f"1 where {' and '.join(timed)} are measured, of each run by itself"
+        require(workers in (None, 1), "workers", remedy, workers)
+        workers = 1
     todo = missing(recipe, store)
     if todo:
         store.require_writable()
@@ -61,7 +69,8 @@ def complete(
     summary = attempts.summary
     left = [config for config in missing(recipe, store) if config not in summary.ended]
     summary.postponed = left
-    summary.num_begun = sum(map(len, begun(left, recipe, store)))
+    groups = begun(left, recipe, store)
+    summary.num_begun = sum(config in group for group in groups for config in left)
     summary.num_there = len(recipe.configs) - len(summary.ended) - len(left)
     return summary
 

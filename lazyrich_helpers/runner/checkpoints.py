@@ -110,16 +110,29 @@ class Checkpoint:
 def begun(
     configs: Sequence[RunConfig], recipe: Recipe, store: Store
 ) -> list[list[RunConfig]]:
-    """Return the groups, of runs among `configs`, of which there is a checkpoint."""
+    """Return the groups of which there is a checkpoint, whole.
+
+    Of their runs, one at least is among `configs`, and all others are recorded by now.
+    """
     left = {config.run_id: config for config in configs}
     groups = []
     for path in sorted(store.checkpoints.glob("*.json")):
         try:
             run_ids = json.loads(path.read_text(encoding="utf-8"))
-            group = [left[run_id] for run_id in run_ids]
+            group = [left.get(run_id) or _recorded(run_id, store) for run_id in run_ids]
         except (OSError, ValueError, TypeError, KeyError):  # cut short, or of others
             continue
-        if group and Checkpoint(group, recipe, store).path.with_suffix(".json") == path:
+        if not left.keys() & {config.run_id for config in group}:
+            continue
+        if Checkpoint(group, recipe, store).path.with_suffix(".json") == path:
             groups.append(group)
             left = {k: v for k, v in left.items() if k not in run_ids}
     return groups
+
+
+def _recorded(run_id: str, store: Store) -> RunConfig:
+    """Return a recorded run; KeyError if there is none."""
+    record = store.read(run_id)
+    if record is None or record.stale:
+        raise KeyError(run_id)
+    return record.config

@@ -3,7 +3,7 @@
 import math
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -48,6 +48,11 @@ class Watched:
     """Where its record's numbers come from."""
     epochs: list[Epoch] = field(default_factory=list)
 
+    @property
+    def diverged(self) -> bool:
+        """Whether its loss stopped being finite."""
+        return bool(self.epochs) and not math.isfinite(self.epochs[-1].train_loss)
+
     def after_epoch(self, epoch: Epoch) -> None:
         self.epochs.append(epoch)
         for measure in self.measures:
@@ -87,8 +92,7 @@ class _Group:
     @property
     def diverged(self) -> bool:
         """Whether nothing is left to train, before all epochs are done."""
-        last = [watched.epochs[-1] for watched in self.each if watched.epochs]
-        return bool(last) and not any(math.isfinite(e.train_loss) for e in last)
+        return all(watched.diverged for watched in self.each)
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint holds: tensors, numbers and text."""
@@ -123,8 +127,12 @@ def execute(
     device: str,
     progress: Progress,
     stop: Stop,
+    *,
+    lacking: Collection[RunConfig],
 ) -> Iterator[Record]:
     """Train one network, or several as one; yield each one's record as it is measured.
+
+    Those that are not among `lacking` have theirs, and are only trained along.
 
     The weights are kept in `store`; the records are the caller's to keep. Seconds that
     were spent on all are shared out evenly.
@@ -144,7 +152,8 @@ def execute(
         for watched, epoch in zip(group.each, row, strict=True):
             if epoch is not None:
                 watched.after_epoch(epoch)
-                progress.advance(watched.run.config, epoch.number)
+                if watched.run.config in lacking:
+                    progress.advance(watched.run.config, epoch.number)
         due = stop.due  # asked once: a signal may come at any moment
         if due or checkpoint.due:
             checkpoint.write(group.state_dict())
@@ -152,7 +161,8 @@ def execute(
             raise Stopped
     shared = group.seconds / len(configs)
     for watched in group.each:
-        yield record_of(watched, store, shared)
+        if watched.run.config in lacking:
+            yield record_of(watched, store, shared)
 
 
 def _resumed(

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from urllib.parse import quote
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import reason, require
 from lazyrich_helpers.runner.grid_points import Point, in_words, name_of
 
 START_TIMEOUT = 300
@@ -60,7 +60,7 @@ def run_grid(
         for num, future in enumerate(as_completed(running), 1):
             name = running[future]
             error = future.exception()
-            why = _sentence(error) if isinstance(error, Exception) else future.result()
+            why = reason(error) if isinstance(error, Exception) else future.result()
             say(f"[{num}/{len(todo)}] {name}: {f'failed: {why}' if why else 'done'}")
             failed |= {name: why} if why else {}
             _write_index(folder, notebook)
@@ -101,7 +101,8 @@ def _sources(notebook: Path) -> list[str]:
 
 def _set_up(workers: int) -> None:
     """Prepare a worker: its share of the threads, no budget but the point's own."""
-    available = len(os.sched_getaffinity(0))
+    own = getattr(os, "sched_getaffinity", None)  # which macOS has not
+    available = len(own(0)) if own else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available // workers)))
     os.environ.pop("LAZYRICH_BUDGET", None)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # kernels talk; errors are returned
@@ -133,10 +134,6 @@ def _execute(notebook: Path, place: Path, point: Point) -> str:
     exporter.register_preprocessor(tags, enabled=True)
     page.write_text(exporter.from_notebook_node(done)[0], "utf-8")
     return ""
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _write_index(folder: Path, notebook: Path) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 
 from torch import nn
 
-from lazyrich_helpers.config import require
+from lazyrich_helpers.config import reason, require
 from lazyrich_helpers.experiments.origin import origin_of
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.attempts import Summary, reason
+from lazyrich_helpers.runner.attempts import Attempts, Summary
 from lazyrich_helpers.runner.backlog import missing
-from lazyrich_helpers.runner.checkpoints import remove_all
 from lazyrich_helpers.runner.execution import Watched, new_watched, record_of
 from lazyrich_helpers.runner.processes import agreed, is_first, join, leave
 from lazyrich_helpers.runner.progress import Lines, Progress
@@ -34,12 +33,23 @@ KEPT = "What is finished and the last checkpoint are kept; the same command goes
 
 
 def complete_sharded(
-    recipes: Sequence[Recipe], store: Store, layout: str, device: str
+    recipes: Sequence[Recipe],
+    store: Store,
+    layout: str,
+    device: str,
+    stop: Stop | None = None,
 ) -> int:
     """Train and measure what `store` lacks, all processes together, and end them.
 
     Networks are trained one after the other. The first process writes the records,
     which carry the mesh, and measures the trained networks whole.
+
+    Args:
+        recipes: What to complete.
+        store: Where.
+        layout: One of `layouts.LAYOUTS`.
+        device: As `pick_device` returns it.
+        stop: Ends it early, as the first process's is due; None never does.
 
     Returns:
         The exit status, where processes could not meet: else it does not return.
@@ -47,17 +57,17 @@ def complete_sharded(
     Raises:
         ValueError: If torchrun did not start this process.
     """
-    device = join(device)
-    stop = Stop()
+    device, stop, code = join(device), stop or Stop(), 0
     try:
         with graceful_stop(stop):
             for recipe in recipes:
                 summary = _Together(recipe, store, layout, device, stop).completed()
+                code = max(code, agreed(1 if summary.failed else 0))
                 if is_first():
                     print(f"{recipe.name} at {recipe.budget}: {summary}")
     except Stopped:
         _say(f"Stopped. {KEPT}")
-        leave(130)
+        leave(130 if agreed(stop.asked) else 0)
     except ValueError as error:  # which all processes find
         _say(f"error: {error}")
         leave(2)
@@ -68,7 +78,7 @@ def complete_sharded(
             file=sys.stderr,
         )
         leave(1, alone=True)
-    leave(0)
+    leave(code)
 
 
 def _say(text: str) -> None:
@@ -90,25 +100,36 @@ class _Together:
     def completed(self) -> Summary:
         """Complete the recipe; the first process's summary tells of it."""
         recipe, store = self.recipe, self.store
-        progress, summary = (Lines() if is_first() else Progress()), Summary()
+        progress = Lines() if is_first() else Progress()
+        attempts = Attempts(recipe, store, self.device, progress, self.stop)
+        summary = attempts.summary
         todo = agreed(missing(recipe, store) if is_first() else [])
         summary.num_there = len(recipe.configs) - len(todo)
         progress.begin(todo)
         for config in todo:
+            if agreed(self.stop.due):
+                raise Stopped
             with self._claimed(config) as claimed:
                 if not claimed:
                     summary.postponed.append(config)
                     continue
                 seen = self._trained(config, progress)
                 if seen is not None:
-                    seconds = sum(epoch.seconds for epoch in seen.epochs)
-                    record = record_of(seen, store, seconds)
-                    store.write(record)
-                    summary.count(record)
-                    progress.finish(record)
-                    remove_all(config.run_id, store)
+                    self._record(seen, attempts)
         progress.end()
         return summary
+
+    def _record(self, seen: Watched, attempts: Attempts) -> None:
+        """Measure and record a network; where that fails the processes go on."""
+        try:
+            seconds = sum(epoch.seconds for epoch in seen.epochs)
+            record = record_of(seen, self.store, seconds)
+            self.store.write(record)
+        except Exception as error:  # none but the first process can know of it
+            attempts.fail(seen.run.config, error)
+            return
+        attempts.ended(record)
+        attempts.tidy(record.config)
 
     @contextlib.contextmanager
     def _claimed(self, config: RunConfig) -> Iterator[bool]:
@@ -131,18 +152,22 @@ class _Together:
         if is_first():
             where = origin_of(data, config.training.precision)
             where["mesh"] = sharding.described()
-            seen = new_watched(config, recipe, data, where)
+            with _by_itself():
+                seen = new_watched(config, recipe, data, where)
         state = TrainingState(network, data, config)
         note = place.read(network, state)
         if seen is not None and note is not None:
             seen.load_state_dict(note)
+        if agreed(seen is not None and seen.diverged):
+            return seen
         watching = any(measure.watches for measure in recipe.measures)
         options: Any = {"eval_every": recipe.eval_every, "sharding": sharding}
         for epoch in train(network, data, config, state=state, **options):
             if watching:
                 _gather(network, seen)
             if seen is not None:
-                seen.after_epoch(epoch)
+                with _by_itself():
+                    seen.after_epoch(epoch)
                 progress.advance(config, epoch.number)
             due, ends = agreed((place.due, self.stop.due))
             if due or ends:
@@ -151,6 +176,15 @@ class _Together:
                 raise Stopped
         _gather(network, seen)
         return seen
+
+
+@contextlib.contextmanager
+def _by_itself() -> Iterator[None]:
+    """Inside, what this process finds wrong is its own: the others do not find it."""
+    try:
+        yield
+    except ValueError as error:
+        raise RuntimeError(str(error)) from error
 
 
 def require_shareable(config: RunConfig) -> None:

@@ -2,19 +2,21 @@
 
 import shutil
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from lazyrich_helpers.experiments.files import read_tensors, write_tensors
+from lazyrich_helpers.config import require
+from lazyrich_helpers.experiments.files import PASSING, read_tensors, write_tensors
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.runner.checkpoints import EVERY, identity
 from lazyrich_helpers.runner.processes import agreed, is_first
 from lazyrich_helpers.training.loop import TrainingState
-from lazyrich_helpers.training.run_config import RunConfig
+from lazyrich_helpers.training.run_config import RunConfig, label
 
 
 class ShardedCheckpoint:
@@ -30,6 +32,7 @@ class ShardedCheckpoint:
     """
 
     def __init__(self, config: RunConfig, recipe: Recipe, store: Store) -> None:
+        self._config = config
         self._of, name = identity([config], recipe)
         self._folder = store.checkpoints / f"{name}.sharded"
         self._last = time.monotonic()
@@ -55,27 +58,67 @@ class ShardedCheckpoint:
                 shutil.rmtree(older, ignore_errors=True)
 
     def read(self, network: nn.Module, state: TrainingState) -> Any:
-        """Take up the last one, and return its note; None where there is none."""
+        """Take up the last one; return its note, in the first process.
+
+        None where there is none that can be read.
+
+        Raises:
+            OSError, MemoryError, torch.OutOfMemoryError: As `read_tensors`.
+            RuntimeError: If parts of it are damaged; it was removed then.
+        """
+        from torch.distributed.checkpoint.api import CheckpointException
         from torch.distributed.checkpoint.filesystem import FileSystemReader
         from torch.distributed.checkpoint.state_dict_loader import load
 
-        found = agreed(self._complete() if is_first() else None)
-        if not found:
+        path, note = self._last_whole() if is_first() else (None, None)
+        path = agreed(path)
+        if path is None:
             return None
-        kept = read_tensors(found[-1] / "note.pt")
-        assert kept["of"] == self._of
-        reader = FileSystemReader(found[-1])
+        reader = FileSystemReader(path)
         known = reader.read_metadata().state_dict_metadata
         content = _content(network, state)
         content["optimizer"] = _room(network, known)
-        load(content, storage_reader=reader)
+        try:
+            load(content, storage_reader=reader)
+        except CheckpointException as error:  # in all processes
+            causes = [cause for cause, _ in error.failures.values()]
+            if is_first() and not any(isinstance(cause, PASSING) for cause in causes):
+                self._refuse(path, causes[0])
+            raise RuntimeError(f"{path} could not be read") from error
         network.load_state_dict(content["network"])
         state.num_done = int(content["num_done"])
         parameters = dict(network.named_parameters())
         for key, value in content["optimizer"].items():
             name, word = key.split("/")
             state.optimizer.state[parameters[name]][word] = value
-        return kept["content"]
+        return note
+
+    def _last_whole(self) -> tuple[Path | None, Any]:
+        """Return the last one's folder and note; what is damaged is removed."""
+        from torch.distributed.checkpoint.filesystem import FileSystemReader
+
+        for path in reversed(self._complete()):
+            try:
+                kept = read_tensors(path / "note.pt")
+                require(kept.get("of") == self._of, "it", "of this run", path.name)
+                FileSystemReader(path).read_metadata()
+                return path, kept["content"]
+            except Exception as error:  # of a wrong file, anybody's guess
+                gone = isinstance(error, FileNotFoundError)
+                if isinstance(error, PASSING) and not gone:
+                    raise
+                self._refuse(path, error)
+        return None, None
+
+    def _refuse(self, path: Path, error: BaseException) -> None:
+        """Remove a checkpoint that cannot be used, and say so."""
+        shutil.rmtree(path, ignore_errors=True)
+        why = " ".join(str(error).split())[:200] or type(error).__name__
+        warnings.warn(
+            f"{label(self._config)} starts anew: its checkpoint {path} cannot be used "
+            f"({why}); it was removed.",
+            stacklevel=2,
+        )
 
     def _complete(self) -> list[Path]:
         """Return the folders that were written to the end, oldest first."""

@@ -8,7 +8,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -42,6 +42,14 @@ from lazyrich_helpers.runner.slurm_queue import cancel, status
 from lazyrich_helpers.runner.stopping import Stop, graceful_stop
 
 GO_ON = "Stopped. What is finished and what is begun is kept; the same command goes on."
+UNUSED_ON_SLURM = {
+    "threads": "--slurm-cpus-per-task says how many",
+    "workers": "a job takes as many as serve best",
+    "time-budget": "--slurm-time is the time of each job",
+}
+"""Options that Slurm's jobs do not take → why."""
+UNUSED_BY_SHARDS = {"workers": "torchrun says how many processes share a network"}
+"""Options that processes which share a network do not take → why."""
 
 
 def perform(
@@ -88,24 +96,18 @@ def _complain(error: Exception) -> int:
 
 def _train(options: argparse.Namespace) -> int:
     """Complete recipes here or by Slurm, or say what that would take."""
-    recipes = _recipes(options)
+    recipes, slurm, seconds = _recipes(options), *_means(options)
     if options.executor == "slurm" and not options.dry_run:
-        given = _given(options, SlurmOptions, "slurm_")
-        given["setup"] = tuple(given.get("setup", ()))
-        slurm = SlurmOptions(**given)
         means = {"device": options.device, "shard": options.shard}
         print(submit(recipes, _store(options), slurm, **means))
         return 0
     device = pick_device(options.device)
-    if options.shard is not None:
-        return complete_sharded(recipes, _store(options), options.shard, device)
-    seconds = math.inf
-    if options.time_budget is not None:
-        seconds = parse_duration(options.time_budget)
     if options.threads is not None:
-        require(options.threads >= 1, "threads", "at least 1", options.threads)
         torch.set_num_threads(options.threads)
     stop, code = Stop(seconds), 0
+    if options.shard is not None and not options.dry_run:
+        store, layout = _store(options), options.shard
+        return complete_sharded(recipes, store, layout, device, stop)
     with graceful_stop(stop):
         for recipe in recipes:
             try:
@@ -119,6 +121,30 @@ def _train(options: argparse.Namespace) -> int:
         print(GO_ON)
         return 130
     return code
+
+
+def _means(options: argparse.Namespace) -> tuple[SlurmOptions, float]:
+    """Return what is asked of Slurm, and the seconds in which runs may begin.
+
+    Raises:
+        ValueError: If a value cannot be, or is not used in the way that is asked for.
+    """
+    for name in ("threads", "workers"):
+        value = getattr(options, name)
+        require(value is None or value >= 1, name, "at least 1", value)
+    seconds = math.inf
+    if options.time_budget is not None:
+        seconds = parse_duration(options.time_budget)
+    given = _given(options, SlurmOptions, "slurm_")
+    on_slurm = options.executor == "slurm"
+    names = " and ".join(f"--slurm-{name.replace('_', '-')}" for name in given)
+    require(on_slurm or not given, "executor", f"slurm for {names}", options.executor)
+    unused = UNUSED_ON_SLURM if on_slurm else UNUSED_BY_SHARDS if options.shard else {}
+    for name, why in unused.items():
+        value = getattr(options, name.replace("-", "_"))
+        require(value is None, name, f"left out here, where {why}", value)
+    given["setup"] = tuple(given.get("setup", ()))
+    return SlurmOptions(**given), seconds
 
 
 def _recipes(options: argparse.Namespace) -> list[Recipe]:
@@ -187,9 +213,9 @@ def _list(options: argparse.Namespace) -> None:
     budgets = [options.budget or "paper"] if wanted or options.budget else BUDGETS
     choices = _given(options, LwsScale)
     for name in options.recipes or RECIPES:
-        recipes = [make_recipe(name, budget, **choices) for budget in budgets]
-        summary = (recipe_function(name).__doc__ or "").strip().splitlines()[0]
-        print(f"{name}: {summary}")
+        recipes = _at(budgets, name, choices)
+        says = (recipe_function(name).__doc__ or "").strip()
+        print(": ".join([name, *says.splitlines()[:1]]))
         for recipe in recipes:
             found = states(recipe, _store(options, recipe.budget))
             counts = counted(run.word for run in found)
@@ -198,6 +224,18 @@ def _list(options: argparse.Namespace) -> None:
                 if run.word in wanted:
                     word = "" if run.word == "missing" else f" ({run.word})"
                     print(f"    {run}{word}")
+
+
+def _at(budgets: Sequence[str], name: str, choices: dict[str, Any]) -> list[Recipe]:
+    """Return the recipe at these budgets; a reader's own may lack some of several."""
+    recipes = []
+    for budget in budgets:
+        try:
+            recipes.append(make_recipe(name, budget, **choices))
+        except ValueError:
+            if not is_own(name) or (budget == budgets[-1] and not recipes):
+                raise
+    return recipes
 
 
 def _notebook(options: argparse.Namespace) -> int:

@@ -40,9 +40,10 @@ from lazyrich_helpers.experiments.recipes import Results
 from lazyrich_helpers.experiments.record import Record
 from lazyrich_helpers.measures.costs import operations
 from lazyrich_helpers.notebook import ledger_view
-from lazyrich_helpers.notebook.deciding import ANY, deciders, open_runs, rates
+from lazyrich_helpers.notebook.deciding import ANY, Decider, deciders, open_runs, rates
 from lazyrich_helpers.runner.command_line import PROGRAM, parse
 from tests import browser as chromium
+from tests import tiny
 from tests.analysis.test_status import RATES, plant
 from tests.refresh_outputs import README, ROOT, with_findings
 
@@ -156,6 +157,25 @@ def test_runs_like_those_recorded_cost_what_they_took():
         assert speed[kind, config.training.precision] == pytest.approx(200 / work)
     ((more,),) = deciders(ledger([asked]))
     assert more.num == 5 and more.core_hours == pytest.approx(5 * 200 / 3600)
+
+
+def test_a_run_on_a_gpu_has_no_cores():
+    asked = question(UNDECIDED, 5)
+    (config, *_) = asked.runs.results.recipe.configs
+    own = {"num_test": 1000, "threads": None}
+    on_gpu = tiny.record(config, 900, times={"total": 1e6}, origin=own)
+    runs = SimpleNamespace(records=(on_gpu,), results=asked.runs.results)
+    (fake,) = [SimpleNamespace(runs=runs)]
+    assert rates([fake]) == {} and rates([fake, asked]) == rates([asked])
+
+
+def test_a_cost_that_nothing_tells_is_said_to_be_so():
+    (row,) = ledger([question(UNDECIDED, 5)])
+    decider = Decider(f"{PROGRAM} train figure-2", math.nan, 5)
+    shown = ledger_view.ledger_html([row], [(decider,)]).data
+    assert "5 to run, at a cost not known.</p>" in shown
+    table = ledger_view.open_runs_html(open_runs([row], [(decider,)])).data
+    assert "not known" in table and "nan" not in table
 
 
 def test_settings_are_columns_of_one_row():

@@ -122,7 +122,7 @@ def test_ours_stands_beside_the_papers():
     assert list(found.index) == ["full", "top 1 all bottoms"]
     cell = found.loc["top 1 all bottoms"]
     assert (cell.paper, cell.paper_lost, cell.paper_ratio) == (79.79, 11.01, 0.18)
-    assert (cell.ours, cell.n) == (70, 2) and cell.backward == pytest.approx(0.10)
+    assert (cell.ours, cell.n) == (70, 3) and cell.backward == pytest.approx(0.10)
     assert cell.ours_lost == pytest.approx(11)
     assert found.clock_backward.isna().all()  # no clock
     timed = beside_paper(table.assign(clock_backward=[1, 1, 0.2, 0.3, 0.1, 0.25]))

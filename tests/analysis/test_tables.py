@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers import config
+from lazyrich_helpers.analysis.figures.setup import training_curves
 from lazyrich_helpers.analysis.tables.tidy import (
     accuracy_summary,
     best_lr,
@@ -193,3 +194,12 @@ def test_curves_have_one_row_per_epoch(records):
     assert first.accuracy.isna().tolist() == [True, True, False]
     assert first.accuracy.iloc[-1] == records[0].curves["num_correct"][-1] / 500
     assert curves_table([]).empty
+
+
+def test_a_first_epoch_that_diverged_is_a_number_that_is_none():
+    curves = {"epoch": [1], "train_loss": [None], "num_correct": [None]}
+    bad = tiny.record(tiny.CONFIG, status="diverged", curves=curves)
+    table = curves_table([bad])
+    assert table.train_loss.dtype == table.accuracy.dtype == float
+    training_curves({"alone": table})
+    training_curves({"both": curves_table([bad, tiny.record(tiny.SEEDS[1], 900)])})

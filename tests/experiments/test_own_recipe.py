@@ -7,6 +7,7 @@ import pytest
 
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.places import ROOT
+from lazyrich_helpers.run import main
 from tests import tiny
 
 
@@ -47,3 +48,29 @@ def test_what_is_not_there_is_said(file, monkeypatch):
     assert "function loads" in out, err  # the folder's own hides no other
     with pytest.raises(ValueError, match="in a file named as no other module is"):
         make_recipe(f"{other}:in_turn", "smoke")
+
+
+BARE = """
+from lazyrich_helpers.experiments.recipes import exhibit, relu_net_configs
+from lazyrich_helpers.experiments.scale import SMOKE
+
+
+def runs(scale):
+    return relu_net_configs(1, scale)
+
+
+bare = exhibit({"smoke": SMOKE})(runs)
+"""
+
+
+def test_a_recipe_of_one_budget_without_a_docstring_is_listed(tmp_path, store, capsys):
+    file = tmp_path / "bare_recipes.py"
+    file.write_text(BARE)
+    assert main(["list", f"{file}:bare"]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first == f"{file}:bare"
+    (line,) = rest
+    assert line.startswith("  smoke: ") and line.endswith(" missing")
+    for words in (["--budget", "paper"], ["--widths", "0"]):
+        assert main(["list", f"{file}:bare", *words]) == 2
+        assert capsys.readouterr().err.startswith("error: ")

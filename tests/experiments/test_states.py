@@ -1,9 +1,14 @@
 """Every run is in exactly one state, whoever asks."""
 
 import dataclasses
+import os
+import re
+import time
+from pathlib import Path
 
 import pytest
 
+from lazyrich_helpers.experiments.locks import LEASE
 from lazyrich_helpers.experiments.recipes import collect, states
 from lazyrich_helpers.experiments.record import NUMERICS, Record, RecordError
 from lazyrich_helpers.experiments.states import COMPLETE, SHOWN, STATES, state
@@ -70,6 +75,17 @@ def test_what_is_not_there_is_missing_and_what_is_claimed_is_running(store):
         assert word(store) == "recorded", "which is what counts"
     (store.folder / f"{tiny.CONFIG.run_id}.json").unlink()
     assert word(store) == "missing", "given up"
+
+
+def test_a_claim_that_nobody_touches_is_no_sign_of_a_process(store):
+    with store.lock(tiny.CONFIG.run_id) as held:
+        path = Path(held.lease.lock_file)
+        elsewhere = re.sub("host=.*", "host=elsewhere", path.read_text())
+        path.write_text(elsewhere)  # another machine's, which cannot be asked
+        assert word(store) == "running"
+        long_ago = time.time() - 3 * LEASE
+        os.utime(path, (long_ago, long_ago))
+        assert word(store) == "missing"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]"])

@@ -2,12 +2,20 @@
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pandas as pd
 import pytest
 
-from lazyrich_helpers.experiments.study import Study, complete_study, read_study
+from lazyrich_helpers.experiments import study
+from lazyrich_helpers.experiments.locks import claim
+from lazyrich_helpers.experiments.study import (
+    Study,
+    complete_study,
+    read_study,
+    studies_folder,
+)
 from lazyrich_helpers.notebook.chapter import ChapterError
 from lazyrich_helpers.notebook.studies import study_line, study_settings
 from lazyrich_helpers.papers.sharded.claims import CURVES, TENSORFLOW
@@ -23,6 +31,7 @@ RECORDED = ROOT / "book" / "records" / "studies"
 class Settings:
     scales: tuple[float, ...] = (0.5, 2.0, 8.0)
     seeds: tuple[int, ...] = (0, 1)
+    width: int = 8
 
 
 def squares(settings, scale, device):
@@ -135,6 +144,10 @@ def test_a_choice_is_for_the_studies_that_have_it():
         ({"device": "abacus"}, "device must be"),
         ({"scales": 3.0}, "scales must be of type"),
         ({"seeds": ["one"]}, "seeds must be of type int"),
+        ({"seeds": [0, 0]}, r"seeds must be a list of different .*got \[0, 0\]\.$"),
+        ({"seeds": []}, r"seeds must be .*values, at least one; got \[\]\.$"),
+        ({"scales": [2, 2.0]}, "scales must be a list of different values"),
+        ({"width": 0}, r"width must be above 0; got 0\.$"),
     ],
 )
 def test_a_wrong_parameter_is_a_sentence(bad, sentence):
@@ -169,15 +182,51 @@ def test_points_of_two_arithmetics_are_told_apart():
 
 
 def test_recorded_studies_say_what_their_points_were_computed_in():
-    for study in recorded_studies().values():
-        points = json.loads(study.file(study.settings("paper"), RECORDED).read_text())
+    for one in recorded_studies().values():
+        points = json.loads(one.file(one.settings("paper"), RECORDED).read_text())
         for point in points["points"]:
-            done = study.arithmetic_of(point[study.over])
-            assert point["origin"]["arithmetic"] == done, study.name
+            done = one.arithmetic_of(point[one.over])
+            assert point["origin"]["arithmetic"] == done, one.name
     assert (CURVES.arithmetic_of("record"), TENSORFLOW.arithmetic_of("fp64")) == (
         "fp32",
         "fp64",
     )
+
+
+def test_what_a_reader_chose_is_not_told_to_be_done_again_by_the_command_line():
+    for scales, again in ([3], False), ([0.5, 2, 8], True), (None, True):
+        chosen = study_settings(STUDY, budget="smoke", scales=scales)
+        shown = study_line(chosen.computed("squares")).data
+        assert ("Again: python -m lazyrich_helpers.run study" in shown) == again
+
+
+def test_waiting_for_another_process_ends_when_asked(tmp_path):
+    looks = iter([False, False])
+    lock = STUDY.file(Settings(), studies_folder("smoke"))
+
+    def stop():
+        return next(looks, True)
+
+    with ThreadPoolExecutor() as pool, claim(lock.parent / ".locks" / lock.stem):
+        waiting = pool.submit(complete_study, STUDY, "smoke", stop=stop)
+        assert waiting.result(timeout=30).missing == [0.5, 2.0, 8.0]
+
+
+def test_points_of_a_process_that_took_over_are_kept():
+    def overtaken(settings, value, device):
+        rows = squares(settings, value, device)
+        if value == 2.0:
+            file = STUDY.file(settings, studies_folder("paper"))
+            points = study._read(file)
+            other = points["0.5"] | {"scales": 8.0, "seconds": 7.0}
+            study._write(file, STUDY, settings, points | {"8.0": other})
+            ended.append(True)
+        return rows
+
+    ended = []
+    own = dataclasses.replace(STUDY, point=overtaken)
+    found = complete_study(own, "paper", stop=lambda: bool(ended))
+    assert not found.missing and found.seconds >= 7.0
 
 
 def test_the_command_line_lists_studies_and_refuses_unknown_ones(capsys):
@@ -188,6 +237,6 @@ def test_the_command_line_lists_studies_and_refuses_unknown_ones(capsys):
 
 
 def test_names_are_their_own():
-    for name, study in studies().items():
-        assert name == study.name and {*study.budgets} == {"smoke", "laptop", "paper"}
+    for name, one in studies().items():
+        assert name == one.name and {*one.budgets} == {"smoke", "laptop", "paper"}
     assert len({one.page for one in neighbours()}) == len(neighbours())

@@ -72,7 +72,7 @@ def test_a_small_width_is_counted_again():
 def test_keeping_writes_what_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "kept_configs", lambda depth: tiny.WIDTHS[:depth])
     monkeypatch.setattr(module, "FILE", tmp_path / "kept.json")
-    module.keep(module.FILE)
+    module.keep()
     names = ["width", "seed", "num_test", "accuracy"]
     for depth in WIDTHS:
         own = untrained_table(untrained(tiny.WIDTHS[:depth]))[names]

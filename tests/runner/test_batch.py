@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lazyrich_helpers.experiments import files, records
-from lazyrich_helpers.experiments.record import NUMERICS
+from lazyrich_helpers.experiments.record import NUMERICS, Record
 from lazyrich_helpers.measures.activity import Activity
 from lazyrich_helpers.measures.gradient_concentration import GradientConcentration
 from lazyrich_helpers.measures.measure import Accuracy
@@ -16,8 +16,9 @@ from lazyrich_helpers.measures.movement import Movement
 from lazyrich_helpers.measures.reinit_curves import Reinit
 from lazyrich_helpers.models.network import ReluNet
 from lazyrich_helpers.models.vectors import flat_parameters
-from lazyrich_helpers.runner import execution
+from lazyrich_helpers.runner import attempts, execution
 from lazyrich_helpers.runner.attempts import Attempts, Summary, suitable_threads
+from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.memory import peak_bytes
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.training.optimizers import Adam
@@ -375,6 +376,34 @@ def test_a_group_that_fails_is_tried_one_by_one(store, monkeypatch, where):
     # What a bad run leaves undone is not left to do.
     assert Counted.last.done == pytest.approx(Counted.last.total)
     assert Counted.last.num_done == 3
+
+
+def test_a_run_that_failed_is_tried_again_without_its_neighbours(store):
+    store.write(Record(tiny.SEEDS[1], "failed: RuntimeError: a bad run"))
+    groups = planned(tiny.SEEDS, tiny.recipe(*tiny.SEEDS), store, "cpu")
+    assert groups == [[tiny.SEEDS[0], tiny.SEEDS[2]], [tiny.SEEDS[1]]]
+
+
+def test_a_checkpoint_that_cannot_be_removed_fails_no_run(store, monkeypatch):
+    def forbidden(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(attempts, "remove_all", forbidden)
+    with pytest.warns(UserWarning, match="could not be removed .*denied.*: remove it"):
+        summary = tiny.finish(store, tiny.CONFIG)
+    assert (summary.num_trained, summary.failed) == (1, {})
+
+
+def test_a_claim_that_cannot_be_given_back_fails_no_run_that_ended(store, monkeypatch):
+    plain = Attempts._complete
+
+    def broken(self, claims):
+        plain(self, claims)
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(Attempts, "_complete", broken)
+    summary = tiny.finish(store, *tiny.SEEDS)
+    assert (summary.num_trained, summary.failed) == (3, {})
 
 
 def test_one_diverged_seed_of_a_group_is_recorded_as_such(store, monkeypatch):

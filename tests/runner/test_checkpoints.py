@@ -6,6 +6,7 @@ import errno
 import math
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -29,6 +30,7 @@ from lazyrich_helpers.runner import checkpoints, execution
 from lazyrich_helpers.runner.checkpoints import Checkpoint
 from lazyrich_helpers.runner.progress import Lines
 from lazyrich_helpers.runner.stopping import Stop
+from lazyrich_helpers.training import ensemble
 from lazyrich_helpers.training.loop import TrainingState, new_network, train
 from lazyrich_helpers.training.objectives import Scaled
 from lazyrich_helpers.training.optimizers import SGD, HarmonicSGD
@@ -178,6 +180,53 @@ def test_a_begun_group_goes_on_as_it_was(store):
     together = [origin["together"] for origin in found]
     assert together == [[0, 1, 2]] * 3 + [[3, 4]] * 2
     assert ["resumed" in origin for origin in found] == [True] * 3 + [False] * 2
+
+
+@pytest.mark.parametrize("num", [1, 2])
+def test_a_group_that_is_killed_amid_its_records_is_not_trained_again(
+    store, tmp_path, monkeypatch, after_each, num
+):
+    plain, measured = execution.record_of, []
+
+    def killed(watched, *rest):
+        measured.append(watched.run.config)
+        if len(measured) > num:
+            raise SystemExit
+        return plain(watched, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "record_of", killed)
+        with pytest.raises(SystemExit):
+            tiny.finish(store, *tiny.SEEDS)
+    before = tiny.contents(store.folder)
+    assert len(store.ids()) == num
+    progress = Lines()
+    with monkeypatch.context() as patch:
+        patch.setattr(ensemble, "_train_epoch", None)
+        summary = tiny.finish(store, *tiny.SEEDS, progress=progress)
+    assert (summary.num_trained, summary.num_there) == (3 - num, num)
+    assert before.items() <= tiny.contents(store.folder).items()
+    for config in tiny.SEEDS:
+        origin = store.read(config.run_id).origin
+        assert origin["together"] == [0, 1, 2]
+        assert ("resumed" in origin) == (config in tiny.SEEDS[num:])
+    assert not list(store.checkpoints.glob("*"))
+    assert progress.done <= progress.total
+    straight = Store(tmp_path / "straight", tmp_path / "weights")
+    tiny.finish(straight, *tiny.SEEDS)
+    for config in tiny.SEEDS:
+        assert numbers(store, config) == numbers(straight, config)
+
+
+def test_a_group_amid_which_one_is_held_is_trained_without_it(store):
+    tiny.finish(store, *tiny.SEEDS, **after(1))
+    with ThreadPoolExecutor() as pool:
+        with store.lock(tiny.SEEDS[2].run_id):
+            batch = pool.submit(tiny.finish, store, *tiny.SEEDS)
+            tiny.wait_for(lambda: len(store.ids()) == 2 or batch.done())
+        assert batch.result(timeout=60).num_trained == 3
+    together = [store.read(c.run_id).origin.get("together") for c in tiny.SEEDS]
+    assert together == [[0, 1], [0, 1], None]
 
 
 @pytest.mark.parametrize("error", [OSError("I/O"), torch.OutOfMemoryError("full")])

@@ -283,3 +283,12 @@ def test_an_interrupt_stops_what_runs_and_keeps_what_is_finished(
     assert results == {"well": "done", "slowly": "not finished"}
     kernels = [Path(f"/proc/{pid.name}") for pid in pids.iterdir()]
     tiny.wait_for(lambda: not any(kernel.exists() for kernel in kernels), seconds=20)
+
+
+def test_a_system_that_does_not_say_which_cores_are_ours_says_how_many(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(os, "dup2", lambda *files: None)
+    notebook_grid._set_up(2)
+    assert os.environ["OMP_NUM_THREADS"] == "4"

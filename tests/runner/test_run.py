@@ -93,6 +93,9 @@ def test_a_dry_run_trains_nothing_and_hands_nothing_over(
     run = r"  [0-9a-f]{12} digits relu_net w=4 .* seed=1: .* operations, .* GB, about"
     assert re.search(run, out) and "here (cpu), one by one, while" in out
     assert len(known_trial) == 1
+    for words in (["--shard", "fsdp"], ["--shard", "tp", "--executor", "slurm"]):
+        assert main([*tiny.TINY, *words, "--dry-run"]) == 0
+        assert "1 to do, 1 done before." in capsys.readouterr().out
     assert tiny.contents(store.folder) == before
 
 

@@ -1,15 +1,20 @@
 """Processes that share a network train it as one does, and say what they can not."""
 
+import dataclasses
 import json
+import math
 import socket
 
 import pytest
 import torch
 
+from lazyrich_helpers.experiments import files
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.measures import costs
 from lazyrich_helpers.papers.sharded import wire
-from lazyrich_helpers.runner.processes import together
+from lazyrich_helpers.runner import sharded, sharded_checkpoints
+from lazyrich_helpers.runner.processes import join, together
+from lazyrich_helpers.runner.stopping import Stop, Stopped
 from lazyrich_helpers.training.layouts import LAYOUTS, fully_connected
 from lazyrich_helpers.training.loop import initialized, train
 from tests import tiny
@@ -188,11 +193,15 @@ def test_a_killed_process_ends_the_run_and_two_machines_go_on(tmp_path, monkeypa
     assert not list((tmp_path / "store").rglob("*.sharded"))
 
 
-def by_two_machines(words):
-    """Run two processes each by two of torchrun, as on two machines; return words."""
+def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+def by_two_machines(words):
+    """Run two processes each by two of torchrun, as on two machines; return words."""
+    port = free_port()
     torchrun = ["-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=2"]
     meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint=localhost:{port}"]
     machines = [tiny.python(*torchrun, *meeting, *words) for _ in range(2)]
@@ -220,6 +229,100 @@ def check_alone(record):
     assert record["curves"]["train_loss"] == pytest.approx(losses, rel=1e-5, abs=1e-5)
     assert record["measures"].keys() >= {"accuracy", "movement", "reinit"}
     assert len(record["curves"]["epoch"]) == 6
+
+
+def test_a_measure_that_fails_in_the_first_process_ends_no_other(store):
+    words = ["-m", "tests.runner.sharded_failing", str(store.folder)]
+    with together(2, words) as pair:
+        said, _ = pair.communicate(timeout=120)  # not the two hours of a broadcast
+    assert pair.returncode == 1, said
+    assert "tiny at smoke: 1 done now, 0 done before, 1 FAILED." in said
+    assert "seed=0: ValueError: no such layer" in said
+    assert store.read(tiny.SEEDS[1].run_id).measures["picky"] == {"version": 1}
+    assert "error: another process ended, or this one cannot go on (Runti" in said
+
+
+@pytest.fixture
+def by_itself(monkeypatch):
+    """Make this process a group of one; returns what completes runs of it."""
+    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    for name, value in (where | ranks).items():
+        monkeypatch.setenv(name, value)
+    device = join("cpu")
+
+    def complete(store, stop=None, **fields):
+        recipe = tiny.recipe(**fields)
+        return sharded._Together(recipe, store, "dp", device, stop or Stop())
+
+    yield complete
+    torch.distributed.destroy_process_group()
+
+
+def stopped(by_itself, store, monkeypatch, change=lambda epoch: epoch):
+    """Leave a training after its second epoch, at its checkpoint."""
+    plain, stop = sharded.train, Stop()
+
+    def asking(*args, **options):
+        for epoch in plain(*args, **options):
+            if epoch.number == 2:
+                stop.ask()
+                epoch = change(epoch)
+            yield epoch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sharded, "train", asking)
+        with pytest.raises(Stopped):
+            by_itself(store, stop).completed()
+
+
+def test_when_the_time_is_over_no_run_is_begun(by_itself, store):
+    with pytest.raises(Stopped):
+        by_itself(store, Stop(0.0)).completed()
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_a_shared_run_that_diverged_is_not_gone_on_with(by_itself, store, monkeypatch):
+    def diverged(epoch):
+        return dataclasses.replace(epoch, train_loss=math.nan)
+
+    stopped(by_itself, store, monkeypatch, diverged)
+    assert by_itself(store).completed().num_diverged == 1
+    assert store.read(tiny.CONFIG.run_id).curves["epoch"] == [1, 2]
+
+
+@pytest.mark.parametrize("part", ["note.pt", ".metadata", "__0_0.distcp"])
+@pytest.mark.parametrize("size", [0, 100])
+def test_a_damaged_checkpoint_is_a_fresh_start(
+    by_itself, store, monkeypatch, part, size
+):
+    stopped(by_itself, store, monkeypatch)
+    (path,) = store.checkpoints.glob(f"*/*/{part}")
+    path.write_bytes(path.read_bytes()[:size])
+    said = f"starts anew: its checkpoint {path.parent} cannot be used"
+    with pytest.warns(UserWarning, match=said):
+        if part.endswith("distcp"):  # of which some process may have read its part
+            with pytest.raises(RuntimeError, match="could not be read"):
+                by_itself(store).completed()
+        else:
+            by_itself(store).completed()
+    by_itself(store).completed()
+    record = store.read(tiny.CONFIG.run_id)
+    assert record.curves["epoch"] == [1, 2, 3] and "resumed" not in record.origin
+    assert not list(store.checkpoints.glob("*"))
+
+
+def test_a_passing_error_leaves_the_shared_checkpoint(by_itself, store, monkeypatch):
+    stopped(by_itself, store, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", lambda *args, **options: 1 / 0)
+        patch.setattr(files, "PASSING", (ZeroDivisionError,))
+        patch.setattr(sharded_checkpoints, "PASSING", (ZeroDivisionError,))
+        with pytest.raises(ZeroDivisionError):
+            by_itself(store).completed()
+    by_itself(store).completed()
+    (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
+    assert part["num_epochs"] == 2
 
 
 def test_shard_without_torchrun_is_one_sentence():

@@ -17,8 +17,10 @@ import torch
 from lazyrich_helpers.config import Part
 from lazyrich_helpers.experiments.records import Store
 from lazyrich_helpers.lws.plans import Plan
+from lazyrich_helpers.measures.measure import Accuracy
+from lazyrich_helpers.measures.times import Clock, StepTimes
 from lazyrich_helpers.models.network import ReluNet
-from lazyrich_helpers.runner import workers
+from lazyrich_helpers.runner import batch, workers
 from lazyrich_helpers.runner.attempts import Attempts
 from lazyrich_helpers.runner.backlog import planned
 from lazyrich_helpers.runner.progress import Lines, Progress
@@ -229,6 +231,20 @@ def test_as_many_processes_as_serve(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     assert suitable_workers(SOME, "cuda") == 4
     assert suitable_workers(SOME, "cuda:1") == 1
+
+
+@pytest.mark.parametrize("timing", [Clock, StepTimes])
+def test_a_run_that_is_timed_has_the_machine_to_itself(store, monkeypatch, timing):
+    torch.set_num_threads(2)
+    monkeypatch.setattr(workers, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(batch, "work_together", None)  # which would start processes
+    monkeypatch.setattr(StepTimes, "result", lambda self, trained: {})
+    measures = (Accuracy, timing)
+    summary = tiny.finish(store, *SOME[:2], measures=measures, workers=None)
+    assert (summary.num_trained, summary.failed) == (2, {})
+    with pytest.raises(ValueError, match=rf"must be 1 where {timing.name} .*got 2\.$"):
+        tiny.finish(store, *SOME, measures=measures, workers=2)
+    assert len(store.ids()) == 2
 
 
 def test_a_killed_launcher_leaves_nothing_running(store):

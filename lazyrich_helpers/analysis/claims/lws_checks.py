@@ -37,7 +37,6 @@ FULL_WIDTH = 64
 """Channels of the first block of the paper's VGG-5 and VGG-11."""
 ENDS = Several((1, 2, 3, 4))
 """The paper's numbers of layers at an end."""
-BOTH_ENDS = "top {ends} bottom {ends}"
 
 
 def starting_from(table: pd.DataFrame, kind: str) -> pd.DataFrame:

@@ -29,6 +29,10 @@ SHARES = ("clock_backward", "backward", "clock_total", "total")
 backward pass, and of whole steps. All but `backward` are `tables.timing.with_clock`'s.
 """
 
+CLOSE = 0.01
+"""Of test accuracy, that a run may lack where it is said to have come to full
+training's."""
+
 
 def lws_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run.
@@ -72,12 +76,12 @@ def _of_full(runs: pd.DataFrame, column: str) -> np.ndarray:
     return full.reindex(keys).to_numpy()
 
 
-def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFrame:
+def clock_table(records: Iterable[Record]) -> pd.DataFrame:
     """Return one row per run, as `lws_table`, with what it took.
 
     Further columns: `num_full`, the epochs that updated every layer; `minutes` of the
     whole training; `ratio`, to full training's with the same seed; `minutes_to`, until
-    a test evaluation came within `within` of the accuracy that full training ended
+    a test evaluation came within `CLOSE` of the accuracy that full training ended
     with, NaN where none did; and `minutes_before`, until the evaluation before it.
 
     Raises:
@@ -92,7 +96,7 @@ def clock_table(records: Iterable[Record], *, within: float = 0.01) -> pd.DataFr
     table["num_full"] = [r.measures["updates"]["num_full"] for r in timed]
     table["minutes"] = [r.measures[Clock.name]["seconds"][-1] / 60 for r in timed]
     table["ratio"] = table.minutes / _of_full(table, "minutes")
-    goals = _of_full(table, "test_accuracy") - within
+    goals = _of_full(table, "test_accuracy") - CLOSE
     reached = [
         _minutes_to(record, goal) for record, goal in zip(timed, goals, strict=True)
     ]
@@ -192,9 +196,9 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
     """Return Table 1 cell by cell: the paper's beside ours, one row per cell of it.
 
     Columns: `schedule`, `rho`; `paper` and `paper_lost`; `init`, where ours start;
-    `ours` and `ours_lost`, means over seeds; `n`, 0 for a cell that we have not run,
-    where ours are NaN; `paper_ratio` of back-propagation time, and our `SHARES`, NaN
-    where the table has none.
+    `ours` and `ours_lost`, means over seeds; `n` of `ours`, 0 for a cell that we have
+    not run, where ours are NaN; `paper_ratio` of back-propagation time, and our
+    `SHARES`, NaN where the table has none.
     Accuracies are in percent, losses in points, each against full training from the
     same start. (The paper prints what pre-trained networks lose against Xavier's full
     training: 0.09 points less.)
@@ -227,9 +231,7 @@ def beside_paper(table: pd.DataFrame, init: str = "xavier") -> pd.DataFrame:
         ours_lost=100 * table.lost,
     ).groupby(["schedule", "rho"], dropna=False)
     means = {name: (name, "mean") for name in ("ours", "ours_lost", *SHARES)}
-    ours = pd.DataFrame(
-        cells.agg(**means, n=("ours_lost", "count"), init=("init", "first"))
-    )
+    ours = pd.DataFrame(cells.agg(**means, n=("ours", "count"), init=("init", "first")))
     both = paper.rename(columns=names).merge(
         ours.reset_index(), on=["schedule", "rho"], how="left"
     )

@@ -58,16 +58,16 @@ def near(values: pd.Series, target: float, within: float) -> bool | None:
     return False if off - half > within else None
 
 
-def median_interval(values: pd.Series, coverage: float = 0.95) -> tuple[float, float]:
-    r"""Return an interval for the median that needs no distribution.
+def median_interval(values: pd.Series) -> tuple[float, float]:
+    r"""Return a 95 % interval for the median that needs no distribution.
 
     It is from the $k$-th smallest to the $k$-th largest value, with the largest $k$ for
-    which $2\,P(B < k) \le 1 - c$, where $B$ is binomial of $n$ fair draws and $c$ the
-    `coverage`; without bounds where there is none, below six values at 95 %.
+    which $2\,P(B < k) \le 0.05$, where $B$ is binomial of $n$ fair draws; without
+    bounds where there is none, below six values.
     """
     ordered = np.sort(values.dropna().to_numpy())
     below = special.bdtr(np.arange(len(ordered) + 1), len(ordered), 0.5)
-    k = int((2 * below <= 1 - coverage).sum())
+    k = int((2 * below <= 0.05).sum())
     if k == 0:
         return float("-inf"), float("inf")
     return float(ordered[k - 1]), float(ordered[-k])

@@ -84,6 +84,7 @@ def curves_table(records: Iterable[Record]) -> pd.DataFrame:
         rows = pd.DataFrame(record.curves)
         correct = pd.to_numeric(rows.pop("num_correct"))
         rows["accuracy"] = correct / record.origin["num_test"]
+        rows["train_loss"] = rows.train_loss.astype(float)  # None where it diverged
         frames.append(rows.assign(**record.columns()))
     if not frames:
         return tidy([], ["epoch", "train_loss", "accuracy"])

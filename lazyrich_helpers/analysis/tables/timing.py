@@ -27,13 +27,13 @@ def times_table(seconds: Mapping[str, Mapping[str, Sequence[float]]]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def relative(times: pd.DataFrame, phase: str, to: str = "full") -> pd.DataFrame:
-    """Return each plan's seconds over those of the plan `to`, paired step by step.
+def relative(times: pd.DataFrame, phase: str) -> pd.DataFrame:
+    """Return each plan's seconds over those of the plan `full`, paired step by step.
 
     From a `times_table`, of one of `PHASES` or of all, `total`. Columns: `plan`,
     `median`, `low`, `high` (the quartiles) of the steps' ratios.
     """
-    quartiles = step_ratios(times, phase, to).quantile([0.5, 0.25, 0.75]).T
+    quartiles = step_ratios(times, phase).quantile([0.5, 0.25, 0.75]).T
     quartiles.columns = ["median", "low", "high"]
     return quartiles.rename_axis("plan").reset_index()
 
