@@ -6,6 +6,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lazyrich_helpers.experiments.files import read_tensors, write_tensors
@@ -99,12 +100,17 @@ class Checkpoint:
     def refuse(self, error: Exception) -> None:
         """Remove a checkpoint that cannot be used, and say that it starts anew."""
         self.path.unlink(missing_ok=True)
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        warnings.warn(
-            f"{label(self._configs[0])} starts anew: its checkpoint {self.path} cannot "
-            f"be used ({why}); it was removed.",
-            stacklevel=2,
-        )
+        say_removed(self._configs[0], self.path, error)
+
+
+def say_removed(config: RunConfig, path: Path, error: BaseException) -> None:
+    """Warn that a run starts anew, as its checkpoint could not be used."""
+    why = " ".join(str(error).split())[:200] or type(error).__name__
+    warnings.warn(
+        f"{label(config)} starts anew: its checkpoint {path} cannot be used ({why}); "
+        "it was removed.",
+        stacklevel=3,
+    )
 
 
 def begun(

@@ -2,7 +2,6 @@
 
 import shutil
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,10 @@ from lazyrich_helpers.config import require
 from lazyrich_helpers.experiments.files import PASSING, read_tensors, write_tensors
 from lazyrich_helpers.experiments.recipes import Recipe
 from lazyrich_helpers.experiments.records import Store
-from lazyrich_helpers.runner.checkpoints import EVERY, identity
+from lazyrich_helpers.runner.checkpoints import EVERY, identity, say_removed
 from lazyrich_helpers.runner.processes import agreed, is_first
 from lazyrich_helpers.training.loop import TrainingState
-from lazyrich_helpers.training.run_config import RunConfig, label
+from lazyrich_helpers.training.run_config import RunConfig
 
 
 class ShardedCheckpoint:
@@ -113,12 +112,7 @@ class ShardedCheckpoint:
     def _refuse(self, path: Path, error: BaseException) -> None:
         """Remove a checkpoint that cannot be used, and say so."""
         shutil.rmtree(path, ignore_errors=True)
-        why = " ".join(str(error).split())[:200] or type(error).__name__
-        warnings.warn(
-            f"{label(self._config)} starts anew: its checkpoint {path} cannot be used "
-            f"({why}); it was removed.",
-            stacklevel=2,
-        )
+        say_removed(self._config, path, error)
 
     def _complete(self) -> list[Path]:
         """Return the folders that were written to the end, oldest first."""

@@ -24,6 +24,7 @@ from lazyrich_helpers.papers.partial_sgd.tables import (
     behind_sgd,
     final_table,
     joint_gains,
+    mean_gain,
 )
 
 PAPER = "Mohtashami, Jaggi & Stich (2022)"
@@ -78,9 +79,7 @@ def _at_each_setting(
         at: (above(own, least), f"{with_interval(own)} ({told[at]})")
         for at, own in gains.groupby(place, sort=False).gain
     }
-    mean, beside = (
-        with_interval(g.groupby("seed").gain.mean()) for g in (gains, other)
-    )
+    mean, beside = mean_gain(gains), mean_gain(other)
     unit = f"Points ({words}), in the mean of all settings {mean} ({beside})"
     seeds = num_seeds(gains, "ranks")
     at = "rank {0[0]}, {0[1]:,} images"
