@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims.ledger import OPEN, LedgerRow
+from lazyrich_helpers.analysis.claims.ledger import LedgerRow
 from lazyrich_helpers.analysis.claims.question import TIMES, Question, Runs
-from lazyrich_helpers.analysis.claims.verdicts import Word
+from lazyrich_helpers.analysis.claims.verdicts import OPEN, Word
 from lazyrich_helpers.experiments.exhibits import make_recipe
 from lazyrich_helpers.experiments.recipes import Recipe, Results
 from lazyrich_helpers.measures.costs import operations

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from lazyrich_helpers.analysis.claims.amounts import Points, Several, Share
+from lazyrich_helpers.analysis.claims.reinit import SUFFICES
 from lazyrich_helpers.analysis.claims.verdicts import Word
 from lazyrich_helpers.analysis.claims.width import (
     ALIKE,
     MOST_ARE_LAZY,
     RECIPE_TRAINS,
     SIZES,
-    SUFFICES,
     all_claims,
     reinit_claims,
     verdict_words,
@@ -25,12 +25,12 @@ from lazyrich_helpers.notebook.chapter import recorded
 
 HOLDS, PARTLY, FAILS, UNDECIDED, NOT_RUN = Word
 FRACTIONS = (0.0, 0.001, 0.01, 0.0316228, 0.1, 0.5, 1.0)
-PAPER = (95, 60, 40, 30, 12, 45, 50)
+PAPER = (95, 60, 40, 30, 5, 45, 10)
 """Accuracy in percent at FRACTIONS as the paper describes a wide network."""
 CLAIMS = {claim.name: claim for claim in reinit_claims(depth=1)}
 
 
-def curves(*by_width: tuple[int, ...], lazy=(50, 50, 60, 70, 95, 95, 95), seeds=5):
+def curves(*by_width: tuple[int, ...], lazy=(10, 10, 60, 70, 95, 95, 95), seeds=5):
     """Return a table of γ-active curves, narrow first, seeds 0.1 points apart."""
     rows = [
         (10**i, seed, fraction, scenario, (accuracy + 0.1 * seed) / 100)
@@ -61,7 +61,7 @@ def test_the_papers_own_curve_satisfies_every_claim(claim):
     ("claim", "curve"),
     [
         ("A1", changed(at1=95)),  # nothing lost at 0.1 %
-        ("A2", changed(at6=12)),  # no rise after the worst
+        ("A2", changed(at4=9)),  # no rise after the worst
         ("A2", changed(at2=90, at3=90, at4=90)),  # no plunge until 50 %
         ("A3", changed(at5=5)),  # γ = 50 % worse than 1 to 10 %
         ("A7", changed(at6=94)),  # a random network almost as good
@@ -82,12 +82,21 @@ def test_a_claim_that_holds_in_part_says_where():
 
 
 def test_rise_is_compared_between_narrowest_and_widest():
-    low = changed(at6=20)
-    assert CLAIMS["A4"].verdict(curves(low, PAPER)).word is HOLDS
-    assert CLAIMS["A4"].verdict(curves(PAPER, low)).word is FAILS
+    less = changed(at4=8)
+    assert CLAIMS["A4"].verdict(curves(less, PAPER)).word is HOLDS
+    assert CLAIMS["A4"].verdict(curves(PAPER, less)).word is FAILS
     assert CLAIMS["A4"].verdict(curves(PAPER)).word is NOT_RUN  # nothing to compare
-    falls, falls_less = (changed(at2=40, at3=41, at4=40, at6=end) for end in (10, 30))
+    falls, falls_less = (changed(at2=low, at3=low, at4=low) for low in (40, 15))
     assert CLAIMS["A4"].verdict(curves(falls, falls_less)).word is FAILS  # no rise
+
+
+def test_a_seeds_own_random_network_is_no_end_of_the_rise():
+    """What untrained networks happen to name right is noise around a tenth."""
+    table = curves(PAPER)
+    lucky = table.scenario.eq("active") & table.fraction.eq(1)
+    luck = table.assign(accuracy=table.accuracy.mask(lucky, 0.1 * table.seed))
+    assert str(CLAIMS["A2"].verdict(luck)) == "holds"
+    assert "from there +4.8 ± 0.2 to 100 %" in CLAIMS["A2"].verdict(luck).numbers
 
 
 def test_a_claim_about_wide_networks_is_not_run_below_their_width():
@@ -143,24 +152,19 @@ def test_words_of_every_claim_at_every_setting():
     assert verdict_words({"c": paper.iloc[:0]}).empty
 
 
-def test_two_data_sets_are_alike_where_every_effect_is_as_large():
-    one = curves(PAPER, PAPER)
-    assert ALIKE.verdict(one, one).word is HOLDS
-    worse = one.assign(accuracy=one.accuracy - 0.1)  # all of it, and no effect
-    assert ALIKE.verdict(one, worse).word is HOLDS
-    at_first = (one.scenario == "active") & (one.fraction == 0.001) & (one.width == 10)
-    other = one.assign(accuracy=one.accuracy.mask(at_first, one.accuracy + 0.3))
-    verdict = ALIKE.verdict(one, other)
-    assert str(verdict) == "partly for 7 of 7 quantities, at some widths at least"
-    assert "Alike in what is lost at γ = 0.1 % for w = 1; " in verdict.numbers
-    assert "lost at γ = 0.1 %: −30.0 ± 0.0 (w = 10)" in verdict.numbers
-    assert str(ALIKE.verdict(other, one)) == str(verdict)  # 30 points more, not less
-
-
-def test_data_sets_are_compared_where_they_share_seeds():
-    one = curves(PAPER)
-    verdict = ALIKE.verdict(one, one.assign(seed=one.seed + 100))
-    assert verdict.word is NOT_RUN
+def test_two_data_sets_are_alike_where_every_claim_has_the_same_answer():
+    one = curves(PAPER, PAPER).assign(depth=1)
+    loses_less = curves(changed(at1=70), PAPER).assign(depth=1)
+    verdict = ALIKE.verdict(one, loses_less)
+    assert verdict.word is HOLDS
+    assert "Of 12 answers 12 are decided on both data sets, and 12" in verdict.numbers
+    loses_none = curves(changed(at1=95), PAPER).assign(depth=1)
+    verdict = ALIKE.verdict(one, loses_none)
+    assert str(verdict) == "partly for 11 of 12 answers"
+    assert "another one has A1 at w = 1 (MNIST and" in verdict.numbers
+    assert str(ALIKE.verdict(loses_none, one)) == str(verdict)
+    few = one[(one.seed == 0) | (one.width == 1)]  # undecided at w = 10
+    assert ALIKE.verdict(one, few).word is UNDECIDED
 
 
 def test_what_was_not_trained_is_not_stood_in_for():
@@ -172,20 +176,14 @@ def test_what_was_not_trained_is_not_stood_in_for():
     assert by_seed(curves(PAPER), 1, "active", 0.0012).mean() == pytest.approx(60.2)
 
 
-def test_the_same_word_does_not_make_effects_alike():
-    """Both lose more than a point, one of them 35 and the other three."""
-    one, other = curves(PAPER), curves(changed(at1=92))
-    assert all(CLAIMS["A1"].verdict(table).word is HOLDS for table in (one, other))
-    verdict = ALIKE.verdict(one, other)
-    assert str(verdict) == "partly for 6 of 7 quantities, at some widths at least"
-    assert "Alike in what is lost at the worst γ for w" in verdict.numbers
-
-
 def test_two_data_sets_are_compared_where_both_have_been_run():
-    whole = curves(PAPER, changed(at1=95))  # at width 10 nothing is lost
+    whole = curves(PAPER, changed(at1=95)).assign(depth=1)  # w = 10: nothing is lost
     few = whole[(whole.width == 1) & (whole.seed < 3)]
     verdict = ALIKE.verdict(whole, few)
-    assert verdict.word is HOLDS and verdict.numbers.endswith("(n = 3).")
+    assert verdict.numbers.endswith(
+        "(MNIST and Fashion-MNIST: n = 5 seeds; n = 3 seeds)."
+    )
+    assert "another" not in verdict.numbers and "at w = 10" not in verdict.numbers
     assert ALIKE.verdict(whole, few[few.seed == 0]).word is UNDECIDED
     assert ALIKE.verdict(whole, few.iloc[:0]).word is NOT_RUN
 
@@ -215,7 +213,7 @@ def test_each_seeds_worst_fraction_is_the_others_choice():
     table.loc[other & (table.seed == 1), "accuracy"] = 0.02
     worst, values = at_extreme(table, 1, 0.01, 0.3, best=False)
     assert worst == 0.1  # on average
-    assert values.tolist() == pytest.approx([12, 40.1])
+    assert values.tolist() == pytest.approx([5, 40.1])
 
 
 def test_noise_at_chance_is_no_rise():
@@ -308,13 +306,13 @@ def test_layers_count_by_their_size():
     assert verdict.word is FAILS and "w = 1: 18" in verdict.numbers  # 0.09 + 0.09
 
 
-@pytest.mark.parametrize("last", [40, 50, 60])
+@pytest.mark.parametrize("last", [5, 10, 15])
 def test_random_networks_do_not_grow_whatever_was_drawn(last):
     (grows, _) = width_claims(depth=1)
     verdict = grows.verdict(curves(PAPER, changed(at6=last)))
     assert verdict.word is FAILS and verdict.proved
     # seeds 0.1 points apart in both widths: the difference has no spread
-    more = signed(last - 50)
+    more = signed(last - 10)
     assert f"of width 10 against 1: {more} ± 0.0 points" in verdict.numbers
 
 
@@ -376,7 +374,6 @@ NUMBERS = [
     (MOST_ARE_LAZY, "spreads", 0.1, moved((0.5, 0.2))),
     (RECIPE_TRAINS, "line", 96, RUNS),
     (RECIPE_TRAINS, "lr", 0.01, RUNS),
-    (ALIKE, "line", Points(1), curves(PAPER), curves(changed(at1=62))),
     (SUFFICES[4], "line", Points(0.2), LITTLE),
     (SIZES["VGG-5"], "size", 7, make_recipe("figure-1-vgg5", "paper").configs[0]),
     (SUFFICES[4], "share", Share(0.01), LITTLE),

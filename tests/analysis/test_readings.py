@@ -68,12 +68,12 @@ def test_the_recipe_changes_one_thing_at_a_time():
 
 
 def test_effects_are_differences_in_points():
-    table = curves(PAPER, changed(at1=95, at6=12))
+    table = curves(PAPER, changed(at1=95, at4=10))
     table = pd.concat([table.assign(reading=name) for name in "ab"]).assign(lr=0.1)
     found = effects(table).set_index(["reading", "width"])
     assert list(found.index) == [("a", 1), ("b", 1), ("a", 10), ("b", 10)]
     first, second = found.loc[("a", 1)], found.loc[("b", 10)]
-    # from 95 at 0 to 60 at 0.1 %, 12 at 10 %, 45 at 50 %, 50 at 100 %
+    # from 95 at 0 to 60 at 0.1 %, 5 (and 0.2, the seeds' mean) at 10 %, 45 at 50 %
     assert (first.lost, first.worst) == ("+35.0 ± 0.0", "10")
-    assert (first.risen, first.bump) == ("+38.0 ± 0.0", "+33.0 ± 0.0")
-    assert (second.lost, second.risen) == ("0.0 ± 0.0", "0.0 ± 0.0")
+    assert (first.risen, first.bump) == ("+4.8 ± 0.2", "+40.0 ± 0.0")
+    assert (second.lost, second.risen) == ("0.0 ± 0.0", "−0.2 ± 0.2")

@@ -15,10 +15,7 @@ from lazyrich_helpers.analysis.claims.question import (
     UNLEARNED,
     Question,
 )
-from lazyrich_helpers.analysis.claims.verdicts import Verdict, Word
-
-OPEN = (Word.UNDECIDED, Word.NOT_RUN)
-"""Words that leave a claim open."""
+from lazyrich_helpers.analysis.claims.verdicts import OPEN, Verdict, Word
 
 
 @dataclass(frozen=True, kw_only=True)

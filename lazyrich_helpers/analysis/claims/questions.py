@@ -129,8 +129,12 @@ def _relu_net(depth: Any, dataset: str = "MNIST") -> str:
     return f"ReLU-Net d = {depth}, {dataset}"
 
 
-RELU_WIDTHS = {1: [10, 100, 1000, 5000, 10_000, 100_000], 4: [10, 100, 1000, 5000]}
-"""Hidden layers → the widths of Section 4's lines, and one between."""
+_UP_TO_1000 = [10, 20, 50, 100, 200, 500, 1000]
+RELU_WIDTHS = {
+    1: [*_UP_TO_1000, 2000, 5000, 10_000, 100_000],
+    4: [*_UP_TO_1000, 5000],
+}
+"""Hidden layers → the widths of Section 4's lines, and those between that we run."""
 
 
 def _reinit() -> list[Question]:

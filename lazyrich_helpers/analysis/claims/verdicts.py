@@ -28,6 +28,10 @@ class Word(StrEnum):
     NOT_RUN = "not run"
 
 
+OPEN = (Word.UNDECIDED, Word.NOT_RUN)
+"""Words that leave a claim open."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """What a check has found."""

@@ -4,33 +4,29 @@ What they ask of re-initialized networks is in `reinit_claims`.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.claims.amounts import Points
 from lazyrich_helpers.analysis.claims.everywhere import (
     Answer,
     at_each_width,
-    everywhere,
-    for_widths,
     over,
     word_of,
 )
 from lazyrich_helpers.analysis.claims.reinit import (
-    A1,
-    A2,
-    A3,
     A4,
-    A7,
     A10,
-    SUFFICES,
     WIDEST,
     reinit_claims,
 )
-from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Word, widths_of
-from lazyrich_helpers.analysis.tables import reinit_effects as effects
-from lazyrich_helpers.analysis.tables.reinit_effects import Effect, by_seed
+from lazyrich_helpers.analysis.claims.verdicts import (
+    OPEN,
+    Claim,
+    Finding,
+    Word,
+    widths_of,
+)
+from lazyrich_helpers.analysis.tables.reinit_effects import by_seed
 from lazyrich_helpers.analysis.tables.statistics import above, num_seeds, with_interval
 from lazyrich_helpers.measures.costs import num_parameters
 from lazyrich_helpers.training.run_config import RunConfig
@@ -153,59 +149,45 @@ def verdict_words(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(words, index=pd.Index(by_number, name="claim"))
 
 
-EFFECTS: dict[str, tuple[Claim, Effect, tuple[str, ...]]] = {
-    "lost at γ = {share}": (A1, effects.lost, ("share",)),
-    "lost at the worst γ": (A2, effects.fall, ("low", "high")),
-    "gained from there to the random network": (A4, effects.rise, ("low", "high")),
-    "gained at γ = {half} over γ = {few}": (
-        A3,
-        effects.half_over_few,
-        ("half", "few"),
-    ),
-    "gained by training": (A7, effects.gained, ()),
-    "lost by keeping only {share}": (SUFFICES[1], effects.short_of_trained, ("share",)),
-    "gained over random by keeping {share}": (A10, effects.above_random, ("share",)),
-}
-"""What the claims are about, in points of one width, with the numbers they ask for."""
-
-
-def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame, *, line: float) -> Finding:
-    """Compare effects where both have been run, width by width and seed by seed."""
+def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame) -> Finding:
+    """Compare the answers on both: at each width they share, and across these."""
     widths = sorted({*widths_of(mnist)} & {*widths_of(fashion)})
     if not widths:
         return Finding(Word.NOT_RUN, "Not run yet on both.")
-    words, listed, seeds = {}, [], set()
-    for says, (claim, effect, names) in EFFECTS.items():
-        name = says.format(**claim.asks)
-        asks: dict[str, Any] = {each: claim.asks[each] for each in names}
-        more = {}
-        for width in widths:
-            one, two = (effect(t, width, **asks) for t in (mnist, fashion))
-            more[width] = (two - one).dropna()
-            near = [above(each, -line) for each in (more[width], -more[width])]
-            asked = word_of(everywhere(near))
-            words[name, width] = Word.NOT_RUN if more[width].empty else asked
-            seeds.add(len(more[width]))
-        most = max(widths, key=lambda width: abs(more[width].mean()))
-        listed.append(f"{name}: {with_interval(more[most])} (w = {most:,})")
+    both = [table.loc[table.width.isin(widths)] for table in (mnist, fashion)]
+    words = {}
+    for claim in reinit_claims(int(mnist.depth.iloc[0])):
+        parts = [widths] if claim in (A4, A10) else [[width] for width in widths]
+        for part in parts:
+            one, two = (
+                claim.check(table.loc[table.width.isin(part)], **claim.asks)
+                for table in both
+            )
+            where = "" if part == widths else f" at w = {part[0]:,}"
+            words[f"{claim.name}{where}"] = _same(one, two)
 
-    good = [place for place, word in words.items() if word is Word.HOLDS]
-    alike = {n: [w for each, w in good if each == n] for n, _ in good}
-    where = "; ".join(f"{n} {for_widths(own, widths)}" for n, own in alike.items())
-    n = " to ".join(str(n) for n in sorted({min(seeds), max(seeds)}))
-    numbers = "Points on Fashion-MNIST less those on MNIST, at the width where they "
-    numbers += f"differ most, of those of both: {'; '.join(listed)} (n = {n})."
-    numbers += f" Alike in what is {where}." if 0 < len(good) < len(words) else ""
-    part = f"for {len(alike)} of {len(EFFECTS)} quantities, at some widths at least"
-    return over(words, lambda _: part, numbers)
+    same = [name for name, word in words.items() if word is Word.HOLDS]
+    other = [name for name, word in words.items() if word is Word.FAILS]
+    decided = len(same) + len(other)
+    numbers = f"Of {len(words)} answers {decided} are decided on both data sets, and "
+    numbers += f"{len(same)} of these are the same"
+    numbers += f"; another one has {', '.join(other)}" if other else ""
+    seeds = "; ".join(map(num_seeds, both))
+    numbers += f" (MNIST and Fashion-MNIST: {seeds})."
+    return over(words, lambda _: f"for {len(same)} of {decided} answers", numbers)
+
+
+def _same(one: Finding, two: Finding) -> Word:
+    if not {one.word, two.word}.isdisjoint(OPEN):
+        return Word.UNDECIDED
+    return word_of((one.word, one.part) == (two.word, two.part))
 
 
 ALIKE = Claim(
     "A12",
-    "On Fashion-MNIST networks do what they do on MNIST (we ask: at each width the "
-    "quantities that A1 to A10 are about differ by less than {line})",
+    "On Fashion-MNIST networks do what they do on MNIST (we ask: what A1 to A10 ask of "
+    "them has the same answer on both)",
     _alike,
-    {"line": Points(5)},
 )
 """About two `tidy.reinit_table`s of one depth, of MNIST and of Fashion-MNIST."""
 

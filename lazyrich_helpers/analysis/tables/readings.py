@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from lazyrich_helpers.analysis.tables.reinit_effects import at_extreme, by_seed, lost
+from lazyrich_helpers.analysis.tables.reinit_effects import CHANCE, at_extreme, lost
 from lazyrich_helpers.analysis.tables.statistics import with_interval
 from lazyrich_helpers.analysis.tables.tidy import reinit_table
 from lazyrich_helpers.experiments.record import Record
@@ -43,8 +43,8 @@ def effects(table: pd.DataFrame) -> pd.DataFrame:
 
     From a `readings_table`. `lost` is what resetting the 0.1 % most active costs;
     `worst` the γ from 1 to 30 % at which accuracy is lowest, in percent; `risen` what
-    it gains from there to γ = 100 %; `bump` the most it gains on the way. ± is a 95 %
-    interval over seeds.
+    it gains from there to γ = 100 %, where networks are at chance; `bump` the most it
+    gains on the way. ± is a 95 % interval over seeds.
     """
     keys = ["lr", "width", "reading"]
     rows = [_effects(own) for _, own in table.groupby(keys, sort=False)]
@@ -63,6 +63,6 @@ def _effects(own: pd.DataFrame) -> dict[str, object]:
         "reading": first.reading,
         "lost": with_interval(lost(own, width, 0.001)),
         "worst": f"{100 * worst:.2g}",
-        "risen": with_interval(by_seed(own, width, "active", 1.0) - lowest),
+        "risen": with_interval(CHANCE - lowest),
         "bump": with_interval(highest - lowest),
     }

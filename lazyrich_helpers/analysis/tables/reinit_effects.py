@@ -3,13 +3,11 @@
 Functions of a `tidy.reinit_table` and a width; claims ask about them.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
-Effect = Callable[..., pd.Series]
-"""Table, width, and the numbers of a claim that it depends on → points by seed."""
+CHANCE = 10.0
+"""Accuracy of untrained networks in percent, on average: ten classes, all alike."""
 
 
 def by_seed(
@@ -65,17 +63,12 @@ def fall(table: pd.DataFrame, width: int, low: float, high: float) -> pd.Series:
 
 
 def rise(table: pd.DataFrame, width: int, low: float, high: float) -> pd.Series:
-    """Return points gained from the worst γ in [low, high] to the random network."""
+    """Return points gained from the worst γ in [low, high] to a random network.
+
+    Its accuracy is `CHANCE`: what a seed's own happens to name right is only noise.
+    """
     _, at_worst = at_extreme(table, width, low, high, best=False)
-    return by_seed(table, width, "active", 1.0) - at_worst
-
-
-def half_over_few(
-    table: pd.DataFrame, width: int, half: float, few: tuple[float, ...]
-) -> pd.Series:
-    """Return points by which resetting `half` is better than `few`, on average."""
-    each = [by_seed(table, width, "active", share) for share in few]
-    return by_seed(table, width, "active", half) - sum(each) / len(each)
+    return CHANCE - at_worst
 
 
 def gained(table: pd.DataFrame, width: int) -> pd.Series:
