@@ -89,8 +89,8 @@ def _item(
         if word is Word.UNDECIDED or word is Word.NOT_RUN:
             told = told.replace(". This ", ". This is ")
         asked = ASKED.search(verdict.says)
-        # else nobody sees what it spans, or what it does not come up to elsewhere
-        if asked and word in (Word.UNDECIDED, Word.PARTLY):
+        # else nobody sees what it spans, or what it does not come up to
+        if asked and word in (Word.UNDECIDED, Word.PARTLY, Word.FAILS):
             told = f"{told[:-1]} ({asked[1]})."
     mark = f"<em>{escape(told)}</em>"
     return f'<li class="{css_class(Word(word))}">{sentence}{link}<br>{mark}</li>'

@@ -49,6 +49,7 @@ def test_findings_have_their_mark_and_lead_to_their_figure():
     [
         (Word.PARTLY, "It falls. This holds for w ≥ 9 (we ask: by 3)."),
         (Word.UNDECIDED, "It falls. This is undecided for w ≥ 9 (we ask: by 3)."),
+        (Word.FAILS, "It falls. This does not hold for w ≥ 9 (we ask: by 3)."),
         (Word.HOLDS, "It falls. This holds for w ≥ 9."),
     ],
 )

@@ -174,7 +174,7 @@ def _layers() -> list[Question]:
         (relu, "figure-5", {}, RELU_NET_CLAIMS),
         ("Conv-Net d = 2", "figure-6", {}, CONV_NET_CLAIMS),
         ("Conv-Net d = 4", "figure-17", {}, CONV_NET_CLAIMS),
-        (relu, "figure-5", fashion, (FASHION_RELU_NET,)),
+        (relu, "figure-5", fashion, (RELU_NET_CLAIMS[0], FASHION_RELU_NET)),
         ("Conv-Net d = 2", "figure-6", fashion, (FASHION_CONV_NET,)),
         ("Conv-Net d = 4", "figure-17", fashion, (FASHION_CONV_NET,)),
     ]
