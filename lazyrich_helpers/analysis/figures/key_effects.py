@@ -35,6 +35,8 @@ REINIT = {
     ),
 }
 """Effect of re-initialization, in points → the line asked for, and what computes it."""
+WIDTHS = (10, 100, 1000, 5000)
+"""Those that a figure has room for."""
 LWS = "lost with all bottoms at ρ = 0.1"
 SPARSE = {
     "VGG-5, w = 16": ("E1", "VGG-5 w = 16, MNIST", TUNED),
@@ -58,7 +60,7 @@ def key_effects(found: Sequence[Question]) -> pd.DataFrame:
             about = f"ReLU-Net d = {depth}, MNIST"
             table = reinit_table(ask(found, "A1", about, setting).runs.records)
             for name, (line, effect) in REINIT.items():
-                for width in widths_of(table):
+                for width in sorted({*widths_of(table)} & {*WIDTHS}):
                     network = f"d = {depth}, w = {width:,}"
                     points = effect(table, width)
                     rows.append((name, line, network, setting, points))
