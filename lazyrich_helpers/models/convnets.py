@@ -45,15 +45,7 @@ def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Net
 
     Source: Li & Banerjee (2021), Section 3 (Conv-Net).
     """
-    channels, size = shape[0], shape[1]
-    layers: list[nn.Module] = []
-    for fan_in in [channels] + [width] * (depth - 1):
-        convolution = Convolution(fan_in, width, 3)
-        first = [] if layers else [ChannelsLast()]
-        layers.append(nn.Sequential(*first, convolution, *rectified(size)))
-        size = pooled(size)
-    top = nn.Linear(width * size * size, num_classes)
-    return Network([*layers, nn.Sequential(nn.Flatten(), top)])
+    return vgg(shape, num_classes, blocks=[[width]] * depth, hidden=[])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,13 +95,14 @@ def vgg(
             fan_in = fan_out
         size = pooled(size)
     fan_in *= size * size
-    for place, fan_out in enumerate(hidden):
+    flat = [nn.Flatten()]  # of the first fully connected layer
+    for fan_out in hidden:
         norm = [nn.BatchNorm1d(fan_out)] if batch_norm else []
-        flat = [nn.Flatten()] if place == 0 else []
         linear = nn.Linear(fan_in, fan_out)
         layers.append(nn.Sequential(*flat, linear, *norm, nn.ReLU()))
-        fan_in = fan_out
-    layers.append(nn.Linear(fan_in, num_classes))
+        fan_in, flat = fan_out, []
+    top = nn.Linear(fan_in, num_classes)
+    layers.append(nn.Sequential(*flat, top) if flat else top)
     return Network(layers, block_sizes=(*map(len, blocks), len(hidden) + 1))
 
 
