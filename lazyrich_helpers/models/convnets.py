@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -103,17 +104,16 @@ def vgg(
         fan_in, flat = fan_out, []
     top = nn.Linear(fan_in, num_classes)
     layers.append(nn.Sequential(*flat, top) if flat else top)
-    return Network(layers, block_sizes=(*map(len, blocks), len(hidden) + 1))
+    return Network(layers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VGG5(Part, slot="model", kind="vgg5"):
     """VGG-5: ten convolutions in four blocks, each block pooled, then 512 units.
 
-    Twelve weight layers, and five blocks (the classifier is the fifth): `blocks` of the
-    network. The paper's figure 1 counts 3,646,154 parameters. That is this network at
-    28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its later
-    sections say that they leave batch norm out.
+    Twelve weight layers. The paper's figure 1 counts 3,646,154 parameters. That is this
+    network at 28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its
+    later sections say that they leave batch norm out.
 
     Source: Li & Banerjee (2021), Figure 13 a; layer for layer SpinalNet's MNIST_VGG.
     """
@@ -150,13 +150,9 @@ class VGG5Blocks(Part, slot="model", kind="vgg5_blocks"):
     """Channels of the first block; the paper's is 64."""
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
-        network = VGG5(width=self.width).build(image_shape, num_classes)
-        return Network(
-            [
-                nn.Sequential(*(network.layers[layer] for layer in block))
-                for block in network.blocks
-            ]
-        )
+        layers = iter(VGG5(width=self.width).build(image_shape, num_classes).layers)
+        sizes = (2, 2, 3, 3, 2)  # weight layers of each block
+        return Network([nn.Sequential(*islice(layers, size)) for size in sizes])
 
 
 @dataclass(frozen=True, kw_only=True)
