@@ -13,7 +13,7 @@ from lazyrich_helpers.experiments.activity_exhibits import ACTIVITY_RECIPES
 from lazyrich_helpers.experiments.lazy_exhibits import LAZY_RECIPES
 from lazyrich_helpers.experiments.recipes import BUDGETS, Recipe, RecipeFunction
 from lazyrich_helpers.experiments.reinit_exhibits import REINIT_RECIPES
-from lazyrich_helpers.experiments.vgg5_exhibits import BASELINE_RECIPES, VGG5_RECIPES
+from lazyrich_helpers.experiments.vgg5_exhibits import VGG5_RECIPES
 from lazyrich_helpers.experiments.vgg11_exhibits import VGG11_RECIPES
 
 RECIPES: dict[str, RecipeFunction] = {
@@ -23,7 +23,6 @@ RECIPES: dict[str, RecipeFunction] = {
         *REINIT_RECIPES,
         *VGG5_RECIPES,
         *VGG11_RECIPES,
-        *BASELINE_RECIPES,
         *LAZY_RECIPES,
     )
 }

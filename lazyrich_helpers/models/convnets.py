@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -45,15 +46,7 @@ def conv_net(width: int, depth: int, shape: ImageShape, num_classes: int) -> Net
 
     Source: Li & Banerjee (2021), Section 3 (Conv-Net).
     """
-    channels, size = shape[0], shape[1]
-    layers: list[nn.Module] = []
-    for fan_in in [channels] + [width] * (depth - 1):
-        convolution = Convolution(fan_in, width, 3)
-        first = [] if layers else [ChannelsLast()]
-        layers.append(nn.Sequential(*first, convolution, *rectified(size)))
-        size = pooled(size)
-    top = nn.Linear(width * size * size, num_classes)
-    return Network([*layers, nn.Sequential(nn.Flatten(), top)])
+    return vgg(shape, num_classes, blocks=[[width]] * depth, hidden=[])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,24 +96,24 @@ def vgg(
             fan_in = fan_out
         size = pooled(size)
     fan_in *= size * size
-    for place, fan_out in enumerate(hidden):
+    flat = [nn.Flatten()]  # of the first fully connected layer
+    for fan_out in hidden:
         norm = [nn.BatchNorm1d(fan_out)] if batch_norm else []
-        flat = [nn.Flatten()] if place == 0 else []
         linear = nn.Linear(fan_in, fan_out)
         layers.append(nn.Sequential(*flat, linear, *norm, nn.ReLU()))
-        fan_in = fan_out
-    layers.append(nn.Linear(fan_in, num_classes))
-    return Network(layers, block_sizes=(*map(len, blocks), len(hidden) + 1))
+        fan_in, flat = fan_out, []
+    top = nn.Linear(fan_in, num_classes)
+    layers.append(nn.Sequential(*flat, top) if flat else top)
+    return Network(layers)
 
 
 @dataclass(frozen=True, kw_only=True)
 class VGG5(Part, slot="model", kind="vgg5"):
     """VGG-5: ten convolutions in four blocks, each block pooled, then 512 units.
 
-    Twelve weight layers, and five blocks (the classifier is the fifth): `blocks` of the
-    network. The paper's figure 1 counts 3,646,154 parameters. That is this network at
-    28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its later
-    sections say that they leave batch norm out.
+    Twelve weight layers. The paper's figure 1 counts 3,646,154 parameters. That is this
+    network at 28×28 pixels with all kernels 3×3 and batch norm, before every ReLU; its
+    later sections say that they leave batch norm out.
 
     Source: Li & Banerjee (2021), Figure 13 a; layer for layer SpinalNet's MNIST_VGG.
     """
@@ -157,13 +150,9 @@ class VGG5Blocks(Part, slot="model", kind="vgg5_blocks"):
     """Channels of the first block; the paper's is 64."""
 
     def build(self, image_shape: ImageShape, num_classes: int) -> Network:
-        network = VGG5(width=self.width).build(image_shape, num_classes)
-        return Network(
-            [
-                nn.Sequential(*(network.layers[layer] for layer in block))
-                for block in network.blocks
-            ]
-        )
+        layers = iter(VGG5(width=self.width).build(image_shape, num_classes).layers)
+        sizes = (2, 2, 3, 3, 2)  # weight layers of each block
+        return Network([nn.Sequential(*islice(layers, size)) for size in sizes])
 
 
 @dataclass(frozen=True, kw_only=True)

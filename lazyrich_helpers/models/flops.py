@@ -5,11 +5,11 @@ each multiplication; what else a step does (activations, pooling, the optimizer)
 out. What a step costs by these is in `measures.costs`.
 """
 
-import contextlib
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from lazyrich_helpers.models.network import Network
 
@@ -24,31 +24,22 @@ def layer_flops(network: Network, image_shape: tuple[int, int, int]) -> Flops:
     was.
     """
     device = next(network.parameters()).device
-    inputs = torch.zeros(1, *image_shape, device=device)
     modes = [(module, module.training) for module in network.modules()]
     network.eval()
-    found = []
-    with torch.no_grad():
-        for layer in network.layers:
-            inputs, flops = _through(layer, inputs)
-            found.append(flops)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, *image_shape, device=device))
     for module, mode in modes:
         module.training = mode
-    return found
-
-
-def _through(layer: nn.Module, inputs: Tensor) -> tuple[Tensor, list[int]]:
-    """Return a layer's output and the operations of its weights, in turn."""
-    found: list[int] = []
-
-    def add(module: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        del inputs
-        weight = next(module.parameters())
-        places = output.numel() // len(weight)
-        found.append(2 * weight.numel() * places)
-
-    with contextlib.ExitStack() as hooks:
-        for module in layer.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                hooks.enter_context(module.register_forward_hook(add))
-        return layer(inputs), found
+    root, counts = type(network).__name__, counter.get_flop_counts()
+    own = {
+        module: sum(counts.get(f"{root}.{name}", {}).values())
+        for name, module in network.named_modules()
+    }
+    return [
+        [
+            own[each]
+            for each in layer.modules()
+            if isinstance(each, nn.Linear | nn.Conv2d)
+        ]
+        for layer in network.layers
+    ]

@@ -27,20 +27,11 @@ class Network(nn.Module):
     Each entry of `layers` holds one weight matrix or kernel stack with its bias and
     what follows it: activation, pooling, flattening. Layer 0 reads the input: it is
     the *bottom*; the last is the *top*.
-
-    `blocks` groups the indices of consecutive layers, where the network's authors do;
-    otherwise each layer is a block.
     """
 
-    def __init__(
-        self, layers: Sequence[nn.Module], block_sizes: Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, layers: Sequence[nn.Module]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
-        sizes = block_sizes or [1] * len(layers)
-        ends = itertools.accumulate(sizes)
-        pairs = zip(ends, sizes, strict=True)
-        self.blocks = [list(range(end - size, end)) for end, size in pairs]
 
     def forward(
         self, inputs: Float[Tensor, "batch channels h w"]

@@ -1,4 +1,4 @@
-"""Studies of the neighbouring papers in a chapter: recorded, computed, their badge."""
+"""Studies of the neighbouring papers in a chapter: computed, and their badge."""
 
 import dataclasses
 import os
@@ -8,12 +8,7 @@ from typing import Any, get_type_hints
 from IPython.display import HTML
 
 from lazyrich_helpers.config import require, typed
-from lazyrich_helpers.experiments.study import (
-    Study,
-    StudyResult,
-    complete_study,
-    read_study,
-)
+from lazyrich_helpers.experiments.study import Study, StudyResult, complete_study
 from lazyrich_helpers.notebook.chapter import ChapterError, require_known
 from lazyrich_helpers.notebook.page import house_style
 from lazyrich_helpers.notebook.provenance import folded
@@ -26,11 +21,6 @@ POSITIVE = (
     *("lrs", "taus"),
 )
 """Parameters of chapters whose values must be above 0."""
-
-
-def recorded_study(study: Study) -> StudyResult:
-    """Return a study's committed points at paper scale; compute nothing."""
-    return read_study(study, "paper")
 
 
 @dataclass(frozen=True)

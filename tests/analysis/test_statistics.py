@@ -100,7 +100,7 @@ def test_a_minus_is_a_minus():
     assert with_interval(pd.Series([-1.0, -2.0, -3.0])) == "−2.0 ± 2.5"
     values = pd.Series([1.0, 2.0, 3.0])
     assert with_interval(values) == "+2.0 ± 2.5"
-    assert with_interval(values, sign=False) == "2.0 ± 2.5"
+    assert with_interval(values, sign=False, digits=2) == "2.00 ± 2.48"
     assert with_interval(values[:1]) == "+1.0"
 
 

@@ -3,17 +3,11 @@
 import argparse
 import sys
 
-from tests.bench import batches, convolution, kept, step, together
+from tests.bench import convolution, kept
 from tests.bench.setting import Options
 from tests.bench.table import machine, markdown
 
-BENCHMARKS = {
-    "step": step,
-    "together": together,
-    "convolution": convolution,
-    "kept": kept,
-    "batches": batches,
-}
+BENCHMARKS = {"convolution": convolution, "kept": kept}
 
 
 def main(arguments: list[str]) -> None:
@@ -22,7 +16,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     parser.add_argument("--quick", action="store_true", help="only show that it runs")
     parser.add_argument("--epochs", type=int, default=20, help="of kept")
-    parser.add_argument("--repetitions", type=int, default=9, help="of each time")
+    parser.add_argument("--repetitions", type=int, default=9, help="of convolution")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:

@@ -45,7 +45,7 @@ def columns(name, budget="paper", **choices):
         ("figure-7-vgg5-blocks", FIGURE_7_BLOCKS),
         ("figure-10-vgg5", FIGURE_10),
         ("all-bottoms-vgg5", ALL_BOTTOMS),
-        ("neighbours-vgg5", NEIGHBOURS),
+        ("training-times-vgg5", NEIGHBOURS),
     ],
 )
 def test_every_schedule_once_a_seed_and_first_the_first_seed(name, rows):
@@ -82,7 +82,12 @@ def test_table_1_is_the_papers():
 
 
 def test_figures_of_vgg5_share_their_runs():
-    names = ("figure-7-vgg5", "figure-10-vgg5", "all-bottoms-vgg5", "neighbours-vgg5")
+    names = (
+        "figure-7-vgg5",
+        "figure-10-vgg5",
+        "all-bottoms-vgg5",
+        "training-times-vgg5",
+    )
     runs = [make_recipe(name, "paper", seeds=[0]).configs for name in names]
     assert len({config.run_id for own in runs for config in own}) == 15 + 19 + 4
     expected = {"model": "vgg5", "dataset": "mnist", "train_size": 10_000}
@@ -154,7 +159,7 @@ def test_both_stand_ins_see_the_same_images_and_as_many_as_the_table():
 def test_the_methods_numbers_are_their_authors_at_the_papers_scale():
     full, sparse, freeze_out, freezing, lisa, badam = (
         config.updates.to_dict()
-        for config in make_recipe("neighbours-vgg5", "paper", seeds=[0]).configs
+        for config in make_recipe("training-times-vgg5", "paper", seeds=[0]).configs
     )
     assert (full, sparse["k"], sparse["rho"]) == ({"kind": "full"}, 1, 0.1)
     assert freeze_out["total_epochs"] == freezing["total_epochs"] == 100
@@ -171,7 +176,7 @@ def test_the_methods_numbers_are_their_authors_at_the_papers_scale():
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_schedules_fit_their_training(budget):
     for choices in ({}, {"num_epochs": 1, "train_size": 150}):
-        for config in make_recipe("neighbours-vgg5", budget, **choices).configs:
+        for config in make_recipe("training-times-vgg5", budget, **choices).configs:
             assert len(config.blueprint().layers) == VGG5_LAYERS
             num = config.columns()["train_size"]
             for epoch in range(config.training.num_epochs):
@@ -180,6 +185,6 @@ def test_schedules_fit_their_training(budget):
 
 @pytest.mark.parametrize("budget", ["laptop", "paper"])
 def test_badam_visits_every_layer(budget):
-    plans = plans_of(make_recipe("neighbours-vgg5", budget).configs[5])
+    plans = plans_of(make_recipe("training-times-vgg5", budget).configs[5])
     visited = [plan.layers for epoch in plans for plan in epoch]
     assert frozenset().union(*visited) == set(range(VGG5_LAYERS))

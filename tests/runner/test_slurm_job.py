@@ -157,12 +157,6 @@ def test_a_requeue_that_fails_ends_the_job_and_blames_no_run(store, in_slurm, me
     assert store.ids() == []
 
 
-def test_processes_of_a_job_may_share_each_network(store, in_slurm):
-    job(store, tiny.CONFIG, measures=(), shard="dp")()
-    record = store.read(tiny.CONFIG.run_id)
-    assert record.done and record.origin["mesh"] == {"layout": "dp", "data": 1}
-
-
 class AllWarned(Warned):
     """Has Slurm's warning come to every process of a job, as Slurm does it."""
 
@@ -186,5 +180,7 @@ def test_a_warned_job_of_several_processes_goes_on(store, in_slurm, monkeypatch)
         warned()
     assert store.ids() == [] and list(store.checkpoints.glob("*.sharded"))
     warned()
-    (part,) = store.read(tiny.CONFIG.run_id).origin["resumed"]
+    record = store.read(tiny.CONFIG.run_id)
+    assert record.done and record.origin["mesh"] == {"layout": "dp", "data": 1}
+    (part,) = record.origin["resumed"]
     assert part["num_epochs"] == 2

@@ -109,14 +109,15 @@ def signed(value: float, digits: int = 1) -> str:
     return text if float(text.replace("−", "-")) else text[1:]
 
 
-def with_interval(values: pd.Series, *, sign: bool = True) -> str:
+def with_interval(values: pd.Series, *, sign: bool = True, digits: int = 1) -> str:
     """Return `+2.3 ± 0.4`, the mean with its 95 % interval, or the mean alone.
 
     Without `sign` a positive number has no plus.
     """
     mean, half = confidence_interval(values)
-    text = signed(mean) if sign else signed(mean).lstrip("+")
-    return text + (f" ± {half:.1f}" if np.isfinite(half) else "")
+    text = signed(mean, digits)
+    text = text if sign else text.lstrip("+")
+    return text + (f" ± {half:.{digits}f}" if np.isfinite(half) else "")
 
 
 def in_two_digits(values: pd.Series) -> str:

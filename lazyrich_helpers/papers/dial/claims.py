@@ -7,11 +7,7 @@ import pandas as pd
 
 from lazyrich_helpers.analysis.claims.everywhere import word_of
 from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict, Word
-from lazyrich_helpers.analysis.tables.statistics import (
-    confidence_interval,
-    near,
-    signed,
-)
+from lazyrich_helpers.analysis.tables.statistics import near, with_interval
 from lazyrich_helpers.papers.asked import verdicts_of
 from lazyrich_helpers.papers.dial import plane
 from lazyrich_helpers.papers.dial.knobs import KNOB_STUDY
@@ -38,8 +34,8 @@ def power_is(
     found = slopes(best, least, most)
     fitted = best.eta[best.gamma.between(least, most)]
     at_end = np.isclose(fitted.to_numpy()[:, None], [min(table.eta), max(table.eta)])
-    mean, half = confidence_interval(found)
-    numbers = f"exponent {signed(mean, 2)} ± {half:.2f} (n = {len(found)} seeds)."
+    exponent = with_interval(found, digits=2)
+    numbers = f"exponent {exponent} (n = {len(found)} seeds)."
     if at_end.any():
         numbers += f" {at_end.sum()} of {len(fitted)} best η are at an end of the grid."
         return Finding(Word.UNDECIDED, numbers)

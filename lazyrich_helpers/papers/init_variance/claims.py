@@ -18,7 +18,6 @@ from lazyrich_helpers.analysis.claims.everywhere import (
 from lazyrich_helpers.analysis.claims.verdicts import Claim, Finding, Verdict
 from lazyrich_helpers.analysis.tables.statistics import (
     above,
-    confidence_interval,
     near,
     num_seeds,
     with_interval,
@@ -54,8 +53,7 @@ def check_decay(table: pd.DataFrame, *, layer: int, share: float) -> Finding:
     def answer(width: int) -> Answer:
         rows = table[(table.widths == width) & (table.layer == layer)]
         percent = 100 * rows["sample"] / rows.total
-        mean, half = confidence_interval(percent)
-        return above(-percent, -share), f"{mean:.1f} ± {half:.1f}"
+        return above(-percent, -share), with_interval(percent, sign=False)
 
     return _by_width(table, answer, f"Sample variance in layer {layer} (% of total)")
 
@@ -84,10 +82,9 @@ def check_kept(table: pd.DataFrame, *, layer: int, low: float, high: float) -> F
     for start, (line, name) in asked.items():
         rows = table[(table.inits == start) & (table.layer == layer)]
         percent = 100 * rows["sample"] / rows.total
-        mean, half = confidence_interval(percent)
         side = 1 if start == "sample" else -1
         words[name] = word_of(above(side * percent, side * line))
-        told.append(f"{name} {mean:.1f} ± {half:.1f}")
+        told.append(f"{name} {with_interval(percent, sign=False)}")
     at = (table.inits == "sample") & (table.layer == layer)
     own = pd.Series(table.loc[at, "sample"])
     numbers = (
@@ -113,9 +110,9 @@ def check_faster(table: pd.DataFrame) -> Finding:
             if few or most or len(lacking) == 2:
                 return None, f"reached by {told}"
             return sample is not None, f"reached by {told}"
-        mean, half = confidence_interval(layer - sample)
-        text = f"{mean:.0f} ± {half:.0f} of {layer.mean():.0f} steps saved"
-        return above(layer - sample, 0), text.replace("-", "−")
+        saved = with_interval(layer - sample, sign=False, digits=0)
+        text = f"{saved} of {layer.mean():.0f} steps saved"
+        return above(layer - sample, 0), text
 
     return _by_depth(table, answer, "To the training loss, at the best learning rates")
 
@@ -136,9 +133,8 @@ def check_fraction(table: pd.DataFrame, *, fraction: int) -> Finding:
                 if steps_at_best(best, name, depth) is None
             )
             return (False if norm_alone else None), f"reached by {told}"
-        mean, half = confidence_interval(100 * part)
         saves = above(layer - norm, 0)
-        text = f"{mean:.0f} ± {half:.0f} %"
+        text = f"{with_interval(100 * part, sign=False, digits=0)} %"
         if not saves:
             text += f" of {with_interval(layer - norm)} steps"
         return everywhere([above(100 * part, fraction), saves]), text

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lazyrich_helpers.analysis.tables.statistics import as_ratio, confidence_interval
+from lazyrich_helpers.analysis.tables.statistics import as_ratio, with_interval
 from lazyrich_helpers.papers.asked import at_equal_loss
 
 LAWS = {"from_start": -1, "from_linear": -2, "outputs_apart": -1}
@@ -78,6 +78,4 @@ def ratio(values: pd.Series, digits: int = 1) -> str:
 
 def exponent(values: pd.Series) -> str:
     """Return `−1.00 ± 0.01`: a mean of slopes with its 95 % interval."""
-    mean, half = confidence_interval(values)
-    text = f"{mean:.2f}" + (f" ± {half:.2f}" if np.isfinite(half) else "")
-    return text.replace("-", "−")
+    return with_interval(values, sign=False, digits=2)

@@ -6,11 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lazyrich_helpers.analysis.tables.statistics import (
-    above,
-    confidence_interval,
-    with_interval,
-)
+from lazyrich_helpers.analysis.tables.statistics import above, with_interval
 from lazyrich_helpers.papers.partial_sgd.entries import ENTRIES
 
 MATCHED = {"core": "core steps", "total": "total steps"}
@@ -86,18 +82,17 @@ def sampler_cells(table: pd.DataFrame) -> list[dict[str, Any]]:
             own = table[table.samplers == name]
             own = pd.DataFrame(own[own.matched.isin([matched, "both"])])
             first = pd.DataFrame(own[own.seed == own.seed.iloc[0]])
-            mean, half = confidence_interval(rows.accuracy)
-            interval = f" ± {half:.1f}" if np.isfinite(half) else ""
+            accuracy = with_interval(rows.accuracy, sign=False)
             label = ENTRIES[str(name)].label
             cells.append(
                 {
                     "label": label,
                     "matched": words,
-                    "accuracy": round(mean, 2),
+                    "accuracy": round(rows.accuracy.mean(), 2),
                     "flops": round(rows.flops.mean(), 3),
                     "updated": first.updated.tolist(),
                     "steps": int(first.step.max()),
-                    "words": f"{label}, matched {words}: accuracy {mean:.1f}{interval}"
+                    "words": f"{label}, matched {words}: accuracy {accuracy}"
                     f" % (n = {len(rows)}); over SGD's: FLOPs {rows.flops.mean():.2f}, "
                     f"backward FLOPs {rows.backward.mean():.2f}, CPU time "
                     f"{rows.time.mean():.2f}, memory {rows.memory.mean():.2f}; "
