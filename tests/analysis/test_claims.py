@@ -328,9 +328,9 @@ def test_a_small_trained_network_is_the_one_that_is_named():
     assert beats.verdict(curves(PAPER, PAPER)).word is NOT_RUN
 
 
-WIDE = curves(changed(at6=20), PAPER).replace({"width": {1: 10, 10: 100_000}})
+WIDE = curves(changed(at4=9), PAPER).replace({"width": {1: 10, 10: 100_000}})
 EARLY, LATE = (
-    curves(changed(at6=20), (95, 60, *worst, 45, 50)).replace({"width": {1: 5}})
+    curves(changed(at4=9), (95, 60, *worst, 45, 10)).replace({"width": {1: 5}})
     for worst in ((5, 90, 90), (70, 70, 5))
 )
 LITTLE = pd.concat(
@@ -358,12 +358,12 @@ NUMBERS = [
     (ALL["A2"], "low", Share(0.02), EARLY),
     (ALL["A2"], "high", Share(0.02), WIDE),
     (ALL["A3"], "half", Share(0.1), WIDE),
-    (ALL["A3"], "few", Several((Share(0.01), Share(1.0))), WIDE),
+    (ALL["A3"], "few", Several((Share(0.001), Share(0.01))), WIDE),
     (ALL["A4"], "line", Points(31), WIDE),
     (ALL["A4"], "low", Share(0.02), EARLY),
     (ALL["A4"], "high", Share(0.05), LATE),
     (ALL["A6"], "narrow", 20, WIDE),
-    (ALL["A7"], "line", Points(50), WIDE),
+    (ALL["A7"], "line", Points(90), WIDE),
     (ALL["A8"], "line", Points(0.2), LITTLE),
     (ALL["A8"], "share", Share(0.01), LITTLE),
     (ALL["A10"], "share", Share(0.01), LITTLE),
