@@ -157,7 +157,7 @@ def test_two_data_sets_are_alike_where_every_claim_has_the_same_answer():
     loses_less = curves(changed(at1=70), PAPER).assign(depth=1)
     verdict = ALIKE.verdict(one, loses_less)
     assert verdict.word is HOLDS
-    assert "Of 12 answers 12 are decided on both data sets, and 12" in verdict.numbers
+    assert "claims 12 are decided on both data sets, and 12 of" in verdict.numbers
     loses_none = curves(changed(at1=95), PAPER).assign(depth=1)
     verdict = ALIKE.verdict(one, loses_none)
     assert str(verdict) == "partly for 11 of 12 answers"

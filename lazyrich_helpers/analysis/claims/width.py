@@ -169,8 +169,8 @@ def _alike(mnist: pd.DataFrame, fashion: pd.DataFrame) -> Finding:
     same = [name for name, word in words.items() if word is Word.HOLDS]
     other = [name for name, word in words.items() if word is Word.FAILS]
     decided = len(same) + len(other)
-    numbers = f"Of {len(words)} answers {decided} are decided on both data sets, and "
-    numbers += f"{len(same)} of these are the same"
+    numbers = f"Of {len(words)} answers to the paper's claims {decided} are decided on "
+    numbers += f"both data sets, and {len(same)} of these are the same"
     numbers += f"; another one has {', '.join(other)}" if other else ""
     seeds = "; ".join(map(num_seeds, both))
     numbers += f" (MNIST and Fashion-MNIST: {seeds})."
